@@ -1,0 +1,3 @@
+"""The version of hpogrid, in one place."""
+
+VERSION = "2.0.0"

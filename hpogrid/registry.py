@@ -1,0 +1,75 @@
+"""Plug-ins by name: a table of lazy loaders with errors that help."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from hpogrid.errors import UserError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One plug-in: where it is, and one line for the help and the documentation."""
+
+    target: str  # "package.module:name"
+    summary: str
+
+
+class Registry:
+    """Names of one kind of plug-in, loaded only when asked for."""
+
+    def __init__(self, kind: str, entries: Mapping[str, Entry]) -> None:
+        self.kind = kind
+        self._entries = dict(entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def summary(self, name: str) -> str:
+        """The one line that documents an entry."""
+        return self._entries[name].summary
+
+    def check(self, name: str) -> None:
+        """Raise a `UserError` that lists the known names unless ``name`` is one of them."""
+        if name not in self._entries:
+            raise UserError(unknown(self.kind, name, self._entries))
+
+    def load(self, name: str) -> Any:
+        """Import and return the plug-in called ``name``."""
+        self.check(name)
+        module, _, attribute = self._entries[name].target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+def unknown(kind: str, name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """The sentence for a name that is not known: close matches first, else all of them."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    if close:
+        return f"unknown {kind} '{name}': did you mean {' or '.join(close)}?"
+    choices = ", ".join(known) if known else "none yet"
+    return f"unknown {kind} '{name}'; known: {choices}"
+
+
+def require(module: str, *, extra: str, what: str) -> ModuleType:
+    """Import an optional library, or say which extra brings it.
+
+    Args:
+        module: dotted name to import.
+        extra: the extra of hpogrid that installs it.
+        what: who needs it, as it reads in the message (``"algorithm ax"``).
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name.split(".")[0]):
+            raise
+        raise UserError(f"{what} needs {error.name}: pip install 'hpogrid[{extra}]'") from error

@@ -1,0 +1,81 @@
+"""Conditions: when a parameter is active, in terms of the applied values of others."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+Operator = Literal[
+    "equal", "not_equal", "in", "not_in", "gt", "ge", "lt", "le", "all", "any", "not"
+]
+
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
+
+
+class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """``{"op": "equal", "on": "optimizer", "value": "sgd"}``, or ``all``, ``any``, ``not``.
+
+    ``all``, ``any`` and ``not`` take conditions under ``of``; the others compare the applied
+    value of the parameter ``on`` with ``value`` (a list for ``in`` and ``not_in``).
+    """
+
+    op: Operator
+    on: str | None = None
+    value: Any = None
+    of: tuple[Condition, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.op in ("all", "any", "not"):
+            if not self.of or self.on is not None:
+                raise ValueError(f"'{self.op}' takes conditions under 'of', and no 'on'")
+            if self.op == "not" and len(self.of) != 1:
+                raise ValueError("'not' takes exactly one condition under 'of'")
+            return
+        if self.on is None or self.of:
+            raise ValueError(f"'{self.op}' takes the name of a parameter under 'on', and no 'of'")
+        if self.op in ("in", "not_in") and not isinstance(self.value, list | tuple):
+            raise ValueError(f"'{self.op}' takes a list under 'value'")
+        if self.op in _ORDER and not _number(self.value):
+            raise ValueError(f"'{self.op}' takes a number under 'value'")
+
+    def names(self) -> set[str]:
+        """The parameters it looks at."""
+        if self.on is not None:
+            return {self.on}
+        return set().union(*(part.names() for part in self.of))
+
+    def holds(self, applied: Mapping[str, Any]) -> bool:
+        """Whether it is true of the applied values; nothing is true of an inactive parameter."""
+        if self.op == "all":
+            return all(part.holds(applied) for part in self.of)
+        if self.op == "any":
+            return any(part.holds(applied) for part in self.of)
+        if self.op == "not":
+            return not self.of[0].holds(applied)
+        found = applied.get(str(self.on))
+        if self.op in ("in", "not_in"):
+            return any(same(found, value) for value in self.value) == (self.op == "in")
+        if self.op in ("equal", "not_equal"):
+            return same(found, self.value) == (self.op == "equal")
+        return _number(found) and _ORDER[self.op](found, self.value)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality of JSON values: 5 equals 5.0, but true is not 1."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,307 @@
+"""The method/dimension dialect: ``{"lr": {"method": "loguniform", "dimension": {...}}}``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from hpogrid.errors import UserError
+from hpogrid.registry import unknown
+from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
+from hpogrid.space.scale import Linear, Log, LogNormal, Normal
+from hpogrid.space.space import Space, plain
+
+
+class _Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The dimension of one method."""
+
+    def parameter(self) -> Parameter:
+        """What it means."""
+        raise TypeError(type(self).__name__)
+
+
+class Categories(_Dimension, frozen=True):
+    """One of ``categories``; with ``grid_search``, each of them for every other draw."""
+
+    categories: list[Any]
+    grid_search: bool | int = False
+
+    def parameter(self) -> Parameter:
+        if self.grid_search not in (0, 1):
+            raise ValueError("grid_search must be 0 or 1")
+        values, weights = _collapse(self.categories)
+        return Categorical(choices=values, weights=weights, grid=bool(self.grid_search))
+
+
+class Uniform(_Dimension, frozen=True):
+    """Uniform between ``low`` and ``high``."""
+
+    low: float
+    high: float
+
+    def parameter(self) -> Parameter:
+        return Float(scale=Linear(self.low, self.high))
+
+
+class UniformInt(_Dimension, frozen=True):
+    """A whole number from ``low`` to ``high``, both included."""
+
+    low: int
+    high: int
+
+    def parameter(self) -> Parameter:
+        return Integer(scale=Linear(self.low, self.high))
+
+
+class QUniform(_Dimension, frozen=True):
+    """``round(uniform(low, high) / q) * q``."""
+
+    low: float
+    high: float
+    q: float
+
+    def parameter(self) -> Parameter:
+        return Float(scale=Linear(self.low, self.high), lattice=_lattice(self.q))
+
+
+class LogUniform(_Dimension, frozen=True):
+    """The logarithm is uniform between those of ``low`` and ``high``; ``base`` has no effect."""
+
+    low: float
+    high: float
+    base: float | None = None
+
+    def parameter(self) -> Parameter:
+        _check_base(self.base)
+        return Float(scale=Log(self.low, self.high))
+
+
+class QLogUniform(_Dimension, frozen=True):
+    """``round(loguniform(low, high) / q) * q``."""
+
+    low: float
+    high: float
+    q: float
+    base: float | None = None
+
+    def parameter(self) -> Parameter:
+        _check_base(self.base)
+        return Float(scale=Log(self.low, self.high), lattice=_lattice(self.q))
+
+
+class NormalDimension(_Dimension, frozen=True):
+    """Normal with mean ``mu`` and standard deviation ``sigma``."""
+
+    mu: float
+    sigma: float
+
+    def parameter(self) -> Parameter:
+        return Float(scale=Normal(self.mu, self.sigma))
+
+
+class QNormal(_Dimension, frozen=True):
+    """``round(normal(mu, sigma) / q) * q``."""
+
+    mu: float
+    sigma: float
+    q: float
+
+    def parameter(self) -> Parameter:
+        return Float(scale=Normal(self.mu, self.sigma), lattice=_lattice(self.q))
+
+
+class LogNormalDimension(_Dimension, frozen=True):
+    """``base`` (e, if not given) to the power of normal(mu, sigma)."""
+
+    mu: float
+    sigma: float
+    base: float = math.e
+
+    def parameter(self) -> Parameter:
+        return Float(scale=LogNormal(self.mu, self.sigma, self.base))
+
+
+class QLogNormal(_Dimension, frozen=True):
+    """``round(lognormal(mu, sigma) / q) * q``."""
+
+    mu: float
+    sigma: float
+    q: float
+    base: float = math.e
+
+    def parameter(self) -> Parameter:
+        return Float(scale=LogNormal(self.mu, self.sigma, self.base), lattice=_lattice(self.q))
+
+
+class Fixed(_Dimension, frozen=True):
+    """The same ``value`` for every trial."""
+
+    value: Any
+
+    def parameter(self) -> Parameter:
+        return Constant(value=self.value)
+
+
+METHODS: dict[str, type[_Dimension]] = {
+    "categorical": Categories,
+    "uniform": Uniform,
+    "uniformint": UniformInt,
+    "quniform": QUniform,
+    "loguniform": LogUniform,
+    "qloguniform": QLogUniform,
+    "normal": NormalDimension,
+    "qnormal": QNormal,
+    "lognormal": LogNormalDimension,
+    "qlognormal": QLogNormal,
+    "fixed": Fixed,
+}
+
+
+def parse(data: Any, where: str) -> tuple[Space, list[str]]:
+    """Read a method/dimension space.
+
+    Returns:
+        The space, and what its author should know (settings without effect, weights).
+
+    Raises:
+        UserError: the first thing that is wrong, with the parameter it is in.
+    """
+    if not isinstance(data, dict):
+        raise UserError(f"{where}: expected an object of parameters, got {type(data).__name__}")
+    parameters: dict[str, Parameter] = {}
+    notes: list[str] = []
+    for name, item in data.items():
+        dimension = _dimension(item, f"{where}: parameter '{name}'")
+        try:
+            parameters[name] = dimension.parameter()
+        except (ValueError, msgspec.ValidationError) as error:
+            raise UserError(f"{where}: parameter '{name}': {error}") from error
+        notes += [f"parameter '{name}': {note}" for note in _notes(dimension)]
+    try:
+        return Space(parameters), notes
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def _dimension(item: Any, where: str) -> _Dimension:
+    if not isinstance(item, dict) or "method" not in item:
+        raise UserError(
+            f"{where}: expected {{\"method\": ..., \"dimension\": {{...}}}}, got {item!r}"
+        )
+    extra = sorted(set(item) - {"method", "dimension"})
+    if extra:
+        raise UserError(f"{where}: unknown key '{extra[0]}'; known: method, dimension")
+    method = item["method"]
+    if not isinstance(method, str) or method not in METHODS:
+        raise UserError(f"{where}: {unknown('method', str(method), list(METHODS))}")
+    kind = METHODS[method]
+    dimension = item.get("dimension")
+    if not isinstance(dimension, dict):
+        raise UserError(f"{where}: {method} needs a 'dimension' with {_keys(kind)}")
+    for key in dimension:
+        if key not in kind.__struct_fields__:
+            raise UserError(f"{where}: {method} has no dimension '{key}'; it takes {_keys(kind)}")
+    try:
+        return msgspec.convert(dimension, kind)
+    except msgspec.ValidationError as error:
+        missing = "missing required field" in str(error)
+        hint = f" ({method} takes {_keys(kind)})" if missing else ""
+        raise UserError(f"{where}: {plain(error)}{hint}") from error
+
+
+def _keys(kind: type[_Dimension]) -> str:
+    return ", ".join(
+        field.name if field.required else f"{field.name} (optional)"
+        for field in msgspec.structs.fields(kind)
+    )
+
+
+def _notes(dimension: _Dimension) -> list[str]:
+    notes = []
+    if isinstance(dimension, LogUniform | QLogUniform) and dimension.base is not None:
+        notes.append(f"base {dimension.base:g} has no effect on a log-uniform distribution")
+    if isinstance(dimension, Categories):
+        _, weights = _collapse(dimension.categories)
+        if weights:
+            notes.append("repeated categories count as weights")
+    return notes
+
+
+def _collapse(categories: list[Any]) -> tuple[tuple[Any, ...], tuple[float, ...] | None]:
+    """Distinct values in order of first appearance, and how often each is there."""
+    counts: dict[bytes, int] = {}
+    values: list[Any] = []
+    for value in categories:
+        key = msgspec.json.encode(value, order="deterministic")
+        if key not in counts:
+            values.append(value)
+        counts[key] = counts.get(key, 0) + 1
+    repeated = len(values) < len(categories)
+    return tuple(values), tuple(map(float, counts.values())) if repeated else None
+
+
+def _check_base(base: float | None) -> None:
+    if base is not None and (base <= 0 or base == 1):
+        raise ValueError(f"base {base:g} must be above 0 and other than 1")
+
+
+def _lattice(q: float) -> Lattice:
+    if not (math.isfinite(q) and q > 0):
+        raise ValueError(f"q {q:g} is not above 0")
+    return Lattice(q)
+
+
+def render(space: Space) -> dict[str, Any]:
+    """Write a space in this dialect.
+
+    Raises:
+        UserError: it has something that the dialect cannot say; what and where.
+    """
+    return {name: _render(name, item) for name, item in space.parameters.items()}
+
+
+def _render(name: str, item: Parameter) -> dict[str, Any]:
+    if item.when is not None or getattr(item, "multiply", None) is not None:
+        raise UserError(f"'{name}': the method/dimension form has no conditions or links")
+    dimension = _dimension_of(item)
+    if dimension is None:
+        raise UserError(f"'{name}': the method/dimension form has no {type(item).__name__} like it")
+    method = next(method for method, kind in METHODS.items() if kind is type(dimension))
+    return {"method": method, "dimension": msgspec.to_builtins(dimension)}
+
+
+def _dimension_of(item: Parameter) -> _Dimension | None:
+    match item:
+        case Constant(value=value):
+            return Fixed(value)
+        case Categorical():
+            return _categories(item)
+        case Integer(scale=Linear(), step=1):
+            return UniformInt(item.low, item.high)
+        case Float(lattice=Lattice(anchor="low")):
+            return None
+        case Float(scale=Linear(low=low, high=high), lattice=lattice):
+            return QUniform(low, high, lattice.step) if lattice else Uniform(low, high)
+        case Float(scale=Log(low=low, high=high), lattice=lattice):
+            return QLogUniform(low, high, lattice.step) if lattice else LogUniform(low, high)
+        case Float(scale=Normal(mu=mu, sigma=sigma), lattice=lattice):
+            return QNormal(mu, sigma, lattice.step) if lattice else NormalDimension(mu, sigma)
+        case Float(scale=LogNormal(mu=mu, sigma=sigma, base=base), lattice=lattice):
+            if lattice:
+                return QLogNormal(mu, sigma, lattice.step, base)
+            return LogNormalDimension(mu, sigma, base)
+    return None
+
+
+def _categories(item: Categorical) -> Categories | None:
+    weights = item.weights or (1.0,) * len(item.choices)
+    if any(weight != int(weight) for weight in weights):
+        return None
+    repeated = [
+        value
+        for value, weight in zip(item.choices, weights, strict=True)
+        for _ in range(int(weight))
+    ]
+    return Categories(repeated, item.grid)
