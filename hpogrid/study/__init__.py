@@ -1,0 +1,1 @@
+"""What happened: the ledger, its merge into a study, and exchange between jobs."""

@@ -1,0 +1,1 @@
+"""One evaluation: loading the objective, its report contract, checkpoints."""

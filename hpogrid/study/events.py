@@ -1,0 +1,77 @@
+"""The records of a ledger: one JSON line for each event in the life of a trial."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+State = Literal["running", "complete", "pruned", "failed", "interrupted"]
+"""``complete`` and ``pruned`` (stopped early by a scheduler) have a result; ``failed`` has a
+reason instead; ``interrupted`` was cut off and may be run again under the same id."""
+
+FINISHED = ("complete", "pruned", "failed")
+
+Metrics = dict[str, Any]
+
+
+class _Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, gc=False):
+    """Something that happened at ``time`` (seconds since the epoch)."""
+
+    time: float
+
+
+class Opened(_Event, frozen=True, tag="open"):
+    """A job began to write this file; always its first line.
+
+    ``attempt`` counts the times that the job was started, from 1.
+    """
+
+    job: int
+    attempt: int
+    host: str
+    pid: int
+    version: str
+    project: str  # the project's content hash
+    seed: int
+
+
+class Started(_Event, frozen=True, tag="start"):
+    """A trial began. ``applied`` is left out where it equals ``suggested``."""
+
+    trial: str
+    seed: int
+    suggested: dict[str, Any]
+    applied: dict[str, Any] | None = None
+    attempt: int = 1
+
+
+class Reported(_Event, frozen=True, tag="report"):
+    """The objective reported metrics. ``step`` counts its reports from 1."""
+
+    trial: str
+    step: int
+    metrics: Metrics
+
+
+class Ended(_Event, frozen=True, tag="end"):
+    """A trial ended.
+
+    ``metrics`` is its result: for every metric the last, best or mean value, as the hpo config
+    says. ``steps`` is the number of its reports.
+    """
+
+    trial: str
+    state: State
+    metrics: Metrics = {}
+    steps: int = 1
+    reason: str | None = None
+
+
+class Closed(_Event, frozen=True, tag="close"):
+    """The job stopped writing, for ``reason``."""
+
+    reason: str
+
+
+Event = Opened | Started | Reported | Ended | Closed

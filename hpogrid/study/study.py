@@ -1,0 +1,211 @@
+"""What happened: the trials of a study, merged from any number of ledger files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hpogrid.study.events import (
+    FINISHED,
+    Closed,
+    Ended,
+    Event,
+    Metrics,
+    Opened,
+    Reported,
+    Started,
+    State,
+)
+from hpogrid.study.ledger import SUFFIX, LedgerReader
+
+
+class Report(NamedTuple):
+    """One report of a trial: its number from 1, when, and what."""
+
+    step: int
+    time: float
+    metrics: Metrics
+
+
+class Trial(msgspec.Struct, gc=False):
+    """One trial, as far as the ledgers tell.
+
+    Attributes:
+        id: ``<job>-<number>``, unique in its study and never given twice.
+        state: see `State`.
+        suggested: the values that the algorithm chose.
+        applied: the values that the objective got.
+        metrics: the result, empty before the end and for most failures.
+        started, ended: seconds since the epoch; ``ended`` is None while it runs.
+        reason: why it failed or was stopped.
+        attempt: how often it was started.
+        reports: the reports before the end, in order.
+    """
+
+    id: str
+    state: State
+    suggested: dict[str, Any]
+    applied: dict[str, Any]
+    seed: int
+    job: int
+    host: str
+    started: float
+    ended: float | None = None
+    metrics: Metrics = {}
+    reason: str | None = None
+    attempt: int = 1
+    reports: tuple[Report, ...] | list[Report] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has come to its end and will not run again."""
+        return self.state in FINISHED
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end (0 while it runs)."""
+        return self.ended - self.started if self.ended is not None else 0.0
+
+
+class Source(msgspec.Struct):
+    """Who wrote the events that come next: the first line of a file tells."""
+
+    job: int = 0
+    attempt: int = 1
+    host: str = ""
+
+
+class Study:
+    """Trials by id. Feed it events in any order of files; a finished trial stays finished."""
+
+    def __init__(self) -> None:
+        self.trials: dict[str, Trial] = {}
+        self.attempts: dict[int, int] = {}
+        self._ahead: dict[str, Ended] = {}
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self.trials.values())
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    @property
+    def finished(self) -> list[Trial]:
+        """The trials that have come to their end, in the order in which they started."""
+        return [trial for trial in self if trial.finished]
+
+    def apply(self, event: Event, source: Source) -> Trial | None:
+        """Take in one event of a file; return the trial that it changed."""
+        if isinstance(event, Ended):
+            return self._end(event)
+        if isinstance(event, Started):
+            return self._start(event, source)
+        if isinstance(event, Reported):
+            return self._report(event)
+        if isinstance(event, Opened):
+            source.job, source.attempt, source.host = event.job, event.attempt, event.host
+            self.attempts[event.job] = max(event.attempt, self.attempts.get(event.job, 0))
+        return None
+
+    def _start(self, event: Started, source: Source) -> Trial | None:
+        known = self.trials.get(event.trial)
+        if known is not None and (known.finished or known.attempt >= event.attempt):
+            return None
+        trial = Trial(
+            event.trial,
+            "running",
+            event.suggested,
+            event.suggested if event.applied is None else event.applied,
+            event.seed,
+            source.job,
+            source.host,
+            event.time,
+            attempt=event.attempt,
+        )
+        self.trials[event.trial] = trial
+        if event.trial in self._ahead:
+            return self._end(self._ahead.pop(event.trial))
+        return trial
+
+    def _report(self, event: Reported) -> Trial | None:
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.finished:
+            return None
+        if not trial.reports:
+            trial.reports = []
+        assert isinstance(trial.reports, list)
+        trial.reports.append(Report(event.step, event.time, event.metrics))
+        return trial
+
+    def _end(self, event: Ended) -> Trial | None:
+        trial = self.trials.get(event.trial)
+        if trial is None:  # its start stands in a file that is read later
+            self._ahead[event.trial] = event
+            return None
+        if trial.finished:
+            return None
+        trial.state = event.state
+        trial.ended = event.time
+        trial.metrics = event.metrics
+        trial.reason = event.reason
+        return trial
+
+
+class LedgerFolder:
+    """The ledgers of one folder, merged into a `Study` and followed as they grow.
+
+    Args:
+        folder: where the files are.
+        skip: leave out the files whose name begins with this.
+    """
+
+    def __init__(self, folder: Path, skip: str | None = None) -> None:
+        self.folder = folder
+        self.study = Study()
+        self._skip = skip
+        self._readers: dict[Path, tuple[LedgerReader, Source]] = {}
+
+    def poll(self) -> list[Trial]:
+        """Read what is new; return the trials that changed, in order."""
+        changed: list[Trial] = []
+        for path in self._paths():
+            reader, source = self._readers.setdefault(path, (LedgerReader(path), Source()))
+            for event in reader.read():
+                trial = self.study.apply(event, source)
+                if trial is not None:
+                    changed.append(trial)
+        return changed
+
+    def _paths(self) -> Iterable[Path]:
+        if not self.folder.is_dir():
+            return []
+        paths = sorted(self.folder.glob(f"*{SUFFIX}"))
+        return [path for path in paths if not (self._skip and path.name.startswith(self._skip))]
+
+    @property
+    def warnings(self) -> list[str]:
+        """A sentence for each file with torn or damaged lines."""
+        notes = []
+        for path, (reader, _) in self._readers.items():
+            if reader.torn:
+                notes.append(f"{path.name}: the last line is torn (its writer was killed); skipped")
+            if reader.damaged:
+                notes.append(f"{path.name}: {reader.damaged} damaged lines skipped")
+        return notes
+
+
+def load_study(folder: Path) -> tuple[Study, list[str]]:
+    """Merge all ledgers of a folder.
+
+    Returns:
+        The study, and a sentence for each thing that was skipped.
+    """
+    ledgers = LedgerFolder(folder)
+    ledgers.poll()
+    return ledgers.study, ledgers.warnings
+
+
+__all__ = ["Closed", "LedgerFolder", "Report", "Source", "Study", "Trial", "load_study"]

@@ -1,0 +1,175 @@
+"""Loading what a user wrote, and running it as a trial whichever convention it follows."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from hpogrid.errors import UserError
+from hpogrid.registry import unknown
+from hpogrid.trial.session import Session, StopTrial, plain_metrics
+
+
+class Objective(Protocol):
+    """Something that can be evaluated at a configuration."""
+
+    def run(self, config: dict[str, Any], session: Session) -> None:
+        """Evaluate, passing every result to ``session.report``."""
+
+
+def load_objective(
+    folder: Path, script: str, model: str, param: Mapping[str, Any], metrics: tuple[str, ...]
+) -> Objective:
+    """Import ``script`` and take ``model`` from it.
+
+    Args:
+        folder: where the scripts are; it is put on the import path.
+        script: file name relative to ``folder``.
+        model: name of a function or class in it.
+        param: settings that are added to every configuration.
+        metrics: names for plain numbers that a function returns.
+
+    Raises:
+        UserError: the script cannot be imported (with the traceback of the user's own lines),
+            or there is no such function or class in it.
+    """
+    found = getattr(import_script(folder, script), model, None)
+    if inspect.isclass(found):
+        from hpogrid.trial.trainable import ClassObjective
+
+        return ClassObjective(found, param)
+    if callable(found):
+        return FunctionObjective(found, param, metrics)
+    raise UserError(f"{script}: {_no_model(folder, script, model, found)}")
+
+
+def _no_model(folder: Path, script: str, model: str, found: Any) -> str:
+    if found is not None:
+        return f"'{model}' is {type(found).__name__}, not a function or class"
+    module = sys.modules[_module_name(script)]
+    own = [
+        name
+        for name, item in vars(module).items()
+        if callable(item) and getattr(item, "__module__", None) == module.__name__
+    ]
+    return unknown("function or class", model, own)
+
+
+def import_script(folder: Path, script: str) -> ModuleType:
+    """Import a user's script as a module; scripts beside it can be imported by it.
+
+    Raises:
+        UserError: it raised; the message ends with the traceback of the user's own lines.
+    """
+    path = folder / script
+    for entry in (str(path.parent), str(folder)):
+        if entry not in sys.path:
+            sys.path.insert(0, entry)
+    name = _module_name(script)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UserError(f"{script}: not a Python file in {folder}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise UserError(f"{script} cannot be imported:\n{user_traceback(error, folder)}") from error
+    return module
+
+
+def _module_name(script: str) -> str:
+    stem = Path(script).stem
+    known = sys.modules.get(stem)
+    mine = known is None or getattr(known, "__file__", "").endswith(script)
+    return stem if mine else f"_hpogrid_script_{stem}"
+
+
+def user_traceback(error: BaseException, folder: Path) -> str:
+    """A traceback from the first line of the user's own code on."""
+    summary = traceback.TracebackException.from_exception(error)
+    frames = list(summary.stack)
+    own = [index for index, frame in enumerate(frames) if Path(frame.filename).is_relative_to(folder)]
+    summary.stack[:] = frames[own[0] :] if own else []
+    summary.__context__ = None if own else summary.__context__
+    return "".join(summary.format()).rstrip()
+
+
+class Reporter:
+    """The second argument of functions ``(config, reporter)``: ``reporter(loss=0.1)``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __call__(self, metrics: dict[str, Any] | None = None, /, **named: Any) -> None:
+        """Report metrics."""
+        self._session.report(plain_metrics({**(metrics or {}), **named}))
+
+
+class FunctionObjective:
+    """A function of the configuration.
+
+    It may return a number, a tuple of numbers or a dict, yield dicts, call `hpogrid.report`, or
+    take a reporter as its second argument.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], param: Mapping[str, Any], metrics: tuple[str, ...]
+    ) -> None:
+        self._function = function
+        self._param = dict(param)
+        self._metrics = metrics
+        self._takes_reporter, self._takes_checkpoint = _arguments(function)
+
+    def run(self, config: dict[str, Any], session: Session) -> None:
+        """Call the function and report what comes back."""
+        arguments: list[Any] = [{**self._param, **config}]
+        if self._takes_reporter:
+            arguments.append(Reporter(session))
+        named = {}
+        if self._takes_checkpoint:
+            named["checkpoint_dir"] = str(session.restore) if session.restore else None
+        result = self._function(*arguments, **named)
+        if inspect.isgenerator(result):
+            self._drain(result, session)
+        elif result is not None:
+            session.report(self._as_metrics(result))
+
+    def _drain(self, results: Iterator[Any], session: Session) -> None:
+        try:
+            for result in results:
+                session.report(self._as_metrics(result))
+        finally:
+            results.close()  # type: ignore[attr-defined]
+
+    def _as_metrics(self, result: Any) -> dict[str, Any]:
+        if isinstance(result, dict):
+            return plain_metrics(result)
+        values = result if isinstance(result, tuple | list) else (result,)
+        if len(values) != len(self._metrics):
+            raise TypeError(f"returned {len(values)} values for the metrics {', '.join(self._metrics)}")
+        return plain_metrics(dict(zip(self._metrics, values, strict=True)))
+
+
+def _arguments(function: Callable[..., Any]) -> tuple[bool, bool]:
+    """Whether it takes a reporter as second argument, and a ``checkpoint_dir``."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False, False
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [
+        item for item in parameters.values() if item.kind in kinds and item.default is item.empty
+    ]
+    named = "reporter" in parameters
+    return (len(required) >= 2 or named) and "trial" not in parameters, "checkpoint_dir" in parameters
+
+
+__all__ = ["FunctionObjective", "Objective", "StopTrial", "import_script", "load_objective"]

@@ -1,0 +1,141 @@
+"""What a training script talks to while it runs as a trial."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class StopTrial(BaseException):
+    """Raised inside `report` when the trial shall end now.
+
+    It is no `Exception`, so that a script's own ``except Exception`` does not swallow it.
+    """
+
+
+class Session(Protocol):
+    """The trial that runs in this process."""
+
+    config: dict[str, Any]
+    trial_id: str
+    seed: int
+
+    def report(self, metrics: dict[str, Any]) -> None:
+        """Pass metrics on. Raises `StopTrial` when the trial shall end."""
+
+    def checkpoint(self) -> contextlib.AbstractContextManager[Path]:
+        """A folder to save into; it becomes the trial's newest checkpoint when left."""
+
+    @property
+    def restore(self) -> Path | None:
+        """The checkpoint to go on from, if there is one."""
+
+
+class HandRun:
+    """The session of a script that somebody runs by hand: reports are printed."""
+
+    def __init__(self) -> None:
+        self.config: dict[str, Any] = {}
+        self.trial_id = "by-hand"
+        self.seed = 0
+        self.restore: Path | None = None
+
+    def report(self, metrics: dict[str, Any]) -> None:
+        """Show the metrics on stdout."""
+        import sys
+
+        row = "  ".join(f"{name}={value}" for name, value in metrics.items())
+        sys.stdout.write(f"[hpogrid] {row}\n")
+        sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def checkpoint(self) -> Iterator[Path]:
+        """A folder below the working directory."""
+        folder = Path("checkpoint")
+        folder.mkdir(exist_ok=True)
+        yield folder
+
+
+_current: Session | None = None
+
+
+def current() -> Session:
+    """The session of this process; by hand, one that prints."""
+    global _current
+    if _current is None:
+        _current = HandRun()
+    return _current
+
+
+def set_current(session: Session | None) -> None:
+    """Say which trial runs in this process."""
+    global _current
+    _current = session
+
+
+def report(metrics: dict[str, Any] | None = None, /, **named: Any) -> None:
+    """Report metrics of the running trial: ``hpogrid.report(loss=0.1, epoch=3)``.
+
+    Call it once at the end, or once an epoch; the names are yours, and one of them has to be
+    the metric of the hpo config. Values are numbers (also NumPy's and PyTorch's scalars) or
+    anything JSON can say. In a script that is run by hand it prints.
+
+    Raises:
+        StopTrial: the trial is to end here (a scheduler or a stop criterion says so). It passes
+            through ``except Exception``; clean up in ``finally``.
+        TypeError: no metrics, or a name that is not text.
+    """
+    current().report(plain_metrics({**(metrics or {}), **named}))
+
+
+def checkpoint() -> contextlib.AbstractContextManager[Path]:
+    """A folder to save the state of the running trial into.
+
+    Use it before the report that it belongs to::
+
+        with hpogrid.checkpoint() as folder:
+            torch.save(model.state_dict(), folder / "model.pt")
+        hpogrid.report(loss=loss)
+
+    The folder becomes the newest checkpoint at once and whole when the block is left.
+    """
+    return current().checkpoint()
+
+
+def get_checkpoint() -> Path | None:
+    """The folder to go on from (an interrupted attempt's, or another trial's), or None."""
+    return current().restore
+
+
+def plain_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Metrics as plain Python values: scalars of NumPy or PyTorch become numbers.
+
+    Raises:
+        TypeError: no metrics, or a name that is not text.
+    """
+    if not isinstance(metrics, dict) or not metrics:
+        raise TypeError("report needs metrics: report(loss=0.1) or report({'loss': 0.1})")
+    for name in metrics:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a metric must be text, not {name!r}")
+    return {name: plain(value) for name, value in metrics.items()}
+
+
+def plain(value: Any) -> Any:
+    """One value as JSON can say it; what it cannot is given as text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "size", 1) in (1, None) or hasattr(value, "numel"):
+        with contextlib.suppress(ValueError, TypeError, RuntimeError):
+            return plain(item())  # type: ignore[misc]
+    return str(value)

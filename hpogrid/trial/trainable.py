@@ -1,0 +1,140 @@
+"""Objectives written as classes: today's method names, and those of earlier releases."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpogrid.errors import UserError
+from hpogrid.trial.session import Session, plain_metrics
+
+_RETURNED = ".returned"
+"""The file in a checkpoint that keeps what ``save_checkpoint`` returned."""
+
+
+class ClassObjective:
+    """A class with ``setup``, ``step``, and optionally ``save_checkpoint``, ``load_checkpoint``.
+
+    The older names ``_setup`` or ``initialize``, ``_train``, ``_save`` and ``_restore`` work as
+    well, and so do classes that derive from Ray Tune's ``Trainable`` (they run without Ray).
+    Every ``step`` is one report; the trial ends by a stop criterion, or by ``"done": True``.
+    """
+
+    def __init__(self, kind: type, param: Mapping[str, Any]) -> None:
+        if _method(kind, "step", "_train", "train") is None:
+            raise UserError(f"class {kind.__name__} has no method 'step' (or '_train')")
+        self._kind = kind
+        self._param = dict(param)
+
+    def run(self, config: dict[str, Any], session: Session) -> None:
+        """Set up an instance and step it until it is stopped."""
+        instance = self._make({**self._param, **config})
+        step = _method(instance, "step", "_train", "train")
+        assert step is not None
+        try:
+            if session.restore is not None:
+                _load(instance, session.restore)
+            while True:
+                metrics = step()
+                _save(instance, session)
+                session.report(plain_metrics(metrics))
+                if metrics.get("done"):
+                    return
+        finally:
+            cleanup = _method(instance, "cleanup", "_stop")
+            if cleanup is not None:
+                cleanup()
+
+    def _make(self, config: dict[str, Any]) -> Any:
+        setup_names = ("setup", "_setup", "initialize")
+        if _is_ray(self._kind):
+            instance = self._kind.__new__(self._kind)
+            _prepare_ray(instance)
+        elif _own_init(self._kind) and _takes_argument(self._kind.__init__):
+            instance = self._kind(config)  # type: ignore[call-arg]
+        else:
+            instance = self._kind()
+        instance.config = config
+        setup = _method(instance, *setup_names)
+        if setup is not None:
+            setup(config) if _takes_argument(setup) else setup()
+        return instance
+
+
+def _method(owner: Any, *names: str) -> Callable[..., Any] | None:
+    """The first of the methods that the user wrote (Ray's own base class does not count)."""
+    for name in names:
+        found = getattr(owner, name, None)
+        if callable(found) and not _from_ray(found):
+            return found  # type: ignore[no-any-return]
+    return None
+
+
+def _from_ray(method: Any) -> bool:
+    return str(getattr(method, "__module__", "")).startswith("ray.")
+
+
+def _is_ray(kind: type) -> bool:
+    return any(base.__module__.startswith("ray.") for base in kind.__mro__)
+
+
+def _prepare_ray(instance: Any) -> None:
+    """What Ray's own constructor would set, without its log folder and its network."""
+    for name, value in {
+        "_iteration": 0,
+        "_time_total": 0.0,
+        "_timesteps_total": None,
+        "_episodes_total": None,
+        "_trial_info": None,
+        "_logdir": str(Path.cwd()),
+        "_stdout_file": None,
+        "_stderr_file": None,
+    }.items():
+        setattr(instance, name, value)
+
+
+def _own_init(kind: type) -> bool:
+    return kind.__init__ is not object.__init__  # type: ignore[misc]
+
+
+def _takes_argument(function: Callable[..., Any]) -> bool:
+    parameters = [
+        item for name, item in inspect.signature(function).parameters.items() if name != "self"
+    ]
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    return any(item.kind in positional for item in parameters)
+
+
+def _save(instance: Any, session: Session) -> None:
+    save = _method(instance, "save_checkpoint", "_save")
+    if save is None:
+        return
+    with session.checkpoint() as folder:
+        returned = save(str(folder))
+        if isinstance(returned, str | Path) and Path(returned).is_relative_to(folder):
+            returned = {"path": str(Path(returned).relative_to(folder))}
+            (folder / _RETURNED).write_bytes(pickle.dumps(returned))
+        elif isinstance(returned, dict):
+            (folder / _RETURNED).write_bytes(pickle.dumps({"state": returned}))
+
+
+def _load(instance: Any, folder: Path) -> None:
+    load = _method(instance, "load_checkpoint", "_restore")
+    if load is None:
+        return
+    returned: dict[str, Any] = {}
+    with contextlib.suppress(FileNotFoundError):
+        # The file was written by `_save` of the same user's script, beside the user's own state.
+        returned = pickle.loads((folder / _RETURNED).read_bytes())  # noqa: S301
+    if "state" in returned:
+        load(returned["state"])
+    else:
+        load(str(folder / returned["path"]) if "path" in returned else str(folder))
