@@ -42,15 +42,17 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
                 f'write "{key_node.value}"'
             )
         if key in seen:
-            raise UserError(
-                f"line {key_node.start_mark.line + 1}: the key '{key}' is there twice"
-            )
+            raise UserError(f"line {key_node.start_mark.line + 1}: the key '{key}' is there twice")
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(("int", "float", "timestamp"))]
+    first: [
+        (tag, regexp)
+        for tag, regexp in resolvers
+        if not tag.endswith(("int", "float", "timestamp"))
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))

@@ -126,8 +126,10 @@ class Float(_Numeric, frozen=True, kw_only=True, tag="float"):
             self._refuse_rounding_out(low, high, self.lattice.step)
 
     def _refuse_rounding_out(self, low: float, high: float, step: float) -> None:
-        for bound, leaves in ((low, round(low / step) * step < low - 1e-12 * step),
-                              (high, round(high / step) * step > high + 1e-12 * step)):
+        for bound, leaves in (
+            (low, round(low / step) * step < low - 1e-12 * step),
+            (high, round(high / step) * step > high + 1e-12 * step),
+        ):
             if round(bound / step) <= 0:
                 raise ValueError(
                     f"rounding to multiples of {step:g} reaches 0, which a log scale cannot; "

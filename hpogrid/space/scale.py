@@ -62,7 +62,9 @@ class Linear(_Bounded, frozen=True, tag="linear"):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not math.isfinite(self.high - self.low):
-            raise ValueError("high - low is too large for a floating-point number; narrow the bounds")
+            raise ValueError(
+                "high - low is too large for a floating-point number; narrow the bounds"
+            )
 
     def _ppf(self, u: float) -> float:
         return self.low + u * (self.high - self.low)
@@ -145,7 +147,9 @@ class LogNormal(_Scale, frozen=True, tag="log_normal"):
             raise ValueError(f"base {self.base:g} must be above 0 and other than 1")
         reach = (abs(self.mu) + 9 * self.sigma) * abs(math.log(self.base))
         if reach > 700:
-            raise ValueError("mu and sigma reach beyond the floating-point numbers; make them smaller")
+            raise ValueError(
+                "mu and sigma reach beyond the floating-point numbers; make them smaller"
+            )
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -96,7 +96,7 @@ class Space:
         parameters: dict[str, Parameter] = {}
         for name, item in data["parameters"].items():
             try:
-                parameters[name] = msgspec.convert(item, Parameter)  # type: ignore[arg-type]
+                parameters[name] = msgspec.convert(item, Parameter)
             except msgspec.ValidationError as error:
                 raise UserError(f"{where}: parameter '{name}': {plain(error)}") from error
         try:
@@ -179,7 +179,9 @@ class Space:
             return value
         by = applied.get(factor)
         if isinstance(by, bool) or not isinstance(by, int | float):
-            raise UserError(f"'{name}' is multiplied with '{factor}', whose value {by!r} is no number")
+            raise UserError(
+                f"'{name}' is multiplied with '{factor}', whose value {by!r} is no number"
+            )
         return value * by
 
     @staticmethod
@@ -250,7 +252,9 @@ class Space:
                 raise UserError(f"{name!r} is no name for a parameter; use letters and digits")
             for other in sorted(item.needs()):
                 if other not in self.parameters:
-                    raise UserError(f"'{name}' depends on an {unknown('parameter', other, list(self.parameters))}")
+                    raise UserError(
+                        f"'{name}' depends on an {unknown('parameter', other, list(self.parameters))}"
+                    )
             if item.when and item.crossed:
                 raise UserError(f"'{name}': a condition and grid_search do not go together")
 
@@ -261,7 +265,9 @@ class Space:
         def visit(name: str, path: tuple[str, ...]) -> None:
             if name in path:
                 cycle = [*path[path.index(name) :], name]
-                raise UserError(f"parameters depend on each other in a circle: {' -> '.join(cycle)}")
+                raise UserError(
+                    f"parameters depend on each other in a circle: {' -> '.join(cycle)}"
+                )
             if name in done:
                 return
             for other in self.parameters:

@@ -1,0 +1,92 @@
+"""How people write a search space: one file for each dialect, found by its name here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpogrid.errors import UserError
+from hpogrid.files import parse_json
+from hpogrid.registry import Entry, Registry
+from hpogrid.space.dialects.base import Dialect, Parsed
+from hpogrid.space.space import Space
+
+DIALECTS = Registry(
+    "dialect",
+    {
+        "native": Entry(
+            "hpogrid.space.dialects.native:DIALECT",
+            'hpogrid\'s own versioned form: {"version": 1, "parameters": {...}}',
+        ),
+        "method_dimension": Entry(
+            "hpogrid.space.dialects.method_dimension:DIALECT",
+            '{"lr": {"method": "loguniform", "dimension": {"low": 1e-5, "high": 1e-2}}}',
+        ),
+    },
+)
+
+
+def load_dialect(name: str) -> Dialect:
+    """The dialect called ``name``.
+
+    Raises:
+        UserError: there is none; the known ones are listed.
+    """
+    dialect: Dialect = DIALECTS.load(name)
+    return dialect
+
+
+def read_space(data: Any, where: str, dialect: str | None = None) -> Parsed:
+    """Read a search space in the dialect named, or in the one that it is written in.
+
+    Args:
+        data: parsed JSON or YAML, or text.
+        where: what it is, as it reads in a message (``"search space 'lr'"``).
+        dialect: its name; None: look at the data.
+
+    Returns:
+        The space, and what its author should know.
+
+    Raises:
+        UserError: malformed, in no dialect, in several, or the first thing that is wrong.
+    """
+    if dialect is not None:
+        return load_dialect(dialect).parse(data, where)
+    if isinstance(data, str):
+        data = _structured(data, where)
+    return load_dialect(detect_dialect(data, where)).parse(data, where)
+
+
+def detect_dialect(data: Any, where: str) -> str:
+    """The name of the one dialect that data or text is written in.
+
+    Raises:
+        UserError: none is, or several are; they are named.
+    """
+    if isinstance(data, dict | list) and not data:
+        raise UserError(f"{where}: the search space is empty; give it at least one parameter")
+    found = [name for name in DIALECTS if load_dialect(name).detect(data)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(
+            f"{where}: this can be read as {' and as '.join(found)}; say which with --dialect"
+        )
+    raise UserError(
+        f"{where}: no search space that hpogrid knows; write each parameter as "
+        '{"method": "uniform", "dimension": {"low": 0, "high": 1}}, '
+        f"or name one of the dialects {', '.join(DIALECTS)} with --dialect"
+    )
+
+
+def render_space(space: Space, dialect: str) -> Any:
+    """Write a space in a dialect: data for JSON and YAML, else text.
+
+    Raises:
+        UserError: the dialect cannot say it; what and where.
+    """
+    return load_dialect(dialect).render(space)
+
+
+def _structured(text: str, where: str) -> Any:
+    """Parse text that is JSON."""
+    return parse_json(text, where)

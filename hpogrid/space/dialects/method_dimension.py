@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from hpogrid.errors import UserError
+from hpogrid.files import parse_json
 from hpogrid.registry import unknown
+from hpogrid.space.dialects.base import Dialect, Parsed
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal
 from hpogrid.space.space import Space, plain
@@ -159,8 +161,17 @@ METHODS: dict[str, type[_Dimension]] = {
 }
 
 
-def parse(data: Any, where: str) -> tuple[Space, list[str]]:
-    """Read a method/dimension space.
+def detect(data: Any) -> bool:
+    """Whether a parameter has a method or a dimension."""
+    if not isinstance(data, dict) or {"version", "parameters"} <= set(data):
+        return False
+    return any(
+        isinstance(item, dict) and {"method", "dimension"} & set(item) for item in data.values()
+    )
+
+
+def parse(data: Any, where: str) -> Parsed:
+    """Read a method/dimension space, as data or as JSON text.
 
     Returns:
         The space, and what its author should know (settings without effect, weights).
@@ -168,6 +179,8 @@ def parse(data: Any, where: str) -> tuple[Space, list[str]]:
     Raises:
         UserError: the first thing that is wrong, with the parameter it is in.
     """
+    if isinstance(data, str):
+        data = parse_json(data, where)
     if not isinstance(data, dict):
         raise UserError(f"{where}: expected an object of parameters, got {type(data).__name__}")
     parameters: dict[str, Parameter] = {}
@@ -187,9 +200,7 @@ def parse(data: Any, where: str) -> tuple[Space, list[str]]:
 
 def _dimension(item: Any, where: str) -> _Dimension:
     if not isinstance(item, dict) or "method" not in item:
-        raise UserError(
-            f"{where}: expected {{\"method\": ..., \"dimension\": {{...}}}}, got {item!r}"
-        )
+        raise UserError(f'{where}: expected {{"method": ..., "dimension": {{...}}}}, got {item!r}')
     extra = sorted(set(item) - {"method", "dimension"})
     if extra:
         raise UserError(f"{where}: unknown key '{extra[0]}'; known: method, dimension")
@@ -305,3 +316,6 @@ def _categories(item: Categorical) -> Categories | None:
         for _ in range(int(weight))
     ]
     return Categories(repeated, item.grid)
+
+
+DIALECT = Dialect("method_dimension", parse, render, detect)
