@@ -1,0 +1,1 @@
+"""What people store: the schemas of the configs, their stores, and projects."""

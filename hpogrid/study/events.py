@@ -37,13 +37,17 @@ class Opened(_Event, frozen=True, tag="open"):
 
 
 class Started(_Event, frozen=True, tag="start"):
-    """A trial began. ``applied`` is left out where it equals ``suggested``."""
+    """A trial began. ``applied`` is left out where it equals ``suggested``.
+
+    ``attempt`` counts its starts; a later one goes on after report ``from_step``.
+    """
 
     trial: str
     seed: int
     suggested: dict[str, Any]
     applied: dict[str, Any] | None = None
     attempt: int = 1
+    from_step: int = 0
 
 
 class Reported(_Event, frozen=True, tag="report"):

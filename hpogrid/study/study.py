@@ -125,6 +125,8 @@ class Study:
             event.time,
             attempt=event.attempt,
         )
+        if known is not None and event.from_step:
+            trial.reports = [item for item in known.reports if item.step <= event.from_step]
         self.trials[event.trial] = trial
         if event.trial in self._ahead:
             return self._end(self._ahead.pop(event.trial))

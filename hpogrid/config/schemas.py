@@ -1,0 +1,190 @@
+"""The schemas of the stored configs: one struct for each kind, the only place that knows it.
+
+The command-line options, the checks when a config is stored, the JSON Schema and the tables of
+the documentation all come from here. ``Meta(extra={"alias": [...]})`` gives further spellings
+of an option.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hpogrid.errors import UserError
+from hpogrid.search.base import Mode
+
+CONTAINER = (
+    "/cvmfs/unpacked.cern.ch/gitlab-registry.cern.ch/aml/hyperparameter-optimization/"
+    "alkaid-qt/hpogrid:latest"
+)
+OUT_DS = "user.${RUCIO_ACCOUNT}.hpogrid.{HPO_PROJECT_NAME}.out.$(date +%Y%m%d%H%M%S)"
+
+
+Positive = Annotated[float, Meta(gt=0)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+Whole = Annotated[int, Meta(ge=0)]
+
+
+class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What all stored configs share."""
+
+
+class HpoConfig(Config):
+    """How the search is done."""
+
+    algorithm: Annotated[str, Meta(description="Algorithm that proposes the next point")] = "random"
+    metric: Annotated[
+        str, Meta(description="Metric to optimise, as the script reports it (several: a,b)")
+    ] = "accuracy"
+    mode: Annotated[
+        str, Meta(description="Whether the metric is minimised or maximised: min or max")
+    ] = "max"
+    scheduler: Annotated[str, Meta(description="Who stops bad trials early")] = "asynchyperband"
+    trials: Annotated[
+        int,
+        Meta(ge=1, description="Trials of each job", extra={"alias": ["--num_trials", "-n"]}),
+    ] = 100
+    log_dir: Annotated[str, Meta(description="Folder for logs, relative to the job's")] = "./log"
+    verbose: Annotated[bool, Meta(description="Log every trial")] = False
+    stop: Annotated[
+        dict[str, float],
+        Meta(description="End a trial when a reported value reaches this: a JSON object"),
+    ] = msgspec.field(default_factory=lambda: {"training_iteration": 1.0})
+    scheduler_param: Annotated[
+        dict[str, Any], Meta(description="Parameters of the scheduler: a JSON object")
+    ] = msgspec.field(default_factory=lambda: {"max_concurrent": 4})
+    algorithm_param: Annotated[
+        dict[str, Any], Meta(description="Parameters of the algorithm: a JSON object")
+    ] = msgspec.field(default_factory=dict)
+    engine: Annotated[
+        Literal["auto", "process"], Meta(description="Who runs the trials inside a job")
+    ] = "auto"
+    aggregate: Annotated[
+        str,
+        Meta(
+            pattern="^(last|best|mean:[1-9][0-9]*)$",
+            description="Which of a trial's reports counts: last, best, or mean:K of the last K",
+        ),
+    ] = "last"
+    time_limit: Annotated[
+        Positive | None, Meta(description="Seconds after which a job starts no further trial")
+    ] = None
+    trial_timeout: Annotated[
+        Positive | None, Meta(description="Seconds after which a trial fails")
+    ] = None
+    target: Annotated[
+        float | None, Meta(description="End the search when the metric is as good as this")
+    ] = None
+    max_failures: Annotated[
+        AtLeastOne | None, Meta(description="End the search after so many failed trials")
+    ] = None
+    seed: Annotated[
+        Whole | None, Meta(description="Seed of everything random (default: a new one)")
+    ] = None
+    cpus_per_trial: Annotated[
+        Positive | None, Meta(description="CPU cores of a trial (default: as they come)")
+    ] = None
+    gpus_per_trial: Annotated[
+        float, Meta(ge=0, description="GPUs of a trial; fractions share one")
+    ] = 0
+    keep_checkpoints: Annotated[
+        str,
+        Meta(
+            pattern="^(none|last|best|all|top [1-9][0-9]*)$",
+            description="Which checkpoints stay: none, last, best, all, or 'top K' trials",
+        ),
+    ] = "last"
+
+    def __post_init__(self) -> None:
+        from hpogrid.schedule import schedule_options
+        from hpogrid.search import check_params
+
+        try:
+            check_params(self.algorithm, self.algorithm_param)
+            schedule_options(self.scheduler, self.scheduler_param)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        self._check_metrics()
+        for name, value in self.stop.items():
+            if not math.isfinite(value):
+                raise ValueError(f"stop: '{name}' needs a finite number")
+
+    def _check_metrics(self) -> None:
+        if not all(re.fullmatch(r"[^,\s][^,]*", name) for name in self.metrics):
+            raise ValueError(f"metric: '{self.metric}' has an empty name")
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError(f"metric: '{self.metric}' names one twice")
+        modes = self.mode.split(",")
+        for mode in modes:
+            if mode not in ("min", "max"):
+                raise ValueError(f"mode: '{mode}' is not min or max")
+        if len(modes) not in (1, len(self.metrics)):
+            raise ValueError(f"mode: {len(modes)} modes for {len(self.metrics)} metrics")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the objectives; the first one is the metric for stopping and sorting."""
+        return tuple(self.metric.split(","))
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """For each objective which way is better."""
+        modes: Any = self.mode.split(",")
+        return tuple(modes if len(modes) > 1 else modes * len(self.metrics))
+
+    @property
+    def max_concurrent(self) -> int:
+        """How many trials of a job run at once."""
+        return int(self.scheduler_param.get("max_concurrent", 4))
+
+
+class GridConfig(Config):
+    """Where the jobs run."""
+
+    site: Annotated[
+        str, Meta(min_length=1, description="Site of the jobs: local, or a queue of the grid")
+    ] = "ANALY_MANC_GPU_TEST"
+    container: Annotated[str, Meta(description="Image in which jobs run")] = CONTAINER
+    retry: Annotated[bool, Meta(description="Let the site retry failed jobs")] = False
+    inDS: Annotated[  # noqa: N815 - the specification's name
+        str | None, Meta(description="Input dataset (for site local: a folder)")
+    ] = None
+    outDS: Annotated[  # noqa: N815
+        str, Meta(description="Output dataset; ${VARIABLES}, {HPO_PROJECT_NAME} are filled in")
+    ] = OUT_DS
+    extra: Annotated[
+        dict[str, Any], Meta(description="Native options of the site: a JSON object")
+    ] = msgspec.field(default_factory=dict)
+
+
+class ModelConfig(Config):
+    """What is trained."""
+
+    script: Annotated[
+        str, Meta(min_length=1, description="Training script, relative to the project's scripts")
+    ]
+    model: Annotated[
+        str,
+        Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$", description="Function or class in the script"),
+    ]
+    param: Annotated[
+        dict[str, Any], Meta(description="Further settings for the model: a JSON object")
+    ] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        parts = self.script.replace("\\", "/").split("/")
+        if self.script.startswith("/") or ".." in parts:
+            raise ValueError(
+                f"script: '{self.script}' must be relative to the project's scripts, without '..'"
+            )
+
+
+SCHEMAS: dict[str, type[Config]] = {
+    "hpo_config": HpoConfig,
+    "grid_config": GridConfig,
+    "model_config": ModelConfig,
+}

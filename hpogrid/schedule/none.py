@@ -1,0 +1,13 @@
+"""No early stopping."""
+
+from __future__ import annotations
+
+from hpogrid.schedule.base import BaseScheduler, Decision
+
+
+class NoScheduler(BaseScheduler):
+    """Lets every trial run to its end."""
+
+    def on_report(self, trial: str, step: int, loss: float) -> Decision:
+        """Continue (see `Scheduler`)."""
+        return "continue"
