@@ -1,0 +1,1 @@
+"""Who runs the trials inside one job."""

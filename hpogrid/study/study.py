@@ -161,13 +161,14 @@ class LedgerFolder:
 
     Args:
         folder: where the files are.
-        skip: leave out the files whose name begins with this.
+        pattern: which of them to read.
     """
 
-    def __init__(self, folder: Path, skip: str | None = None) -> None:
+    def __init__(self, folder: Path, pattern: str = f"*{SUFFIX}") -> None:
         self.folder = folder
         self.study = Study()
-        self._skip = skip
+        self._pattern = pattern
+        self._ignored: set[Path] = set()
         self._readers: dict[Path, tuple[LedgerReader, Source]] = {}
 
     def poll(self) -> list[Trial]:
@@ -181,11 +182,14 @@ class LedgerFolder:
                     changed.append(trial)
         return changed
 
+    def ignore(self, path: Path) -> None:
+        """Leave a file out from now on: the one that this process writes itself."""
+        self._ignored.add(path)
+
     def _paths(self) -> Iterable[Path]:
         if not self.folder.is_dir():
             return []
-        paths = sorted(self.folder.glob(f"*{SUFFIX}"))
-        return [path for path in paths if not (self._skip and path.name.startswith(self._skip))]
+        return sorted(set(self.folder.glob(self._pattern)) - self._ignored)
 
     @property
     def warnings(self) -> list[str]:

@@ -1,0 +1,103 @@
+"""What driver and worker say to each other: one JSON line for each message."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+
+class Setup(msgspec.Struct, tag="setup"):
+    """The first message to a worker: what it will evaluate."""
+
+    scripts: str
+    script: str
+    model: str
+    param: dict[str, Any]
+    metrics: tuple[str, ...]
+    logs: str  # folder for the logs of trials
+    slot: int
+
+
+class Evaluate(msgspec.Struct, tag="evaluate"):
+    """Evaluate this trial. ``folder`` is the trial's own, made when it is needed."""
+
+    trial: str
+    config: dict[str, Any]
+    seed: int
+    attempt: int
+    from_step: int
+    folder: str
+    restore: str | None = None
+
+
+class Verdict(msgspec.Struct, tag="verdict"):
+    """The answer to a report: whether to go on."""
+
+    go_on: bool
+
+
+class Ready(msgspec.Struct, tag="ready"):
+    """The objective is loaded."""
+
+
+class ReportMade(msgspec.Struct, tag="report"):
+    """The objective reported; the worker waits for a `Verdict`."""
+
+    metrics: dict[str, Any]
+
+
+class Done(msgspec.Struct, tag="done"):
+    """The trial ended; ``failure`` is the reason, ``details`` the traceback, if it failed."""
+
+    failure: str | None = None
+    details: str | None = None
+
+
+class Broken(msgspec.Struct, tag="broken"):
+    """The objective cannot be loaded: no trial can run."""
+
+    message: str
+
+
+ToWorker = Setup | Evaluate | Verdict
+FromWorker = Ready | ReportMade | Done | Broken
+
+T = TypeVar("T")
+
+
+class Channel(Generic[T]):
+    """Messages over a stream socket. ``kind`` is the union of those that come in."""
+
+    def __init__(self, stream: socket.socket, kind: Any) -> None:
+        self.socket = stream
+        self._decoder = msgspec.json.Decoder(kind)
+        self._encoder = msgspec.json.Encoder()
+        self._buffer = b""
+
+    def send(self, message: ToWorker | FromWorker) -> None:
+        """Send one message."""
+        self.socket.sendall(self._encoder.encode(message) + b"\n")
+
+    def receive(self) -> T | None:
+        """Wait for the next message; None: the other side has gone."""
+        while b"\n" not in self._buffer:
+            data = self._read()
+            if not data:
+                return None
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        message: T = self._decoder.decode(line)
+        return message
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a whole message is here already."""
+        return b"\n" in self._buffer
+
+    def _read(self) -> bytes:
+        try:
+            return self.socket.recv(1 << 16)
+        except ConnectionError:
+            return b""

@@ -1,0 +1,118 @@
+"""What this machine lets a job use, and how it is shared out among trials."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from hpogrid.errors import UserError
+
+_GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_NO_GPU = ("", "-1", "NoDevFiles", "void", "none")
+
+
+def cpu_count() -> int:
+    """The cores that this process may use: affinity, cgroups (v1 and v2), batch variables."""
+    limits = [float(len(os.sched_getaffinity(0))), *_cgroup_limits()]
+    for variable in ("SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS"):
+        value = os.environ.get(variable, "")
+        if value.isdigit() and int(value):
+            limits.append(float(value))
+    return max(1, math.floor(min(limits)))
+
+
+def _cgroup_limits() -> list[float]:
+    limits = []
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            limits.append(int(quota) / int(period))
+    except (OSError, ValueError):
+        pass
+    try:
+        folder = Path("/sys/fs/cgroup/cpu")
+        micros = int((folder / "cpu.cfs_quota_us").read_text())
+        if micros > 0:
+            limits.append(micros / int((folder / "cpu.cfs_period_us").read_text()))
+    except (OSError, ValueError):
+        pass
+    return limits
+
+
+def gpu_ids() -> list[str]:
+    """The GPUs that this process may use, as the names that the drivers understand."""
+    for variable in _GPU_VARIABLES:
+        value = os.environ.get(variable)
+        if value is not None:
+            ids = [item.strip() for item in value.split(",")]
+            return [] if ids[0] in _NO_GPU else ids
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    command = [program, "--query-gpu=index", "--format=csv,noheader"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return answer.stdout.split() if answer.returncode == 0 else []
+
+
+def share_gpus(concurrent: int, per_trial: float, gpus: list[str]) -> list[tuple[str, ...]]:
+    """GPU ids for each of at most ``concurrent`` slots.
+
+    Args:
+        concurrent: how many trials shall run at once.
+        per_trial: GPUs of a trial: a whole number, or a fraction below 1 to share one.
+        gpus: the ids there are.
+
+    Raises:
+        UserError: fewer GPUs than one trial needs, or a number like 1.5.
+    """
+    if per_trial == 0:
+        return [()] * concurrent
+    if per_trial > 1 and per_trial != int(per_trial):
+        raise UserError(f"gpus_per_trial {per_trial:g} must be a whole number or below 1")
+    if len(gpus) < per_trial or not gpus:
+        raise UserError(
+            f"a trial needs {per_trial:g} GPUs and this job sees {len(gpus)}; "
+            "lower gpus_per_trial in the hpo config, or run where there are more"
+        )
+    if per_trial < 1:
+        slots = [(gpu,) for _ in range(int(1 / per_trial + 1e-9)) for gpu in gpus]
+    else:
+        size = int(per_trial)
+        starts = range(0, len(gpus) - size + 1, size)
+        slots = [tuple(gpus[start : start + size]) for start in starts]
+    return slots[:concurrent]
+
+
+def slot_environment(gpus: tuple[str, ...], cpus: float | None) -> dict[str, str]:
+    """The environment of a worker: its GPUs, and how many threads libraries may start."""
+    variables: dict[str, str] = {}
+    if gpus:
+        variables |= dict.fromkeys(_GPU_VARIABLES[:1], ",".join(gpus))
+        for variable in _GPU_VARIABLES[1:]:
+            if variable in os.environ:
+                variables[variable] = ",".join(gpus)
+    if cpus is not None:
+        threads = str(max(1, math.floor(cpus)))
+        variables |= {name: threads for name in _THREAD_VARIABLES if name not in os.environ}
+    return variables
+
+
+def share_cpus(concurrent: int, per_trial: float | None) -> int:
+    """How many of ``concurrent`` trials the cores of this job carry at once.
+
+    Raises:
+        UserError: fewer cores than one trial needs.
+    """
+    if per_trial is None:
+        return concurrent
+    carried = math.floor(cpu_count() / per_trial + 1e-9)
+    if carried < 1:
+        raise UserError(
+            f"a trial needs {per_trial:g} CPU cores and this job has {cpu_count()}; "
+            "lower cpus_per_trial in the hpo config"
+        )
+    return min(concurrent, carried)

@@ -1,0 +1,345 @@
+"""The books of one job: what to run next, what was reported, how it ended.
+
+An engine evaluates; a `Run` decides and writes. Everything that has to survive a ``kill -9``
+is in the ledger before the next step, and a new attempt is made from the ledgers alone.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpogrid._version import VERSION
+from hpogrid.config.project import Project
+from hpogrid.engine.budget import Budget, reached
+from hpogrid.errors import RunError
+from hpogrid.schedule import make_scheduler
+from hpogrid.schedule.base import Decision
+from hpogrid.search import make_searcher
+from hpogrid.search.base import FAILED, Outcome, Task, derive_seed
+from hpogrid.search.proposer import Proposer
+from hpogrid.space.space import Point
+from hpogrid.study.events import Closed, Ended, Event, Opened, Reported, Started, State
+from hpogrid.study.ledger import SUFFIX, LedgerWriter, being_written, ledger_name
+from hpogrid.study.study import LedgerFolder, Source, Trial
+from hpogrid.trial.checkpoints import Keeper, latest
+
+_POLL_SECONDS = 0.2
+"""How often the ledgers of other jobs are looked at."""
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """Which job this is.
+
+    Attributes:
+        job: its index in the task, from 0.
+        seed: of the task; each job and trial derives its own.
+        ledgers: the folder of the task's ledgers.
+        trials: the folder of the trials' own folders (logs, checkpoints).
+        shared: whether the jobs of the task are one search.
+    """
+
+    job: int
+    seed: int
+    ledgers: Path
+    trials: Path
+    shared: bool = True
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A trial to evaluate; it goes on from ``restore``, saved before report ``from_step``."""
+
+    trial: str
+    config: dict[str, Any]
+    seed: int
+    attempt: int = 1
+    from_step: int = 0
+    restore: Path | None = None
+
+
+@dataclass
+class _Running:
+    """A trial that is being evaluated."""
+
+    step: int
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    verdict: State = "complete"
+
+
+class Run:
+    """One attempt of one job.
+
+    Args:
+        project: what to search, and how.
+        spec: which job it is.
+        first: points to evaluate before the algorithm's own.
+
+    Raises:
+        RunError: another process is running this job.
+    """
+
+    def __init__(self, project: Project, spec: JobSpec, first: list[Point] | None = None) -> None:
+        self.project = project
+        self.config = project.hpo_config
+        self.spec = spec
+        pattern = f"*{SUFFIX}" if spec.shared else f"{ledger_name(spec.job, 0)[:9]}*{SUFFIX}"
+        self._folder = LedgerFolder(spec.ledgers, pattern)
+        self._folder.poll()
+        self.study = self._folder.study
+        self.attempt = self.study.attempts.get(spec.job, 0) + 1
+        seed = derive_seed(spec.seed, spec.job)
+        self._seed = seed
+        space = project.space
+        task = Task(space, self.config.modes, seed, self.config.trials)
+        searcher = make_searcher(self.config.algorithm, task, self.config.algorithm_param)
+        self._proposer = Proposer(space, searcher, first or [])
+        self._scheduler = make_scheduler(self.config.scheduler, self.config.scheduler_param)
+        self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
+        self._running: dict[str, _Running] = {}
+        self._judged: dict[str, int] = {}
+        self._polled = time.monotonic()
+        self.stopped: str | None = None
+        self._writer = self._open()
+        self._replay()
+        self.budget = Budget(self.config, [trial for trial in self.own if trial.finished])
+
+    @property
+    def own(self) -> list[Trial]:
+        """The trials of this job, of all attempts."""
+        return [trial for trial in self.study if trial.job == self.spec.job]
+
+    @property
+    def running(self) -> int:
+        """How many trials run at the moment."""
+        return len(self._running)
+
+    # --- opening: everything comes back from the ledgers -----------------------------------
+
+    def _open(self) -> LedgerWriter:
+        spec = self.spec
+        if being_written(spec.ledgers / ledger_name(spec.job, self.attempt - 1)):
+            raise RunError(f"job {spec.job} is running already: {spec.ledgers} is being written")
+        writer = LedgerWriter(spec.ledgers / ledger_name(spec.job, self.attempt))
+        self._folder.ignore(writer.path)
+        self._source = Source(spec.job, self.attempt, socket.gethostname())
+        opened = Opened(
+            time=time.time(),
+            job=spec.job,
+            attempt=self.attempt,
+            host=self._source.host,
+            pid=os.getpid(),
+            version=VERSION,
+            project=self.project.hash,
+            seed=spec.seed,
+        )
+        writer.write(opened)
+        self.study.apply(opened, self._source)
+        return writer
+
+    def _replay(self) -> None:
+        trials = sorted(self.study, key=lambda trial: trial.ended or math.inf)
+        for trial in trials:
+            self._proposer.take(trial.applied)
+            self._learn(trial)
+        own = [trial for trial in trials if trial.job == self.spec.job]
+        self._again = deque(trial for trial in own if not trial.finished)
+        self._number = max((int(trial.id.split("-")[1]) for trial in own), default=0)
+
+    def _learn(self, trial: Trial) -> None:
+        """Tell the algorithm and the scheduler what another process found out."""
+        seen = self._judged.get(trial.id, 0)
+        for report in trial.reports[seen:]:
+            self._judge(trial.id, report.step, report.metrics)
+        self._judged[trial.id] = len(trial.reports)
+        if trial.finished:
+            if not trial.reports:
+                self._judge(trial.id, 1, trial.metrics)
+            self._proposer.tell(trial.suggested, self._outcome(trial))
+
+    def _outcome(self, trial: Trial) -> Outcome:
+        if trial.state == "failed":
+            return FAILED
+        values = [trial.metrics.get(name) for name in self.config.metrics]
+        return Outcome(tuple(values)) if all(map(_is_number, values)) else FAILED  # type: ignore[arg-type]
+
+    # --- what the engine asks and tells ----------------------------------------------------
+
+    def next(self) -> Assignment | None:
+        """The next trial to evaluate, already in the ledger; None: start no further one."""
+        if self.stopped or self.budget.spent or not self.budget.left(self.running):
+            return None
+        self.poll()
+        if self._again:
+            return self._restart(self._again.popleft())
+        point = self._proposer.ask()
+        if point is None:
+            if not self.running:
+                self.stopped = "every configuration was tried"
+            return None
+        self._number += 1
+        return self._start(
+            Started(
+                time=time.time(),
+                trial=f"{self.spec.job}-{self._number}",
+                seed=derive_seed(self._seed, "trial", self._number),
+                suggested=point.suggested,
+                applied=_unless_same(point.applied, point.suggested),
+            )
+        )
+
+    def _restart(self, trial: Trial) -> Assignment:
+        """Run an interrupted trial again, from its newest checkpoint if it has one."""
+        step, path = latest(self.spec.trials / trial.id) or (0, None)
+        event = Started(
+            time=time.time(),
+            trial=trial.id,
+            seed=trial.seed,
+            suggested=trial.suggested,
+            applied=_unless_same(trial.applied, trial.suggested),
+            attempt=trial.attempt + 1,
+            from_step=step,
+        )
+        return self._start(event, path)
+
+    def _start(self, event: Started, restore: Path | None = None) -> Assignment:
+        self._write(event)
+        trial = self.study.trials[event.trial]
+        earlier = [dict(report.metrics) for report in trial.reports]
+        self._running[event.trial] = _Running(event.from_step, earlier)
+        return Assignment(
+            event.trial, trial.applied, event.seed, event.attempt, event.from_step, restore
+        )
+
+    def report(self, trial: str, metrics: dict[str, Any]) -> Decision:
+        """Take in a report of a running trial, and say whether the trial goes on."""
+        running = self._running[trial]
+        running.step += 1
+        running.reports.append(metrics)
+        now = time.time()
+        # The only report of a trial stands in its last line; a second one writes out the first.
+        if running.step == 2 and len(running.reports) == 2:
+            self._write(Reported(time=now, trial=trial, step=1, metrics=running.reports[0]))
+        if running.step > 1:
+            self._write(Reported(time=now, trial=trial, step=running.step, metrics=metrics))
+            self._keeper.reported(trial)
+        spent = now - self.study.trials[trial].started
+        counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
+        if reached(self.config, counted):
+            return "stop"
+        decision = self._judge(trial, running.step, counted)
+        if decision == "stop":
+            running.verdict = "pruned"
+        return decision
+
+    def _judge(self, trial: str, step: int, metrics: dict[str, Any]) -> Decision:
+        loss = self._loss(metrics)
+        attr = self.config.scheduler_param.get("time_attr", "training_iteration")
+        resource = metrics.get(attr, step)
+        if loss is None or not _is_number(resource):
+            return "continue"
+        return self._scheduler.on_report(trial, int(resource), loss)
+
+    def _loss(self, metrics: dict[str, Any]) -> float | None:
+        """The first objective so that smaller is better; None: it is not there."""
+        value = metrics.get(self.config.metrics[0])
+        if not _is_number(value):
+            return None
+        return float(value if self.config.modes[0] == "min" else -value)
+
+    def finish(self, trial: str, failure: str | None = None) -> None:
+        """A running trial ended by itself or as it was told; ``failure`` is why it failed."""
+        running = self._running.pop(trial)
+        state = running.verdict
+        metrics = self._result(running.reports)
+        reason = failure or self._what_is_missing(metrics)
+        if reason is not None:
+            state = "failed"
+        self._write(
+            Ended(
+                time=time.time(),
+                trial=trial,
+                state=state,
+                metrics=metrics,
+                steps=max(1, running.step),
+                reason=reason,
+            )
+        )
+        record = self.study.trials[trial]
+        self.budget.add(record)
+        self._proposer.tell(record.suggested, self._outcome(record))
+        self._keeper.ended(trial, self._loss(metrics) if state != "failed" else None)
+
+    def interrupt(self, trial: str, reason: str) -> None:
+        """A running trial was cut off, and shall run again when the job is resumed."""
+        self._running.pop(trial)
+        self._write(Ended(time=time.time(), trial=trial, state="interrupted", reason=reason))
+
+    def stop(self, reason: str) -> None:
+        """Start no further trial."""
+        self.stopped = self.stopped or reason
+
+    def close(self) -> str:
+        """Write the last line; return why the run ended."""
+        reason = self.stopped or self.budget.spent or "nothing is left to try"
+        self._writer.write(Closed(time=time.time(), reason=reason))
+        self._writer.close()
+        return reason
+
+    def poll(self) -> None:
+        """Take in what the other jobs of the task have written meanwhile."""
+        if not self.spec.shared or time.monotonic() - self._polled < _POLL_SECONDS:
+            return
+        self._polled = time.monotonic()
+        for trial in {trial.id: trial for trial in self._folder.poll()}.values():
+            self._proposer.take(trial.applied)
+            self._learn(trial)
+
+    # --- results ---------------------------------------------------------------------------
+
+    def _result(self, reports: list[dict[str, Any]]) -> dict[str, Any]:
+        """One value for every metric: the last, and for the objectives what the config says."""
+        result: dict[str, Any] = {}
+        for metrics in reports:
+            result.update(metrics)
+        if len(reports) > 1 and self.config.aggregate != "last":
+            for name, mode in zip(self.config.metrics, self.config.modes, strict=True):
+                values = [metrics[name] for metrics in reports if _is_number(metrics.get(name))]
+                if values:
+                    result[name] = _aggregate(self.config.aggregate, values, mode)
+        return result
+
+    def _what_is_missing(self, metrics: dict[str, Any]) -> str | None:
+        for name in self.config.metrics:
+            if name not in metrics:
+                seen = ", ".join(sorted(metrics)) or "none"
+                return f"the metric '{name}' was not reported; metrics seen: {seen}"
+            if not _is_number(metrics[name]):
+                return f"the metric '{name}' is {metrics[name]}, not a finite number"
+        return None
+
+    def _write(self, event: Event) -> None:
+        self._writer.write(event)
+        self.study.apply(event, self._source)
+
+
+def _aggregate(rule: str, values: list[float], mode: str) -> float:
+    if rule == "best":
+        return min(values) if mode == "min" else max(values)
+    last = values[-int(rule.removeprefix("mean:")) :]
+    return sum(last) / len(last)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _unless_same(applied: dict[str, Any], suggested: dict[str, Any]) -> dict[str, Any] | None:
+    return None if applied == suggested else applied

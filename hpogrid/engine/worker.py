@@ -1,0 +1,165 @@
+"""A worker process: loads the objective once and evaluates one trial after another.
+
+Started as ``python -m hpogrid.engine.worker FD``; FD is a socket to the driver.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hpogrid.engine.messages import (
+    Broken,
+    Channel,
+    Done,
+    Evaluate,
+    Ready,
+    ReportMade,
+    Setup,
+    ToWorker,
+    Verdict,
+)
+from hpogrid.errors import UserError, first_line
+from hpogrid.trial import session
+from hpogrid.trial.checkpoints import saving
+from hpogrid.trial.objective import Objective, load_objective, user_traceback
+
+_PR_SET_PDEATHSIG = 1
+
+
+class WorkerSession:
+    """The session of a trial that runs in a worker."""
+
+    def __init__(self, channel: Channel[ToWorker], task: Evaluate) -> None:
+        self._channel = channel
+        self._folder = Path(task.folder)
+        self._step = task.from_step
+        self.config = task.config
+        self.trial_id = task.trial
+        self.seed = task.seed
+        self.restore = Path(task.restore) if task.restore else None
+
+    def report(self, metrics: dict[str, Any]) -> None:
+        """Pass metrics to the driver and do as it says."""
+        self._step += 1
+        self._channel.send(ReportMade(metrics))
+        answer = self._channel.receive()
+        if not isinstance(answer, Verdict) or not answer.go_on:
+            raise session.StopTrial
+
+    def checkpoint(self) -> contextlib.AbstractContextManager[Path]:
+        """A folder for the state that belongs to the next report."""
+        return saving(self._folder, self._step + 1)
+
+
+def work(channel: Channel[ToWorker]) -> None:
+    """Serve the driver until it closes the channel."""
+    setup = channel.receive()
+    if not isinstance(setup, Setup):
+        return
+    scripts = Path(setup.scripts)
+    try:
+        objective = load_objective(
+            scripts, setup.script, setup.model, setup.param, setup.metrics
+        )
+    except UserError as error:
+        channel.send(Broken(str(error)))
+        return
+    log = TrialLog(Path(setup.logs), setup.slot)
+    channel.send(Ready())
+    while isinstance(task := channel.receive(), Evaluate):
+        done = evaluate(objective, task, channel, scripts)
+        log.close(task)
+        channel.send(done)
+
+
+def evaluate(
+    objective: Objective, task: Evaluate, channel: Channel[ToWorker], scripts: Path
+) -> Done:
+    """Run one trial; what the user's code raises is the trial's failure, not the worker's."""
+    current = WorkerSession(channel, task)
+    session.set_current(current)
+    seed_everything(task.seed)
+    try:
+        objective.run(dict(task.config), current)
+    except session.StopTrial:
+        return Done()
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        details = user_traceback(error, scripts)
+        sys.stderr.write(details + "\n")
+        return Done(first_line(error), details)
+    finally:
+        session.set_current(None)
+    return Done()
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's generator, and NumPy's and PyTorch's where the script has loaded them."""
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed % 2**32)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def worker_log(logs: Path, slot: int) -> Path:
+    """Where a worker's output goes until the trial has ended."""
+    return logs / f".worker-{slot}.log"
+
+
+def trial_log(logs: Path, trial: str, attempt: int) -> Path:
+    """Where the output of a trial is kept."""
+    return logs / (f"{trial}.log" if attempt == 1 else f"{trial}.{attempt}.log")
+
+
+class TrialLog:
+    """Gives each trial that writes to stdout or stderr a file of its own."""
+
+    def __init__(self, logs: Path, slot: int) -> None:
+        self._logs = logs
+        self._current = worker_log(logs, slot)
+
+    def close(self, task: Evaluate) -> None:
+        """Keep what was written as the trial's log, and begin a new one."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        if not os.fstat(1).st_size:
+            return
+        self._current.rename(trial_log(self._logs, task.trial, task.attempt))
+        fresh = os.open(self._current, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        os.dup2(fresh, 1)
+        os.dup2(fresh, 2)
+        os.close(fresh)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the driver dies, however it dies."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _channel(handle: int) -> Iterator[Channel[ToWorker]]:
+    with socket.socket(fileno=handle) as stream:
+        yield Channel(stream, ToWorker)
+
+
+def main() -> None:
+    """Entry point: the socket's number is the only argument."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _channel(int(sys.argv[1])) as channel:
+        work(channel)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Checkpoints on disk: ``<trials>/<trial id>/checkpoint_000003`` was saved before report 3."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+_PREFIX = "checkpoint_"
+
+
+def checkpoint_steps(folder: Path) -> dict[int, Path]:
+    """The whole checkpoints of a trial's folder by their step, in order."""
+    found = {}
+    for path in sorted(folder.glob(f"{_PREFIX}[0-9]*")):
+        with contextlib.suppress(ValueError):
+            found[int(path.name.removeprefix(_PREFIX))] = path
+    return found
+
+
+def latest(folder: Path) -> tuple[int, Path] | None:
+    """The newest checkpoint of a trial's folder: (step, path)."""
+    found = checkpoint_steps(folder)
+    return max(found.items()) if found else None
+
+
+@contextlib.contextmanager
+def saving(folder: Path, step: int) -> Iterator[Path]:
+    """A fresh folder that becomes the checkpoint of ``step`` when it is left without an error."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{_PREFIX}{step:06d}"
+    draft = folder / f".{target.name}.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    yield draft
+    if target.exists():
+        shutil.rmtree(target)
+    draft.rename(target)
+
+
+def keep_newest(folder: Path, count: int) -> None:
+    """Delete all but the newest ``count`` checkpoints of a trial."""
+    steps = checkpoint_steps(folder)
+    for step in sorted(steps)[: max(0, len(steps) - count)]:
+        shutil.rmtree(steps[step], ignore_errors=True)
+
+
+class Keeper:
+    """Deletes checkpoints by the policy of the hpo config (``keep_checkpoints``).
+
+    ``last`` keeps the newest of every trial; ``best`` and ``top K`` that of the best trials;
+    ``all`` every one; ``none`` nothing once the trial has ended. While a trial runs, its newest
+    checkpoint always stays.
+
+    Args:
+        folder: the trials' folders by id.
+        policy: as above.
+    """
+
+    def __init__(self, folder: Path, policy: str) -> None:
+        self._folder = folder
+        self._policy = policy
+        self._ranked: list[tuple[float, str]] = []
+
+    def reported(self, trial: str) -> None:
+        """A trial made a report: older checkpoints of it may go."""
+        if self._policy != "all":
+            keep_newest(self._folder / trial, 1)
+
+    def ended(self, trial: str, loss: float | None) -> None:
+        """A trial ended; ``loss`` is None if it failed. What is beaten may go."""
+        if self._policy in ("last", "all"):
+            return
+        if self._policy == "none" or loss is None:
+            keep_newest(self._folder / trial, 0)
+            return
+        self._ranked.append((loss, trial))
+        self._ranked.sort()
+        count = 1 if self._policy == "best" else int(self._policy.removeprefix("top "))
+        while len(self._ranked) > count:
+            _, beaten = self._ranked.pop()
+            keep_newest(self._folder / beaten, 0)
