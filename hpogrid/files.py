@@ -87,7 +87,8 @@ def locked(folder: Path) -> Iterator[None]:
 def parse_json(text: str, where: str) -> Any:
     """Parse JSON that a person wrote.
 
-    Stricter than the standard library: a repeated key, ``NaN`` and ``Infinity`` are refused.
+    Stricter than the standard library: a repeated key, ``NaN`` and ``Infinity`` are refused,
+    and so is a number beyond the range of floats.
 
     Args:
         text: the JSON.
@@ -109,8 +110,16 @@ def parse_json(text: str, where: str) -> Any:
     def constant(name: str) -> None:
         raise UserError(f"{where}: {name} is not a JSON number; give a finite value")
 
+    def number(digits: str) -> float:
+        value = float(digits)
+        if value in (float("inf"), float("-inf")):
+            raise UserError(f"{where}: {digits} is too large for a number")
+        return value
+
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        return json.loads(
+            text, object_pairs_hook=unique, parse_constant=constant, parse_float=number
+        )
     except json.JSONDecodeError as error:
         around = text[max(0, error.pos - 20) : error.pos + 20].replace("\n", " ")
         raise UserError(
@@ -119,6 +128,8 @@ def parse_json(text: str, where: str) -> Any:
         ) from error
     except RecursionError as error:
         raise UserError(f"{where}: the JSON is nested too deeply") from error
+    except ValueError as error:
+        raise UserError(f"{where}: a whole number has too many digits; write it as text") from error
 
 
 def parse_file(path: Path) -> Any:

@@ -1,76 +1,140 @@
-"""YAML as people mean it: ``1e-3`` is a number, ``4:2`` is not 242, no key stands twice."""
+"""YAML as people mean it: what version 1.1 of YAML would read as something else is refused.
+
+``1e-3`` is a number; ``4:2`` (242 to YAML 1.1), ``yes`` (true) and ``010`` (8) must be quoted
+or written otherwise; no key stands twice; the result is what JSON can say.
+"""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import yaml
 
 from hpogrid.errors import UserError
 
-_SEXAGESIMAL = re.compile(r"^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$")
+_NODES = 1_000_000
+"""More values than this, aliases counted each time, are refused."""
+
+_DEEPEST = 64
+
+_INT = re.compile(r"^[-+]?(0|[1-9][0-9]*)$")
+_HEX = re.compile(r"^[-+]?0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
-_INT = re.compile(r"^[-+]?[0-9]+$")
+_BOOL = re.compile(r"^(true|True|TRUE|false|False|FALSE)$")
+_DOUBTFUL = re.compile(
+    r"""^(?:[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?   # base 60
+    |[-+]?0[0-9_]+|[-+]?0o[0-7]+|[-+]?0b[01_]+                # octal, binary
+    |[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?                  # digits in groups
+    |[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)                 # no finite number
+    |yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$""",
+    re.VERBOSE,
+)
+_MEANING = [
+    (re.compile(r".*:"), "is a number in base 60 to YAML"),
+    (re.compile(r"[-+]?[0-9]"), "is written differently in the versions of YAML"),
+    (re.compile(r".*\."), "is no finite number"),
+    (re.compile(r"."), "is true or false to some versions of YAML"),
+]
+_DOUBT = "tag:hpogrid,2024:doubtful"
 
 
 class _Loader(yaml.SafeLoader):
     """The safe loader with YAML 1.2's numbers and without repeated keys."""
 
 
-def _scalar(loader: _Loader, node: yaml.ScalarNode) -> Any:
+def _refuse(node: yaml.Node, problem: str) -> UserError:
+    return UserError(f"line {node.start_mark.line + 1}: {problem}")
+
+
+def _doubtful(loader: _Loader, node: yaml.ScalarNode) -> Any:
     text = str(node.value)
-    if _SEXAGESIMAL.match(text):
-        raise UserError(
-            f"line {node.start_mark.line + 1}: {text} without quotes is a number in base 60 "
-            f'to YAML; write "{text}"'
-        )
-    if _INT.match(text):
-        return int(text)
-    if _FLOAT.match(text):
-        return float(text)
-    return text
+    meaning = next(words for pattern, words in _MEANING if pattern.match(text))
+    raise _refuse(node, f'{text} without quotes {meaning}; write "{text}"')
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
+def _number(read: Callable[[str], float]) -> Callable[[_Loader, yaml.ScalarNode], float]:
+    def construct(loader: _Loader, node: yaml.ScalarNode) -> float:
+        try:
+            value = read(str(node.value))
+        except ValueError as error:
+            raise _refuse(node, f"{node.value[:40]} is no number") from error
+        if not -math.inf < value < math.inf:
+            raise _refuse(node, f"{node.value[:40]} is no finite number")
+        return value
+
+    return construct
+
+
+def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
+    text = str(node.value).lower()
+    if text not in ("true", "false"):
+        raise _refuse(node, f"{node.value} is neither true nor false")
+    return text == "true"
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    seen: set[str] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str):
-            raise UserError(
-                f"line {key_node.start_mark.line + 1}: the key {key_node.value} is no text; "
-                f'write "{key_node.value}"'
-            )
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
+        key = _key(key_node)
         if key in seen:
-            raise UserError(f"line {key_node.start_mark.line + 1}: the key '{key}' is there twice")
+            raise _refuse(key_node, f"the key '{key}' is there twice")
         seen.add(key)
-    return loader.construct_mapping(node, deep=True)
+    loader.flatten_mapping(node)
+    return {
+        _key(key_node): loader.construct_object(value_node, deep=True)
+        for key_node, value_node in node.value
+    }
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, regexp)
-        for tag, regexp in resolvers
-        if not tag.endswith(("int", "float", "timestamp"))
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _SEXAGESIMAL, list("-+0123456789"))
-_Loader.add_constructor("tag:yaml.org,2002:int", _scalar)
-_Loader.add_constructor("tag:yaml.org,2002:float", _scalar)
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+def _key(node: yaml.Node) -> str:
+    text = isinstance(node, yaml.ScalarNode) and (
+        node.tag == "tag:yaml.org,2002:str" or re.fullmatch("[A-Za-z]+", node.value)
+    )
+    if not text:
+        shown = node.value if isinstance(node, yaml.ScalarNode) else "in brackets"
+        raise _refuse(node, f"the key {shown} is no text; put it in quotes")
+    return str(node.value)
+
+
+def _set_up() -> None:
+    kept = ("null", "merge")
+    _Loader.yaml_implicit_resolvers = {
+        first: [(tag, regexp) for tag, regexp in resolvers if tag.endswith(kept)]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    _Loader.add_implicit_resolver(_DOUBT, _DOUBTFUL, list("-+.0123456789yYnNoO"))
+    _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
+    _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _HEX, list("-+0"))
+    _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+    _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOL, list("tTfF"))
+    _Loader.add_constructor(_DOUBT, _doubtful)
+    whole = _number(lambda text: int(text, 16 if _HEX.match(text) else 10))
+    _Loader.add_constructor("tag:yaml.org,2002:int", whole)
+    _Loader.add_constructor("tag:yaml.org,2002:float", _number(float))
+    _Loader.add_constructor("tag:yaml.org,2002:bool", _bool)
+    _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+_set_up()
 
 
 def parse_yaml(text: str, where: str) -> Any:
     """Parse one YAML document that a person wrote.
 
+    Returns:
+        What JSON can say: objects with text keys, lists, text, finite numbers, true, false, null.
+
     Raises:
-        UserError: malformed (line and column), a repeated key, an unquoted ``4:2``.
+        UserError: malformed (line and column), a repeated key, an unquoted ``4:2`` or ``yes``.
     """
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from SafeLoader
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from SafeLoader
+        _check(data, [_NODES], 0)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     except yaml.MarkedYAMLError as error:
@@ -78,4 +142,21 @@ def parse_yaml(text: str, where: str) -> Any:
         place = f" at line {mark.line + 1} column {mark.column + 1}" if mark else ""
         raise UserError(f"{where}: malformed YAML{place}: {error.problem}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UserError(f"{where}: malformed YAML: {str(error).splitlines()[0]}") from error
+        problem = str(error).splitlines()[0]
+        raise UserError(f"{where}: malformed YAML: {problem}") from error
+    return data
+
+
+def _check(value: Any, left: list[int], depth: int) -> None:
+    """Refuse what is no JSON (an explicit !!set, !!binary), loops, and what is too large."""
+    left[0] -= 1
+    if left[0] < 0 or depth > _DEEPEST:
+        raise UserError("the YAML is too large or nested too deeply")
+    if isinstance(value, dict):
+        for part in value.values():
+            _check(part, left, depth + 1)
+    elif isinstance(value, list):
+        for part in value:
+            _check(part, left, depth + 1)
+    elif not isinstance(value, str | int | float | None):
+        raise UserError(f"a {type(value).__name__} is no value that JSON can say")

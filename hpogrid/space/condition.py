@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from hpogrid.space.value import Value, check_value, is_number, same
+
 Operator = Literal[
     "equal", "not_equal", "in", "not_in", "gt", "ge", "lt", "le", "all", "any", "not"
 ]
@@ -29,13 +31,14 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     op: Operator
     on: str | None = None
-    value: Any = None
+    value: Value = None
     of: tuple[Condition, ...] = ()
 
     def __post_init__(self) -> None:
+        check_value(self.value)
         if self.op in ("all", "any", "not"):
-            if not self.of or self.on is not None:
-                raise ValueError(f"'{self.op}' takes conditions under 'of', and no 'on'")
+            if not self.of or self.on is not None or self.value is not None:
+                raise ValueError(f"'{self.op}' takes conditions under 'of', no 'on' and no 'value'")
             if self.op == "not" and len(self.of) != 1:
                 raise ValueError("'not' takes exactly one condition under 'of'")
             return
@@ -43,7 +46,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
             raise ValueError(f"'{self.op}' takes the name of a parameter under 'on', and no 'of'")
         if self.op in ("in", "not_in") and not isinstance(self.value, list | tuple):
             raise ValueError(f"'{self.op}' takes a list under 'value'")
-        if self.op in _ORDER and not _number(self.value):
+        if self.op in _ORDER and not is_number(self.value):
             raise ValueError(f"'{self.op}' takes a number under 'value'")
 
     def names(self) -> set[str]:
@@ -52,30 +55,24 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
             return {self.on}
         return set().union(*(part.names() for part in self.of))
 
-    def holds(self, applied: Mapping[str, Any]) -> bool:
-        """Whether it is true of the applied values; nothing is true of an inactive parameter."""
+    def holds(self, applied: Mapping[str, Value]) -> bool:
+        """Whether it is true.
+
+        Args:
+            applied: the applied values, without those of inactive parameters that have no
+                default: no comparison with a parameter that is not there is true.
+        """
         if self.op == "all":
             return all(part.holds(applied) for part in self.of)
         if self.op == "any":
             return any(part.holds(applied) for part in self.of)
         if self.op == "not":
             return not self.of[0].holds(applied)
-        found = applied.get(str(self.on))
+        if self.on is None or self.on not in applied:
+            return False
+        found = applied[self.on]
         if self.op in ("in", "not_in"):
             return any(same(found, value) for value in self.value) == (self.op == "in")
         if self.op in ("equal", "not_equal"):
             return same(found, self.value) == (self.op == "equal")
-        return _number(found) and _ORDER[self.op](found, self.value)
-
-
-def same(left: Any, right: Any) -> bool:
-    """Equality of JSON values: 5 equals 5.0, but true is not 1."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(map(same, left, right))
-    return bool(left == right)
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number(found) and _ORDER[self.op](found, self.value)

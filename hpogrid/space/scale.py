@@ -6,6 +6,7 @@ Each scale is a distribution, given by its inverse CDF. Bounds are closed.
 from __future__ import annotations
 
 import math
+import sys
 from statistics import NormalDist
 from typing import Annotated
 
@@ -14,6 +15,9 @@ import msgspec
 Finite = Annotated[float, msgspec.Meta(description="a finite number")]
 
 _SMALLEST = 2.0**-53
+_SIGMAS = 9.0  # beyond what `_SMALLEST` lets through
+_LARGEST_EXPONENT = 700.0
+_TOO_FAR = "mu and sigma reach beyond the floating-point numbers; make them smaller"
 
 
 class _Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -24,10 +28,15 @@ class _Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
         """The closed interval of possible values."""
         return (-math.inf, math.inf)
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The interval of the values that are drawn in practice; always finite."""
+        return self.bounds
+
     def ppf(self, u: float) -> float:
         """The value below which a fraction ``u`` of the probability lies."""
         low, high = self.bounds
-        return min(max(self._ppf(u), low), high)
+        return float(min(max(self._ppf(u), low), high))
 
     def cdf(self, value: float) -> float:
         """The probability of values up to ``value``: the inverse of `ppf`."""
@@ -47,7 +56,7 @@ class _Bounded(_Scale, frozen=True):
     high: Finite
 
     def __post_init__(self) -> None:
-        _finite(low=self.low, high=self.high)
+        _make_finite(self, "low", "high")
         if self.low > self.high:
             raise ValueError(f"low {self.low:g} is above high {self.high:g}; swap them")
 
@@ -120,9 +129,15 @@ class Normal(_Scale, frozen=True, tag="normal"):
     sigma: Finite
 
     def __post_init__(self) -> None:
-        _finite(mu=self.mu, sigma=self.sigma)
+        _make_finite(self, "mu", "sigma")
         if self.sigma <= 0:
             raise ValueError(f"sigma {self.sigma:g} is not above 0")
+        if not all(map(math.isfinite, self.reach)):
+            raise ValueError(_TOO_FAR)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        return (self.mu - _SIGMAS * self.sigma, self.mu + _SIGMAS * self.sigma)
 
     def _ppf(self, u: float) -> float:
         inside = min(max(u, _SMALLEST), 1 - _SMALLEST)
@@ -140,20 +155,22 @@ class LogNormal(_Scale, frozen=True, tag="log_normal"):
     base: Finite = math.e
 
     def __post_init__(self) -> None:
-        _finite(mu=self.mu, sigma=self.sigma, base=self.base)
+        _make_finite(self, "mu", "sigma", "base")
         if self.sigma <= 0:
             raise ValueError(f"sigma {self.sigma:g} is not above 0")
         if self.base <= 0 or self.base == 1:
             raise ValueError(f"base {self.base:g} must be above 0 and other than 1")
-        reach = (abs(self.mu) + 9 * self.sigma) * abs(math.log(self.base))
-        if reach > 700:
-            raise ValueError(
-                "mu and sigma reach beyond the floating-point numbers; make them smaller"
-            )
+        exponent = (abs(self.mu) + _SIGMAS * self.sigma) * abs(math.log(self.base))
+        if exponent > _LARGEST_EXPONENT:
+            raise ValueError(_TOO_FAR)
 
     @property
     def bounds(self) -> tuple[float, float]:
         return (0.0, math.inf)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        return (0.0, math.exp(self._exponent.mean + _SIGMAS * self._exponent.stdev))
 
     @property
     def _exponent(self) -> NormalDist:
@@ -170,7 +187,10 @@ class LogNormal(_Scale, frozen=True, tag="log_normal"):
 Scale = Linear | Log | ReverseLog | Normal | LogNormal
 
 
-def _finite(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not math.isfinite(number):
+def _make_finite(scale: _Scale, *names: str) -> None:
+    """Turn fields into floats, or refuse them."""
+    for name in names:
+        number = getattr(scale, name)
+        if not -sys.float_info.max <= number <= sys.float_info.max:
             raise ValueError(f"{name} must be a finite number")
+        msgspec.structs.force_setattr(scale, name, float(number))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping
@@ -12,11 +11,16 @@ from typing import Any
 import msgspec
 
 from hpogrid.errors import UserError
-from hpogrid.registry import unknown
+from hpogrid.space.checks import check_names, check_products, evaluation_order
 from hpogrid.space.latent import Axis, Latents, middle
 from hpogrid.space.parameter import Constant, Parameter, Reference, Value
+from hpogrid.space.value import canonical, check_value, is_number, plain, shown
+
+__all__ = ["VERSION", "Point", "Space", "identity", "plain"]
 
 VERSION = 1
+
+_MOST_COUNTED = 1_000_000
 
 
 class Point(msgspec.Struct, frozen=True, dict=True):
@@ -39,7 +43,7 @@ class Point(msgspec.Struct, frozen=True, dict=True):
 
 def identity(applied: Mapping[str, Value]) -> bytes:
     """A canonical form of applied values, equal for equal configurations."""
-    return msgspec.json.encode(applied, order="deterministic")
+    return canonical(applied)
 
 
 class Space:
@@ -49,15 +53,17 @@ class Space:
         parameters: by name, in the order in which people see them.
 
     Raises:
-        UserError: a reference to a parameter that is not there, or a cycle, which is named.
+        UserError: a reference to a parameter that is not there, a cycle, which is named, or a
+            product with what is no number.
     """
 
     def __init__(self, parameters: Mapping[str, Parameter]) -> None:
         if not parameters:
             raise UserError("the search space is empty; give it at least one parameter")
         self.parameters: dict[str, Parameter] = dict(parameters)
-        self._check_names()
-        self._order = self._evaluation_order()
+        check_names(self.parameters)
+        self._order = evaluation_order(self.parameters)
+        check_products(self.parameters, self._order)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and list(self.parameters.items()) == list(
@@ -86,9 +92,9 @@ class Space:
         """
         if not isinstance(data, dict) or set(data) != {"version", "parameters"}:
             raise UserError(f"{where}: expected an object with the keys 'version' and 'parameters'")
-        if data["version"] != VERSION:
+        if data["version"] != VERSION or not is_number(data["version"]):
             raise UserError(
-                f"{where}: version {data['version']!r} is not known to this hpogrid, "
+                f"{where}: version {shown(data['version'])} is not known to this hpogrid, "
                 f"which reads {VERSION}; install a newer one"
             )
         if not isinstance(data["parameters"], dict):
@@ -96,9 +102,12 @@ class Space:
         parameters: dict[str, Parameter] = {}
         for name, item in data["parameters"].items():
             try:
+                check_value(item)
                 parameters[name] = msgspec.convert(item, Parameter)
             except msgspec.ValidationError as error:
                 raise UserError(f"{where}: parameter '{name}': {plain(error)}") from error
+            except ValueError as error:
+                raise UserError(f"{where}: parameter '{name}': {error}") from error
         try:
             return cls(parameters)
         except UserError as error:
@@ -119,9 +128,7 @@ class Space:
 
     def crossings(self) -> Iterator[dict[str, Value]]:
         """Every combination of the crossed parameters (one empty one where there are none)."""
-        values = [list(self.parameters[name].values() or ()) for name in self.crossed]
-        for combination in itertools.product(*values):
-            yield dict(zip(self.crossed, combination, strict=True))
+        return self._combinations(self.crossed)
 
     def decode(self, latents: Latents, crossing: Mapping[str, Value] | None = None) -> Point:
         """The point for one latent per axis, and one value per crossed parameter."""
@@ -146,24 +153,36 @@ class Space:
         return latents
 
     def apply(self, suggested: Mapping[str, Value]) -> Point:
-        """Evaluate conditions and links on a suggested value for every searched parameter."""
+        """Evaluate conditions and links on a suggested value for every searched parameter.
+
+        What is derived from an inactive parameter is inactive. Conditions see the applied
+        values of active parameters and the defaults of inactive ones.
+
+        Raises:
+            UserError: a product beyond the range of numbers.
+        """
         applied: dict[str, Value] = {}
+        seen: dict[str, Value] = {}  # by conditions
         active: dict[str, Value] = {}
         off: set[str] = set()
         for name in self._order:
             item = self.parameters[name]
-            if (item.when and not item.when.holds(applied)) or self._source(item) in off:
+            if (item.when and not item.when.holds(seen)) or item.source in off:
                 off.add(name)
                 if item.inactive != "drop":
                     applied[name] = item.otherwise
+                if item.inactive == "default":
+                    seen[name] = item.otherwise
                 continue
             if isinstance(item, Constant):
-                applied[name] = item.value
+                value = item.value
             elif isinstance(item, Reference):
-                applied[name] = applied[item.of]
+                value = applied[item.of]
             else:
-                active[name] = suggested[name]
-                applied[name] = self._linked(name, suggested[name], applied)
+                value = active[name] = suggested[name]
+                if item.source is not None:
+                    value = _product(name, value, applied[item.source])
+            applied[name] = seen[name] = value
         return Point(
             {name: active[name] for name in self.parameters if name in active},
             {name: applied[name] for name in self.parameters if name in applied},
@@ -172,23 +191,6 @@ class Space:
     def identify(self, applied: Mapping[str, Value]) -> bytes:
         """The identity of applied values in this space, whatever order they come in."""
         return identity({name: applied[name] for name in self.parameters if name in applied})
-
-    def _linked(self, name: str, value: Value, applied: Mapping[str, Value]) -> Value:
-        factor = getattr(self.parameters[name], "multiply", None)
-        if factor is None:
-            return value
-        by = applied.get(factor)
-        if isinstance(by, bool) or not isinstance(by, int | float):
-            raise UserError(
-                f"'{name}' is multiplied with '{factor}', whose value {by!r} is no number"
-            )
-        return value * by
-
-    @staticmethod
-    def _source(item: Parameter) -> str | None:
-        if isinstance(item, Reference):
-            return item.of
-        return getattr(item, "multiply", None)
 
     # --- points --------------------------------------------------------------------------
 
@@ -199,19 +201,34 @@ class Space:
         }
         return self.decode({name: axis.sample(rng) for name, axis in self.axes.items()}, crossing)
 
-    @property
+    @cached_property
     def finite(self) -> bool:
         """Whether the space has finitely many points."""
-        return all(self.parameters[name].values() is not None for name in self._searched)
+        return all(self.parameters[name].count() is not None for name in self._searched)
 
     def size(self) -> int | None:
-        """The number of different configurations, or None where there is no end to them."""
+        """The number of different configurations, or None where there is no end to them.
+
+        Raises:
+            UserError: conditions or products make it too long to count.
+        """
         if not self.finite:
             return None
-        if not any(item.when for item in self.parameters.values()):
-            counts = (_count(self.parameters[name]) for name in self._searched)
-            return math.prod(counts)
-        return sum(1 for _ in self.enumerate())
+        deciding = [name for name in self._searched if name in self._looked_at]
+        others = [name for name in self._searched if name not in self._looked_at]
+        if math.prod(self._count(name) for name in deciding) > _MOST_COUNTED:
+            raise UserError(
+                "the search space is finite, but its conditions are on parameters with too many "
+                f"values to count its points (more than {_MOST_COUNTED:,})"
+            )
+        anything = {name: next(self._values(name)) for name in others}
+        found: dict[bytes, int] = {}
+        for combination in self._combinations(deciding):
+            point = self.apply({**anything, **combination})
+            free = [name for name in others if self._varies(name, point)]
+            key = {name: value for name, value in point.applied.items() if name not in free}
+            found[canonical([key, free])] = math.prod(map(self._count, free))
+        return sum(found.values())
 
     def enumerate(self) -> Iterator[Point]:
         """Every configuration once, the last parameter changing fastest.
@@ -220,21 +237,51 @@ class Space:
             UserError: the space is not finite; the first parameter without an end is named.
         """
         for name in self._searched:
-            if self.parameters[name].values() is None:
+            if self.parameters[name].count() is None:
                 raise UserError(
                     f"'{name}' has no finite list of values; give it a step (q), "
                     "or search with another algorithm than grid"
                 )
-        conditional = any(item.when for item in self.parameters.values())
         seen: set[bytes] = set()
-        values = [list(self.parameters[name].values() or ()) for name in self._searched]
-        for combination in itertools.product(*values):
-            point = self.apply(dict(zip(self._searched, combination, strict=True)))
-            if conditional:
+        for combination in self._combinations(self._searched):
+            point = self.apply(combination)
+            if self._looked_at:
                 if point.key in seen:
                     continue
                 seen.add(point.key)
             yield point
+
+    def _combinations(self, names: tuple[str, ...] | list[str]) -> Iterator[dict[str, Value]]:
+        """Every combination of the values of some parameters, the last changing fastest."""
+        if not names:
+            yield {}
+            return
+        for value in self._values(names[0]):
+            for rest in self._combinations(names[1:]):
+                yield {names[0]: value, **rest}
+
+    def _values(self, name: str) -> Iterator[Value]:
+        return self.parameters[name].values() or iter(())
+
+    def _count(self, name: str) -> int:
+        return self.parameters[name].count() or 0
+
+    def _varies(self, name: str, point: Point) -> bool:
+        """Whether each value of a parameter that nothing looks at makes another point."""
+        source = self.parameters[name].source
+        return name in point.suggested and (source is None or point.applied[source] != 0)
+
+    @cached_property
+    def _looked_at(self) -> set[str]:
+        """The parameters that decide on others, through whatever lies between."""
+        found: set[str] = set()
+        for name in reversed(self._order):
+            item = self.parameters[name]
+            if item.when:
+                found |= item.when.names()
+            if item.source and (name in found or not isinstance(item, Reference)):
+                found.add(item.source)
+        return found
 
     @cached_property
     def _searched(self) -> tuple[str, ...]:
@@ -244,52 +291,11 @@ class Space:
             if not isinstance(item, Constant | Reference)
         )
 
-    # --- checks --------------------------------------------------------------------------
 
-    def _check_names(self) -> None:
-        for name, item in self.parameters.items():
-            if not name or name != name.strip() or any(ord(letter) < 32 for letter in name):
-                raise UserError(f"{name!r} is no name for a parameter; use letters and digits")
-            for other in sorted(item.needs()):
-                if other not in self.parameters:
-                    raise UserError(
-                        f"'{name}' depends on an {unknown('parameter', other, list(self.parameters))}"
-                    )
-            if item.when and item.crossed:
-                raise UserError(f"'{name}': a condition and grid_search do not go together")
-
-    def _evaluation_order(self) -> list[str]:
-        order: list[str] = []
-        done: set[str] = set()
-
-        def visit(name: str, path: tuple[str, ...]) -> None:
-            if name in path:
-                cycle = [*path[path.index(name) :], name]
-                raise UserError(
-                    f"parameters depend on each other in a circle: {' -> '.join(cycle)}"
-                )
-            if name in done:
-                return
-            for other in self.parameters:
-                if other in self.parameters[name].needs():
-                    visit(other, (*path, name))
-            done.add(name)
-            order.append(name)
-
-        for name in self.parameters:
-            visit(name, ())
-        return order
-
-
-def _count(item: Parameter) -> int:
-    values = item.values()
-    return sum(1 for _ in values) if values is not None else 0
-
-
-def plain(error: msgspec.ValidationError) -> str:
-    """The message of a validation error in the project's words: ``where: what``."""
-    what, _, where = str(error).partition(" - at `$")
-    where = where.rstrip("`").lstrip(".")
-    what = what.replace("`", "")
-    what = what[:1].lower() + what[1:]
-    return f"{where}: {what}" if where else what
+def _product(name: str, value: float, factor: float) -> float:
+    product = value * factor
+    try:
+        check_value(product)
+    except ValueError as error:
+        raise UserError(f"'{name}': {value:g} times {factor:g} is out of range") from error
+    return product

@@ -11,9 +11,11 @@ from hpogrid.errors import UserError
 from hpogrid.files import parse_json
 from hpogrid.registry import unknown
 from hpogrid.space.dialects.base import Dialect, Parsed
+from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal
-from hpogrid.space.space import Space, plain
+from hpogrid.space.space import Space
+from hpogrid.space.value import plain, shown
 
 
 class _Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -33,7 +35,8 @@ class Categories(_Dimension, frozen=True):
     def parameter(self) -> Parameter:
         if self.grid_search not in (0, 1):
             raise ValueError("grid_search must be 0 or 1")
-        values, weights = _collapse(self.categories)
+        values, weights = collapse(self.categories)
+        weights = None if self.grid_search else weights
         return Categorical(choices=values, weights=weights, grid=bool(self.grid_search))
 
 
@@ -200,7 +203,9 @@ def parse(data: Any, where: str) -> Parsed:
 
 def _dimension(item: Any, where: str) -> _Dimension:
     if not isinstance(item, dict) or "method" not in item:
-        raise UserError(f'{where}: expected {{"method": ..., "dimension": {{...}}}}, got {item!r}')
+        raise UserError(
+            f'{where}: expected {{"method": ..., "dimension": {{...}}}}, got {shown(item)}'
+        )
     extra = sorted(set(item) - {"method", "dimension"})
     if extra:
         raise UserError(f"{where}: unknown key '{extra[0]}'; known: method, dimension")
@@ -234,23 +239,8 @@ def _notes(dimension: _Dimension) -> list[str]:
     if isinstance(dimension, LogUniform | QLogUniform) and dimension.base is not None:
         notes.append(f"base {dimension.base:g} has no effect on a log-uniform distribution")
     if isinstance(dimension, Categories):
-        _, weights = _collapse(dimension.categories)
-        if weights:
-            notes.append("repeated categories count as weights")
+        notes += repetition(dimension.categories, grid=bool(dimension.grid_search))
     return notes
-
-
-def _collapse(categories: list[Any]) -> tuple[tuple[Any, ...], tuple[float, ...] | None]:
-    """Distinct values in order of first appearance, and how often each is there."""
-    counts: dict[bytes, int] = {}
-    values: list[Any] = []
-    for value in categories:
-        key = msgspec.json.encode(value, order="deterministic")
-        if key not in counts:
-            values.append(value)
-        counts[key] = counts.get(key, 0) + 1
-    repeated = len(values) < len(categories)
-    return tuple(values), tuple(map(float, counts.values())) if repeated else None
 
 
 def _check_base(base: float | None) -> None:
@@ -274,25 +264,28 @@ def render(space: Space) -> dict[str, Any]:
 
 
 def _render(name: str, item: Parameter) -> dict[str, Any]:
-    if item.when is not None or getattr(item, "multiply", None) is not None:
+    if item.needs():
         raise UserError(f"'{name}': the method/dimension form has no conditions or links")
-    dimension = _dimension_of(item)
-    if dimension is None:
-        raise UserError(f"'{name}': the method/dimension form has no {type(item).__name__} like it")
+    try:
+        dimension = _dimension_of(item)
+    except ValueError as error:
+        raise UserError(f"'{name}': the method/dimension form has no {error}") from error
     method = next(method for method, kind in METHODS.items() if kind is type(dimension))
     return {"method": method, "dimension": msgspec.to_builtins(dimension)}
 
 
-def _dimension_of(item: Parameter) -> _Dimension | None:
+def _dimension_of(item: Parameter) -> _Dimension:
     match item:
         case Constant(value=value):
             return Fixed(value)
         case Categorical():
-            return _categories(item)
+            return Categories(spread(item), item.grid)
         case Integer(scale=Linear(), step=1):
             return UniformInt(item.low, item.high)
+        case Integer():
+            raise ValueError("whole numbers with a step or on a log scale")
         case Float(lattice=Lattice(anchor="low")):
-            return None
+            raise ValueError("steps that count from low")
         case Float(scale=Linear(low=low, high=high), lattice=lattice):
             return QUniform(low, high, lattice.step) if lattice else Uniform(low, high)
         case Float(scale=Log(low=low, high=high), lattice=lattice):
@@ -303,19 +296,33 @@ def _dimension_of(item: Parameter) -> _Dimension | None:
             if lattice:
                 return QLogNormal(mu, sigma, lattice.step, base)
             return LogNormalDimension(mu, sigma, base)
-    return None
+        case Float():
+            raise ValueError("reverse log scale")
+    raise ValueError(f"{type(item).__name__.lower()} parameters")
 
 
-def _categories(item: Categorical) -> Categories | None:
-    weights = item.weights or (1.0,) * len(item.choices)
-    if any(weight != int(weight) for weight in weights):
-        return None
-    repeated = [
-        value
-        for value, weight in zip(item.choices, weights, strict=True)
-        for _ in range(int(weight))
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of this dialect, for editors."""
+    dimensions, components = msgspec.json.schema_components(
+        METHODS.values(), ref_template="#/$defs/{name}"
+    )
+    methods = [
+        {
+            "type": "object",
+            "properties": {"method": {"const": method}, "dimension": dimension},
+            "required": ["method", "dimension"],
+            "additionalProperties": False,
+        }
+        for method, dimension in zip(METHODS, dimensions, strict=True)
     ]
-    return Categories(repeated, item.grid)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A search space of methods and dimensions",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {"oneOf": methods},
+        "$defs": components,
+    }
 
 
-DIALECT = Dialect("method_dimension", parse, render, detect)
+DIALECT = Dialect("method_dimension", parse, render, detect, json_schema=json_schema)

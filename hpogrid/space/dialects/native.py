@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from hpogrid.files import parse_json
 from hpogrid.space.dialects.base import Dialect, Parsed
+from hpogrid.space.parameter import Parameter
 from hpogrid.space.space import Space
 
 
@@ -30,4 +33,23 @@ def render(space: Space) -> dict[str, Any]:
     return space.to_json()
 
 
-DIALECT = Dialect("native", parse, render, detect)
+class Document(msgspec.Struct, forbid_unknown_fields=True):
+    """The native form, for its schema."""
+
+    version: Literal[1]
+    parameters: Annotated[dict[str, Parameter], msgspec.Meta(min_length=1)]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the native form, for editors."""
+    (_,), components = msgspec.json.schema_components([Document], ref_template="#/$defs/{name}")
+    document = components.pop("Document")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **document,
+        "title": "A search space in hpogrid's own form",
+        "$defs": components,
+    }
+
+
+DIALECT = Dialect("native", parse, render, detect, json_schema=json_schema)

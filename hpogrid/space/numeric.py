@@ -1,0 +1,237 @@
+"""Parameters that are numbers: real ones, optionally on a lattice, and whole ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Literal
+
+import msgspec
+
+from hpogrid.space.base import BaseParameter
+from hpogrid.space.latent import Axis, IntegerRange, Unit
+from hpogrid.space.scale import Linear, Log, LogNormal, Normal, ReverseLog
+from hpogrid.space.value import Value, as_number, check_whole
+
+_MOST_STEPS = 2**53
+_UNLIKELY = 1e-12
+"""Where a distribution has no end, values beyond this probability cannot be told apart."""
+
+
+class Lattice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The multiples of ``step``, counted from zero or from the lower bound.
+
+    From ``zero``, a draw ``u`` of the scale becomes ``round(u / step) * step`` (halves go to the
+    even multiple), clipped to the multiples inside the bounds. From ``low`` (linear scales
+    only), every point is as likely.
+    """
+
+    step: float
+    anchor: Literal["zero", "low"] = "zero"
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.step) and self.step > 0):
+            raise ValueError(f"step {self.step:g} is not above 0")
+
+    def at(self, origin: float, index: int) -> float:
+        """``origin + index * step``, without the error of binary fractions."""
+        return float(_exact(origin) + _exact(self.step) * index)
+
+    def steps(self, origin: float, value: float) -> Fraction:
+        """How many steps there are between ``origin`` and ``value``."""
+        return (_exact(value) - _exact(origin)) / _exact(self.step)
+
+
+class _Numeric(BaseParameter, frozen=True, kw_only=True):
+    """A number; ``multiply`` names a parameter whose applied value it is multiplied with."""
+
+    scale: Linear | Log | ReverseLog | Normal | LogNormal
+    multiply: str | None = None
+
+    @property
+    def source(self) -> str | None:
+        return self.multiply
+
+
+class Float(_Numeric, frozen=True, kw_only=True, tag="float"):
+    """A real number on a scale, optionally on a lattice."""
+
+    lattice: Lattice | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lattice is None:
+            return
+        if self.lattice.anchor == "low" and not isinstance(self.scale, Linear):
+            raise ValueError("a lattice from 'low' needs a linear scale")
+        if isinstance(self.scale, ReverseLog):
+            raise ValueError("a reverse log scale has no lattice")
+        if max(map(abs, self.scale.reach)) / self.lattice.step > _MOST_STEPS:
+            raise ValueError(f"step {self.lattice.step:g} is too fine for these bounds")
+        self._refuse_bad_rounding(self.lattice)
+
+    def _refuse_bad_rounding(self, lattice: Lattice) -> None:
+        low, high = self.scale.bounds
+        first, last = self._indices(lattice)
+        if first is not None and last is not None and first > last:
+            raise ValueError(
+                f"no multiple of {lattice.step:g} lies between {low:g} and {high:g}; make q smaller"
+            )
+        if not isinstance(self.scale, Log):
+            return
+        if round(lattice.steps(0.0, low)) <= 0:
+            raise ValueError(
+                f"rounding to multiples of {lattice.step:g} reaches 0, which a log scale cannot; "
+                f"make q smaller or low at least {lattice.step:g}"
+            )
+        ends = ((low, first), (high, last))
+        for bound, inside in ends:
+            if round(lattice.steps(0.0, bound)) != inside:
+                raise ValueError(
+                    f"rounding to multiples of {lattice.step:g} leaves the bounds at {bound:g}; "
+                    "make the bounds multiples of q"
+                )
+
+    def _origin(self, lattice: Lattice) -> float:
+        return self.scale.bounds[0] if lattice.anchor == "low" else 0.0
+
+    def _indices(self, lattice: Lattice) -> tuple[int | None, int | None]:
+        """The first and last step of the lattice inside the bounds; None: no bound."""
+        low, high = self.scale.bounds
+        origin = self._origin(lattice)
+        return (
+            math.ceil(lattice.steps(origin, low)) if math.isfinite(low) else None,
+            math.floor(lattice.steps(origin, high)) if math.isfinite(high) else None,
+        )
+
+    @property
+    def axis(self) -> Axis:
+        if self.lattice is not None and self.lattice.anchor == "low":
+            return IntegerRange(0, self._indices(self.lattice)[1] or 0)
+        return Unit()
+
+    def decode(self, latent: float | int) -> float:
+        if self.lattice is None:
+            return self.scale.ppf(latent)
+        return self.lattice.at(self._origin(self.lattice), self._index(self.lattice, latent))
+
+    def _index(self, lattice: Lattice, latent: float | int) -> int:
+        if lattice.anchor == "low":
+            return int(latent)
+        first, last = self._indices(lattice)
+        index = round(self.scale.ppf(latent) / lattice.step)
+        index = index if first is None else max(index, first)
+        return index if last is None else min(index, last)
+
+    def encode(self, value: Value) -> float | int:
+        number = as_number(value)
+        low, high = self.scale.bounds
+        if not low <= number <= high:
+            raise ValueError(f"{number:g} is outside {low:g} to {high:g}")
+        if self.lattice is not None:
+            return self._encode_on(self.lattice, number)
+        latent = self.scale.cdf(number)
+        if math.isinf(high) and not _UNLIKELY <= latent <= 1 - _UNLIKELY:
+            raise ValueError(f"{number:g} is too far out for this distribution to draw it")
+        return latent
+
+    def _encode_on(self, lattice: Lattice, number: float) -> float | int:
+        origin = self._origin(lattice)
+        if abs(number) / lattice.step > _MOST_STEPS:
+            raise ValueError(f"{number:g} is too far out for this distribution to draw it")
+        index = round(lattice.steps(origin, number))
+        if not math.isclose(lattice.at(origin, index), number, rel_tol=1e-9):
+            raise ValueError(f"{number:g} is not on the lattice of step {lattice.step:g}")
+        if lattice.anchor == "low":
+            return index
+        first, last = self._indices(lattice)
+        below = 0.0 if index == first else self.scale.cdf((index - 0.5) * lattice.step)
+        above = 1.0 if index == last else self.scale.cdf((index + 0.5) * lattice.step)
+        latent = (below + above) / 2
+        if self._index(lattice, latent) != index:
+            raise ValueError(f"{number:g} is too far out for this distribution to draw it")
+        return latent
+
+    def count(self) -> int | None:
+        low, high = self.scale.bounds
+        if self.lattice is None:
+            return 1 if low == high else None
+        first, last = self._indices(self.lattice)
+        return None if first is None or last is None else last - first + 1
+
+    def values(self) -> Iterator[float] | None:
+        if self.lattice is None:
+            low, high = self.scale.bounds
+            return iter([low]) if low == high else None
+        first, last = self._indices(self.lattice)
+        if first is None or last is None:
+            return None
+        lattice, origin = self.lattice, self._origin(self.lattice)
+        return (lattice.at(origin, index) for index in range(first, last + 1))
+
+
+class Integer(_Numeric, frozen=True, kw_only=True, tag="integer"):
+    """A whole number on a linear or log scale; ``step`` counts from the lower bound.
+
+    On a log scale the cells of half a unit around each integer are on that scale, so that the
+    ends are as likely as their neighbours suggest.
+    """
+
+    scale: Linear | Log
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, bound in zip(("low", "high"), self.scale.bounds, strict=True):
+            check_whole(name, bound)
+        if self.step < 1:
+            raise ValueError(f"step {self.step} is not above 0")
+        if self.step > 1 and not isinstance(self.scale, Linear):
+            raise ValueError("a step above 1 needs a linear scale")
+
+    @property
+    def low(self) -> int:
+        """The smallest value."""
+        return int(self.scale.low)
+
+    @property
+    def high(self) -> int:
+        """The bound; the largest value where the step meets it."""
+        return int(self.scale.high)
+
+    @property
+    def axis(self) -> Axis:
+        if isinstance(self.scale, Log):
+            return Unit()
+        return IntegerRange(0, (self.high - self.low) // self.step)
+
+    def decode(self, latent: float | int) -> int:
+        if isinstance(self.scale, Log):
+            return min(max(round(self._cells.ppf(latent)), self.low), self.high)
+        return self.low + int(latent) * self.step
+
+    def encode(self, value: Value) -> float | int:
+        number = as_number(value)
+        if not self.low <= number <= self.high or number != int(number):
+            raise ValueError(f"{number:g} is not a whole number from {self.low} to {self.high}")
+        if isinstance(self.scale, Log):
+            return self._cells.cdf(number)
+        if (int(number) - self.low) % self.step:
+            raise ValueError(f"{number:g} is not a whole number of steps of {self.step}")
+        return (int(number) - self.low) // self.step
+
+    @property
+    def _cells(self) -> Log:
+        return Log(self.low - 0.5, self.high + 0.5)
+
+    def count(self) -> int:
+        return (self.high - self.low) // self.step + 1
+
+    def values(self) -> Iterator[int]:
+        return iter(range(self.low, self.high + 1, self.step))
+
+
+def _exact(number: float) -> Fraction:
+    """The number as people wrote it: 0.1 is one tenth."""
+    return Fraction(repr(float(number)))
