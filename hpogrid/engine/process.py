@@ -157,12 +157,8 @@ class ProcessEngine:
                     self._serve(key.data)
                 self._check_time()
                 self._progress()
-                if self._run.stopped and self._interrupting:
+                if self._run.interrupted:
                     return
-
-    @property
-    def _interrupting(self) -> bool:
-        return bool(self._run.stopped and self._run.stopped.startswith("interrupted"))
 
     @contextmanager
     def _cleanup(self) -> Iterator[None]:
@@ -184,16 +180,15 @@ class ProcessEngine:
         for worker in list(self._workers.values()):
             if worker.ready and worker.assignment is None:
                 assignment = self._run.next()
-                if assignment is None:
-                    self._drop(worker)
-                else:
+                if assignment is not None:
                     self._hand_over(worker, assignment)
-        starting = sum(not worker.ready for worker in self._workers.values())
-        busy = len(self._workers) - starting
-        wanted = min(len(self._gpus) - busy, self._run.budget.left(self._run.running))
-        if self._run.stopped or self._run.budget.spent:
-            wanted = 0
-        for _ in range(wanted - starting):
+                elif self._run.over:
+                    self._drop(worker)
+        if self._run.over:
+            return
+        waiting = sum(worker.assignment is None for worker in self._workers.values())
+        wanted = self._run.budget.left(self._run.running) - waiting
+        for _ in range(min(wanted, len(self._gpus) - len(self._workers))):
             self._start_worker()
 
     def _start_worker(self) -> None:
@@ -241,7 +236,10 @@ class ProcessEngine:
                 case ReportMade(metrics=metrics):
                     assert worker.assignment is not None
                     decision = self._run.report(worker.assignment.trial, metrics)
-                    worker.channel.send(Verdict(decision == "continue"))
+                    try:
+                        worker.channel.send(Verdict(decision == "continue"))
+                    except OSError:
+                        return self._died(worker)
                 case Done(failure=failure):
                     assert worker.assignment is not None
                     trial, worker.assignment = worker.assignment.trial, None

@@ -107,6 +107,7 @@ class Run:
         self._judged: dict[str, int] = {}
         self._polled = time.monotonic()
         self.stopped: str | None = None
+        self.interrupted = False
         self._writer = self._open()
         self._replay()
         self.budget = Budget(self.config, [trial for trial in self.own if trial.finished])
@@ -174,7 +175,7 @@ class Run:
 
     def next(self) -> Assignment | None:
         """The next trial to evaluate, already in the ledger; None: start no further one."""
-        if self.stopped or self.budget.spent or not self.budget.left(self.running):
+        if self.over:
             return None
         self.poll()
         if self._again:
@@ -282,9 +283,15 @@ class Run:
         self._running.pop(trial)
         self._write(Ended(time=time.time(), trial=trial, state="interrupted", reason=reason))
 
-    def stop(self, reason: str) -> None:
-        """Start no further trial."""
+    def stop(self, reason: str, *, interrupt: bool = False) -> None:
+        """Start no further trial; with ``interrupt``, cut the running ones off as well."""
         self.stopped = self.stopped or reason
+        self.interrupted = self.interrupted or interrupt
+
+    @property
+    def over(self) -> bool:
+        """Whether no further trial is going to be started."""
+        return bool(self.stopped or self.budget.spent or not self.budget.left(self.running))
 
     def close(self) -> str:
         """Write the last line; return why the run ended."""

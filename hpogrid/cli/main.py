@@ -1,0 +1,135 @@
+"""The program: finds the command, runs it, and turns errors into sentences and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+
+import click
+
+from hpogrid._version import VERSION
+from hpogrid.errors import Exit, UserError
+
+
+def _same(token: str) -> str:
+    """``-`` and ``_`` mean the same in the names of commands and options."""
+    return token.replace("-", "_")
+
+
+CONTEXT = {
+    "token_normalize_func": _same,
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+}
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "hpo_config": ("hpogrid.cli.configs:hpo_config", "How to search: algorithm, metric, trials."),
+    "grid_config": ("hpogrid.cli.configs:grid_config", "Where to run: site, container, data."),
+    "model_config": ("hpogrid.cli.configs:model_config", "What to train: script and function."),
+    "search_space": ("hpogrid.cli.search_space:search_space", "What to search."),
+    "project": ("hpogrid.cli.project:project", "Bundle four configs and the scripts."),
+    "run": ("hpogrid.cli.run:run_command", "Submit the jobs of a project."),
+    "local_run": ("hpogrid.cli.run:local_run", "Run a project here, in the foreground."),
+    "tasks": ("hpogrid.cli.tasks:tasks", "Watch, end, repeat what was submitted."),
+    "report": ("hpogrid.cli.report:report", "Show and export the results."),
+    "schema": ("hpogrid.cli.schema:schema", "Print the JSON Schema of a config."),
+    "completion": ("hpogrid.cli.completion:completion", "Print the shell's completion script."),
+}
+
+ALIASES = {"submit": "run", "report_grid": "report"}
+"""Names of later releases of earlier hpogrids; not shown in the help."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        name = ALIASES.get(_same(cmd_name), _same(cmd_name))
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or offer close matches."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from hpogrid.registry import unknown
+
+            raise UserError(unknown("command", args[0], list(COMMANDS)))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.version_option(VERSION, prog_name="hpogrid")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+def cli(debug: bool) -> None:
+    """Hyperparameter optimisation as many jobs: here, on a cluster, on the grid.
+
+    \b
+    A first search:
+      hpogrid search_space create s '{"lr":{"method":"loguniform","dimension":{"low":1e-5,"high":1e-2}}}'
+      hpogrid hpo_config create h --metric loss --mode min --trials 50
+      hpogrid model_config create m --script train.py --model train
+      hpogrid grid_config create g --site local
+      hpogrid project create p --scripts_path train.py --model_config m \\
+          --search_space s --hpo_config h --grid_config g
+      hpogrid run p --n_jobs 3 && hpogrid tasks show --watch && hpogrid report p
+    """  # noqa: D301 - click's own mark for text that is kept as it is
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program; return its exit code. Messages go to stderr, results to stdout."""
+    debug = "--debug" in arguments or bool(os.environ.get("HPOGRID_DEBUG"))
+    try:
+        result = cli.main(args=list(arguments), prog_name="hpogrid", standalone_mode=False)
+    except UserError as error:
+        if debug:
+            raise
+        return _fail(str(error), error.exit_code)
+    except click.Abort:
+        return _fail("interrupted", Exit.INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else str(error))
+        return Exit.USAGE
+    except click.ClickException as error:
+        if debug:
+            raise
+        hint = ""
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            hint = f" ('{context.command_path} --help' shows what it takes)"
+        return _fail(error.format_message().rstrip(".").replace("\n", " ") + hint, Exit.USAGE)
+    except KeyboardInterrupt:
+        return _fail("interrupted", Exit.INTERRUPTED)
+    except BrokenPipeError:
+        _silence_stdout()
+        return Exit.OK
+    return int(result) if isinstance(result, int) else Exit.OK
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"hpogrid: {message}", err=True)
+    return code
+
+
+def _silence_stdout() -> None:
+    """Whoever read our output has gone: let the interpreter not complain about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+

@@ -1,0 +1,92 @@
+"""Options made from the schemas of the configs, and option types that several commands use."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import click
+import msgspec
+
+from hpogrid.files import parse_file, parse_json
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class JsonObject(click.ParamType):
+    """A JSON object on the command line, or ``@FILE``."""
+
+    name = "JSON"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, Any]:
+        """Parse it, or fail with the place that is wrong."""
+        if isinstance(value, dict):
+            return value
+        where = f"--{param.name}" if param else "JSON"
+        data = parse_file(Path(value[1:])) if value.startswith("@") else parse_json(value, where)
+        if not isinstance(data, dict):
+            self.fail(f'{where} must be a JSON object such as {{"key": 1}}, not {value}')
+        return data
+
+
+def config_options(schema: type[msgspec.Struct], choices: dict[str, list[str]]) -> Callable[[F], F]:
+    """One option for every field of a schema. What is not given is not passed as None.
+
+    Args:
+        schema: whose fields become options.
+        choices: for some of the fields the values to choose from.
+    """
+
+    def decorate(function: F) -> F:
+        for field in reversed(msgspec.structs.fields(schema)):
+            function = _option(field, choices.get(field.name))(function)
+        return function
+
+    return decorate
+
+
+def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Callable[[F], F]:
+    meta = _meta(field.type)
+    description = (meta.description if meta else None) or ""
+    kind = _plain_type(field.type)
+    spellings = [f"--{field.name}", *((meta.extra or {}).get("alias", []) if meta else [])]
+    default = _default_text(field)
+    if kind is bool:
+        spellings = [f"--{field.name}/--no_{field.name}"]
+        return click.option(*spellings, field.name, default=None, help=description + ".")
+    if get_origin(kind) is Literal:
+        choices = list(get_args(kind))
+    option_type: Any = kind
+    if choices:
+        option_type = click.Choice(choices)
+    elif get_origin(kind) is dict:
+        option_type = JsonObject()
+    help_text = f"{description}.{f'  [default: {default}]' if default else ''}"
+    return click.option(*spellings, field.name, type=option_type, default=None, help=help_text)
+
+
+def _meta(annotation: Any) -> msgspec.Meta | None:
+    return next((item for item in getattr(annotation, "__metadata__", ()) if isinstance(item, msgspec.Meta)), None)
+
+
+def _plain_type(annotation: Any) -> Any:
+    """The type itself: without its annotations, and without ``| None``."""
+    while hasattr(annotation, "__metadata__"):
+        annotation = annotation.__origin__
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = next(item for item in get_args(annotation) if item is not type(None))
+        return _plain_type(inner)
+    return annotation
+
+
+def _default_text(field: msgspec.structs.FieldInfo) -> str:
+    if field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+        return msgspec.json.encode(value).decode() if value else ""
+    if field.default in (msgspec.NODEFAULT, None, ""):
+        return ""
+    return str(field.default)

@@ -1,0 +1,102 @@
+"""How results are printed: tables for people, JSON, CSV and YAML for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Row = Mapping[str, Any]
+
+
+def format_option(default: str = "table") -> Callable[[F], F]:
+    """The option ``--format``."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json", "csv", "yaml"]),
+        default=default,
+        show_default=True,
+        help="Form of the output.",
+    )
+
+
+def print_rows(rows: Sequence[Row], columns: Sequence[str], form: str) -> None:
+    """Print a table in the form that was asked for."""
+    picked = [{name: row.get(name) for name in columns} for row in rows]
+    if form == "table":
+        _print_table(picked, columns)
+    elif form == "csv":
+        _print_csv(picked, columns)
+    else:
+        print_data(picked, form)
+
+
+def print_data(data: Any, form: str) -> None:
+    """Print data as JSON or YAML."""
+    if form == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+        return
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+
+
+def message(text: str) -> None:
+    """Say something to the person at the terminal: on stderr, so that it is no result."""
+    click.echo(text, err=True)
+
+
+def cell(value: Any) -> str:
+    """A value in a table: numbers short, lists and objects as JSON, nothing as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, str | int):
+        return str(value)
+    import msgspec
+
+    return msgspec.json.encode(value).decode()
+
+
+def _print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow(columns)
+    writer.writerows([[_exact(row[name]) for name in columns] for row in rows])
+
+
+def _exact(value: Any) -> Any:
+    return value if value is None or isinstance(value, str | int | float) else cell(value)
+
+
+def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    texts = [[cell(row[name]) for name in columns] for row in rows]
+    if not sys.stdout.isatty():
+        widths = [
+            max(len(line[index]) for line in [list(columns), *texts])
+            for index in range(len(columns))
+        ]
+        for line in [list(columns), *texts]:
+            padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+            click.echo("  ".join(padded).rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for line in texts:
+        table.add_row(*map(Text, line))
+    Console(no_color=bool(os.environ.get("NO_COLOR"))).print(table)

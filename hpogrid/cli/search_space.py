@@ -1,0 +1,257 @@
+"""``hpogrid search_space``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hpogrid.cli.output import cell, format_option, message, print_data, print_rows
+from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
+from hpogrid.config.store import STORES
+from hpogrid.errors import UserError
+from hpogrid.space.dialects import DIALECTS
+from hpogrid.space.space import Space
+
+STORE = STORES["search_space"]
+
+_INPUT = (
+    click.argument("name"),
+    click.argument("text", required=False, metavar="[JSON | @FILE]"),
+    click.option("-s", "--search_space", "text_option", metavar="JSON", help="The space as JSON."),
+    click.option("--file", type=click.Path(path_type=Path), help="JSON or YAML file with the space."),
+    click.option(
+        "--dialect", type=click.Choice(list(DIALECTS)), help="How it is written  [default: look]."
+    ),
+)
+
+
+def _input(function: Any) -> Any:
+    for decorator in reversed(_INPUT):
+        function = decorator(function)
+    return function
+
+
+@click.group()
+def search_space() -> None:
+    """What is searched: parameters and their distributions.
+
+    For example: hpogrid search_space create my_space
+    '{"lr": {"method": "loguniform", "dimension": {"low": 1e-5, "high": 1e-2}}}'
+    """
+
+
+def _read(
+    name: str, text: str | None, option: str | None, file: Path | None, dialect: str | None
+) -> Space:
+    """Read the space from the one place where it was given; say what its author should know."""
+    from hpogrid.files import parse_file
+    from hpogrid.space.dialects import read_space
+
+    given = [source for source in (text, option, file) if source is not None]
+    if len(given) != 1:
+        raise UserError(
+            f"search space '{name}': give the space once: as JSON, as @FILE, or with --file"
+        )
+    source: Any = given[0]
+    if isinstance(source, str) and source.startswith("@"):
+        source = Path(source[1:])
+    data = parse_file(source) if isinstance(source, Path) else source
+    space, notes = read_space(data, f"search space '{name}'", dialect)
+    for note in notes:
+        message(f"note: {note}")
+    return space
+
+
+@search_space.command("create")
+@_input
+def create(
+    name: str,
+    text: str | None,
+    text_option: str | None,
+    file: Path | None,
+    dialect: str | None,
+) -> None:
+    """Store a new search space under NAME."""
+    STORE.create(name, _read(name, text, text_option, file, dialect))
+    message(f"created search space '{name}'")
+
+
+@search_space.command("recreate")
+@_input
+def recreate(
+    name: str,
+    text: str | None,
+    text_option: str | None,
+    file: Path | None,
+    dialect: str | None,
+) -> None:
+    """Replace the search space NAME."""
+    STORE.recreate(name, _read(name, text, text_option, file, dialect))
+    message(f"recreated search space '{name}'")
+
+
+@search_space.command("update")
+@_input
+@click.option("--drop", multiple=True, metavar="PARAMETER", help="Remove a parameter.")
+def update(
+    name: str,
+    text: str | None,
+    text_option: str | None,
+    file: Path | None,
+    dialect: str | None,
+    drop: tuple[str, ...],
+) -> None:
+    """Add or replace the given parameters of the search space NAME, and keep the others."""
+    new: dict[str, Any] = {}
+    if not drop or text or text_option or file:
+        new = _read(name, text, text_option, file, dialect).parameters
+
+    def change(old: Space) -> Space:
+        from hpogrid.registry import unknown
+
+        for parameter in drop:
+            if parameter not in old.parameters:
+                raise UserError(
+                    f"search space '{name}': {unknown('parameter', parameter, list(old.parameters))}"
+                )
+        kept = {key: value for key, value in old.parameters.items() if key not in drop}
+        return Space({**kept, **new})
+
+    STORE.update(name, change)
+    message(f"updated search space '{name}'")
+
+
+@search_space.command("show")
+@click.argument("name")
+@click.option("--dialect", type=click.Choice(list(DIALECTS)), help="How to write it.")
+@format_option("json")
+def show(name: str, dialect: str | None, form: str) -> None:
+    """Print the search space NAME: as it is written in a dialect, or as a table.
+
+    Without --dialect it is the method/dimension form where that can say it, else the native one.
+    """
+    space: Space = STORE.load(name)
+    if form in ("table", "csv"):
+        print_rows(_describe(space), ["parameter", "type", "values", "condition"], form)
+        return
+    data = _render(space, dialect)
+    click.echo(data) if isinstance(data, str) else print_data(data, form)
+
+
+def _render(space: Space, dialect: str | None) -> Any:
+    from hpogrid.space.dialects import render_space
+
+    if dialect is not None:
+        return render_space(space, dialect)
+    try:
+        return render_space(space, "method_dimension")
+    except UserError:
+        return render_space(space, "native")
+
+
+def _describe(space: Space) -> list[dict[str, str]]:
+    import msgspec
+
+    rows = []
+    for name, item in space.parameters.items():
+        data = msgspec.to_builtins(item)
+        condition = data.pop("when", None)
+        kind = data.pop("type")
+        scale = data.pop("scale", None)
+        if scale:
+            kind = f"{kind}, {scale.pop('kind')}"
+            data = {**scale, **data}
+        values = ", ".join(f"{key} {cell(value)}" for key, value in data.items())
+        rows.append(
+            {
+                "parameter": name,
+                "type": kind,
+                "values": values,
+                "condition": cell(condition),
+            }
+        )
+    return rows
+
+
+@search_space.command("validate")
+@_input
+def validate(
+    name: str,
+    text: str | None,
+    text_option: str | None,
+    file: Path | None,
+    dialect: str | None,
+) -> None:
+    """Check a space without storing it; with only a NAME, check the stored one."""
+    if text or text_option or file:
+        space = _read(name, text, text_option, file, dialect)
+    else:
+        space = STORE.load(name)
+    click.echo(f"search space '{name}' is valid: {len(space.parameters)} parameters")
+
+
+@search_space.command("size")
+@click.argument("name")
+def size(name: str) -> None:
+    """Print how many different configurations the space NAME has."""
+    count = STORE.load(name).size()
+    click.echo("infinite" if count is None else count)
+
+
+@search_space.command("sample")
+@click.argument("name")
+@click.option("-n", "--number", type=click.IntRange(1), default=5, show_default=True, help="Points.")
+@click.option("--seed", type=int, help="Seed, for the same points again.")
+@format_option()
+def sample(name: str, number: int, seed: int | None, form: str) -> None:
+    """Draw points from the space NAME."""
+    import random
+
+    space: Space = STORE.load(name)
+    rng = random.Random(seed)
+    rows = [space.sample(rng).applied for _ in range(number)]
+    print_rows(rows, list(space.parameters), form)
+
+
+@search_space.command("diff")
+@click.argument("left")
+@click.argument("right")
+@format_option()
+def diff(left: str, right: str, form: str) -> None:
+    """Print in what the spaces LEFT and RIGHT differ."""
+    first, second = STORE.load(left).to_json(), STORE.load(right).to_json()
+    before, after = first["parameters"], second["parameters"]
+    names = [*before, *(name for name in after if name not in before)]
+    rows = [
+        {"parameter": name, left: before.get(name), right: after.get(name)}
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+    print_rows(rows, ["parameter", left, right], form)
+    if not rows:
+        message("no difference")
+
+
+@search_space.command("convert")
+@click.argument("name")
+@click.option(
+    "--to", "dialect", type=click.Choice(list(DIALECTS)), required=True, help="The other dialect."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True,
+    help="Form of the output.",
+)  # fmt: skip
+def convert(name: str, dialect: str, form: str) -> None:
+    """Print the space NAME in another dialect, exactly, or say why that cannot be."""
+    from hpogrid.space.dialects import render_space
+
+    data = render_space(STORE.load(name), dialect)
+    click.echo(data) if isinstance(data, str) else print_data(data, form)
+
+
+add_list(search_space, lambda: STORE)
+add_where(search_space, lambda: STORE)
+add_remove(search_space, lambda: STORE)
+add_copy_export_import(search_space, "search_space")

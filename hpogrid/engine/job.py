@@ -1,0 +1,174 @@
+"""One job: from a bundle to finished trials in a ledger. What every site starts.
+
+``python -m hpogrid.engine.job TASK_FOLDER INDEX`` runs a job of a task in its folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import msgspec
+
+from hpogrid.config.project import SCRIPTS, Project, read_project
+from hpogrid.engine.process import ProcessEngine
+from hpogrid.engine.run import JobSpec, Run
+from hpogrid.errors import Exit, UserError
+from hpogrid.files import write_atomic
+
+RESULT = "result.json"
+
+
+class JobResult(msgspec.Struct, kw_only=True):
+    """What a job writes when it ends: the first thing to believe about it.
+
+    Attributes:
+        state: ``done``: it did its part; ``interrupted``: it was told to stop before.
+        finished, failed: trials of this job, all attempts together.
+    """
+
+    state: Literal["done", "failed", "interrupted"]
+    reason: str
+    attempt: int = 0
+    finished: int = 0
+    failed: int = 0
+    started: float = 0.0
+    ended: float = 0.0
+
+
+def run_job(
+    bundle: Path,
+    folder: Path,
+    *,
+    job: int,
+    seed: int,
+    ledgers: Path,
+    shared: bool = True,
+    progress: Callable[[Run], None] = lambda run: None,
+) -> JobResult:
+    """Run one job to its end.
+
+    Args:
+        bundle: the project as it was submitted.
+        folder: the job's own; gets ``work/`` (a copy of the scripts, and the working directory
+            of trials), ``trials/``, the logs and the result.
+        job, seed, ledgers, shared: see `JobSpec`.
+        progress: called a few times a second.
+
+    Raises:
+        UserError: it cannot run at all; the result says so too.
+    """
+    started = time.time()
+    with contextlib.suppress(FileNotFoundError):
+        (folder / RESULT).unlink()
+    try:
+        project = read_project(bundle)
+        work = _prepare(project, bundle, folder)
+        spec = JobSpec(job, seed, ledgers, folder / "trials", shared)
+        run = Run(project, spec)
+    except UserError as error:
+        _write(folder, JobResult(state="failed", reason=str(error), started=started))
+        raise
+    logs = folder / project.hpo_config.log_dir
+    state: Literal["done", "failed", "interrupted"] = "failed"
+    try:
+        with _stop_on_signals(run):
+            ProcessEngine(run, work, logs, lambda: progress(run)).execute()
+        state = "interrupted" if run.interrupted else "done"
+    except UserError as error:
+        run.stop(str(error))
+        raise
+    finally:
+        reason = run.close()
+        finished = [trial for trial in run.own if trial.finished]
+        result = JobResult(
+            state=state,
+            reason=reason,
+            attempt=run.attempt,
+            finished=len(finished),
+            failed=sum(trial.state == "failed" for trial in finished),
+            started=started,
+            ended=time.time(),
+        )
+        _write(folder, result)
+    return result
+
+
+def read_result(folder: Path) -> JobResult | None:
+    """The result that a job wrote, or None."""
+    try:
+        return msgspec.json.decode((folder / RESULT).read_bytes(), type=JobResult)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _write(folder: Path, result: JobResult) -> None:
+    result.ended = result.ended or time.time()
+    write_atomic(folder / RESULT, msgspec.json.encode(result) + b"\n")
+
+
+def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
+    """The working directory: the scripts, and beside them the input data."""
+    work = folder / "work"
+    if not work.exists():
+        draft = folder / ".work"
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(bundle / SCRIPTS, draft)
+        draft.rename(work)
+    data = project.grid_config.inDS
+    if data and Path(data).is_dir():
+        for item in Path(data).iterdir():
+            if not (work / item.name).exists():
+                (work / item.name).symlink_to(item.absolute())
+    return work
+
+
+@contextlib.contextmanager
+def _stop_on_signals(run: Run) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run in good order."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(arguments: list[str]) -> int:
+    """Run job ``arguments[1]`` of the task in the folder ``arguments[0]``."""
+    from hpogrid.site.tasks import Task
+
+    folder, job = Path(arguments[0]), int(arguments[1])
+    task: Any = msgspec.json.decode((folder / "task.json").read_bytes(), type=Task)
+    try:
+        result = run_job(
+            folder / "bundle",
+            folder / "jobs" / str(job),
+            job=job,
+            seed=task.seed,
+            ledgers=folder / "ledger",
+            shared=task.shared,
+        )
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{result.finished} trials finished: {result.reason}\n")
+    return Exit.INTERRUPTED if result.state == "interrupted" else Exit.OK
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)

@@ -1,0 +1,66 @@
+"""The contract of a site: where jobs run, and how one asks after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from hpogrid.site.tasks import Task
+
+JobState = Literal["queued", "running", "done", "failed", "killed", "lost"]
+ACTIVE = ("queued", "running")
+
+
+class JobStatus(msgspec.Struct, frozen=True):
+    """One job of a task.
+
+    Attributes:
+        job: its index, from 0.
+        state: ``lost`` is a job that has vanished without a result; it can be retried.
+        reason: why, in words, where there is something to say.
+    """
+
+    job: int
+    state: JobState
+    reason: str | None = None
+
+
+class Site(Protocol):
+    """A kind of place where jobs run. One status call serves any number of tasks."""
+
+    def plan(self, task: Task) -> list[list[str]]:
+        """The commands that `submit` runs, as argument lists."""
+
+    def submit(self, task: Task) -> None:
+        """Start the jobs of a task; what is needed to find them again is kept in the task."""
+
+    def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
+        """The jobs of each task, by its id."""
+
+    def kill(self, task: Task) -> None:
+        """End all jobs that have not ended."""
+
+    def retry(self, task: Task, jobs: Sequence[int]) -> None:
+        """Start these jobs again; they go on from their ledgers."""
+
+    def logs(self, task: Task, job: int) -> str:
+        """What a job wrote to stdout and stderr."""
+
+    def fetch(self, task: Task) -> None:
+        """Bring the task's ledgers into its folder."""
+
+
+def task_status(jobs: Sequence[JobStatus]) -> str:
+    """The status of a task in PanDA's words."""
+    states = {status.state for status in jobs}
+    if "running" in states:
+        return "running"
+    if "queued" in states:
+        return "pending" if states == {"queued"} else "running"
+    if states == {"done"}:
+        return "done"
+    if "done" in states:
+        return "finished"
+    return "aborted" if "killed" in states else "failed"

@@ -1,0 +1,175 @@
+"""The local site: detached processes on this machine, at most as many as it carries.
+
+For each submission a runner process (``python -m hpogrid.site.local TASK_FOLDER JOB...``) waits
+for free cores and starts the jobs one after another. Runner and jobs hold locks; see
+`hpogrid.site.processes`. If the runner is killed its running jobs go on, and those it had not
+started are ``lost`` and can be retried.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpogrid.config.home import home
+from hpogrid.engine.job import read_result
+from hpogrid.engine.resources import cpu_count
+from hpogrid.errors import RunError
+from hpogrid.site import processes
+from hpogrid.site.base import JobStatus
+from hpogrid.site.tasks import Task, load_task
+
+_LOCK = "job.lock"
+_KILLED = "killed"
+_GRACE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+
+
+class LocalSite:
+    """Jobs as processes of this machine (see `Site`)."""
+
+    def plan(self, task: Task) -> list[list[str]]:
+        """The runner's command."""
+        return [self._runner(task, range(task.n_jobs))]
+
+    def submit(self, task: Task) -> None:
+        """Start a runner for all jobs."""
+        self._start(task, range(task.n_jobs))
+
+    def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
+        """Look at results, then at locks."""
+        return {task.id: self._statuses(task) for task in tasks}
+
+    def kill(self, task: Task) -> None:
+        """End runner and jobs: first by asking, after ten seconds by force."""
+        runners = [pid for path in self._runner_locks(task) if (pid := processes.holder(path))]
+        for pid in runners:
+            _signal(pid, signal.SIGKILL)
+        for status in self._statuses(task):
+            if read_result(task.job_folder(status.job)) is None:
+                (task.job_folder(status.job) / _KILLED).touch()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        locks = [task.job_folder(job) / _LOCK for job in range(task.n_jobs)]
+        for lock in locks:
+            _signal(processes.holder(lock), signal.SIGTERM)
+        while any(map(processes.holder, locks)) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        for lock in locks:
+            _signal(processes.holder(lock), signal.SIGKILL)
+
+    def retry(self, task: Task, jobs: Sequence[int]) -> None:
+        """Start a new runner for these jobs."""
+        for job in jobs:
+            folder = task.job_folder(job)
+            for name in (_KILLED, "result.json"):
+                (folder / name).unlink(missing_ok=True)
+        self._start(task, jobs)
+
+    def logs(self, task: Task, job: int) -> str:
+        """The job's stdout and stderr."""
+        parts = []
+        for name in ("stdout", "stderr"):
+            with contextlib.suppress(FileNotFoundError):
+                parts.append((task.job_folder(job) / name).read_text(errors="replace"))
+        return "".join(parts)
+
+    def fetch(self, task: Task) -> None:
+        """Nothing to do: the ledgers are in the task's folder."""
+
+    # --- the details -------------------------------------------------------------------------
+
+    def _runner(self, task: Task, jobs: Sequence[int]) -> list[str]:
+        return [sys.executable, "-m", "hpogrid.site.local", str(task.folder), *map(str, jobs)]
+
+    def _runner_locks(self, task: Task) -> list[Path]:
+        return sorted(task.folder.glob("runner-*.lock"))
+
+    def _start(self, task: Task, jobs: Sequence[int]) -> None:
+        lock = task.folder / f"runner-{len(self._runner_locks(task)):03d}.lock"
+        handle = processes.take(lock)
+        if handle is None:
+            raise RunError(f"task {task.id} is being started by another process; try again")
+        for job in jobs:
+            (task.job_folder(job) / "queued").write_text(lock.name)
+        command = self._runner(task, jobs)
+        log = task.folder / "runner.log"
+        processes.start_detached(command, locks=[handle], stdout=log, stderr=log)
+        processes.release([handle])
+
+    def _statuses(self, task: Task) -> list[JobStatus]:
+        return [self._status(task, job) for job in range(task.n_jobs)]
+
+    def _status(self, task: Task, job: int) -> JobStatus:
+        folder = task.job_folder(job)
+        if processes.holder(folder / _LOCK):
+            return JobStatus(job, "running")
+        result = read_result(folder)
+        if result is not None and result.state != "interrupted":
+            return JobStatus(job, result.state, result.reason)
+        if (folder / _KILLED).exists():
+            return JobStatus(job, "killed", "killed by 'hpogrid tasks kill'")
+        if result is not None:
+            return JobStatus(job, "killed", result.reason)
+        if self._is_queued(task, folder):
+            return JobStatus(job, "queued", "waiting for free cores")
+        return JobStatus(job, "lost", "its process ended without a result")
+
+    def _is_queued(self, task: Task, folder: Path) -> bool:
+        try:
+            runner = (folder / "queued").read_text()
+        except FileNotFoundError:
+            return False
+        return processes.holder(task.folder / runner) is not None
+
+
+def _signal(pid: int | None, number: signal.Signals) -> None:
+    """Send a signal to a whole session's process group, if it is there."""
+    if pid is not None and pid > 0:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, number)
+
+
+# --- the runner ----------------------------------------------------------------------------
+
+
+def run_jobs(task: Task, jobs: Sequence[int]) -> None:
+    """Start each job as soon as the machine has cores for it, and wait for all to end."""
+    config = task.read_project().hpo_config
+    cores = config.max_concurrent * (config.cpus_per_trial or 1)
+    needed = min(math.ceil(cores), cpu_count())
+    slots = [home() / "local" / f"core-{index}.lock" for index in range(cpu_count())]
+    running = []
+    for job in jobs:
+        held = _wait_for(slots, needed)
+        folder = task.job_folder(job)
+        own = processes.take(folder / _LOCK)
+        if own is None:
+            processes.release(held)
+            continue  # an earlier attempt of it still runs
+        (folder / "queued").unlink(missing_ok=True)
+        command = [sys.executable, "-m", "hpogrid.engine.job", str(task.folder), str(job)]
+        started = processes.start_detached(
+            command, locks=[own, *held], stdout=folder / "stdout", stderr=folder / "stderr"
+        )
+        processes.release([own, *held])
+        running.append(started)
+    for process in running:
+        process.wait()
+
+
+def _wait_for(slots: Sequence[Path], count: int) -> list[int]:
+    while True:
+        held = processes.take_several(slots, count)
+        if held is not None:
+            return held
+        time.sleep(_POLL_SECONDS)
+
+
+if __name__ == "__main__":
+    run_jobs(load_task(int(Path(sys.argv[1]).name)), [int(job) for job in sys.argv[2:]])

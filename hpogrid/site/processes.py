@@ -1,0 +1,85 @@
+"""Processes that outlive the terminal, known by the lock that they hold.
+
+A lock file holds the number of the process; that it is locked tells that the process lives.
+The lock is taken before the process starts and handed to it, so there is no moment between.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def take(path: Path) -> int | None:
+    """Lock ``path`` and return the open file, or None if somebody holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def take_several(paths: Sequence[Path], count: int) -> list[int] | None:
+    """Lock ``count`` of the paths, or none of them."""
+    held: list[int] = []
+    for path in paths:
+        if len(held) == count:
+            break
+        handle = take(path)
+        if handle is not None:
+            held.append(handle)
+    if len(held) == count:
+        return held
+    release(held)
+    return None
+
+
+def release(handles: Sequence[int]) -> None:
+    """Let go of locks (of this process's copies)."""
+    for handle in handles:
+        os.close(handle)
+
+
+def write_holder(handle: int, pid: int) -> None:
+    """Note in a lock file whose lock it is."""
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, str(pid).encode(), 0)
+
+
+def holder(path: Path) -> int | None:
+    """The living process that holds the lock, or None."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(handle, 32, 0)
+        return int(text) if text.isdigit() else -1
+    finally:
+        os.close(handle)
+    return None
+
+
+def start_detached(
+    command: Sequence[str], *, locks: Sequence[int], stdout: Path, stderr: Path
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own; it keeps the locks until it ends."""
+    with stdout.open("ab") as out, stderr.open("ab") as err:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            pass_fds=list(locks),
+            start_new_session=True,
+        )
+    write_holder(locks[0], process.pid)
+    return process

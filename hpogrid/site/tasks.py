@@ -1,0 +1,231 @@
+"""The task table: what was submitted, one folder for each task in the user directory.
+
+A task's folder holds ``task.json`` (`Task`), ``bundle/`` (the project as it was), ``ledger/``
+and ``jobs/<index>/``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hpogrid.config.home import home
+from hpogrid.config.project import SCRIPTS, Project, copy_bundle, project_path, read_project
+from hpogrid.errors import UserError
+from hpogrid.files import explained, write_atomic
+from hpogrid.space.space import plain
+
+FILE = "task.json"
+DAY = 86400.0
+
+
+class Task(msgspec.Struct, kw_only=True):
+    """One submission: ``n_jobs`` jobs of a project at a site.
+
+    Attributes:
+        id: the number that users type; for PanDA tasks the server's, else the table's own.
+        name: unique; holds the project's name.
+        created: seconds since the epoch.
+        shared: whether the jobs are one search.
+        native: what the site needs to find the jobs again.
+    """
+
+    id: int
+    name: str
+    project: str
+    site: str
+    user: str
+    n_jobs: int
+    created: float
+    seed: int
+    project_hash: str
+    shared: bool = True
+    foreground: bool = False
+    native: dict[str, Any] = {}
+    version: int = 1
+
+    @property
+    def folder(self) -> Path:
+        """Where everything about the task is kept."""
+        return tasks_path() / str(self.id)
+
+    @property
+    def bundle(self) -> Path:
+        """The project as it was when it was submitted."""
+        return self.folder / "bundle"
+
+    @property
+    def scripts(self) -> Path:
+        """The training scripts as they were."""
+        return self.bundle / SCRIPTS
+
+    @property
+    def ledgers(self) -> Path:
+        """The ledgers of all jobs."""
+        return self.folder / "ledger"
+
+    def job_folder(self, job: int) -> Path:
+        """What belongs to one job."""
+        return self.folder / "jobs" / str(job)
+
+    def read_project(self) -> Project:
+        """The project as it was when it was submitted."""
+        return read_project(self.bundle)
+
+    def save(self) -> None:
+        """Write ``task.json``."""
+        data = msgspec.json.format(msgspec.json.encode(self), indent=2)
+        write_atomic(self.folder / FILE, data + b"\n")
+
+
+def tasks_path() -> Path:
+    """The folder of all tasks."""
+    return home() / "tasks"
+
+
+def new_task(
+    project: Project,
+    *,
+    site: str,
+    n_jobs: int = 1,
+    shared: bool = True,
+    foreground: bool = False,
+) -> Task:
+    """Make a task's folder with a bundle of the project as it is now."""
+    from hpogrid.search.base import derive_seed
+
+    number = _claim_folder()
+    stamp = time.strftime("%Y%m%d%H%M%S")
+    seed = project.hpo_config.seed
+    task = Task(
+        id=number,
+        name=f"hpogrid.{project.name}.{stamp}.{number}",
+        project=project.name,
+        site=site,
+        user=user_name(),
+        n_jobs=n_jobs,
+        created=time.time(),
+        seed=seed if seed is not None else derive_seed(os.urandom(8)),
+        project_hash=project.hash,
+        shared=shared,
+        foreground=foreground,
+    )
+    copy_bundle(project_path(project.name), task.bundle)
+    with explained(task.folder):
+        task.ledgers.mkdir()
+        for job in range(n_jobs):
+            task.job_folder(job).mkdir(parents=True)
+    task.save()
+    return task
+
+
+def _claim_folder() -> int:
+    """The next free number; its folder is ours once it is made."""
+    with explained(tasks_path()):
+        tasks_path().mkdir(parents=True, exist_ok=True)
+        number = max(_numbers(), default=0)
+        while True:
+            number += 1
+            try:
+                (tasks_path() / str(number)).mkdir()
+                return number
+            except FileExistsError:
+                continue
+
+
+def _numbers() -> Iterable[int]:
+    return (int(path.name) for path in tasks_path().iterdir() if path.name.isdigit())
+
+
+def user_name() -> str:
+    """Who submits: the grid account if there is one, else the login name."""
+    import getpass
+
+    try:
+        return os.environ.get("RUCIO_ACCOUNT") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def load_task(number: int) -> Task:
+    """The task of that number.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = tasks_path() / str(number) / FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Task)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no task {number}; 'hpogrid tasks show' lists them") from error
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: {plain(error)}") from error
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+
+
+def find_tasks(
+    *,
+    project: str | None = None,
+    taskname: str | None = None,
+    username: str | None = None,
+    days: float | None = None,
+    limit: int | None = None,
+    ids: IdRange | None = None,
+) -> list[Task]:
+    """The tasks that match all of the filters, newest first.
+
+    Args:
+        project: the exact name of a project.
+        taskname, username: wildcard patterns.
+        days: not older than this.
+        limit: at most so many.
+        ids: only these numbers.
+    """
+    if not tasks_path().is_dir():
+        return []
+    found: list[Task] = []
+    for number in sorted(_numbers(), reverse=True):
+        if limit is not None and len(found) >= limit:
+            break
+        if ids is not None and number not in ids:
+            continue
+        if not (tasks_path() / str(number) / FILE).exists():
+            continue  # a submission that was killed before it was one
+        task = load_task(number)
+        if (
+            (project is None or task.project == project)
+            and (taskname is None or fnmatch.fnmatchcase(task.name, taskname))
+            and (username is None or fnmatch.fnmatchcase(task.user, username))
+            and (days is None or task.created >= time.time() - days * DAY)
+        ):
+            found.append(task)
+    return found
+
+
+class IdRange:
+    """Numbers of tasks: ``7``, ``3-9`` (both included), ``3-``, ``-9``.
+
+    Raises:
+        UserError: the text is none of these.
+    """
+
+    def __init__(self, text: str) -> None:
+        match = re.fullmatch(r"\s*(?:(\d+)|(\d*)\s*-\s*(\d*))\s*", text)
+        if match is None or not any(match.groups()):
+            raise UserError(f"'{text}' is no range of task ids; write 7, 3-9, 3- or -9")
+        single, low, high = match.groups()
+        self.low = int(single or low or 0)
+        self.high = int(single) if single else (int(high) if high else None)
+        if self.high is not None and self.low > self.high:
+            raise UserError(f"the range '{text}' is empty: write {self.high}-{self.low}")
+
+    def __contains__(self, number: int) -> bool:
+        return number >= self.low and (self.high is None or number <= self.high)
