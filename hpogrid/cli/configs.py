@@ -47,7 +47,9 @@ def _group(kind: str, summary: str) -> click.Group:
 def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]) -> click.Command:
     @click.command(action, help=help_text)
     @click.argument("name")
-    @click.option("--file", type=click.Path(path_type=Path), help="JSON or YAML file to start from.")
+    @click.option(
+        "--file", type=click.Path(path_type=Path), help="JSON or YAML file to start from."
+    )
     @fields
     def write(name: str, file: Path | None, **given: Any) -> None:
         from hpogrid.config.store import read_config

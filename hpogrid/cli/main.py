@@ -131,5 +131,3 @@ def _fail(message: str, code: int) -> int:
 def _silence_stdout() -> None:
     """Whoever read our output has gone: let the interpreter not complain about it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-

@@ -70,7 +70,14 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
 
 
 def _meta(annotation: Any) -> msgspec.Meta | None:
-    return next((item for item in getattr(annotation, "__metadata__", ()) if isinstance(item, msgspec.Meta)), None)
+    return next(
+        (
+            item
+            for item in getattr(annotation, "__metadata__", ())
+            if isinstance(item, msgspec.Meta)
+        ),
+        None,
+    )
 
 
 def _plain_type(annotation: Any) -> Any:

@@ -93,9 +93,7 @@ def recreate(name: str, scripts_path: Path, no_check: bool, **configs: str) -> N
 @project.command("update")
 @click.argument("name")
 @_update_options
-def update(
-    name: str, scripts_path: Path | None, no_check: bool, **configs: str | None
-) -> None:
+def update(name: str, scripts_path: Path | None, no_check: bool, **configs: str | None) -> None:
     """Change the named parts of the project NAME; a dated backup of the old one is kept.
 
     Configs that are not named stay as they are in the project, also if the stored config of
@@ -158,7 +156,9 @@ def copy(name: str, new_name: str) -> None:
 
 @project.command("export")
 @click.argument("name")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="File  [default: NAME.tar.gz].")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="File  [default: NAME.tar.gz]."
+)
 def export(name: str, output: Path | None) -> None:
     """Write the project NAME, scripts and all, to one file that ``import`` reads elsewhere."""
     from hpogrid.config.assemble import export_project

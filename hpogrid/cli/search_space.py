@@ -20,7 +20,9 @@ _INPUT = (
     click.argument("name"),
     click.argument("text", required=False, metavar="[JSON | @FILE]"),
     click.option("-s", "--search_space", "text_option", metavar="JSON", help="The space as JSON."),
-    click.option("--file", type=click.Path(path_type=Path), help="JSON or YAML file with the space."),
+    click.option(
+        "--file", type=click.Path(path_type=Path), help="JSON or YAML file with the space."
+    ),
     click.option(
         "--dialect", type=click.Choice(list(DIALECTS)), help="How it is written  [default: look]."
     ),
@@ -202,7 +204,9 @@ def size(name: str) -> None:
 
 @search_space.command("sample")
 @click.argument("name")
-@click.option("-n", "--number", type=click.IntRange(1), default=5, show_default=True, help="Points.")
+@click.option(
+    "-n", "--number", type=click.IntRange(1), default=5, show_default=True, help="Points."
+)
 @click.option("--seed", type=int, help="Seed, for the same points again.")
 @format_option()
 def sample(name: str, number: int, seed: int | None, form: str) -> None:

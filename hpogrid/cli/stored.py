@@ -128,7 +128,9 @@ def add_copy_export_import(group: click.Group, kind: str) -> None:
 
     @group.command("export")
     @click.argument("name")
-    @click.option("--output", "-o", type=click.Path(path_type=Path), help="File  [default: stdout].")
+    @click.option(
+        "--output", "-o", type=click.Path(path_type=Path), help="File  [default: stdout]."
+    )
     def export(name: str, output: Path | None) -> None:
         """Write NAME to a file that ``import`` reads elsewhere."""
         import msgspec

@@ -136,7 +136,9 @@ def read_config(kind: str, data: Any, where: str) -> Config:
 
 
 def _config_store(kind: str, folder: str) -> Store[Any]:
-    return Store(kind, folder, lambda data, where: read_config(kind, data, where), msgspec.to_builtins)
+    return Store(
+        kind, folder, lambda data, where: read_config(kind, data, where), msgspec.to_builtins
+    )
 
 
 STORES: dict[str, Store[Any]] = {

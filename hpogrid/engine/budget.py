@@ -36,37 +36,41 @@ class Budget:
     def __init__(self, config: HpoConfig, finished: list[Trial]) -> None:
         self._config = config
         self._deadline = time.monotonic() + config.time_limit if config.time_limit else None
-        self._finished = 0
-        self._failures = 0
-        self._best: float | None = None
+        self.finished = 0
+        self.failures = 0
+        self.best: float | None = None
         self.add(*finished)
 
     def add(self, *trials: Trial) -> None:
         """Count finished trials."""
         for trial in trials:
-            self._finished += 1
-            self._failures += trial.state == "failed"
+            self.finished += 1
+            self.failures += trial.state == "failed"
             value = trial.metrics.get(self._config.metrics[0])
             if trial.state != "failed" and isinstance(value, int | float):
                 better = min if self._config.modes[0] == "min" else max
-                self._best = value if self._best is None else better(self._best, value)
+                self.best = value if self.best is None else better(self.best, value)
 
     def left(self, running: int) -> int:
         """How many trials may still be started while ``running`` run."""
-        return max(0, self._config.trials - self._finished - running)
+        return max(0, self._config.trials - self.finished - running)
 
     @property
     def spent(self) -> str | None:
         """Why no further trial is started, or None."""
         config = self._config
-        if self._finished >= config.trials:
+        if self.finished >= config.trials:
             return f"all {config.trials} trials are done"
-        if config.max_failures is not None and self._failures >= config.max_failures:
-            return f"{self._failures} trials failed (max_failures)"
+        if config.max_failures is not None and self.failures >= config.max_failures:
+            return f"{self.failures} trials failed (max_failures)"
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return f"the time limit of {config.time_limit:g} s is reached"
-        if config.target is not None and self._best is not None:
-            goal = self._best <= config.target if config.modes[0] == "min" else self._best >= config.target
+        if config.target is not None and self.best is not None:
+            goal = (
+                self.best <= config.target
+                if config.modes[0] == "min"
+                else self.best >= config.target
+            )
             if goal:
                 return f"the target {config.target:g} is reached"
         return None

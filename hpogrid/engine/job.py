@@ -1,27 +1,22 @@
-"""One job: from a bundle to finished trials in a ledger. What every site starts.
-
-``python -m hpogrid.engine.job TASK_FOLDER INDEX`` runs a job of a task in its folder.
-"""
+"""One job: from a bundle to finished trials in a ledger. What every site starts."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine.process import ProcessEngine
 from hpogrid.engine.run import JobSpec, Run
-from hpogrid.errors import Exit, UserError
+from hpogrid.errors import UserError
 from hpogrid.files import write_atomic
 
 RESULT = "result.json"
@@ -144,31 +139,3 @@ def _stop_on_signals(run: Run) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def main(arguments: list[str]) -> int:
-    """Run job ``arguments[1]`` of the task in the folder ``arguments[0]``."""
-    from hpogrid.site.tasks import Task
-
-    folder, job = Path(arguments[0]), int(arguments[1])
-    task: Any = msgspec.json.decode((folder / "task.json").read_bytes(), type=Task)
-    try:
-        result = run_job(
-            folder / "bundle",
-            folder / "jobs" / str(job),
-            job=job,
-            seed=task.seed,
-            ledgers=folder / "ledger",
-            shared=task.shared,
-        )
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{result.finished} trials finished: {result.reason}\n")
-    return Exit.INTERRUPTED if result.state == "interrupted" else Exit.OK
-
-
-if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
-    os._exit(code)

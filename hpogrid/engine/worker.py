@@ -67,9 +67,7 @@ def work(channel: Channel[ToWorker]) -> None:
         return
     scripts = Path(setup.scripts)
     try:
-        objective = load_objective(
-            scripts, setup.script, setup.model, setup.param, setup.metrics
-        )
+        objective = load_objective(scripts, setup.script, setup.model, setup.param, setup.metrics)
     except UserError as error:
         channel.send(Broken(str(error)))
         return

@@ -1,0 +1,63 @@
+"""What people look at: tables, files and plots of the trials of a project."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpogrid.files import explained
+from hpogrid.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from hpogrid.report.base import Writer
+    from hpogrid.report.results import Results
+
+WRITERS = Registry(
+    "report format",
+    {
+        "csv": Entry("hpogrid.report.csvfile:CsvWriter", "comma-separated values"),
+        "json": Entry("hpogrid.report.jsonfile:JsonWriter", "a JSON list with one object a trial"),
+        "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
+        "pcp": Entry("hpogrid.report.pcp:PcpWriter", "parallel coordinate plot"),
+    },
+)
+
+
+def writer(name: str) -> Writer:
+    """The writer of a format.
+
+    Raises:
+        UserError: unknown (the known ones are listed), or a missing library (the extra is named).
+    """
+    made: Writer = WRITERS.load(name)()
+    return made
+
+
+def save(results: Results, name: str, stem: str) -> Path:
+    """Write a report file whole or not at all.
+
+    Args:
+        results: what to write.
+        name: a format of `WRITERS`.
+        stem: path without extension; a file of that name is replaced.
+
+    Returns:
+        The path that was written.
+    """
+    chosen = writer(name)
+    path = Path(f"{stem}{chosen.suffix}")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                chosen.write(results, stream)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+    return path

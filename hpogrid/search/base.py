@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
+import typing
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
 from hpogrid.errors import UserError
-from hpogrid.space.latent import Latents
-from hpogrid.space.space import Space, plain
+from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, middle
+from hpogrid.space.space import Space, identity, plain
 
 Mode = Literal["min", "max"]
+
+_LARGEST = 1e30
+"""Losses are cut here, so that a library may square and sum them."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -38,15 +43,32 @@ FAILED = Outcome(None)
 class Searcher(Protocol):
     """Who proposes the next point."""
 
+    remark: str
+    """What its user should know about it, in one sentence; mostly empty."""
+
     def suggest(self) -> Latents | None:
-        """One latent for each axis of the space; None: there is nothing left to propose."""
+        """One latent for each axis of the space; None: there is nothing left to propose.
+
+        A proposal counts only when it is started: the caller is free to drop it.
+        """
+
+    def start(self, point: Latents) -> None:
+        """Note that a point is being evaluated, whether it was proposed here or elsewhere."""
 
     def observe(self, point: Latents, outcome: Outcome) -> None:
-        """Learn how a point ended, whether it was proposed here or elsewhere."""
+        """Learn how a point ended, whether it was started or not."""
+
+    def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
+        """Learn an intermediate result of a running point, after ``resource`` (such as epochs)."""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``algorithm_param`` of an algorithm: its fields with their defaults."""
+
+    @classmethod
+    def variant(cls, data: Mapping[str, Any]) -> type[Options]:
+        """The struct to read ``data`` with, where one parameter decides which others there are."""
+        return cls
 
 
 @dataclass(frozen=True)
@@ -67,71 +89,164 @@ class Task:
 
 
 class BaseSearcher(ABC):
-    """Turns outcomes into losses to minimise, and counts, so that an algorithm need not.
+    """Turns outcomes into losses to minimise, and keeps count, so that an algorithm need not.
 
-    A subclass gives `Settings` (its options), `_ask` and `_tell`. A failed trial is told as the
-    worst loss seen so far; failures before the first success wait for it. Every proposal draws
-    from a generator seeded by the number of points known, so a searcher that was told a history
-    goes on exactly as the one that lived through it.
+    A subclass gives `Settings` (its options), `_ask` and `_tell`; `_start` where its library
+    keeps account of running points. A failed trial is told as the worst loss seen so far;
+    failures before the first success wait for it. Every proposal draws from a generator seeded
+    by the number of points known, so a searcher that was told a history goes on exactly as the
+    one that lived through it. Axes with a single value are kept from the algorithm.
     """
 
     Settings: ClassVar[type[Options]] = Options
-    objectives: ClassVar[int] = 1
-    """How many objective values it can handle."""
 
     def __init__(self, task: Task, options: Options | None = None) -> None:
-        if len(task.modes) > self.objectives:
-            raise UserError(
-                f"{type(self).__name__} handles {self.objectives} metric, not {len(task.modes)}; "
-                "use algorithm optuna with sampler nsga2 for several"
-            )
         self.task = task
-        self.options: Any = options if options is not None else self.Settings()
+        self.options: Any = options if options is not None else self.Settings.variant({})()
+        self.remark = ""
+        most = self.objectives(self.options)
+        if len(task.modes) > most:
+            raise UserError(several_refused(most, len(task.modes)))
+        self.axes = free_axes(task.space)
+        self._single = {
+            name: middle(axis) for name, axis in task.space.axes.items() if name not in self.axes
+        }
         self._known = 0
-        self._pending: list[Latents] = []
+        self._dropped = 0
+        self._pending: dict[bytes, list[Latents]] = {}
         self._worst: tuple[float, ...] | None = None
         self._waiting: list[Latents] = []
 
+    @classmethod
+    def objectives(cls, options: Any) -> int:
+        """How many objective values it can handle with these options."""
+        return 1
+
     def suggest(self) -> Latents | None:
         """Propose a point (see `Searcher`)."""
-        latents = self._ask(derive_seed(self.task.seed, self._known))
-        if latents is not None:
-            self._known += 1
-            self._pending.append(latents)
-        return latents
+        latents = self._ask(derive_seed(self.task.seed, self._known, self._dropped))
+        self._dropped += 1  # until it is started
+        return None if latents is None else {**self._single, **latents}
+
+    def start(self, point: Latents) -> None:
+        """Note that a point is being evaluated (see `Searcher`)."""
+        free = self._free(point)
+        seed = derive_seed(self.task.seed, self._known, 0)
+        self._known += 1
+        self._dropped = 0
+        self._pending.setdefault(identity(free), []).append(free)
+        self._start(free, seed)
 
     def observe(self, point: Latents, outcome: Outcome) -> None:
         """Learn an outcome (see `Searcher`)."""
-        if point in self._pending:
-            self._pending.remove(point)
-        else:
-            self._known += 1
+        free = self._free(point)
+        key = identity(free)
+        if key not in self._pending:
+            self.start(point)
+        self._pending[key].pop()
+        if not self._pending[key]:
+            del self._pending[key]
         losses = self._losses(outcome)
         if losses is None:
             if self._worst is None:
-                self._waiting.append(point)
+                self._waiting.append(free)
                 return
             losses = self._worst
         else:
             self._worst = losses if self._worst is None else tuple(map(max, self._worst, losses))
-        self._tell(point, losses)
+        self._tell(free, losses)
         waiting, self._waiting = self._waiting, []
         for failed in waiting:
             self._tell(failed, self._worst)
+
+    def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
+        """Learn an intermediate result (see `Searcher`); most algorithms have no use for it."""
+
+    def draw(self, seed: int) -> Latents:
+        """A point drawn from the space's own distributions."""
+        rng = random.Random(seed)
+        return {name: axis.sample(rng) for name, axis in self.axes.items()}
+
+    def canonical(self, latents: Latents) -> Latents:
+        """The latents that a proposal is started and told with.
+
+        Quantised parameters move to the latent of their value, inactive ones to the middle.
+        """
+        space = self.task.space
+        return self._free(space.encode(space.decode({**self._single, **latents}).suggested))
+
+    def _free(self, point: Latents) -> Latents:
+        return {name: point[name] for name in self.axes} if self._single else point
 
     def _losses(self, outcome: Outcome) -> tuple[float, ...] | None:
         if outcome.values is None or not all(map(math.isfinite, outcome.values)):
             return None
         signs = (1.0 if mode == "min" else -1.0 for mode in self.task.modes)
-        return tuple(sign * value for sign, value in zip(signs, outcome.values, strict=True))
+        signed = (sign * value for sign, value in zip(signs, outcome.values, strict=True))
+        return tuple(min(max(value, -_LARGEST), _LARGEST) for value in signed)
 
     @abstractmethod
     def _ask(self, seed: int) -> Latents | None:
-        """Propose a point; everything random in it derives from ``seed``."""
+        """Propose a point of `axes`; everything random in it derives from ``seed``."""
+
+    def _start(self, point: Latents, seed: int) -> None:  # noqa: B027 (most need nothing here)
+        """Note that a point is running; had it been proposed, it would have been with ``seed``."""
 
     @abstractmethod
     def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
-        """Learn the losses (smaller is better) of a point, proposed here or elsewhere."""
+        """Learn the losses (smaller is better) of a started point."""
+
+
+class ModelSearcher(BaseSearcher):
+    """For libraries whose model is made anew for each proposal from what is known.
+
+    So nothing but the history needs to be kept, pickled or replayed. A subclass gives
+    `_propose`. The first ``n_initial_points`` (an option it must have) are drawn at random.
+    """
+
+    def __init__(self, task: Task, options: Options | None = None) -> None:
+        super().__init__(task, options)
+        self._points: list[Latents] = []
+        self._told: list[tuple[float, ...]] = []
+
+    def _ask(self, seed: int) -> Latents:
+        if len(self._points) < self.options.n_initial_points:
+            return self.draw(seed)
+        running = [point for points in self._pending.values() for point in points]
+        middling = tuple(
+            sorted(losses)[len(losses) // 2] for losses in zip(*self._told, strict=True)
+        )
+        losses = self._told + [middling] * len(running)
+        return self._propose(self._points + running, losses, seed)
+
+    def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
+        self._points.append(point)
+        self._told.append(losses)
+
+    @abstractmethod
+    def _propose(
+        self, points: list[Latents], losses: list[tuple[float, ...]], seed: int
+    ) -> Latents:
+        """Propose a point; running ones are among ``points``, with a middling loss."""
+
+
+def free_axes(space: Space) -> dict[str, Axis]:
+    """The axes on which there is something to choose."""
+    return {name: axis for name, axis in space.axes.items() if not _single(axis)}
+
+
+def _single(axis: Axis) -> bool:
+    if isinstance(axis, IntegerRange):
+        return axis.low == axis.high
+    return isinstance(axis, Category) and axis.count == 1
+
+
+def several_refused(most: int, given: int) -> str:
+    """The sentence for an algorithm that cannot handle that many metrics."""
+    return (
+        f"this algorithm handles {most} metric, not {given}; for several use "
+        "--algorithm optuna (samplers nsga2, tpe, gp), ax, nevergrad, random or grid"
+    )
 
 
 def derive_seed(*parts: object) -> int:
@@ -151,6 +266,7 @@ def read_options(kind: type[Options], data: dict[str, Any], what: str) -> Option
     Raises:
         UserError: an unknown key or a wrong type; the valid keys are listed with defaults.
     """
+    kind = kind.variant(data)
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
@@ -159,6 +275,11 @@ def read_options(kind: type[Options], data: dict[str, Any], what: str) -> Option
 
 def describe_options(kind: type[Options]) -> str:
     """The valid keys with their defaults, in one line."""
-    fields: Sequence[msgspec.structs.FieldInfo] = msgspec.structs.fields(kind)
-    rows = (f"{field.name}={msgspec.json.encode(field.default).decode()}" for field in fields)
+    rows = [_describe(field) for field in msgspec.structs.fields(kind)]
     return ", ".join(rows) or "none (it has no parameters)"
+
+
+def _describe(field: msgspec.structs.FieldInfo) -> str:
+    text = f"{field.name}={msgspec.json.encode(field.default).decode()}"
+    choices = typing.get_args(field.type) if typing.get_origin(field.type) is Literal else ()
+    return f"{text} (of {' '.join(map(str, choices))})" if len(choices) > 1 else text

@@ -6,16 +6,20 @@ before its own; and on a finite space no configuration is proposed twice, pendin
 
 from __future__ import annotations
 
+import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hpogrid.search.base import Outcome, Searcher
+from hpogrid.search.base import Outcome, Searcher, derive_seed
 from hpogrid.space.latent import Latents
 from hpogrid.space.space import Point, Space
 
 _ATTEMPTS = 20
-"""How often a searcher may repeat itself on a finite space before the rest is enumerated."""
+"""How often a searcher may repeat itself on a finite space."""
+
+_DRAWS = 200
+"""How many random draws follow that, before the rest is enumerated."""
 
 
 class Proposer:
@@ -33,40 +37,52 @@ class Proposer:
         self._queue = deque(first)
         self._taken: set[bytes] = set()
         self._finite = space.finite
-        self._rest: Iterator[Point] | None = None
+        self._rest: deque[Point] | None = None
 
     def ask(self) -> Point | None:
         """The next point to evaluate; None: the space or the algorithm is exhausted."""
         point = self._next()
         if point is not None:
             self.take(point.applied)
+            self.searcher.start(self.space.encode(point.suggested))
         return point
 
     def tell(self, suggested: Mapping[str, Any], outcome: Outcome) -> None:
         """Pass on how a point ended. Values outside the space are left out."""
-        try:
-            latents = self.space.encode(suggested)
-        except ValueError:
-            return
-        self.searcher.observe(latents, outcome)
+        latents = self._encode(suggested)
+        if latents is not None:
+            self.searcher.observe(latents, outcome)
+
+    def report(self, suggested: Mapping[str, Any], outcome: Outcome, resource: float) -> None:
+        """Pass on an intermediate result after ``resource`` (such as epochs) of a running point."""
+        latents = self._encode(suggested)
+        if latents is not None:
+            self.searcher.report(latents, outcome, resource)
 
     def take(self, applied: Mapping[str, Any]) -> None:
         """Note that a configuration is being, or has been, evaluated: here or elsewhere."""
         if self._finite:
             self._taken.add(self.space.identify(applied))
 
+    def _encode(self, suggested: Mapping[str, Any]) -> Latents | None:
+        try:
+            return self.space.encode(suggested)
+        except ValueError:
+            return None
+
     def _next(self) -> Point | None:
         while self._queue:
             point = self._queue.popleft()
             if not self._is_taken(point):
                 return point
+        latents: Latents | None = None
         for _ in range(_ATTEMPTS):
-            latents = self.searcher.suggest()
-            if latents is None:
+            before, latents = latents, self.searcher.suggest()
+            if latents is None or latents == before:
                 break
-            if (point := self._cross(latents)) is not None:
-                return point
-        return self._enumerated() if self._finite else None
+            if (found := self._cross(latents)) is not None:
+                return found
+        return self._left(derive_seed(latents, len(self._taken))) if self._finite else None
 
     def _cross(self, latents: Latents) -> Point | None:
         """The first new point of a draw; the other values of the crossed parameters wait."""
@@ -75,10 +91,22 @@ class Proposer:
         self._queue.extend(new[1:])
         return new[0] if new else None
 
-    def _enumerated(self) -> Point | None:
+    def _left(self, seed: int) -> Point | None:
+        """A point of a finite space that the searcher does not come up with: random, then any."""
+        rng = random.Random(seed)
+        for _ in range(_DRAWS):
+            point = self.space.sample(rng)
+            if not self._is_taken(point):
+                return point
         if self._rest is None:
-            self._rest = self.space.enumerate()
-        return next((point for point in self._rest if not self._is_taken(point)), None)
+            self._rest = deque(
+                point for point in self.space.enumerate() if not self._is_taken(point)
+            )
+        while self._rest:
+            point = self._rest.popleft()
+            if not self._is_taken(point):
+                return point
+        return None
 
     def _is_taken(self, point: Point) -> bool:
         return self._finite and point.key in self._taken

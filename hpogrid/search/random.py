@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from typing import Any
 
 from hpogrid.search.base import BaseSearcher
 from hpogrid.space.latent import Latents
@@ -11,11 +11,13 @@ from hpogrid.space.latent import Latents
 class RandomSearcher(BaseSearcher):
     """Draws every point independently; what was observed does not matter."""
 
-    objectives = 99
+    @classmethod
+    def objectives(cls, options: Any) -> int:
+        """As many as there are: it looks at none of them."""
+        return 99
 
     def _ask(self, seed: int) -> Latents:
-        rng = random.Random(seed)
-        return {name: axis.sample(rng) for name, axis in self.task.space.axes.items()}
+        return self.draw(seed)
 
     def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
         pass

@@ -1,6 +1,6 @@
 """The local site: detached processes on this machine, at most as many as it carries.
 
-For each submission a runner process (``python -m hpogrid.site.local TASK_FOLDER JOB...``) waits
+For each submission a runner process (``python -m hpogrid.site.local TASK JOB...``) waits
 for free cores and starts the jobs one after another. Runner and jobs hold locks; see
 `hpogrid.site.processes`. If the runner is killed its running jobs go on, and those it had not
 started are ``lost`` and can be retried.
@@ -14,15 +14,17 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hpogrid.config.home import home
-from hpogrid.engine.job import read_result
+from hpogrid.engine.job import JobResult, read_result
 from hpogrid.engine.resources import cpu_count
+from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
 from hpogrid.site import processes
 from hpogrid.site.base import JobStatus
+from hpogrid.site.job import run_task_job
 from hpogrid.site.tasks import Task, load_task
 
 _LOCK = "job.lock"
@@ -85,7 +87,7 @@ class LocalSite:
     # --- the details -------------------------------------------------------------------------
 
     def _runner(self, task: Task, jobs: Sequence[int]) -> list[str]:
-        return [sys.executable, "-m", "hpogrid.site.local", str(task.folder), *map(str, jobs)]
+        return [sys.executable, "-m", "hpogrid.site.local", str(task.id), *map(str, jobs)]
 
     def _runner_locks(self, task: Task) -> list[Path]:
         return sorted(task.folder.glob("runner-*.lock"))
@@ -128,6 +130,23 @@ class LocalSite:
         return processes.holder(task.folder / runner) is not None
 
 
+def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
+    """Run the only job of a task in this process.
+
+    Raises:
+        RunError: another process runs it.
+    """
+    handle = processes.take(task.job_folder(0) / _LOCK)
+    if handle is None:
+        raise RunError(f"task {task.id} is running already; 'hpogrid tasks show {task.id}'")
+    processes.write_holder(handle, os.getpid())
+    (task.job_folder(0) / _KILLED).unlink(missing_ok=True)
+    try:
+        return run_task_job(task, 0, progress)
+    finally:
+        processes.release([handle])
+
+
 def _signal(pid: int | None, number: signal.Signals) -> None:
     """Send a signal to a whole session's process group, if it is there."""
     if pid is not None and pid > 0:
@@ -153,7 +172,7 @@ def run_jobs(task: Task, jobs: Sequence[int]) -> None:
             processes.release(held)
             continue  # an earlier attempt of it still runs
         (folder / "queued").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "hpogrid.engine.job", str(task.folder), str(job)]
+        command = [sys.executable, "-m", "hpogrid.site.job", str(task.id), str(job)]
         started = processes.start_detached(
             command, locks=[own, *held], stdout=folder / "stdout", stderr=folder / "stderr"
         )
@@ -172,4 +191,4 @@ def _wait_for(slots: Sequence[Path], count: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    run_jobs(load_task(int(Path(sys.argv[1]).name)), [int(job) for job in sys.argv[2:]])
+    run_jobs(load_task(int(sys.argv[1])), [int(job) for job in sys.argv[2:]])

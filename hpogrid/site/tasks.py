@@ -90,21 +90,21 @@ def tasks_path() -> Path:
     return home() / "tasks"
 
 
-def new_task(
+def sketch(
     project: Project,
-    *,
     site: str,
-    n_jobs: int = 1,
+    n_jobs: int,
+    *,
+    number: int = 0,
     shared: bool = True,
     foreground: bool = False,
 ) -> Task:
-    """Make a task's folder with a bundle of the project as it is now."""
+    """A task as it would be, without a folder."""
     from hpogrid.search.base import derive_seed
 
-    number = _claim_folder()
     stamp = time.strftime("%Y%m%d%H%M%S")
     seed = project.hpo_config.seed
-    task = Task(
+    return Task(
         id=number,
         name=f"hpogrid.{project.name}.{stamp}.{number}",
         project=project.name,
@@ -116,6 +116,20 @@ def new_task(
         project_hash=project.hash,
         shared=shared,
         foreground=foreground,
+    )
+
+
+def new_task(
+    project: Project,
+    *,
+    site: str,
+    n_jobs: int = 1,
+    shared: bool = True,
+    foreground: bool = False,
+) -> Task:
+    """Make a task's folder with a bundle of the project as it is now."""
+    task = sketch(
+        project, site, n_jobs, number=_claim_folder(), shared=shared, foreground=foreground
     )
     copy_bundle(project_path(project.name), task.bundle)
     with explained(task.folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal
@@ -67,7 +68,8 @@ class Float(_Numeric, frozen=True, kw_only=True, tag="float"):
             raise ValueError("a lattice from 'low' needs a linear scale")
         if isinstance(self.scale, ReverseLog):
             raise ValueError("a reverse log scale has no lattice")
-        if max(map(abs, self.scale.reach)) / self.lattice.step > _MOST_STEPS:
+        most = max(map(abs, self.scale.reach)) / self.lattice.step
+        if most > (_MOST_STEPS if math.isfinite(self.scale.bounds[1]) else sys.float_info.max):
             raise ValueError(f"step {self.lattice.step:g} is too fine for these bounds")
         self._refuse_bad_rounding(self.lattice)
 

@@ -64,6 +64,11 @@ class _Bounded(_Scale, frozen=True):
     def bounds(self) -> tuple[float, float]:
         return (self.low, self.high)
 
+    def ppf(self, u: float) -> float:
+        if u <= 0 or u >= 1:
+            return self.low if u <= 0 else self.high
+        return super().ppf(u)
+
 
 class Linear(_Bounded, frozen=True, tag="linear"):
     """Uniform between ``low`` and ``high``."""
@@ -94,8 +99,6 @@ class Log(_Bounded, frozen=True, tag="log"):
             )
 
     def _ppf(self, u: float) -> float:
-        if u <= 0 or u >= 1:
-            return self.low if u <= 0 else self.high
         return math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
 
     def _cdf(self, value: float) -> float:
@@ -114,8 +117,6 @@ class ReverseLog(_Bounded, frozen=True, tag="reverse_log"):
             raise ValueError("a reverse log scale needs 0 <= low <= high < 1")
 
     def _ppf(self, u: float) -> float:
-        if u <= 0 or u >= 1:
-            return self.low if u <= 0 else self.high
         return 1.0 - Log(1.0 - self.high, 1.0 - self.low)._ppf(1.0 - u)
 
     def _cdf(self, value: float) -> float:

@@ -96,7 +96,9 @@ def user_traceback(error: BaseException, folder: Path) -> str:
     """A traceback from the first line of the user's own code on."""
     summary = traceback.TracebackException.from_exception(error)
     frames = list(summary.stack)
-    own = [index for index, frame in enumerate(frames) if Path(frame.filename).is_relative_to(folder)]
+    own = [
+        index for index, frame in enumerate(frames) if Path(frame.filename).is_relative_to(folder)
+    ]
     summary.stack[:] = frames[own[0] :] if own else []
     summary.__context__ = None if own else summary.__context__
     return "".join(summary.format()).rstrip()
@@ -154,7 +156,9 @@ class FunctionObjective:
             return plain_metrics(result)
         values = result if isinstance(result, tuple | list) else (result,)
         if len(values) != len(self._metrics):
-            raise TypeError(f"returned {len(values)} values for the metrics {', '.join(self._metrics)}")
+            raise TypeError(
+                f"returned {len(values)} values for the metrics {', '.join(self._metrics)}"
+            )
         return plain_metrics(dict(zip(self._metrics, values, strict=True)))
 
 
@@ -169,7 +173,9 @@ def _arguments(function: Callable[..., Any]) -> tuple[bool, bool]:
         item for item in parameters.values() if item.kind in kinds and item.default is item.empty
     ]
     named = "reporter" in parameters
-    return (len(required) >= 2 or named) and "trial" not in parameters, "checkpoint_dir" in parameters
+    return (
+        len(required) >= 2 or named
+    ) and "trial" not in parameters, "checkpoint_dir" in parameters
 
 
 __all__ = ["FunctionObjective", "Objective", "StopTrial", "import_script", "load_objective"]

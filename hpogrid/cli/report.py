@@ -1,0 +1,104 @@
+"""``hpogrid report``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from hpogrid.cli.output import format_option, message, print_data
+
+if TYPE_CHECKING:
+    from hpogrid.report.results import Results
+    from hpogrid.search.base import Mode
+
+
+@click.command()
+@click.argument("target", metavar="PROJECT_OR_FILE")
+@click.option(
+    "--limit", type=click.IntRange(1), default=1000, show_default=True, help="Most tasks to query."
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(0, min_open=True),
+    default=30,
+    show_default=True,
+    help="Only tasks of the last N days.",
+)
+@click.option("--taskname", help="Only tasks of this name (wildcards allowed).")
+@click.option("--range", "ids", metavar="A-B", help="Only tasks with these ids: A-B, A- or -B.")
+@click.option(
+    "--extra",
+    multiple=True,
+    metavar="COLUMN",
+    help="More columns, also as a,b: site, task_time_s, time_s, taskid, trial, state, reason, "
+    "job, host, started, attempt, seed, or any reported metric.",
+)
+@click.option(
+    "--outname", default="hpo_result", show_default=True, help="Name of the files, no extension."
+)
+@click.option("--to_json", is_flag=True, help="Write a JSON file.")
+@click.option("--to_html", is_flag=True, help="Write a page to look at and hand on.")
+@click.option("--to_csv", is_flag=True, help="Write a CSV file.")
+@click.option("--to_pcp", is_flag=True, help="Write a parallel coordinate plot.")
+@click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
+              help="Most rows of the printed table; 0: all.")  # fmt: skip
+@click.option("--metric", help="Sort by this metric (with --mode).")
+@click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
+@format_option()
+def report(
+    target: str,
+    limit: int,
+    days: float,
+    taskname: str | None,
+    ids: str | None,
+    extra: tuple[str, ...],
+    outname: str,
+    rows: int,
+    metric: str | None,
+    mode: Mode | None,
+    form: str,
+    **formats: bool,
+) -> None:
+    """Show the trials of a project, best first, and write them to files.
+
+    PROJECT_OR_FILE is a project, or a ledger, a folder of ledgers, or a job's result file.
+
+    \b
+    Examples:
+      hpogrid report p --to_csv --to_html --to_pcp
+      hpogrid report p --range 12-15 --extra site --extra time_s
+      hpogrid report ledger/job-0000.001.jsonl --metric loss --mode min
+    """
+    from hpogrid.report import save, writer
+    from hpogrid.report.load import Filters, given_objectives, load_sources
+    from hpogrid.report.source import make_results
+
+    chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
+    for name in chosen:
+        writer(name)  # a missing library is better known before the work than after it
+    sources = load_sources(target, Filters(limit, days, taskname, ids))
+    for source in sources:
+        for warning in source.warnings:
+            message(warning)
+    names = [name for item in extra for name in item.split(",") if name]
+    results = make_results(sources, extra=names, objectives=given_objectives(metric, mode))
+    _print(results, form, rows or None)
+    message(results.summary)
+    for name in chosen:
+        click.echo(save(results, name, outname), err=form != "table")
+
+
+def _print(results: Results, form: str, rows: int | None) -> None:
+    from hpogrid.report import writer
+    from hpogrid.report.table import print_table
+
+    if form == "table":
+        print_table(results, sys.stdout, rows)
+    elif form == "yaml":
+        names = results.names
+        print_data([dict(zip(names, row, strict=True)) for row in results.rows()], form)
+    else:
+        sys.stdout.flush()
+        writer(form).write(results, sys.stdout.buffer)

@@ -1,0 +1,118 @@
+"""``hpogrid run`` and ``hpogrid local_run``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from hpogrid.cli.output import cell, message
+from hpogrid.errors import Exit, UserError
+
+if TYPE_CHECKING:
+    from hpogrid.config.project import Project
+    from hpogrid.engine.job import JobResult
+    from hpogrid.site.tasks import Task
+
+
+@click.command("run")
+@click.argument("project")
+@click.option("-n", "--n_jobs", type=click.IntRange(1), default=1, show_default=True, help="Jobs.")
+@click.option("-s", "--site", help="Site of the jobs  [default: the grid config's].")
+@click.option("--independent", is_flag=True, help="Every job searches on its own.")
+@click.option(
+    "-m",
+    "--mode",
+    type=click.Choice(["grid", "local"]),
+    default="grid",
+    help="'local' runs the project here, as local_run does.",
+)
+@click.option("--dry_run", is_flag=True, help="Only print the commands and the files.")
+@click.pass_context
+def run_command(
+    ctx: click.Context,
+    project: str,
+    n_jobs: int,
+    site: str | None,
+    independent: bool,
+    mode: str,
+    dry_run: bool,
+) -> None:
+    """Submit N_JOBS jobs of a PROJECT; together they are one search.
+
+    For example: hpogrid run my_project --n_jobs 3 --site local
+    """
+    if mode == "local":
+        ctx.invoke(local_run, project=project, resume=False)
+        return
+    from hpogrid.site.control import plan, submit
+
+    if dry_run:
+        for line in plan(project, site=site, n_jobs=n_jobs):
+            click.echo(line)
+        return
+    task = submit(project, site=site, n_jobs=n_jobs, shared=not independent)
+    message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
+            f"hpogrid tasks show {task.id} --watch")  # fmt: skip
+    click.echo(task.id)
+
+
+@click.command()
+@click.argument("project")
+@click.option("--resume", is_flag=True, help="Go on with the last run of the project.")
+def local_run(project: str, resume: bool) -> int:
+    """Run a PROJECT here, in the foreground. Ctrl-C ends it in good order.
+
+    For example: hpogrid local_run my_project
+    """
+    from hpogrid.cli.progress import progress_of_run
+    from hpogrid.config.project import load_project
+    from hpogrid.site.local import run_here
+    from hpogrid.site.tasks import new_task
+
+    bundle = load_project(project)
+    task = _last_run(bundle) if resume else new_task(bundle, site="local", foreground=True)
+    with progress_of_run(bundle.hpo_config.trials) as progress:
+        result = run_here(task, progress)
+    _summarise(bundle, task, result)
+    if result.state == "interrupted":
+        message(f"resume with: hpogrid local_run {project} --resume")
+        return Exit.INTERRUPTED
+    return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
+
+
+def _last_run(project: Project) -> Task:
+    from hpogrid.site.tasks import find_tasks
+
+    task = next((task for task in find_tasks(project=project.name) if task.foreground), None)
+    if task is None:
+        raise UserError(f"project '{project.name}' has no run to resume; leave out --resume")
+    if task.project_hash != project.hash:
+        raise UserError(
+            f"project '{project.name}' has changed since task {task.id}; "
+            "start a new run without --resume"
+        )
+    return task
+
+
+def _summarise(project: Project, task: Task, result: JobResult) -> None:
+    from hpogrid.study.study import load_study
+
+    config = project.hpo_config
+    failed = f", {result.failed} of them failed" if result.failed else ""
+    message(f"task {task.id}: {result.finished} trials finished{failed}: {result.reason}")
+    study, warnings = load_study(task.ledgers)
+    for warning in warnings:
+        message(f"note: {warning}")
+    done = [trial for trial in study if trial.state in ("complete", "pruned")]
+    if done:
+        pick = min if config.modes[0] == "min" else max
+        best = pick(done, key=lambda trial: trial.metrics[config.metrics[0]])
+        values = "  ".join(f"{name}={cell(value)}" for name, value in best.applied.items())
+        metric = config.metrics[0]
+        click.echo(f"best {metric}={cell(best.metrics[metric])}  with  {values}  (trial {best.id})")
+    elif result.finished:
+        reasons = {trial.reason for trial in study if trial.reason}
+        message(f"every trial failed: {min(reasons, default='')}")
+    sys.stdout.flush()

@@ -1,0 +1,208 @@
+"""``hpogrid tasks``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpogrid.cli.output import format_option, message, print_data, print_rows
+
+if TYPE_CHECKING:
+    from hpogrid.site.control import Overview
+
+_COLUMNS = ["jeditaskid", "status", "jobs", "trials", "computingsite", "started", "taskname"]
+_OUTPUT_COLUMNS = "jeditaskid,status,taskname,computingsite,metastruct"
+_FIRST_INTERVAL = 0.5
+_LAST_INTERVAL = 30.0
+_TAIL = 20
+
+
+@click.group()
+def tasks() -> None:
+    """What was submitted: watch it, end it, repeat it."""
+
+
+@tasks.command("show")
+@click.argument("task_id", required=False, metavar="[ID]")
+@click.option("--username", help="Only tasks of this user (wildcards)  [default: all of yours].")
+@click.option("--limit", type=int, default=1000, show_default=True, help="At most so many tasks.")
+@click.option("--days", type=float, default=30, show_default=True, help="Not older than this.")
+@click.option("--taskname", help="Only tasks of this name (wildcards).")
+@click.option("--jeditaskid", type=int, help="Only this task.")
+@click.option("--metadata", is_flag=True, help="Print the metadata of the jobs.")
+@click.option("--sync", is_flag=True, help="Ask the server anew, not its cache.")
+@click.option("-r", "--range", "id_range", help="Only tasks A-B, A- or -B (ends included).")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this JSON file.")
+@click.option(
+    "-c", "--outcol", default=_OUTPUT_COLUMNS, show_default=True, help="Columns in the file."
+)
+@click.option("--watch", is_flag=True, help="Repeat until no task is active.")
+@format_option()
+def show(
+    task_id: str | None,
+    username: str | None,
+    limit: int,
+    days: float,
+    taskname: str | None,
+    jeditaskid: int | None,
+    metadata: bool,
+    sync: bool,
+    id_range: str | None,
+    output: Path | None,
+    outcol: str,
+    watch: bool,
+    form: str,
+) -> None:
+    """Show recent tasks; with an ID, its jobs and why they failed."""
+    from hpogrid.site.control import overview
+    from hpogrid.site.tasks import IdRange, find_tasks, load_task
+
+    only = task_id or (str(jeditaskid) if jeditaskid is not None else None)
+
+    def look() -> list[Overview]:
+        if only is not None and only.isdigit():
+            return overview([load_task(int(only))])
+        ids = only or id_range
+        return overview(
+            find_tasks(
+                taskname=taskname,
+                username=None if username == "1" else username,
+                days=days,
+                limit=limit,
+                ids=IdRange(ids) if ids else None,
+            )
+        )
+
+    found = _watch(look) if watch else look()
+    if output is not None:
+        _write(found, outcol, output)
+    elif metadata:
+        print_data({str(item.task.id): item.metadata for item in found}, "json")
+    elif only is not None and form == "table" and len(found) == 1:
+        _print_details(found[0])
+    else:
+        print_rows([_row(item, form) for item in found], _columns(form), form)
+    if not found:
+        message("no task matches; see --days and --limit")
+
+
+def _columns(form: str) -> list[str]:
+    if form == "table":
+        return _COLUMNS
+    return ["jeditaskid", "status", "taskname", "computingsite", "username", "project", "jobs",
+            "trials", "created"]  # fmt: skip
+
+
+def _row(item: Overview, form: str) -> dict[str, Any]:
+    row = item.row()
+    row["started"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["created"]))
+    if form == "table":
+        done = sum(job.state == "done" for job in item.jobs)
+        row["jobs"] = f"{done}/{item.task.n_jobs}"
+    return row
+
+
+def _watch(look: Any) -> list[Overview]:
+    """Look until nothing is active, less and less often; say on stderr what changes."""
+    interval, said = _FIRST_INTERVAL, ""
+    while True:
+        found: list[Overview] = look()
+        active = [item for item in found if item.active]
+        text = "  ".join(
+            f"task {item.task.id}: {item.status}, {item.finished} trials" for item in active
+        )
+        if text and text != said:
+            message(text)
+            said = text
+        if not active:
+            return found
+        time.sleep(interval)
+        interval = min(interval * 1.2, _LAST_INTERVAL)
+
+
+def _write(found: list[Overview], outcol: str, output: Path) -> None:
+    import msgspec
+
+    from hpogrid.files import write_atomic
+
+    columns = [name.strip() for name in outcol.split(",") if name.strip()]
+    rows = []
+    for item in found:
+        row = item.row()
+        if "metastruct" in columns:
+            row["metastruct"] = item.metadata
+        rows.append({name: row.get(name) for name in columns})
+    path = output if output.suffix else output.with_suffix(".json")
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(rows), indent=2) + b"\n")
+    click.echo(path)
+
+
+def _print_details(item: Overview) -> None:
+    from hpogrid.site import make_site
+
+    print_rows([_row(item, "table")], _COLUMNS, "table")
+    click.echo()
+    rows = [{"job": job.job, "state": job.state, "reason": job.reason} for job in item.jobs]
+    print_rows(rows, ["job", "state", "reason"], "table")
+    site = make_site(item.task.site)
+    for job in item.jobs:
+        if job.state in ("failed", "lost"):
+            text = site.logs(item.task, job.job).rstrip()
+            if text:
+                click.echo(f"\nthe last lines of job {job.job}:")
+                click.echo("\n".join(text.splitlines()[-_TAIL:]))
+
+
+@tasks.command("kill")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--dry_run", is_flag=True, help="Only say what would be ended.")
+def kill(ids: tuple[str, ...], dry_run: bool) -> None:
+    """End the jobs of tasks. An ID may be a range such as 3-9."""
+    from hpogrid.site import control
+
+    for task in control.select(ids):
+        if dry_run:
+            message(f"would kill task {task.id} ({task.name})")
+            continue
+        control.kill(task)
+        message(f"killed task {task.id}")
+
+
+@tasks.command("retry")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--dry_run", is_flag=True, help="Only say what would be started.")
+def retry(ids: tuple[str, ...], dry_run: bool) -> None:
+    """Start jobs again that failed, were killed or lost; they go on where they were."""
+    from hpogrid.site import control
+
+    for task in control.select(ids):
+        jobs = control.retryable(task) if dry_run else control.retry(task)
+        names = ", ".join(map(str, jobs))
+        message(f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}")
+
+
+@tasks.command("kill_and_retry", hidden=True)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+def kill_and_retry(ids: tuple[str, ...]) -> None:
+    """End the jobs of tasks and start them again."""
+    from hpogrid.site import control
+
+    for task in control.select(ids):
+        control.kill(task)
+        control.retry(task)
+        message(f"killed and retried task {task.id}")
+
+
+@tasks.command("logs")
+@click.argument("task_id", type=int, metavar="ID")
+@click.option("--job", type=click.IntRange(0), help="Only this job.")
+@click.option("--trial", help="The log of this trial instead.")
+def logs(task_id: int, job: int | None, trial: str | None) -> None:
+    """Print what the jobs of a task wrote, or what one of its trials did."""
+    from hpogrid.site.control import read_logs
+
+    for text in read_logs(task_id, job, trial):
+        click.echo(text)

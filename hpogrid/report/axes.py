@@ -1,0 +1,145 @@
+"""The axes of plots: where a hyperparameter's or metric's values lie, and how they are labelled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from hpogrid.report.base import text
+from hpogrid.report.results import Column, Results, number
+from hpogrid.space.scale import Log, LogNormal, ReverseLog
+
+Scale = Literal["linear", "log", "reverse log", "category"]
+DECADES = 3
+"""Positive values that span as many powers of ten get a log axis where nothing else is known."""
+
+
+class Axis(msgspec.Struct):
+    """One axis of a plot.
+
+    Attributes:
+        name: the column's.
+        scale: ``category`` positions are 0, 1, ...; ``log`` positions are log10 of the value;
+            ``reverse log`` positions are -log10(1 - value).
+        positions: for each value where it lies; None for a missing value.
+        categories: the labels of a ``category`` axis, in the order of their positions.
+    """
+
+    name: str
+    scale: Scale
+    positions: list[float | None]
+    categories: list[str] = []
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and largest position; one apart where all are the same."""
+        known = [position for position in self.positions if position is not None]
+        low, high = (min(known), max(known)) if known else (0.0, 1.0)
+        if self.categories:
+            low, high = 0.0, float(len(self.categories) - 1)
+        return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+    def ticks(self) -> tuple[list[float], list[str]]:
+        """Positions and their labels."""
+        if self.scale == "category":
+            return list(map(float, range(len(self.categories)))), self.categories
+        low, high = self.range
+        if self.scale == "linear":
+            places = _round_numbers(low, high)
+            return places, [f"{place:.6g}" for place in places]
+        return _decades(low, high, reverse=self.scale == "reverse log")
+
+
+def make_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
+    """The axis for the values of a column.
+
+    Numbers lie on the scale of their parameter. A column with text, lists or bools, and an
+    ordinal or categorical parameter, has categories; there, null is one of them.
+    """
+    if _is_category(results, column, values):
+        return _category_axis(results, column, values)
+    scale = _scale(results, column, values)
+    return Axis(column.name, scale, [_place(value, scale) for value in values])
+
+
+def _is_category(results: Results, column: Column, values: Sequence[Any]) -> bool:
+    if _choices(results, column) is not None:
+        return True
+    return any(value is not None and number(value) is None for value in values)
+
+
+def _choices(results: Results, column: Column) -> tuple[Any, ...] | None:
+    if column.kind != "parameter" or results.space is None:
+        return None
+    return getattr(results.space.parameters.get(column.key), "choices", None)
+
+
+def _category_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
+    labels = [label(value) for value in values]
+    known = [label(choice) for choice in _choices(results, column) or ()]
+    others = sorted(set(labels) - set(known), key=_natural)
+    categories = [*dict.fromkeys(known), *others]
+    place = {category: float(index) for index, category in enumerate(categories)}
+    return Axis(column.name, "category", [place[item] for item in labels], categories)
+
+
+def label(value: Any) -> str:
+    """A value as a category: null is 'none'."""
+    return "none" if value is None else text(value)
+
+
+def _natural(item: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(item), item)
+    except ValueError:
+        return (1, 0.0, item)
+
+
+def _scale(results: Results, column: Column, values: Sequence[Any]) -> Scale:
+    known = [value for value in map(number, values) if value is not None]
+    positive = bool(known) and min(known) > 0
+    parameter = results.space.parameters.get(column.key) if results.space else None
+    if column.kind == "parameter" and parameter is not None:
+        scale = getattr(parameter, "scale", None)
+        if isinstance(scale, Log | LogNormal) and positive:
+            return "log"
+        below = bool(known) and max(known) < 1
+        return "reverse log" if isinstance(scale, ReverseLog) and below else "linear"
+    return "log" if positive and max(known) / min(known) >= 10**DECADES else "linear"
+
+
+def _place(value: Any, scale: Scale) -> float | None:
+    known = number(value)
+    if known is None or scale == "linear":
+        return known
+    return math.log10(known) if scale == "log" else -math.log10(1 - known)
+
+
+def _round_numbers(low: float, high: float, about: int = 6) -> list[float]:
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
+
+
+def _decades(low: float, high: float, *, reverse: bool) -> tuple[list[float], list[str]]:
+    """Ticks at 1, 2 and 5 times powers of ten: fewer of them over a wider range."""
+    factors = (1, 2, 5) if reverse or high - low <= 2 else (1, 3) if high - low <= 4 else (1,)
+    every = max(1, round((high - low) / 8))
+    places, labels = [], []
+    for exponent in range(math.floor(low) - 1, math.ceil(high) + 2):
+        for factor in factors:
+            place = exponent + math.log10(factor)
+            if not low - 1e-9 <= place <= high + 1e-9 or exponent % every:
+                continue
+            places.append(place)
+            value = factor * 10.0**exponent
+            labels.append(f"{1 - 1 / value:.8g}" if reverse else f"{value:g}")
+    if len(places) < 2:
+        places = [low, high]
+        labels = [f"{1 - 10**-p:.6g}" if reverse else f"{10**p:.3g}" for p in places]
+    return places, labels

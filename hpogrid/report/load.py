@@ -1,0 +1,163 @@
+"""From what a user names (a project, a ledger, a result file) to its trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
+from hpogrid.engine.job import RESULT
+from hpogrid.errors import UserError
+from hpogrid.registry import unknown
+from hpogrid.report.resultfile import read_result_file
+from hpogrid.report.results import Objective, Task, span
+from hpogrid.report.source import Source
+from hpogrid.search.base import Mode
+from hpogrid.study.ledger import SUFFIX
+from hpogrid.study.study import LedgerFolder
+
+if TYPE_CHECKING:
+    from hpogrid.site.tasks import Task as StoredTask
+
+LEDGER = "ledger"
+BUNDLE = "bundle"
+JOBS = "jobs"
+
+
+class Filters(msgspec.Struct, frozen=True):
+    """Which tasks of a project count.
+
+    Attributes:
+        limit: at most so many, the newest ones.
+        days: not older than this; None: of any age.
+        taskname: a wildcard pattern.
+        ids: a range of task ids, as `IdRange` reads it.
+    """
+
+    limit: int | None = 1000
+    days: float | None = 30
+    taskname: str | None = None
+    ids: str | None = None
+
+
+def load_sources(target: str, filters: Filters | None = None) -> list[Source]:
+    """The trials of all tasks of a project, oldest task first, or of one file or folder.
+
+    A project is looked for first; ``./name`` is always a path.
+
+    Raises:
+        UserError: neither, or no task passes the filters.
+    """
+    if is_project(target):
+        return _project_sources(target, filters or Filters())
+    path = Path(target)
+    if path.exists():
+        return [read_path(path)]
+    raise UserError(f"no file {target}, and {unknown('project', target, project_names())}")
+
+
+def is_project(target: str) -> bool:
+    """Whether a name is that of a stored project, or of one that has tasks."""
+    from hpogrid.site.tasks import find_tasks
+
+    try:
+        stored = (project_path(target) / FILE).is_file()
+    except UserError:
+        return False
+    return stored or bool(find_tasks(project=target, limit=1))
+
+
+def _project_sources(name: str, filters: Filters) -> list[Source]:
+    from hpogrid.site.tasks import IdRange, find_tasks
+
+    tasks = find_tasks(
+        project=name,
+        days=filters.days,
+        limit=filters.limit,
+        taskname=filters.taskname,
+        ids=IdRange(filters.ids) if filters.ids else None,
+    )
+    if tasks:
+        return [_task_source(task) for task in reversed(tasks)]
+    if filters == Filters() and not find_tasks(project=name, limit=1):
+        raise UserError(f"project '{name}' has no tasks yet; 'hpogrid run {name}' starts them")
+    raise UserError(
+        f"no task of project '{name}' passes the filters (--days {filters.days}, --limit, "
+        "--taskname, --range); 'hpogrid tasks show' lists all"
+    )
+
+
+def _task_source(task: StoredTask) -> Source:
+    from hpogrid.site import make_site
+
+    warnings: list[str] = []
+    try:
+        make_site(task.site).fetch(task)
+    except UserError as error:
+        warnings.append(f"task {task.id}: {error}; showing what was fetched before")
+    source = _source(task.ledgers, f"*{SUFFIX}")
+    own = Task(task.id, task.site, span(source.study), task.created, str(task.folder))
+    warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
+    return msgspec.structs.replace(source, name=task.project, task=own, warnings=warnings)
+
+
+def read_path(path: Path) -> Source:
+    """Read a ledger, a folder of ledgers, the folder of a task, or a job's result file.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    if path.is_dir():
+        return _read_folder(path)
+    if path.suffix == SUFFIX:
+        return _source(path.parent, path.name)
+    if path.name == RESULT and path.resolve().parent.parent.name == JOBS:
+        job = path.resolve().parent
+        return _source(job.parent.parent / LEDGER, f"job-{int(job.name):04d}.*{SUFFIX}")
+    return read_result_file(path)
+
+
+def _read_folder(folder: Path) -> Source:
+    inner = folder / LEDGER
+    found = inner if inner.is_dir() else folder
+    if not any(found.glob(f"*{SUFFIX}")):
+        raise UserError(
+            f"{folder} holds no ledger (*{SUFFIX}); name a project, a ledger, or a result file"
+        )
+    return _source(found, f"*{SUFFIX}")
+
+
+def _source(folder: Path, pattern: str) -> Source:
+    ledgers = LedgerFolder(folder, pattern)
+    ledgers.poll()
+    project = _project_near(folder)
+    return Source(
+        project.name if project else folder.resolve().name,
+        Task(seconds=span(ledgers.study), folder=str(folder)),
+        ledgers.study,
+        project,
+        warnings=ledgers.warnings,
+    )
+
+
+def _project_near(folder: Path) -> Project | None:
+    """The project whose trials these are: beside the ledger, or in the bundle of its task."""
+    for place in (folder, folder / BUNDLE, folder.parent, folder.parent / BUNDLE):
+        if (place / FILE).is_file():
+            return read_project(place)
+    return None
+
+
+def given_objectives(metric: str | None, mode: Mode | None) -> tuple[Objective, ...]:
+    """The objective that a user names on the command line.
+
+    Raises:
+        UserError: one of the two without the other.
+    """
+    if metric is None and mode is None:
+        return ()
+    if metric is None or mode is None:
+        raise UserError("give --metric and --mode together, such as --metric loss --mode min")
+    return (Objective(metric, mode),)

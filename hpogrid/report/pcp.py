@@ -1,0 +1,181 @@
+"""The parallel coordinate plot: one axis a hyperparameter, one line a trial, coloured by metric."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any, BinaryIO
+
+from hpogrid.registry import require
+from hpogrid.report.axes import Axis, label, make_axis
+from hpogrid.report.results import Column, Results
+
+MOST_LINES = 5000
+"""More lines can neither be drawn quickly nor told apart: the best half of these are kept, and
+the others are drawn at random from the rest."""
+
+
+class PcpWriter:
+    """A page with the plot and all it needs."""
+
+    suffix = "_parallel_coordinate_plot.html"
+
+    def __init__(self) -> None:
+        require("plotly", extra="plot", what="--to_pcp")
+
+    def write(self, results: Results, stream: BinaryIO) -> None:
+        """Write the page."""
+        page: str = figure(results).to_html(
+            include_plotlyjs=True,
+            full_html=True,
+            default_height="100vh",
+            config={"displaylogo": False, "responsive": True},
+        )
+        title = f"<head><title>{_escape(results.name)}: parallel coordinates</title>"
+        stream.write(page.replace("<head>", title, 1).encode())
+
+
+def figure(results: Results) -> Any:
+    """The plot as a plotly figure."""
+    graph = require("plotly.graph_objects", extra="plot", what="a plot")
+    columns = [item for item in results.columns if item.kind != "extra"]
+    indices = _chosen(results)
+    rows = list(results.rows(0, (indices[-1] + 1) if indices else 0))
+    drawn, same = _axes(results, columns, [rows[index] for index in indices])
+    trace = graph.Parcoords(
+        dimensions=[_dimension(axis, column, results) for column, axis in drawn],
+        line=_line(results, drawn),
+        labelangle=-20 if len(drawn) > 8 else 0,
+        labelside="top",
+    )
+    return graph.Figure(
+        trace,
+        {
+            "title": {"text": _title(results, len(indices), same), "x": 0.02, "font": {"size": 16}},
+            "margin": {"l": 90, "r": 90, "t": 150, "b": 40},
+            "font": {"size": 13},
+        },
+    )
+
+
+def _axes(
+    results: Results, columns: list[Column], rows: list[list[Any]]
+) -> tuple[list[tuple[Column, Axis]], list[str]]:
+    """The axes to draw, and ``name = value`` for each hyperparameter that never changed."""
+    drawn: list[tuple[Column, Axis]] = []
+    same: list[str] = []
+    for place, column in enumerate(columns):
+        values = [row[place] for row in rows]
+        if column.kind == "parameter" and len(rows) > 1 and all(v == values[0] for v in values):
+            same.append(f"{column.name} = {label(values[0])}")
+        else:
+            drawn.append((column, make_axis(results, column, values)))
+    return drawn, same
+
+
+def _chosen(results: Results) -> list[int]:
+    """The trials to draw, ascending: those with a result, or, over too many, a part of them."""
+    known = [
+        index
+        for index, trial in enumerate(results.trials)
+        if trial.state in ("complete", "pruned")
+        and (not results.objectives or results.value(trial) is not None)
+    ]
+    if len(known) <= MOST_LINES:
+        return known
+    best = MOST_LINES // 2
+    others = random.Random(0).sample(known[best:], MOST_LINES - best)
+    return sorted(known[:best] + others)
+
+
+def _dimension(axis: Axis, column: Column, results: Results) -> dict[str, Any]:
+    """An axis; where a trial has no value, its line passes below the others at a dash."""
+    low, high = axis.range
+    places, labels = axis.ticks()
+    margin = 0.08 * (high - low)
+    side = 0.2 if axis.scale == "category" else 0.0
+    below = None in axis.positions
+    if below:
+        places, labels = [low - margin, *places], ["-", *labels]
+    return {
+        "label": _label(column, results),
+        "values": [low - margin if item is None else item for item in _spread(axis)],
+        "range": [low - margin if below else low - side, high + side],
+        "tickvals": places,
+        "ticktext": [_escape(_shorten(item)) for item in labels],
+    }
+
+
+def _spread(axis: Axis) -> list[float | None]:
+    """Positions; those of one category lie side by side, so that each line can be followed."""
+    if axis.scale != "category":
+        return axis.positions
+    totals = Counter(axis.positions)
+    passed: Counter[float | None] = Counter()
+    places: list[float | None] = []
+    for position in axis.positions:
+        share = passed[position] / totals[position] - 0.5
+        passed[position] += 1
+        places.append((position or 0.0) + 0.3 * share)
+    return places
+
+
+def _label(column: Column, results: Results) -> str:
+    name = _escape(_shorten(column.name, 28))
+    modes = {item.name: item.mode for item in results.objectives}
+    if column.kind == "metric" and column.key in modes:
+        return f"<b>{name}</b> ({modes[column.key]})"
+    return name
+
+
+def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
+    """Lines coloured by the first metric, better ones darker and drawn over the others.
+
+    The worst twentieth share the last colour.
+    """
+    metrics = [axis for column, axis in drawn if column.kind == "metric"]
+    if not metrics or metrics[0].scale == "category" or not metrics[0].positions:
+        return {"color": "#31688e"}
+    axis = metrics[0]
+    mode = results.objectives[0].mode if results.objectives else "min"
+    sign = -1.0 if mode == "min" else 1.0
+    known = sorted(sign * item for item in axis.positions if item is not None)
+    worst, best = known[int(0.05 * (len(known) - 1))], known[-1]
+    places, labels = axis.ticks()
+    better = f", {'lower' if mode == 'min' else 'higher'} is better" if results.objectives else ""
+    return {
+        "color": [worst if item is None else sign * item for item in axis.positions],
+        "colorscale": "Viridis",
+        "reversescale": True,
+        "cmin": worst if worst < best else best - 1,
+        "cmax": best,
+        "showscale": True,
+        "colorbar": {
+            "title": {"text": f"{_escape(axis.name)}{better}", "side": "right"},
+            "tickvals": [sign * place for place in places],
+            "ticktext": labels,
+        },
+    }
+
+
+def _title(results: Results, drawn: int, same: list[str]) -> str:
+    finished = sum(results.states.get(state, 0) for state in ("complete", "pruned"))
+    parts = [f"<b>{_escape(results.name)}</b>: {drawn} trials"]
+    if drawn < finished:
+        parts.append(f"of {finished} with a result (the best, and some of the others at random)")
+    others = len(results) - finished
+    if others:
+        failed = results.states.get("failed", 0)
+        parts.append(f"; left out: {failed} failed, {others - failed} without an end")
+    hint = "Drag along an axis to select; drag its name to move it."
+    if same:
+        hint += f" The same in all: {_escape(_shorten(', '.join(same), 100))}."
+    return " ".join(parts).replace(" ;", ";") + f"<br><sub>{hint}</sub>"
+
+
+def _shorten(label: str, length: int = 24) -> str:
+    return label if len(label) <= length else label[: length - 1] + "…"
+
+
+def _escape(label: str) -> str:
+    return label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,75 @@
+"""The result file of a job as earlier releases wrote it (``userJobMetadata.json``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hpogrid.errors import UserError
+from hpogrid.files import parse_file
+from hpogrid.report.results import Objective, Task
+from hpogrid.report.source import Source
+from hpogrid.search.base import Mode
+from hpogrid.study.study import Study, Trial
+
+
+class _File(msgspec.Struct):
+    """``result`` holds a row for each trial: hyperparameters, metrics, ``time_s``."""
+
+    result: dict[str, dict[str, Any]]
+    hyperparameters: list[str]
+    metric: str
+    mode: Mode
+    project_name: str = ""
+    task_time_s: float = 0.0
+    start_timestamp: float = 0.0
+
+
+def read_result_file(path: Path) -> Source:
+    """Read the file.
+
+    Raises:
+        UserError: missing, malformed, or another file.
+    """
+    content = parse_file(path)
+    try:
+        file = msgspec.convert(content, _File)
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"{path} is no result file: {error}; name a result file, a ledger (*.jsonl), "
+            "or a project"
+        ) from error
+    study = Study()
+    for key, row in file.result.items():
+        study.trials[f"0-{key}"] = _trial(f"0-{key}", row, file)
+    task = Task(seconds=file.task_time_s, created=file.start_timestamp, folder=str(path.parent))
+    objectives = (Objective(file.metric, file.mode),)
+    return Source(file.project_name or path.stem, task, study, objectives=objectives)
+
+
+def _trial(name: str, row: dict[str, Any], file: _File) -> Trial:
+    point = {key: row.get(key) for key in file.hyperparameters}
+    own = ("time_s", "timestamp", *file.hyperparameters)
+    metrics = {key: value for key, value in row.items() if key not in own}
+    ended = _seconds(row.get("timestamp")) or file.start_timestamp
+    state = "complete" if metrics.get(file.metric) is not None else "failed"
+    return Trial(
+        name,
+        state,  # type: ignore[arg-type]
+        point,
+        point,
+        seed=0,
+        job=0,
+        host="",
+        started=ended - _seconds(row.get("time_s")),
+        ended=ended,
+        metrics=metrics,
+        reason=None if state == "complete" else f"no value of '{file.metric}'",
+    )
+
+
+def _seconds(value: Any) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else 0.0

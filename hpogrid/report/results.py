@@ -1,0 +1,250 @@
+"""The trials of one or more tasks as one table: best first, failed last."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from hpogrid.errors import UserError
+from hpogrid.registry import unknown
+from hpogrid.search.base import Mode
+from hpogrid.space.space import Space
+from hpogrid.study.study import Study, Trial
+
+Kind = Literal["parameter", "metric", "extra"]
+Cells = Callable[[Trial], list[Any]]
+
+
+class Task(msgspec.Struct, gc=False):
+    """Where trials come from: a task of the task table, or a file.
+
+    Attributes:
+        id: the task's id; empty for a file.
+        site: where it ran.
+        seconds: from its first to its last event.
+        created: seconds since the epoch.
+        folder: what is kept of it.
+    """
+
+    id: int | str = ""
+    site: str = ""
+    seconds: float = 0.0
+    created: float = 0.0
+    folder: str = ""
+
+
+class Column(NamedTuple):
+    """One column: the name that people see, what it holds, and its name among its kind."""
+
+    name: str
+    kind: Kind
+    key: str
+
+
+class Objective(NamedTuple):
+    """One metric that is optimised, and which way is better."""
+
+    name: str
+    mode: Mode
+
+
+EXTRAS: dict[str, Callable[[Trial, Task], Any]] = {
+    "site": lambda trial, task: task.site,
+    "task_time_s": lambda trial, task: round(task.seconds, 3),
+    "time_s": lambda trial, task: round(trial.duration, 6),
+    "taskid": lambda trial, task: task.id,
+    "trial": lambda trial, task: trial.id,
+    "state": lambda trial, task: trial.state,
+    "reason": lambda trial, task: trial.reason,
+    "job": lambda trial, task: trial.job,
+    "host": lambda trial, task: trial.host,
+    "started": lambda trial, task: trial.started,
+    "attempt": lambda trial, task: trial.attempt,
+    "seed": lambda trial, task: trial.seed,
+}
+"""What ``--extra`` adds beside further metrics. ``*_s`` are seconds, ``started`` is seconds
+since the epoch."""
+
+
+class Results:
+    """The trials of one project.
+
+    Columns are the hyperparameters by their own names, then the metrics by theirs, then the
+    extra ones. A metric with the name of a hyperparameter is called ``metric.<name>``, an extra
+    column with the name of either ``trial.<name>``.
+
+    Args:
+        name: of the project, or of the file.
+        parts: each task with its study. Trial ids are unique within one task only.
+        objectives: what was optimised; the first one sorts. Empty where it is not known: then
+            the metrics that were reported are shown, and trials stay in the order of their start.
+        space: what was searched, where it is known.
+        extra: names of `EXTRAS`, or of further reported metrics.
+
+    Attributes:
+        trials: best first; then those that still run or were interrupted; failed last.
+        tasks: for each trial its task.
+
+    Raises:
+        UserError: an extra column that is neither.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[tuple[Task, Study]],
+        *,
+        objectives: Sequence[Objective] = (),
+        space: Space | None = None,
+        extra: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.objectives = tuple(objectives)
+        self.space = space
+        self.parts = [task for task, _ in parts]
+        with _no_garbage_collection():
+            self.trials = [trial for _, study in parts for trial in study]
+            self.tasks = [task for task, study in parts for _ in range(len(study))]
+            self._sort()
+            self.parameters = self._parameter_names()
+            self.reported = self._metric_names()
+            self.columns = self._columns(extra)
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return [column.name for column in self.columns]
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial by the first objective, or None where none has a result."""
+        known = self.trials and self.value(self.trials[0]) is not None
+        return self.trials[0] if known else None
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many trials are in each state, most frequent first."""
+        return dict(Counter(trial.state for trial in self.trials).most_common())
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how many trials, in which states, and the best value."""
+        states = ", ".join(f"{count} {state}" for state, count in self.states.items())
+        sentence = f"{len(self)} trials" + (f": {states}" if states else "")
+        if self.best is not None:
+            name, mode = self.objectives[0]
+            sentence += f"; best {name} {self.value(self.best):.6g} ({mode})"
+        elif not self.objectives and self.trials:
+            sentence += "; in the order of their start (--metric and --mode sort them)"
+        return sentence
+
+    def value(self, trial: Trial, objective: int = 0) -> float | None:
+        """The finite value of an objective; None: no result (yet), or none that counts."""
+        if not self.objectives or trial.state not in ("complete", "pruned"):
+            return None
+        return number(trial.metrics.get(self.objectives[objective].name))
+
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
+        """The rows in order, each a list of JSON values as `columns` says."""
+        parameters = [column.key for column in self.columns if column.kind == "parameter"]
+        others = [(column.kind == "metric", column.key) for column in self.columns]
+        rest = [(metric, key, EXTRAS.get(key)) for metric, key in others[len(parameters) :]]
+        for trial, task in zip(self.trials[start:stop], self.tasks[start:stop], strict=True):
+            row = [*map(trial.applied.get, parameters)]
+            for metric, key, get in rest:
+                row.append(trial.metrics.get(key) if metric or get is None else get(trial, task))
+            yield row
+
+    def column(self, name: str) -> Column:
+        """The column that people call ``name``.
+
+        Raises:
+            UserError: there is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UserError(unknown("column", name, self.names))
+
+    # --- how it is made ------------------------------------------------------------------
+
+    def _sort(self) -> None:
+        values = [self.value(trial) for trial in self.trials]
+        good = [index for index, value in enumerate(values) if value is not None]
+        rest = [index for index, value in enumerate(values) if value is None]
+        if self.objectives:
+            good.sort(key=values.__getitem__, reverse=self.objectives[0].mode == "max")  # type: ignore[arg-type]
+        rest.sort(key=lambda index: self.trials[index].state == "failed")
+        order = good + rest
+        self.trials = [self.trials[index] for index in order]
+        self.tasks = [self.tasks[index] for index in order]
+
+    def _parameter_names(self) -> list[str]:
+        seen: dict[str, Any] = dict.fromkeys(self.space.parameters) if self.space else {}
+        for trial in self.trials:
+            seen.update(trial.applied)
+        return list(seen)
+
+    def _metric_names(self) -> list[str]:
+        seen: dict[str, Any] = dict.fromkeys(item.name for item in self.objectives)
+        for trial in self.trials:
+            seen.update(trial.metrics)
+        return list(seen)
+
+    def _columns(self, extra: Sequence[str]) -> list[Column]:
+        columns = [Column(name, "parameter", name) for name in self.parameters]
+        shown = [item.name for item in self.objectives] or self.reported
+        wanted: list[tuple[str, Kind, str]] = [("metric.", "metric", name) for name in shown]
+        for name in dict.fromkeys(extra):
+            if name in EXTRAS:
+                wanted.append(("trial.", "extra", name))
+            elif name in self.reported:
+                wanted.append(("metric.", "metric", name))
+            else:
+                raise UserError(unknown("extra column", name, [*EXTRAS, *self.reported]))
+        taken = set(self.parameters)
+        for prefix, kind, key in wanted:
+            if any((column.kind, column.key) == (kind, key) for column in columns):
+                continue
+            name = key
+            while name in taken:
+                name = prefix + name
+            taken.add(name)
+            columns.append(Column(name, kind, key))
+        return columns
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None for all else; a bool is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def span(study: Study) -> float:
+    """The seconds from the first start to the last known moment of a study."""
+    if not len(study):
+        return 0.0
+    first = min(trial.started for trial in study)
+    return max(trial.ended or trial.started for trial in study) - first
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A million records are no garbage: looking through them again and again costs seconds."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,65 @@
+"""What results are made from: the trials of tasks and files, and the projects behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hpogrid.config.project import Project
+from hpogrid.report.results import Objective, Results, Task
+from hpogrid.study.study import Study
+
+
+class Source(msgspec.Struct):
+    """One task, file or folder.
+
+    Attributes:
+        name: of the project, or of the file.
+        task: where the trials come from.
+        study: the trials.
+        project: the project as it was when they ran; None where it is not known.
+        objectives: what was optimised, where a file says so and there is no project.
+        warnings: a sentence for each thing that was skipped.
+    """
+
+    name: str
+    task: Task
+    study: Study
+    project: Project | None = None
+    objectives: tuple[Objective, ...] = ()
+    warnings: list[str] = []
+
+
+def objectives_of(project: Project) -> tuple[Objective, ...]:
+    """What a project optimises."""
+    config = project.hpo_config
+    return tuple(map(Objective, config.metrics, config.modes))
+
+
+def make_results(
+    sources: Sequence[Source],
+    *,
+    extra: Sequence[str] = (),
+    objectives: Sequence[Objective] = (),
+) -> Results:
+    """Merge sources into one table.
+
+    Where projects differ (one was recreated between two tasks), the last one says what is
+    optimised; give ``objectives`` to say otherwise.
+
+    Raises:
+        UserError: an extra column that is not there.
+    """
+    projects = [source.project for source in sources if source.project is not None]
+    project = projects[-1] if projects else None
+    known = tuple(objectives) or (objectives_of(project) if project else ())
+    if not known:
+        known = next((item.objectives for item in sources if item.objectives), ())
+    return Results(
+        sources[-1].name if sources else "",
+        [(source.task, source.study) for source in sources],
+        objectives=known,
+        space=project.space if project else None,
+        extra=extra,
+    )
