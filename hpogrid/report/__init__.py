@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpogrid.errors import UserError
 from hpogrid.files import explained
 from hpogrid.registry import Entry, Registry
 
@@ -49,6 +50,8 @@ def save(results: Results, name: str, stem: str) -> Path:
     """
     chosen = writer(name)
     path = Path(f"{stem}{chosen.suffix}")
+    if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
+        raise UserError(f"cannot write {path}: choose another --outname")
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from hpogrid.errors import UserError
+from hpogrid.report.results import Objective, Results, Task
+from hpogrid.study.study import Trial
+from tests.report.studies import LOSS, make_study, make_trial
+
+
+def table(*trials: Trial, mode: str = "min", **options: object) -> Results:
+    objectives = (Objective("loss", mode),)  # type: ignore[arg-type]
+    given = {"objectives": objectives, **options}
+    return Results("p", [(Task(id=5, site="here"), make_study(trials))], **given)  # type: ignore[arg-type]
+
+
+def trials_with_losses(*losses: float) -> list[Trial]:
+    return [make_trial(f"0-{i}", metrics={"loss": loss}) for i, loss in enumerate(losses)]
+
+
+@pytest.mark.parametrize(("mode", "order"), [("min", [1, 2, 3]), ("max", [3, 2, 1])])
+def test_the_best_come_first(mode: str, order: list[int]) -> None:
+    results = table(*trials_with_losses(2, 1, 3), mode=mode)
+    assert [trial.metrics["loss"] for trial in results.trials] == order
+    assert results.best is results.trials[0]
+
+
+def test_running_trials_come_after_results_and_failed_ones_last() -> None:
+    failed = make_trial("0-0", state="failed", reason="no memory")
+    running = make_trial("0-1", state="running", ended=None, metrics={})
+    good = make_trial("0-2", metrics={"loss": 1e308})
+    assert [trial.id for trial in table(failed, running, good).trials] == ["0-2", "0-1", "0-0"]
+
+
+def test_equal_results_keep_the_order_of_their_start() -> None:
+    for mode in ("min", "max"):
+        results = table(*trials_with_losses(1, 1, 1), mode=mode)
+        assert [trial.id for trial in results.trials] == ["0-0", "0-1", "0-2"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "high", True])
+def test_a_metric_that_is_no_number_is_no_result(value: object) -> None:
+    results = table(make_trial("9-9", metrics={"loss": value}), *trials_with_losses(3))
+    assert results.trials[0].metrics["loss"] == 3
+    assert results.value(results.trials[1]) is None
+
+
+def test_without_a_result_there_is_no_best() -> None:
+    assert table().best is None
+    assert table(make_trial("0-0", state="failed")).best is None
+
+
+def test_columns_are_hyperparameters_then_metrics_then_extra() -> None:
+    trial = make_trial("0-0", applied={"lr": 0.1}, metrics={"loss": 1.0, "acc": 0.5}, job=2)
+    results = table(trial, extra=["site", "task_time_s", "time_s", "taskid", "acc", "job"])
+    assert results.names == [
+        "lr", "loss", "site", "task_time_s", "time_s", "taskid", "acc", "job",
+    ]  # fmt: skip
+    assert list(results.rows()) == [[0.1, 1.0, "here", 0.0, 2.5, 5, 0.5, 2]]
+
+
+def test_a_column_that_a_trial_lacks_is_null() -> None:
+    one = make_trial("0-0", applied={"a": 1}, metrics={"loss": 1})
+    other = make_trial("0-1", applied={"b": 2}, state="failed")
+    assert list(table(one, other).rows()) == [[1, None, 1], [None, 2, None]]
+
+
+def test_equal_names_get_a_prefix() -> None:
+    trial = make_trial(
+        "0-0", applied={"loss": 9, "seed": 8, "trial.seed": 7}, metrics={"loss": 1.0}, seed=3
+    )
+    results = table(trial, extra=["seed"])
+    assert results.names == ["loss", "seed", "trial.seed", "metric.loss", "trial.trial.seed"]
+    assert list(results.rows()) == [[9, 8, 7, 1.0, 3]]
+
+
+def test_an_unknown_extra_column_is_refused_with_close_matches() -> None:
+    with pytest.raises(UserError, match=r"unknown extra column 'stie': did you mean site"):
+        table(make_trial("0-0"), extra=["stie"])
+
+
+def test_without_objectives_every_metric_is_shown_in_the_order_of_the_trials() -> None:
+    trials = [make_trial("0-0", metrics={"a": 2}), make_trial("0-1", metrics={"a": 1, "b": 3})]
+    results = table(*trials, objectives=())
+    assert results.names == ["a", "b"]
+    assert list(results.rows()) == [[2, None], [1, 3]]
+    assert results.best is None
+
+
+def test_trials_of_two_tasks_with_the_same_ids_are_all_there() -> None:
+    parts = [
+        (Task(id=1, site="north"), make_study(trials_with_losses(2))),
+        (Task(id=2, site="south"), make_study(trials_with_losses(1))),
+    ]
+    results = Results("p", parts, objectives=LOSS, extra=["taskid", "site"])
+    assert list(results.rows()) == [[1, 2, "south"], [2, 1, "north"]]
+    assert results.states == {"complete": 2}
+
+
+def test_rows_can_be_taken_in_part() -> None:
+    results = table(*trials_with_losses(3, 1, 2))
+    assert list(results.rows(1)) == [[2], [3]]
+    assert list(results.rows(0, 1)) == [[1]]

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from hpogrid.errors import UserError
+from hpogrid.report import WRITERS, save, writer
+from hpogrid.report.results import Results, Task
+from hpogrid.report.table import print_table
+from tests.report.studies import LOSS, make_study, make_trial
+
+
+def nasty() -> Results:
+    """Values that formats get wrong."""
+    applied = {'text, "quoted"': 'a,b\n"c" </script> é', "list": [1, 2], "none": None, "on": True}
+    trials = [
+        make_trial("0-0", applied=applied, metrics={"loss": 0.1 + 0.2}),
+        make_trial("0-1", applied={}, state="failed", reason="<b>no</b>"),
+    ]
+    return Results("<p>", [(Task(), make_study(trials))], objectives=LOSS, extra=["reason"])
+
+
+def written(results: Results, name: str) -> str:
+    stream = io.BytesIO()
+    writer(name).write(results, stream)
+    return stream.getvalue().decode()
+
+
+@pytest.mark.parametrize("name", list(WRITERS))
+class TestEveryWriter:
+    def test_writes_its_file_and_nothing_else(
+        self, name: str, results: Results, tmp_path: Path
+    ) -> None:
+        path = save(results, name, str(tmp_path / "new" / "out"))
+        assert path.name.startswith("out")
+        assert path.stat().st_size > 100
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_replaces_an_older_file(self, name: str, results: Results, tmp_path: Path) -> None:
+        path = save(results, name, str(tmp_path / "out"))
+        path.write_text("old")
+        save(results, name, str(tmp_path / "out"))
+        assert path.read_text() != "old"
+
+    def test_a_folder_that_is_a_file_is_refused(
+        self, name: str, results: Results, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(UserError, match="cannot write"):
+            save(results, name, str(tmp_path / "file" / "out"))
+
+    def test_a_folder_in_its_place_is_refused(
+        self, name: str, results: Results, tmp_path: Path
+    ) -> None:
+        path = save(results, name, str(tmp_path / "out"))
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(UserError, match="cannot write"):
+            save(results, name, str(tmp_path / "out"))
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_takes_nothing_at_all(self, name: str) -> None:
+        assert written(Results("empty", [], objectives=LOSS), name)
+
+    def test_takes_only_failures(self, name: str) -> None:
+        trials = [make_trial("0-0", state="failed", applied={"a": 1}, reason="no")]
+        assert written(Results("p", [(Task(), make_study(trials))], objectives=LOSS), name)
+
+    def test_takes_every_kind_of_value(self, name: str) -> None:
+        assert written(nasty(), name)
+
+
+def test_csv_reads_back() -> None:
+    header, first, second = csv.reader(io.StringIO(written(nasty(), "csv")))
+    assert header == ['text, "quoted"', "list", "none", "on", "loss", "reason"]
+    assert first == ['a,b\n"c" </script> é', "[1,2]", "", "true", "0.30000000000000004", ""]
+    assert second == ["", "", "", "", "", "<b>no</b>"]
+
+
+def test_json_reads_back() -> None:
+    first, second = json.loads(written(nasty(), "json"))
+    assert first == {
+        'text, "quoted"': 'a,b\n"c" </script> é',
+        "list": [1, 2],
+        "none": None,
+        "on": True,
+        "loss": 0.30000000000000004,
+        "reason": None,
+    }
+    assert second["reason"] == "<b>no</b>"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_pipe_gets_plain_columns(results: Results) -> None:
+    stream = io.StringIO()
+    print_table(results, stream, rows=3)
+    lines = stream.getvalue().splitlines()
+    assert lines[0].split() == results.names
+    assert len(lines) == 5
+    assert lines[-1].startswith("... and 197 more trials")
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_terminal_gets_colours(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    stream = Terminal()
+    print_table(results, stream, rows=3)
+    assert "\x1b[" in stream.getvalue()
+    assert "momentum" in stream.getvalue()
+
+
+def test_all_rows_can_be_asked_for(results: Results) -> None:
+    stream = io.StringIO()
+    print_table(results, stream, rows=None)
+    assert len(stream.getvalue().splitlines()) == 201
+
+
+def test_markup_in_names_and_values_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    trial = make_trial("0-0", applied={"a[red]": "[bold]x[/bold]"}, metrics={"loss": 1})
+    stream = Terminal()
+    print_table(Results("p", [(Task(), make_study([trial]))], objectives=LOSS), stream)
+    assert "a[red]" in stream.getvalue()
+    assert "[bold]x[/bold]" in stream.getvalue()
