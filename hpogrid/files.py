@@ -55,7 +55,7 @@ def write_atomic(path: Path, data: bytes, *, exclusive: bool = False) -> None:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(name, 0o666 & ~_umask())
+            os.chmod(name, 0o666 & ~umask())
             if exclusive:
                 os.link(name, path)
             else:
@@ -65,7 +65,8 @@ def write_atomic(path: Path, data: bytes, *, exclusive: bool = False) -> None:
                 os.unlink(name)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The permissions that new files of this process do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-
 import click
 
 from hpogrid._version import VERSION
@@ -83,14 +82,15 @@ def cli(debug: bool) -> None:
 
     \b
     A first search:
-      hpogrid search_space create s '{"lr":{"method":"loguniform","dimension":{"low":1e-5,"high":1e-2}}}'
+      hpogrid search_space create s \\
+          '{"lr":{"method":"loguniform","dimension":{"low":1e-5,"high":1e-2}}}'
       hpogrid hpo_config create h --metric loss --mode min --trials 50
       hpogrid model_config create m --script train.py --model train
       hpogrid grid_config create g --site local
       hpogrid project create p --scripts_path train.py --model_config m \\
           --search_space s --hpo_config h --grid_config g
       hpogrid run p --n_jobs 3 && hpogrid tasks show --watch && hpogrid report p
-    """  # noqa: D301 - click's own mark for text that is kept as it is
+    """
 
 
 def run(arguments: Sequence[str]) -> int:

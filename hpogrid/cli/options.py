@@ -15,7 +15,7 @@ from hpogrid.files import parse_file, parse_json
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class JsonObject(click.ParamType):
+class JsonObject(click.ParamType[dict[str, Any]]):
     """A JSON object on the command line, or ``@FILE``."""
 
     name = "JSON"

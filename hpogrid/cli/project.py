@@ -45,7 +45,7 @@ def project() -> None:
     For example:
       hpogrid project create my_project --scripts_path train.py --model_config m \\
           --search_space s --hpo_config h --grid_config g
-    """  # noqa: D301 - click's own mark for text that is kept as it is
+    """
 
 
 def _options(function: Any, *, required: bool) -> Any:

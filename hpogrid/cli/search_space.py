@@ -115,9 +115,8 @@ def update(
 
         for parameter in drop:
             if parameter not in old.parameters:
-                raise UserError(
-                    f"search space '{name}': {unknown('parameter', parameter, list(old.parameters))}"
-                )
+                known = list(old.parameters)
+                raise UserError(f"search space '{name}': {unknown('parameter', parameter, known)}")
         kept = {key: value for key, value in old.parameters.items() if key not in drop}
         return Space({**kept, **new})
 

@@ -18,7 +18,7 @@ import msgspec
 from hpogrid.config.home import check_name, home
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
-from hpogrid.files import explained, locked, write_atomic
+from hpogrid.files import explained, locked, umask, write_atomic
 from hpogrid.registry import unknown
 from hpogrid.space.space import Space, plain
 
@@ -137,7 +137,7 @@ def write_project(project: Project, scripts: Path, *, replace: bool) -> Project:
             _check_exists(project.name, replace)
             folder = Path(tempfile.mkdtemp(prefix=".new-", dir=projects_path()))
             try:
-                os.chmod(folder, 0o755)
+                folder.chmod(0o777 & ~umask())
                 project = _fill(project, folder, files)
                 if replace:
                     target.rename(_backup_path(project.name))

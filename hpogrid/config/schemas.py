@@ -150,10 +150,10 @@ class GridConfig(Config):
     ] = "ANALY_MANC_GPU_TEST"
     container: Annotated[str, Meta(description="Image in which jobs run")] = CONTAINER
     retry: Annotated[bool, Meta(description="Let the site retry failed jobs")] = False
-    inDS: Annotated[  # noqa: N815 - the specification's name
+    inDS: Annotated[
         str | None, Meta(description="Input dataset (for site local: a folder)")
     ] = None
-    outDS: Annotated[  # noqa: N815
+    outDS: Annotated[
         str, Meta(description="Output dataset; ${VARIABLES}, {HPO_PROJECT_NAME} are filled in")
     ] = OUT_DS
     extra: Annotated[

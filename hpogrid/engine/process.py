@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpogrid.engine.messages import (
@@ -82,14 +82,10 @@ class Worker:
         """Kill the process with all its children; return how it had ended, in words."""
         code = self.process.poll()
         if code is None:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 code = self.process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                pass
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
         self.channel.socket.close()
         if self.assignment is not None:

@@ -78,6 +78,7 @@ def share_gpus(concurrent: int, per_trial: float, gpus: list[str]) -> list[tuple
             f"a trial needs {per_trial:g} GPUs and this job sees {len(gpus)}; "
             "lower gpus_per_trial in the hpo config, or run where there are more"
         )
+    slots: list[tuple[str, ...]]
     if per_trial < 1:
         slots = [(gpu,) for _ in range(int(1 / per_trial + 1e-9)) for gpu in gpus]
     else:

@@ -250,7 +250,7 @@ class Run:
 
     def _loss(self, metrics: dict[str, Any]) -> float | None:
         """The first objective so that smaller is better; None: it is not there."""
-        value = metrics.get(self.config.metrics[0])
+        value: Any = metrics.get(self.config.metrics[0])
         if not _is_number(value):
             return None
         return float(value if self.config.modes[0] == "min" else -value)

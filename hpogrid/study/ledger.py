@@ -19,7 +19,7 @@ from hpogrid.study.events import Event
 
 SUFFIX = ".jsonl"
 _SYNC_SECONDS = 1.0
-_decoder = msgspec.json.Decoder(Event)  # type: ignore[var-annotated]
+_decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
 
 

@@ -135,7 +135,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "size", 1) in (1, None) or hasattr(value, "numel"):
+    if (callable(item) and getattr(value, "size", 1) in (1, None)) or hasattr(value, "numel"):
         with contextlib.suppress(ValueError, TypeError, RuntimeError):
             return plain(item())  # type: ignore[misc]
     return str(value)

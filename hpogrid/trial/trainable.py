@@ -52,10 +52,10 @@ class ClassObjective:
     def _make(self, config: dict[str, Any]) -> Any:
         setup_names = ("setup", "_setup", "initialize")
         if _is_ray(self._kind):
-            instance = self._kind.__new__(self._kind)
+            instance: Any = object.__new__(self._kind)
             _prepare_ray(instance)
-        elif _own_init(self._kind) and _takes_argument(self._kind.__init__):
-            instance = self._kind(config)  # type: ignore[call-arg]
+        elif _own_init(self._kind) and _takes_argument(_init(self._kind)):
+            instance = self._kind(config)
         else:
             instance = self._kind()
         instance.config = config
@@ -98,7 +98,11 @@ def _prepare_ray(instance: Any) -> None:
 
 
 def _own_init(kind: type) -> bool:
-    return kind.__init__ is not object.__init__  # type: ignore[misc]
+    return _init(kind) is not object.__init__
+
+
+def _init(kind: Any) -> Callable[..., Any]:
+    return kind.__init__  # type: ignore[no-any-return]
 
 
 def _takes_argument(function: Callable[..., Any]) -> bool:
