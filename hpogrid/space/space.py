@@ -80,8 +80,9 @@ class Space:
 
     def to_json(self) -> dict[str, Any]:
         """The versioned form that is stored and bundled; `from_json` is its inverse."""
-        parameters = {name: msgspec.to_builtins(item) for name, item in self.parameters.items()}
-        return {"version": VERSION, "parameters": parameters}
+        text = msgspec.json.encode({"version": VERSION, "parameters": self.parameters})
+        data: dict[str, Any] = msgspec.json.decode(text)
+        return data
 
     @classmethod
     def from_json(cls, data: Any, where: str = "search space") -> Space:

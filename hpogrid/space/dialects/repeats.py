@@ -44,6 +44,6 @@ def spread(item: Categorical) -> list[Value]:
     """
     weights = item.weights or (1.0,) * len(item.choices)
     if any(weight != int(weight) for weight in weights) or sum(weights) > _MOST_REPEATED:
-        raise ValueError(f"weights that are no whole numbers up to {_MOST_REPEATED} in all")
+        raise ValueError(f"weights but whole numbers up to {_MOST_REPEATED} in all")
     pairs = zip(item.choices, weights, strict=True)
     return [value for value, weight in pairs for _ in range(int(weight))]
