@@ -18,10 +18,10 @@ class CsvWriter:
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the file."""
         lines = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        plain = (int, float, str)
+        plain = frozenset((int, float, str, type(None)))
         table = csv.writer(lines, lineterminator="\n")
         table.writerow(results.names)
         table.writerows(
-            [cell if type(cell) in plain else text(cell) for cell in row] for row in results.rows()
+            row if plain.issuperset(map(type, row)) else map(text, row) for row in results.rows()
         )
         lines.detach()

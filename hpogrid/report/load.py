@@ -12,7 +12,7 @@ from hpogrid.engine.job import RESULT
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report.resultfile import read_result_file
-from hpogrid.report.results import Objective, Task, span
+from hpogrid.report.results import Objective, Task, no_garbage_collection, span
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.study.ledger import SUFFIX
@@ -131,7 +131,8 @@ def _read_folder(folder: Path) -> Source:
 
 def _source(folder: Path, pattern: str) -> Source:
     ledgers = LedgerFolder(folder, pattern)
-    ledgers.poll()
+    with no_garbage_collection():
+        ledgers.poll()
     project = _project_near(folder)
     return Source(
         project.name if project else folder.resolve().name,

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis, label, make_axis
-from hpogrid.report.results import Column, Results
+from hpogrid.report.results import WITH_RESULT, Column, Results
 
 MOST_LINES = 5000
 """More lines can neither be drawn quickly nor told apart: the best half of these are kept, and
@@ -78,7 +78,7 @@ def _chosen(results: Results) -> list[int]:
     known = [
         index
         for index, trial in enumerate(results.trials)
-        if trial.state in ("complete", "pruned")
+        if trial.state in WITH_RESULT
         and (not results.objectives or results.value(trial) is not None)
     ]
     if len(known) <= MOST_LINES:
@@ -159,7 +159,7 @@ def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
 
 
 def _title(results: Results, drawn: int, same: list[str]) -> str:
-    finished = sum(results.states.get(state, 0) for state in ("complete", "pruned"))
+    finished = sum(results.states.get(state, 0) for state in WITH_RESULT)
     parts = [f"<b>{_escape(results.name)}</b>: {drawn} trials"]
     if drawn < finished:
         parts.append(f"of {finished} with a result (the best, and some of the others at random)")

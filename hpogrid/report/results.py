@@ -54,6 +54,9 @@ class Objective(NamedTuple):
     mode: Mode
 
 
+WITH_RESULT = ("complete", "pruned")
+"""The states in which a trial has a result."""
+
 EXTRAS: dict[str, Callable[[Trial, Task], Any]] = {
     "site": lambda trial, task: task.site,
     "task_time_s": lambda trial, task: round(task.seconds, 3),
@@ -75,9 +78,9 @@ since the epoch."""
 class Results:
     """The trials of one project.
 
-    Columns are the hyperparameters by their own names, then the metrics by theirs, then the
-    extra ones. A metric with the name of a hyperparameter is called ``metric.<name>``, an extra
-    column with the name of either ``trial.<name>``.
+    Columns are the hyperparameters by their own names, then the metrics by theirs (the objectives
+    first), then the extra ones. A metric with the name of a hyperparameter is called
+    ``metric.<name>``, an extra column with the name of either ``trial.<name>``.
 
     Args:
         name: of the project, or of the file.
@@ -108,7 +111,7 @@ class Results:
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]
-        with _no_garbage_collection():
+        with no_garbage_collection():
             self.trials = [trial for _, study in parts for trial in study]
             self.tasks = [task for task, study in parts for _ in range(len(study))]
             self._sort()
@@ -149,19 +152,18 @@ class Results:
 
     def value(self, trial: Trial, objective: int = 0) -> float | None:
         """The finite value of an objective; None: no result (yet), or none that counts."""
-        if not self.objectives or trial.state not in ("complete", "pruned"):
+        if not self.objectives or trial.state not in WITH_RESULT:
             return None
         return number(trial.metrics.get(self.objectives[objective].name))
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
         """The rows in order, each a list of JSON values as `columns` says."""
         parameters = [column.key for column in self.columns if column.kind == "parameter"]
-        others = [(column.kind == "metric", column.key) for column in self.columns]
-        rest = [(metric, key, EXTRAS.get(key)) for metric, key in others[len(parameters) :]]
+        metrics = [column.key for column in self.columns if column.kind == "metric"]
+        extras = [EXTRAS[column.key] for column in self.columns if column.kind == "extra"]
         for trial, task in zip(self.trials[start:stop], self.tasks[start:stop], strict=True):
-            row = [*map(trial.applied.get, parameters)]
-            for metric, key, get in rest:
-                row.append(trial.metrics.get(key) if metric or get is None else get(trial, task))
+            row = [*map(trial.applied.get, parameters), *map(trial.metrics.get, metrics)]
+            row += [get(trial, task) for get in extras]
             yield row
 
     def column(self, name: str) -> Column:
@@ -178,7 +180,7 @@ class Results:
     # --- how it is made ------------------------------------------------------------------
 
     def _sort(self) -> None:
-        values = [self.value(trial) for trial in self.trials]
+        values = list(map(self.value, self.trials))
         good = [index for index, value in enumerate(values) if value is not None]
         rest = [index for index, value in enumerate(values) if value is None]
         if self.objectives:
@@ -201,30 +203,30 @@ class Results:
         return list(seen)
 
     def _columns(self, extra: Sequence[str]) -> list[Column]:
-        columns = [Column(name, "parameter", name) for name in self.parameters]
-        shown = [item.name for item in self.objectives] or self.reported
-        wanted: list[tuple[str, Kind, str]] = [("metric.", "metric", name) for name in shown]
-        for name in dict.fromkeys(extra):
-            if name in EXTRAS:
-                wanted.append(("trial.", "extra", name))
-            elif name in self.reported:
-                wanted.append(("metric.", "metric", name))
-            else:
+        for name in extra:
+            if name not in EXTRAS and name not in self.reported:
                 raise UserError(unknown("extra column", name, [*EXTRAS, *self.reported]))
+        shown = [item.name for item in self.objectives] or self.reported
+        metrics = dict.fromkeys([*shown, *(name for name in extra if name not in EXTRAS)])
+        columns = [Column(name, "parameter", name) for name in self.parameters]
         taken = set(self.parameters)
-        for prefix, kind, key in wanted:
-            if any((column.kind, column.key) == (kind, key) for column in columns):
-                continue
-            name = key
-            while name in taken:
-                name = prefix + name
-            taken.add(name)
-            columns.append(Column(name, kind, key))
+        for prefix, kind, keys in (
+            ("metric.", "metric", list(metrics)),
+            ("trial.", "extra", [name for name in dict.fromkeys(extra) if name in EXTRAS]),
+        ):
+            for key in keys:
+                name = key
+                while name in taken:
+                    name = prefix + name
+                taken.add(name)
+                columns.append(Column(name, kind, key))  # type: ignore[arg-type]
         return columns
 
 
 def number(value: Any) -> float | None:
     """A finite number, or None for all else; a bool is none."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) else None
@@ -239,7 +241,7 @@ def span(study: Study) -> float:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """A million records are no garbage: looking through them again and again costs seconds."""
     enabled = gc.isenabled()
     gc.disable()

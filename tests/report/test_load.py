@@ -180,11 +180,11 @@ def test_a_result_file_of_an_earlier_release(tmp_path: Path) -> None:
     path.write_text(json.dumps(OLD))
     results = report(path, extra=["time_s", "task_time_s", "epoch", "state"])
     assert results.name == "old"
-    assert results.names == ["lr", "acc", "time_s", "task_time_s", "epoch", "state"]
+    assert results.names == ["lr", "acc", "epoch", "time_s", "task_time_s", "state"]
     assert list(results.rows()) == [
-        [0.2, 0.7, 20.0, 60.0, 3, "complete"],
-        [0.1, 0.5, 10.0, 60.0, 3, "complete"],
-        [0.3, None, 20.0, 60.0, None, "failed"],
+        [0.2, 0.7, 3, 20.0, 60.0, "complete"],
+        [0.1, 0.5, 3, 10.0, 60.0, "complete"],
+        [0.3, None, None, 20.0, 60.0, "failed"],
     ]
 
 

@@ -54,9 +54,9 @@ def test_columns_are_hyperparameters_then_metrics_then_extra() -> None:
     trial = make_trial("0-0", applied={"lr": 0.1}, metrics={"loss": 1.0, "acc": 0.5}, job=2)
     results = table(trial, extra=["site", "task_time_s", "time_s", "taskid", "acc", "job"])
     assert results.names == [
-        "lr", "loss", "site", "task_time_s", "time_s", "taskid", "acc", "job",
+        "lr", "loss", "acc", "site", "task_time_s", "time_s", "taskid", "job",
     ]  # fmt: skip
-    assert list(results.rows()) == [[0.1, 1.0, "here", 0.0, 2.5, 5, 0.5, 2]]
+    assert list(results.rows()) == [[0.1, 1.0, 0.5, "here", 0.0, 2.5, 5, 2]]
 
 
 def test_a_column_that_a_trial_lacks_is_null() -> None:
