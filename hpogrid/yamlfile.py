@@ -45,6 +45,13 @@ class _Loader(yaml.SafeLoader):
     """The safe loader with YAML 1.2's numbers and without repeated keys."""
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what the loader would not read as text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def _refuse(node: yaml.Node, problem: str) -> UserError:
     return UserError(f"line {node.start_mark.line + 1}: {problem}")
 
@@ -112,6 +119,10 @@ def _set_up() -> None:
     _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _HEX, list("-+0"))
     _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
     _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOL, list("tTfF"))
+    _Dumper.yaml_implicit_resolvers = {
+        first: yaml.SafeDumper.yaml_implicit_resolvers.get(first, []) + resolvers
+        for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+    }
     _Loader.add_constructor(_DOUBT, _doubtful)
     whole = _number(lambda text: int(text, 16 if _HEX.match(text) else 10))
     _Loader.add_constructor("tag:yaml.org,2002:int", whole)
@@ -145,6 +156,11 @@ def parse_yaml(text: str, where: str) -> Any:
         problem = str(error).splitlines()[0]
         raise UserError(f"{where}: malformed YAML: {problem}") from error
     return data
+
+
+def dump_yaml(data: Any) -> str:
+    """Write JSON data as YAML that `parse_yaml` and other readers of YAML read back the same."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def _check(value: Any, left: list[int], depth: int) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.errors import UserError
-from hpogrid.yamlfile import parse_yaml
+from hpogrid.yamlfile import dump_yaml, parse_yaml
 from tests.space import strategies as some
 from tests.space.attempts import attempt
 
@@ -97,8 +97,14 @@ def test_keys_are_text_and_merges_work() -> None:
 
 @given(some.values)
 def test_what_a_writer_of_yaml_writes_is_read_back(value: Any) -> None:
-    text = yaml.safe_dump({"a": value}, allow_unicode=True)
-    assert parse_yaml(text, "f") == {"a": value}
+    assert parse_yaml(yaml.safe_dump({"a": value}), "f") == {"a": value}
+    text = dump_yaml({"a": value})
+    assert parse_yaml(text, "f") == yaml.safe_load(text) == {"a": value}
+
+
+@pytest.mark.parametrize("text", ["1e-3", "4:2", "yes", "010", "1_000", ".inf", "null", "", "a: b"])
+def test_text_that_looks_like_something_else_is_quoted(text: str) -> None:
+    assert parse_yaml(dump_yaml([text]), "f") == [text]
 
 
 @given(st.text(max_size=30) | st.text(" \n:-[]{},&*!?|>'\"#%@0159.eExoyn<~", max_size=30))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hpogrid.errors import UserError
@@ -9,6 +10,7 @@ from hpogrid.files import parse_json
 from hpogrid.registry import Entry, Registry
 from hpogrid.space.dialects.base import Dialect, Parsed
 from hpogrid.space.space import Space
+from hpogrid.yamlfile import dump_yaml, parse_yaml
 
 DIALECTS = Registry(
     "dialect",
@@ -20,6 +22,10 @@ DIALECTS = Registry(
         "method_dimension": Entry(
             "hpogrid.space.dialects.method_dimension:DIALECT",
             '{"lr": {"method": "loguniform", "dimension": {"low": 1e-5, "high": 1e-2}}}',
+        ),
+        "yaml_grid": Entry(
+            "hpogrid.space.dialects.yaml_grid:DIALECT",
+            'num_layers: ["4:2", "6:3"]; every combination of the lists',
         ),
     },
 )
@@ -87,6 +93,33 @@ def render_space(space: Space, dialect: str) -> Any:
     return load_dialect(dialect).render(space)
 
 
+def write_space(space: Space, dialect: str) -> str:
+    """Write a space in a dialect, as the text of a file that `read_space` reads back.
+
+    Raises:
+        UserError: the dialect cannot say it; what and where.
+    """
+    data = render_space(space, dialect)
+    match load_dialect(dialect).syntax:
+        case "text":
+            return str(data)
+        case "yaml":
+            return dump_yaml(data)
+        case "json":
+            return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
 def _structured(text: str, where: str) -> Any:
-    """Parse text that is JSON."""
-    return parse_json(text, where)
+    """Parse text that is JSON (it starts with a bracket) or YAML; other text stays as it is.
+
+    JSON is never read as YAML, which takes some malformed JSON for something else.
+    """
+    if text.lstrip()[:1] in ("{", "["):
+        return parse_json(text, where)
+    try:
+        data = parse_yaml(text, where)
+    except UserError:
+        if any(load_dialect(name).detect(text) for name in DIALECTS):
+            return text
+        raise
+    return data if isinstance(data, dict | list) else text

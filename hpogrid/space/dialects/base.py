@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
+
+from hpogrid.errors import UserError
 from hpogrid.space.space import Space
+from hpogrid.space.value import plain
 
 Parsed = tuple[Space, list[str]]
 """A space, and what its author should know: settings without effect, weights, conversions."""
@@ -33,3 +39,24 @@ class Dialect:
     detect: Callable[[Any], bool]
     syntax: Literal["json", "yaml", "text"] = "json"
     json_schema: Callable[[], dict[str, Any]] | None = None
+
+
+@contextlib.contextmanager
+def in_space(where: str, name: str | None = None) -> Iterator[None]:
+    """Say where it was when the model refuses a parameter (``name``) or the whole space."""
+    place = where if name is None else f"{where}: parameter '{name}'"
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise UserError(f"{place}: {plain(error)}") from error
+    except (ValueError, UserError) as error:
+        raise UserError(f"{place}: {error}") from error
+
+
+_CALL = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9.]*)\s*\(.*\)\s*", re.DOTALL)
+
+
+def is_call(value: Any) -> str | None:
+    """The name of the function, if it is text that reads as a call: ``interval(0, 1)``."""
+    found = _CALL.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else None

@@ -10,7 +10,7 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.files import parse_json
 from hpogrid.registry import unknown
-from hpogrid.space.dialects.base import Dialect, Parsed
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal
@@ -190,15 +190,11 @@ def parse(data: Any, where: str) -> Parsed:
     notes: list[str] = []
     for name, item in data.items():
         dimension = _dimension(item, f"{where}: parameter '{name}'")
-        try:
+        with in_space(where, name):
             parameters[name] = dimension.parameter()
-        except (ValueError, msgspec.ValidationError) as error:
-            raise UserError(f"{where}: parameter '{name}': {error}") from error
         notes += [f"parameter '{name}': {note}" for note in _notes(dimension)]
-    try:
+    with in_space(where):
         return Space(parameters), notes
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from error
 
 
 def _dimension(item: Any, where: str) -> _Dimension:
