@@ -47,6 +47,7 @@ def run_job(
     seed: int,
     ledgers: Path,
     shared: bool = True,
+    n_jobs: int = 1,
     progress: Callable[[Run], None] = lambda run: None,
 ) -> JobResult:
     """Run one job to its end.
@@ -55,7 +56,7 @@ def run_job(
         bundle: the project as it was submitted.
         folder: the job's own; gets ``work/`` (a copy of the scripts, and the working directory
             of trials), ``trials/``, the logs and the result.
-        job, seed, ledgers, shared: see `JobSpec`.
+        job, seed, ledgers, shared, n_jobs: see `JobSpec`.
         progress: called a few times a second.
 
     Raises:
@@ -67,7 +68,7 @@ def run_job(
     try:
         project = read_project(bundle)
         work = _prepare(project, bundle, folder)
-        spec = JobSpec(job, seed, ledgers, folder / "trials", shared)
+        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs)
         run = Run(project, spec)
     except UserError as error:
         _write(folder, JobResult(state="failed", reason=str(error), started=started))

@@ -151,6 +151,7 @@ class ProcessEngine:
                     return
                 for key, _ in self._selector.select(_TICK):
                     self._serve(key.data)
+                self._run.poll()
                 self._check_time()
                 self._progress()
                 if self._run.interrupted:

@@ -26,12 +26,10 @@ from hpogrid.search.base import FAILED, Outcome, Task, derive_seed
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point
 from hpogrid.study.events import Closed, Ended, Event, Opened, Reported, Started, State
-from hpogrid.study.ledger import SUFFIX, LedgerWriter, being_written, ledger_name
-from hpogrid.study.study import LedgerFolder, Source, Trial
+from hpogrid.study.exchange import Exchange
+from hpogrid.study.ledger import LedgerWriter, being_written, ledger_name
+from hpogrid.study.study import Source, Trial
 from hpogrid.trial.checkpoints import Keeper, latest
-
-_POLL_SECONDS = 0.2
-"""How often the ledgers of other jobs are looked at."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,7 @@ class JobSpec:
         ledgers: the folder of the task's ledgers.
         trials: the folder of the trials' own folders (logs, checkpoints).
         shared: whether the jobs of the task are one search.
+        n_jobs: how many jobs the task has.
     """
 
     job: int
@@ -51,6 +50,7 @@ class JobSpec:
     ledgers: Path
     trials: Path
     shared: bool = True
+    n_jobs: int = 1
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ class Run:
     Args:
         project: what to search, and how.
         spec: which job it is.
-        first: points to evaluate before the algorithm's own.
+        first: points to evaluate before the algorithm's own; the jobs of a shared search
+            deal them out among themselves.
 
     Raises:
         RunError: another process is running this job.
@@ -90,22 +91,20 @@ class Run:
         self.project = project
         self.config = project.hpo_config
         self.spec = spec
-        pattern = f"*{SUFFIX}" if spec.shared else f"{ledger_name(spec.job, 0)[:9]}*{SUFFIX}"
-        self._folder = LedgerFolder(spec.ledgers, pattern)
-        self._folder.poll()
-        self.study = self._folder.study
+        space = project.space
+        self._exchange = Exchange(spec.ledgers, space, spec.job, shared=spec.shared)
+        self.study = self._exchange.study
         self.attempt = self.study.attempts.get(spec.job, 0) + 1
         seed = derive_seed(spec.seed, spec.job)
         self._seed = seed
-        space = project.space
         task = Task(space, self.config.modes, seed, self.config.trials)
         searcher = make_searcher(self.config.algorithm, task, self.config.algorithm_param)
-        self._proposer = Proposer(space, searcher, first or [])
+        mine = (first or [])[spec.job :: spec.n_jobs] if spec.shared else first or []
+        self._proposer = Proposer(space, searcher, mine)
         self._scheduler = make_scheduler(self.config.scheduler, self.config.scheduler_param)
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
         self._running: dict[str, _Running] = {}
         self._judged: dict[str, int] = {}
-        self._polled = time.monotonic()
         self.stopped: str | None = None
         self.interrupted = False
         self._writer = self._open()
@@ -129,7 +128,7 @@ class Run:
         if being_written(spec.ledgers / ledger_name(spec.job, self.attempt - 1)):
             raise RunError(f"job {spec.job} is running already: {spec.ledgers} is being written")
         writer = LedgerWriter(spec.ledgers / ledger_name(spec.job, self.attempt))
-        self._folder.ignore(writer.path)
+        self._exchange.write_to(writer.path)
         self._source = Source(spec.job, self.attempt, socket.gethostname())
         opened = Opened(
             time=time.time(),
@@ -151,7 +150,10 @@ class Run:
             self._proposer.take(trial.applied)
             self._learn(trial)
         own = [trial for trial in trials if trial.job == self.spec.job]
-        self._again = deque(trial for trial in own if not trial.finished)
+        self._again = deque(
+            trial for trial in own if not trial.finished and self._exchange.still_mine(trial)
+        )
+        self._waiting = deque(self._exchange.orphans())
         self._number = max((int(trial.id.split("-")[1]) for trial in own), default=0)
 
     def _learn(self, trial: Trial) -> None:
@@ -180,7 +182,7 @@ class Run:
         self.poll()
         if self._again:
             return self._restart(self._again.popleft())
-        point = self._proposer.ask()
+        point = self._point()
         if point is None:
             if not self.running:
                 self.stopped = "every configuration was tried"
@@ -195,6 +197,15 @@ class Run:
                 applied=_unless_same(point.applied, point.suggested),
             )
         )
+
+    def _point(self) -> Point | None:
+        """A configuration that no other job evaluates."""
+        if self._waiting:
+            return self._waiting.popleft()
+        while (point := self._proposer.ask()) is not None:
+            if self._exchange.claim(point):
+                return point
+        return next(self._exchange.abandoned(), None)
 
     def _restart(self, trial: Trial) -> Assignment:
         """Run an interrupted trial again, from its newest checkpoint if it has one."""
@@ -302,10 +313,7 @@ class Run:
 
     def poll(self) -> None:
         """Take in what the other jobs of the task have written meanwhile."""
-        if not self.spec.shared or time.monotonic() - self._polled < _POLL_SECONDS:
-            return
-        self._polled = time.monotonic()
-        for trial in {trial.id: trial for trial in self._folder.poll()}.values():
+        for trial in self._exchange.poll():
             self._proposer.take(trial.applied)
             self._learn(trial)
 

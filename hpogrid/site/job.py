@@ -26,6 +26,7 @@ def run_task_job(
         seed=task.seed,
         ledgers=task.ledgers,
         shared=task.shared,
+        n_jobs=task.n_jobs,
         progress=progress,
     )
 

@@ -1,0 +1,132 @@
+"""Exchange: how the jobs of one task learn from each other while they run.
+
+Through the folder of their ledgers: each job writes its own file and reads the others' as they
+grow. On a finite space they claim configurations, so that each is evaluated once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from hpogrid.space.space import Point, Space
+from hpogrid.study.claims import Claims, digest
+from hpogrid.study.ledger import SUFFIX, ledger_name
+from hpogrid.study.study import LedgerFolder, Trial
+
+LEASE_SECONDS = 180.0
+"""A job whose ledger does not change for so long has left what it claimed."""
+
+_POLL_SECONDS = 0.2
+_CLAIMS = "claims"
+
+
+class Exchange:
+    """A job's view of the ledgers of its task.
+
+    Args:
+        folder: of the ledgers.
+        space: what is searched.
+        job: whose view it is.
+        shared: whether the jobs are one search; else only the job's own ledgers are read.
+        lease: seconds (see `LEASE_SECONDS`).
+    """
+
+    def __init__(
+        self, folder: Path, space: Space, job: int, *, shared: bool, lease: float = LEASE_SECONDS
+    ) -> None:
+        pattern = f"*{SUFFIX}" if shared else f"{ledger_name(job, 0).split('.')[0]}.*{SUFFIX}"
+        self._ledgers = LedgerFolder(folder, pattern)
+        self._space = space
+        self._job = job
+        self._shared = shared
+        self._lease = lease
+        self._claims = Claims(folder / _CLAIMS, job) if shared and space.finite else None
+        self._seen: dict[int, tuple[str, int, int]] = {}
+        self._changed: dict[int, float] = {}
+        self._own: Path | None = None
+        self._polled = 0.0
+        self._beaten = time.monotonic()
+        self._ledgers.poll()
+        self.study = self._ledgers.study
+
+    def write_to(self, path: Path) -> None:
+        """Say which file this job writes itself: it is not read, and kept looking alive."""
+        self._own = path
+        self._ledgers.ignore(path)
+
+    def poll(self) -> list[Trial]:
+        """The trials of other jobs that changed since the last look, each once."""
+        now = time.monotonic()
+        if not self._shared or now - self._polled < _POLL_SECONDS:
+            return []
+        self._polled = now
+        self._beat(now)
+        if self._claims is not None:
+            self._watch(now)
+        return list({trial.id: trial for trial in self._ledgers.poll()}.values())
+
+    # --- finite spaces -----------------------------------------------------------------------
+
+    def claim(self, point: Point) -> bool:
+        """Whether this job is the one to evaluate a point."""
+        if self._claims is None:
+            return True
+        return self._claims.take(self._key(point.applied), point.suggested, point.applied)
+
+    def still_mine(self, trial: Trial) -> bool:
+        """Whether an interrupted trial of this job has not been taken over by another."""
+        if self._claims is None:
+            return True
+        owner = self._claims.owner(self._key(trial.applied))
+        return owner is None or owner.job == self._job
+
+    def orphans(self) -> list[Point]:
+        """Points that this job claimed but, killed in between, never started."""
+        if self._claims is None:
+            return []
+        known = {digest(self._key(trial.applied)).encode() for trial in self.study}
+        return [
+            Point(claim.suggested, claim.applied)
+            for name, claim in self._claims.all()
+            if claim.job == self._job and name not in known
+        ]
+
+    def abandoned(self) -> Iterator[Point]:
+        """Unfinished points of jobs that have died, now claimed by this job."""
+        if self._claims is None:
+            return
+        finished = {digest(self._key(trial.applied)).encode() for trial in self.study.finished}
+        for name, claim in list(self._claims.all()):
+            if name in finished or claim.job == self._job or self._alive(claim.job):
+                continue
+            if self._claims.take_over(self._key(claim.applied), claim):
+                yield Point(claim.suggested, claim.applied)
+
+    def _key(self, applied: dict[str, object]) -> bytes:
+        return self._space.identify(applied)
+
+    def _alive(self, job: int) -> bool:
+        changed = self._changed.get(job)
+        return changed is None or time.monotonic() - changed < self._lease
+
+    def _watch(self, now: float) -> None:
+        """Note which jobs' files have changed, by this machine's own steady clock."""
+        for path in self._ledgers.folder.glob(f"*{SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                job = int(path.name.split(".")[0].removeprefix("job-"))
+                status = path.stat()
+                found = (path.name, status.st_size, status.st_mtime_ns)
+                if found > self._seen.get(job, ("", 0, 0)):
+                    self._seen[job] = found
+                    self._changed[job] = now
+
+    def _beat(self, now: float) -> None:
+        """Touch the own ledger now and then, so that others see that this job lives."""
+        if self._own is not None and now - self._beaten > self._lease / 4:
+            self._beaten = now
+            with contextlib.suppress(OSError):
+                os.utime(self._own)
