@@ -75,14 +75,13 @@ def _project(name: str, scripts: Path, parts: dict[str, Any], old: Project | Non
 
 def _check_scripts(project: Project, scripts: Path, check: bool) -> list[str]:
     from hpogrid.trial.check import check_script
+    from hpogrid.trial.command import check_command, command_words
 
     files = dict(script_files(scripts))
     model = project.model_config
-    if model.script not in files:
-        raise UserError(
-            f"model config: there is no script '{model.script}' in {scripts}: "
-            f"{unknown('script', model.script, list(files))}"
-        )
+    for name in model.files:
+        if name not in files:
+            raise UserError(f"model config: {unknown('file', name, list(files))} (in {scripts})")
     notes = []
     size = scripts_size(scripts)
     if size > LARGE:
@@ -90,9 +89,12 @@ def _check_scripts(project: Project, scripts: Path, check: bool) -> list[str]:
             f"the scripts are {size / 2**20:.0f} MB and every job gets a copy; "
             "list what jobs do not need in .hpogridignore"
         )
-    if check:
+    if model.model is None:
+        names = [*model.param, *project.space.parameters]
+        check_command(command_words(model), names, model.template is not None)
+    elif check:
         folder = scripts if scripts.is_dir() else scripts.parent
-        note = check_script(folder.absolute(), model.script, model.model)
+        note = check_script(folder.absolute(), str(model.script), model.model)
         notes += [note] if note else []
     return notes
 

@@ -150,9 +150,7 @@ class GridConfig(Config):
     ] = "ANALY_MANC_GPU_TEST"
     container: Annotated[str, Meta(description="Image in which jobs run")] = CONTAINER
     retry: Annotated[bool, Meta(description="Let the site retry failed jobs")] = False
-    inDS: Annotated[
-        str | None, Meta(description="Input dataset (for site local: a folder)")
-    ] = None
+    inDS: Annotated[str | None, Meta(description="Input dataset (for site local: a folder)")] = None
     outDS: Annotated[
         str, Meta(description="Output dataset; ${VARIABLES}, {HPO_PROJECT_NAME} are filled in")
     ] = OUT_DS
@@ -162,25 +160,63 @@ class GridConfig(Config):
 
 
 class ModelConfig(Config):
-    """What is trained."""
+    """What is trained: a function or class in a script, a script as it is, or any command."""
 
     script: Annotated[
-        str, Meta(min_length=1, description="Training script, relative to the project's scripts")
-    ]
+        str | None, Meta(description="Training script, relative to the project's scripts")
+    ] = None
     model: Annotated[
-        str,
-        Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$", description="Function or class in the script"),
-    ]
+        str | None,
+        Meta(description="Function or class in the script; without it the script is the trial"),
+    ] = None
     param: Annotated[
         dict[str, Any], Meta(description="Further settings for the model: a JSON object")
     ] = msgspec.field(default_factory=dict)
+    command: Annotated[
+        str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
+    ] = None
+    template: Annotated[
+        str | None, Meta(description="Text file with ${name} to fill in for {template}")
+    ] = None
+    metric_regex: Annotated[
+        str | None,
+        Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
+    ] = None
 
     def __post_init__(self) -> None:
-        parts = self.script.replace("\\", "/").split("/")
-        if self.script.startswith("/") or ".." in parts:
+        if (self.script is None) == (self.command is None):
             raise ValueError(
-                f"script: '{self.script}' must be relative to the project's scripts, without '..'"
+                "give a --script (with --model for a function or class) or a --command"
             )
+        if self.model is not None and self.script is None:
+            raise ValueError("model: a function or class needs the --script that it is in")
+        if self.model is not None and not self.model.isidentifier():
+            raise ValueError(f"model: '{self.model}' is no name of a function or class")
+        for name in ("script", "template"):
+            _check_relative(name, getattr(self, name))
+        if self.model is None:
+            self._check_command()
+
+    def _check_command(self) -> None:
+        from hpogrid.trial.command import command_words, metric_patterns
+
+        try:
+            command_words(self)
+            metric_patterns(self.metric_regex, "metric")
+        except UserError as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of the project that it needs."""
+        return tuple(name for name in (self.script, self.template) if name)
+
+
+def _check_relative(name: str, path: str | None) -> None:
+    if path is not None and (not path or path.startswith("/") or ".." in path.split("/")):
+        raise ValueError(
+            f"{name}: '{path}' must be relative to the project's scripts, without '..'"
+        )
 
 
 SCHEMAS: dict[str, type[Config]] = {

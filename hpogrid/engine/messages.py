@@ -7,14 +7,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from hpogrid.config.schemas import ModelConfig
+
 
 class Setup(msgspec.Struct, tag="setup"):
     """The first message to a worker: what it will evaluate."""
 
     scripts: str
-    script: str
-    model: str
-    param: dict[str, Any]
+    model: ModelConfig
     metrics: tuple[str, ...]
     logs: str  # folder for the logs of trials
     slot: int

@@ -28,6 +28,7 @@ from hpogrid.engine.resources import gpu_ids, share_cpus, share_gpus, slot_envir
 from hpogrid.engine.run import Assignment, Run
 from hpogrid.engine.worker import trial_log, worker_log
 from hpogrid.errors import RunError
+from hpogrid.trial.lifeline import kill_session
 
 _TICK = 0.2
 """Seconds between two looks at time limits and at the wish to stop."""
@@ -84,8 +85,7 @@ class Worker:
         if code is None:
             with suppress(subprocess.TimeoutExpired):
                 code = self.process.wait(0.05)
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        kill_session(self.process.pid)
         self.process.wait()
         self.channel.socket.close()
         if self.assignment is not None:
@@ -193,9 +193,7 @@ class ProcessEngine:
         model = self._run.project.model_config
         setup = Setup(
             str(self._scripts),
-            model.script,
-            model.model,
-            model.param,
+            model,
             self._run.config.metrics,
             str(self._logs),
             slot,

@@ -6,7 +6,6 @@ Started as ``python -m hpogrid.engine.worker FD``; FD is a socket to the driver.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import random
 import signal
@@ -30,9 +29,8 @@ from hpogrid.engine.messages import (
 from hpogrid.errors import UserError, first_line
 from hpogrid.trial import session
 from hpogrid.trial.checkpoints import saving
-from hpogrid.trial.objective import Objective, load_objective, user_traceback
-
-_PR_SET_PDEATHSIG = 1
+from hpogrid.trial.lifeline import die_with_parent
+from hpogrid.trial.objective import Objective, make_objective, user_traceback
 
 
 class WorkerSession:
@@ -40,7 +38,7 @@ class WorkerSession:
 
     def __init__(self, channel: Channel[ToWorker], task: Evaluate) -> None:
         self._channel = channel
-        self._folder = Path(task.folder)
+        self.folder = Path(task.folder)
         self._step = task.from_step
         self.config = task.config
         self.trial_id = task.trial
@@ -57,7 +55,7 @@ class WorkerSession:
 
     def checkpoint(self) -> contextlib.AbstractContextManager[Path]:
         """A folder for the state that belongs to the next report."""
-        return saving(self._folder, self._step + 1)
+        return saving(self.folder, self._step + 1)
 
 
 def work(channel: Channel[ToWorker]) -> None:
@@ -67,7 +65,7 @@ def work(channel: Channel[ToWorker]) -> None:
         return
     scripts = Path(setup.scripts)
     try:
-        objective = load_objective(scripts, setup.script, setup.model, setup.param, setup.metrics)
+        objective = make_objective(scripts, setup.model, setup.metrics)
     except UserError as error:
         channel.send(Broken(str(error)))
         return
@@ -137,12 +135,6 @@ class TrialLog:
         os.dup2(fresh, 1)
         os.dup2(fresh, 2)
         os.close(fresh)
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when the driver dies, however it dies."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,13 @@ from pathlib import Path
 _PREFIX = "checkpoint_"
 
 
+def checkpoint_step(path: Path) -> int:
+    """The report that a checkpoint was saved before (0 where the name does not tell)."""
+    with contextlib.suppress(ValueError):
+        return int(path.name.removeprefix(_PREFIX))
+    return 0
+
+
 def checkpoint_steps(folder: Path) -> dict[int, Path]:
     """The whole checkpoints of a trial's folder by their step, in order."""
     found = {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.trial.session import Session, StopTrial, plain_metrics
@@ -21,6 +22,19 @@ class Objective(Protocol):
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Evaluate, passing every result to ``session.report``."""
+
+
+def make_objective(folder: Path, config: ModelConfig, metrics: tuple[str, ...]) -> Objective:
+    """What a model config describes: a function, a class, or a command.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    if config.model is None:
+        from hpogrid.trial.command import CommandObjective
+
+        return CommandObjective(folder, config, metrics)
+    return load_objective(folder, str(config.script), config.model, config.param, metrics)
 
 
 def load_objective(

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
-from collections.abc import Iterator
+import os
+import sys
 from pathlib import Path
 from typing import Any, Protocol
+
+from hpogrid.trial.checkpoints import checkpoint_step, saving
+
+REPORTS = "HPOGRID_REPORTS"
+"""The environment variable with the file to which a script's reports go."""
 
 
 class StopTrial(BaseException):
@@ -22,6 +29,7 @@ class Session(Protocol):
     config: dict[str, Any]
     trial_id: str
     seed: int
+    folder: Path
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Pass metrics on. Raises `StopTrial` when the trial shall end."""
@@ -34,29 +42,36 @@ class Session(Protocol):
         """The checkpoint to go on from, if there is one."""
 
 
-class HandRun:
-    """The session of a script that somebody runs by hand: reports are printed."""
+class ScriptSession:
+    """The session of a script that is a process of its own.
+
+    Started as a trial it finds in the environment where to report; run by hand it prints.
+    """
 
     def __init__(self) -> None:
+        self._reports = os.environ.get(REPORTS)
+        restore = os.environ.get("HPOGRID_RESTORE")
         self.config: dict[str, Any] = {}
-        self.trial_id = "by-hand"
-        self.seed = 0
-        self.restore: Path | None = None
+        self.trial_id = os.environ.get("HPOGRID_TRIAL", "by-hand")
+        self.seed = int(os.environ.get("HPOGRID_SEED", "0"))
+        self.folder = Path(os.environ.get("HPOGRID_FOLDER", "."))
+        self.restore = Path(restore) if restore else None
+        self._step = checkpoint_step(self.restore) if self.restore else 0
 
     def report(self, metrics: dict[str, Any]) -> None:
-        """Show the metrics on stdout."""
-        import sys
+        """Write a line for the worker that started the script, or print."""
+        self._step += 1
+        if self._reports is None:
+            row = "  ".join(f"{name}={value}" for name, value in metrics.items())
+            sys.stdout.write(f"[hpogrid] {row}\n")
+            sys.stdout.flush()
+            return
+        with Path(self._reports).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(metrics) + "\n")
 
-        row = "  ".join(f"{name}={value}" for name, value in metrics.items())
-        sys.stdout.write(f"[hpogrid] {row}\n")
-        sys.stdout.flush()
-
-    @contextlib.contextmanager
-    def checkpoint(self) -> Iterator[Path]:
-        """A folder below the working directory."""
-        folder = Path("checkpoint")
-        folder.mkdir(exist_ok=True)
-        yield folder
+    def checkpoint(self) -> contextlib.AbstractContextManager[Path]:
+        """A folder for the state that belongs to the next report."""
+        return saving(self.folder, self._step + 1)
 
 
 _current: Session | None = None
@@ -66,7 +81,7 @@ def current() -> Session:
     """The session of this process; by hand, one that prints."""
     global _current
     if _current is None:
-        _current = HandRun()
+        _current = ScriptSession()
     return _current
 
 

@@ -1,0 +1,385 @@
+"""A script or any program as the trial: parameters go in, lines with metrics come out.
+
+Placeholders in the command, each a whole argument or part of one:
+
+=================  =========================================================================
+``{args}``         ``--lr 0.1 --layers 3`` (a whole argument; becomes several)
+``{overrides}``    ``lr=0.1 layers=3`` (a whole argument; becomes several)
+``{json}``         path of a JSON file with the parameters
+``{hpm}``          path of a file of ``name=value`` lines that a shell can source
+``{template}``     path of the rendered template
+``{metrics}``      path where the program may write metrics (JSON, or one JSON object a line)
+``{folder}``       the trial's own folder
+``{lr}``           the value of the parameter ``lr``
+=================  =========================================================================
+
+The environment has the same: ``HPOGRID_CONFIG`` (the JSON file), ``HPOGRID_METRICS``,
+``HPOGRID_FOLDER``, ``HPOGRID_RESTORE``, ``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and each parameter
+as ``HPOGRID_PARAM_<name>``.
+
+Metrics come from `hpogrid.report` in a Python script, from lines ``[tune-metric]: {...}`` on
+stdout (Syne Tune's reporter), from the metrics file, or by regular expressions over the output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import selectors
+import shlex
+import signal
+import string
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from hpogrid.config.schemas import ModelConfig
+from hpogrid.errors import UserError
+from hpogrid.registry import unknown
+from hpogrid.trial.lifeline import die_with_parent
+from hpogrid.trial.session import REPORTS, Session, StopTrial, plain_metrics
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
+_SYNE_TUNE = re.compile(r"\[tune-metric\]: (\{.*\})\s*$")
+_TICK = 0.05
+_TAIL = 10
+_SPREAD = ("args", "overrides")
+_FILES = ("json", "hpm", "template", "metrics", "folder")
+
+
+class CommandObjective:
+    """Runs a program for every trial (see the module).
+
+    Args:
+        config: the model config, with a script or a command.
+        metrics: names of the objectives; an unnamed regular expression gives the first.
+    """
+
+    def __init__(self, scripts: Path, config: ModelConfig, metrics: tuple[str, ...]) -> None:
+        self._config = config
+        self._command = command_words(config)
+        self._template = None
+        if config.template is not None:
+            self._template = read_template(scripts / config.template)
+        self._patterns = metric_patterns(config.metric_regex, metrics[0])
+
+    def run(self, config: dict[str, Any], session: Session) -> None:
+        """Start the program, pass on what it reports, and wait for its end."""
+        values = {**self._config.param, **config}
+        folder = session.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        files = self._write_files(values, folder)
+        words = fill(self._command, values, files)
+        environment = {**os.environ, **_variables(values, files, session)}
+        inbox = _Inbox(files["reports"], files["metrics"], session)
+        with _program(words, environment) as process:
+            assert process.stdout is not None
+            tail = self._follow(process.stdout, inbox, session)
+            code = process.wait()
+        inbox.finish()
+        if code != 0:
+            raise CommandFailed(_why(code, tail))
+
+    def _write_files(self, values: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+        files = {
+            "json": folder / "config.json",
+            "hpm": folder / "config.hpm",
+            "metrics": folder / "metrics.json",
+            "reports": folder / "reports.jsonl",
+            "folder": folder,
+        }
+        files["json"].write_text(json.dumps(dict(values), indent=2))
+        files["hpm"].write_text(hpm_text(values))
+        for name in ("metrics", "reports"):
+            files[name].unlink(missing_ok=True)
+        if self._template is not None:
+            files["template"] = folder / Path(str(self._config.template)).name
+            files["template"].write_text(render(self._template, values))
+        return files
+
+    def _follow(self, stream: IO[bytes], inbox: _Inbox, session: Session) -> deque[str]:
+        """Copy the output to ours and report the metrics in it; return its last lines."""
+        tail: deque[str] = deque(maxlen=_TAIL)
+        for line in _lines(stream, inbox.look):
+            sys.stdout.write(line + "\n")
+            tail.append(line)
+            found = self._metrics_in(line)
+            if found:
+                session.report(plain_metrics(found))
+        return tail
+
+    def _metrics_in(self, line: str) -> dict[str, Any]:
+        match = _SYNE_TUNE.search(line)
+        if match:
+            with contextlib.suppress(json.JSONDecodeError):
+                reported = json.loads(match.group(1))
+                return {key: value for key, value in reported.items() if not key.startswith("st_")}
+        found: dict[str, Any] = {}
+        for name, pattern in self._patterns.items():
+            match = pattern.search(line)
+            if match:
+                with contextlib.suppress(ValueError):
+                    found[name] = float(match.group(1))
+        return found
+
+
+class CommandFailed(Exception):
+    """The program ended with an error."""
+
+
+class _Inbox:
+    """The files through which a program reports, read as they grow."""
+
+    def __init__(self, reports: Path, metrics: Path, session: Session) -> None:
+        self._files = {reports: 0, metrics: 0}
+        self._metrics = metrics
+        self._session = session
+
+    def look(self) -> None:
+        """Report the whole lines that are new."""
+        for path, offset in self._files.items():
+            with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
+                stream.seek(offset)
+                data = stream.read()
+                end = data.rfind(b"\n") + 1
+                if self._report(data[:end].splitlines()):
+                    self._files[path] = offset + end
+
+    def finish(self) -> None:
+        """Report the rest: also a metrics file that is one JSON object over several lines."""
+        self.look()
+        with contextlib.suppress(FileNotFoundError):
+            rest = self._metrics.read_bytes()[self._files[self._metrics] :]
+            if rest.strip():
+                self._report([rest])
+
+    def _report(self, lines: list[bytes]) -> bool:
+        """Whether every line was a JSON object (else it may be one that is still written)."""
+        for line in lines:
+            try:
+                metrics = json.loads(line)
+            except json.JSONDecodeError:
+                return False
+            if isinstance(metrics, dict):
+                self._session.report(plain_metrics(metrics))
+        return True
+
+
+# --- the command ---------------------------------------------------------------------------
+
+
+def command_words(config: ModelConfig) -> list[str]:
+    """The command as words; a script alone is called with its parameters as options.
+
+    Raises:
+        UserError: the quotes do not match.
+    """
+    if config.command is None:
+        return [sys.executable, str(config.script), "{args}"]
+    try:
+        words = shlex.split(config.command)
+    except ValueError as error:
+        raise UserError(f"command: {error} in {config.command}") from error
+    if not words:
+        raise UserError("command: it is empty; write for example 'python train.py {args}'")
+    return [sys.executable if words[0] in ("python", "python3") else words[0], *words[1:]]
+
+
+def check_command(words: list[str], names: list[str], template: bool) -> None:
+    """Refuse a placeholder that is neither one of ours nor a parameter.
+
+    Raises:
+        UserError: which one.
+    """
+    files = [name for name in _FILES if name != "template" or template]
+    for word in words:
+        for name in _PLACEHOLDER.findall(word):
+            if name not in (*_SPREAD, *files, *names):
+                known = [*_SPREAD, *files, *names]
+                raise UserError(f"command: {unknown('placeholder', name, known)}")
+
+
+def fill(words: list[str], values: Mapping[str, Any], files: Mapping[str, Path]) -> list[str]:
+    """Replace the placeholders; no value can become more than the one argument it stands in."""
+    filled: list[str] = []
+    for word in words:
+        if word == "{args}":
+            for name, value in values.items():
+                filled += [f"--{name}", as_text(value)]
+        elif word == "{overrides}":
+            filled += [f"{name}={as_override(value)}" for name, value in values.items()]
+        else:
+            filled.append(_PLACEHOLDER.sub(lambda match: _replace(match, values, files), word))
+    return filled
+
+
+def _replace(match: re.Match[str], values: Mapping[str, Any], files: Mapping[str, Path]) -> str:
+    name = match.group(1)
+    if name in values:
+        return as_text(values[name])
+    return str(files[name]) if name in files else match.group(0)
+
+
+def as_text(value: Any) -> str:
+    """A value as an argument: text as it is, all else as JSON with Python's None and booleans."""
+    if value is None or isinstance(value, str | bool):
+        return str(value)
+    return json.dumps(value)
+
+
+def as_override(value: Any) -> str:
+    """A value as in ``key=value`` overrides: null, true, and quotes where they are needed."""
+    if isinstance(value, str):
+        return value if re.fullmatch(r"[\w./:+@%-]+", value) else json.dumps(value)
+    return json.dumps(value)
+
+
+def hpm_text(values: Mapping[str, Any]) -> str:
+    """``name=value`` lines that a shell can source: every value is quoted."""
+    lines = []
+    for name, value in values.items():
+        variable = re.sub(r"\W", "_", name)
+        lines.append(f"{variable}={shlex.quote(as_text(value))}\n")
+    return "".join(lines)
+
+
+class Template(string.Template):
+    """Text with ``${lr}`` or ``${model.lr}``; ``$$`` is a dollar sign."""
+
+    braceidpattern = r"[A-Za-z_][\w.\-]*"
+
+
+def read_template(path: Path) -> Template:
+    """Read a template of the project's scripts.
+
+    Raises:
+        UserError: it is not there.
+    """
+    try:
+        return Template(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"template: cannot read {path.name}: {error}") from error
+
+
+def render(template: Template, values: Mapping[str, Any]) -> str:
+    """Fill a template.
+
+    Raises:
+        UserError: a name in it is no parameter.
+    """
+    try:
+        return template.substitute({name: as_text(value) for name, value in values.items()})
+    except KeyError as error:
+        raise UserError(f"template: {unknown('parameter', error.args[0], list(values))}") from error
+    except ValueError as error:
+        raise UserError(f"template: {error}; write $$ for a dollar sign") from error
+
+
+def metric_patterns(text: str | None, metric: str) -> dict[str, re.Pattern[str]]:
+    """The regular expressions for metrics, by name.
+
+    Args:
+        text: one expression (for ``metric``), or a JSON object of several by name.
+        metric: the name of the objective.
+
+    Raises:
+        UserError: an expression is wrong, or has no group around the number.
+    """
+    if text is None:
+        return {}
+    sources = {metric: text}
+    if text.lstrip().startswith("{"):
+        with contextlib.suppress(json.JSONDecodeError):
+            sources = json.loads(text)
+    patterns = {}
+    for name, source in sources.items():
+        try:
+            pattern = re.compile(source)
+        except (re.error, TypeError) as error:
+            raise UserError(
+                f"metric_regex: '{source}' is no regular expression: {error}"
+            ) from error
+        if pattern.groups < 1:
+            raise UserError(
+                f"metric_regex: '{source}' needs a group around the number, such as loss=([0-9.]+)"
+            )
+        patterns[name] = pattern
+    return patterns
+
+
+# --- the process ---------------------------------------------------------------------------
+
+
+def _variables(
+    values: Mapping[str, Any], files: Mapping[str, Path], session: Session
+) -> dict[str, str]:
+    variables = {
+        "HPOGRID_CONFIG": str(files["json"]),
+        "HPOGRID_METRICS": str(files["metrics"]),
+        REPORTS: str(files["reports"]),
+        "HPOGRID_FOLDER": str(files["folder"]),
+        "HPOGRID_SEED": str(session.seed),
+        "HPOGRID_TRIAL": session.trial_id,
+        "PYTHONUNBUFFERED": "1",
+    }
+    if session.restore is not None:
+        variables["HPOGRID_RESTORE"] = str(session.restore)
+    for name, value in values.items():
+        variables[f"HPOGRID_PARAM_{re.sub(r'[^A-Za-z0-9]', '_', name)}"] = as_text(value)
+    return variables
+
+
+@contextlib.contextmanager
+def _program(words: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A running program with all its children, which end when the block is left."""
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            process_group=0,
+            preexec_fn=die_with_parent,
+        )
+    except OSError as error:
+        raise CommandFailed(f"cannot start {words[0]}: {error.strerror}") from error
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _lines(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[str]:
+    """The lines of a stream as they come; ``tick`` is called in between and at least often."""
+    buffer = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            ready = selector.select(_TICK)
+            tick()
+            if not ready:
+                continue
+            data = os.read(stream.fileno(), 1 << 16)
+            if not data:
+                break
+            *whole, buffer = (buffer + data).split(b"\n")
+            yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
+    if buffer:
+        yield buffer.decode(errors="replace")
+
+
+def _why(code: int, tail: deque[str]) -> str:
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    last = next((line for line in reversed(tail) if line.strip()), "")
+    return f"the command {how}" + (f": {last.strip()}" if last else "")
+
+
+__all__ = ["CommandFailed", "CommandObjective", "StopTrial", "check_command", "command_words"]
