@@ -55,7 +55,7 @@ class BaseParameter(
     def needs(self) -> set[str]:
         """The other parameters that it depends on, through its condition or its value."""
         names = self.when.names() if self.when else set()
-        return names | {self.source} if self.source else names
+        return names if self.source is None else names | {self.source}
 
     def decode(self, latent: float | int) -> Value:
         """The suggested value for a latent of its axis."""
@@ -76,3 +76,13 @@ class BaseParameter(
     def values(self) -> Iterator[Value] | None:
         """All values in order, or None where they are not finitely many."""
         return None
+
+
+class Multiplied(BaseParameter, frozen=True, kw_only=True):
+    """A searched parameter; ``multiply`` names one whose applied value it is multiplied with."""
+
+    multiply: str | None = None
+
+    @property
+    def source(self) -> str | None:
+        return self.multiply

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
+from hpogrid.space.base import Multiplied
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Ordinal, Parameter
 from hpogrid.space.value import check_text, is_number
 
@@ -48,7 +49,7 @@ def check_products(parameters: Mapping[str, Parameter], order: list[str]) -> Non
     numeric: set[str] = set()
     for name in order:
         item = parameters[name]
-        if isinstance(item, Float | Integer) and item.multiply not in {None, *numeric}:
+        if isinstance(item, Multiplied) and item.multiply not in {None, *numeric}:
             raise UserError(
                 f"'{name}' is multiplied with '{item.multiply}', which is not always a number"
             )

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hpogrid.space.base import BaseParameter
+from hpogrid.space.base import BaseParameter, Multiplied
 from hpogrid.space.latent import Axis, Category, IntegerRange
-from hpogrid.space.value import Value, canonical, check_value, same, shown
+from hpogrid.space.value import Value, canonical, check_value, is_number, same, shown
 
 
-class _Choice(BaseParameter, frozen=True, kw_only=True):
+class _Choice(Multiplied, frozen=True, kw_only=True):
     """One of some values."""
 
     choices: tuple[Value, ...]
@@ -27,6 +27,8 @@ class _Choice(BaseParameter, frozen=True, kw_only=True):
             if canonical(value) in seen:
                 raise ValueError(f"the value {shown(value)} is there twice")
             seen.add(canonical(value))
+        if self.multiply is not None and not all(map(is_number, self.choices)):
+            raise ValueError("only numbers can be multiplied")
 
     def decode(self, latent: float | int) -> Value:
         return self.choices[int(latent)]

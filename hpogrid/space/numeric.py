@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from hpogrid.space.base import BaseParameter
+from hpogrid.space.base import Multiplied
 from hpogrid.space.latent import Axis, IntegerRange, Unit
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal, ReverseLog
 from hpogrid.space.value import Value, as_number, check_whole
@@ -44,20 +44,10 @@ class Lattice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (_exact(value) - _exact(origin)) / _exact(self.step)
 
 
-class _Numeric(BaseParameter, frozen=True, kw_only=True):
-    """A number; ``multiply`` names a parameter whose applied value it is multiplied with."""
-
-    scale: Linear | Log | ReverseLog | Normal | LogNormal
-    multiply: str | None = None
-
-    @property
-    def source(self) -> str | None:
-        return self.multiply
-
-
-class Float(_Numeric, frozen=True, kw_only=True, tag="float"):
+class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
     """A real number on a scale, optionally on a lattice."""
 
+    scale: Linear | Log | ReverseLog | Normal | LogNormal
     lattice: Lattice | None = None
 
     def __post_init__(self) -> None:
@@ -173,7 +163,7 @@ class Float(_Numeric, frozen=True, kw_only=True, tag="float"):
         return (lattice.at(origin, index) for index in range(first, last + 1))
 
 
-class Integer(_Numeric, frozen=True, kw_only=True, tag="integer"):
+class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
     """A whole number on a linear or log scale; ``step`` counts from the lower bound.
 
     On a log scale the cells of half a unit around each integer are on that scale, so that the

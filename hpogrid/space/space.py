@@ -280,7 +280,7 @@ class Space:
             item = self.parameters[name]
             if item.when:
                 found |= item.when.names()
-            if item.source and (name in found or not isinstance(item, Reference)):
+            if item.source is not None and (name in found or not isinstance(item, Reference)):
                 found.add(item.source)
         return found
 

@@ -8,8 +8,10 @@ from typing import Any
 from hpogrid.errors import UserError
 from hpogrid.files import parse_json
 from hpogrid.registry import Entry, Registry
+from hpogrid.space.base import BaseParameter
 from hpogrid.space.dialects.base import Dialect, Parsed
 from hpogrid.space.space import Space
+from hpogrid.space.value import check_value
 from hpogrid.yamlfile import dump_yaml, parse_yaml
 
 DIALECTS = Registry(
@@ -55,10 +57,11 @@ def read_space(data: Any, where: str, dialect: str | None = None) -> Parsed:
     Raises:
         UserError: malformed, in no dialect, in several, or the first thing that is wrong.
     """
+    if dialect is None and isinstance(data, str):
+        data = _structured(data, where)
+    _check(data, where)
     if dialect is not None:
         return load_dialect(dialect).parse(data, where)
-    if isinstance(data, str):
-        data = _structured(data, where)
     return load_dialect(detect_dialect(data, where)).parse(data, where)
 
 
@@ -107,6 +110,16 @@ def write_space(space: Space, dialect: str) -> str:
             return dump_yaml(data)
         case "json":
             return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _check(data: Any, where: str) -> None:
+    """Refuse what JSON cannot say; Python code may give parameters themselves."""
+    if isinstance(data, dict):
+        data = {name: item for name, item in data.items() if not isinstance(item, BaseParameter)}
+    try:
+        check_value(data)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
 
 
 def _structured(text: str, where: str) -> Any:
