@@ -63,7 +63,7 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
     option_type: Any = kind
     if choices:
         option_type = click.Choice(choices)
-    elif get_origin(kind) is dict:
+    elif get_origin(kind) is dict or issubclass(kind, msgspec.Struct):
         option_type = JsonObject()
     help_text = f"{description}.{f'  [default: {default}]' if default else ''}"
     return click.option(*spellings, field.name, type=option_type, default=None, help=help_text)
@@ -93,7 +93,8 @@ def _plain_type(annotation: Any) -> Any:
 def _default_text(field: msgspec.structs.FieldInfo) -> str:
     if field.default_factory is not msgspec.NODEFAULT:
         value = field.default_factory()
-        return msgspec.json.encode(value).decode() if value else ""
+        text = msgspec.json.encode(value).decode()
+        return "" if text == "{}" else text
     if field.default in (msgspec.NODEFAULT, None, ""):
         return ""
     return str(field.default)

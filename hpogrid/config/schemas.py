@@ -33,6 +33,33 @@ class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What all stored configs share."""
 
 
+class Plateau(Config):
+    """The best ``trials`` stay the same for ``patience`` trials and differ by ``std`` at most."""
+
+    std: Annotated[float, Meta(ge=0)] = 0.001
+    trials: AtLeastOne = 10
+    patience: Annotated[int, Meta(ge=0)] = 0
+
+
+class SearchStop(Config, omit_defaults=True):
+    """Further reasons to end the search of a job; the first that is met counts.
+
+    Attributes:
+        max_trials_started, max_trials_completed: of this job; complete is not failed.
+        max_cost: sum over trials of the reported metric ``cost_metric``.
+        min_metric_value, max_metric_value: a metric came down, or up, to this in any trial.
+        plateau: see `Plateau`.
+    """
+
+    max_trials_started: AtLeastOne | None = None
+    max_trials_completed: AtLeastOne | None = None
+    max_cost: Positive | None = None
+    cost_metric: str = "cost"
+    min_metric_value: dict[str, float] = {}
+    max_metric_value: dict[str, float] = {}
+    plateau: Plateau | None = None
+
+
 class HpoConfig(Config):
     """How the search is done."""
 
@@ -82,6 +109,14 @@ class HpoConfig(Config):
     max_failures: Annotated[
         AtLeastOne | None, Meta(description="End the search after so many failed trials")
     ] = None
+    stop_search: Annotated[
+        SearchStop,
+        Meta(
+            description="Further reasons to end the search: a JSON object with "
+            "max_trials_started, max_trials_completed, max_cost, min_metric_value, "
+            "max_metric_value, plateau"
+        ),
+    ] = msgspec.field(default_factory=SearchStop)
     seed: Annotated[
         Whole | None, Meta(description="Seed of everything random (default: a new one)")
     ] = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
@@ -17,60 +19,118 @@ def reached(config: HpoConfig, metrics: dict[str, Any]) -> str | None:
     """
     modes = dict(zip(config.metrics, config.modes, strict=True))
     for name, threshold in config.stop.items():
-        value = metrics.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            continue
-        if value <= threshold if modes.get(name) == "min" else value >= threshold:
+        value = _number(metrics.get(name))
+        if value is not None and _as_good(value, threshold, modes.get(name, "max")):
             return f"{name} reached {threshold:g}"
     return None
 
 
 class Budget:
-    """How much a job may still do.
+    """How much a job may still do. Every limit is reached at, not after, its value.
+
+    Counts are of the job's own trials, all attempts together; thresholds of metrics look at
+    every trial of the search.
 
     Args:
         config: the limits.
-        finished: the job's own trials that finished in earlier attempts.
     """
 
-    def __init__(self, config: HpoConfig, finished: list[Trial]) -> None:
+    def __init__(self, config: HpoConfig) -> None:
         self._config = config
+        self._rules = config.stop_search
         self._deadline = time.monotonic() + config.time_limit if config.time_limit else None
+        self._met: str | None = None
+        self._losses: list[float] = []
+        self.started = 0
         self.finished = 0
         self.failures = 0
+        self.cost = 0.0
         self.best: float | None = None
-        self.add(*finished)
 
-    def add(self, *trials: Trial) -> None:
-        """Count finished trials."""
+    def start(self) -> None:
+        """Count a new trial of this job."""
+        self.started += 1
+
+    def count(self, trials: Iterable[Trial]) -> None:
+        """Count finished trials of this job."""
         for trial in trials:
             self.finished += 1
             self.failures += trial.state == "failed"
-            value = trial.metrics.get(self._config.metrics[0])
-            if trial.state != "failed" and isinstance(value, int | float):
-                better = min if self._config.modes[0] == "min" else max
-                self.best = value if self.best is None else better(self.best, value)
+            self.cost += _number(trial.metrics.get(self._rules.cost_metric)) or 0.0
+            self.see(trial)
+
+    def see(self, trial: Trial) -> None:
+        """Look at the result of a finished trial, whichever job's it is."""
+        if trial.state == "failed":
+            return
+        self._met = self._met or self._threshold(trial.metrics)
+        value = _number(trial.metrics.get(self._config.metrics[0]))
+        if value is not None:
+            mode = self._config.modes[0]
+            if self.best is None or _as_good(value, self.best, mode):
+                self.best = value
+            if self._rules.plateau is not None:
+                self._losses.append(value if mode == "min" else -value)
 
     def left(self, running: int) -> int:
         """How many trials may still be started while ``running`` run."""
-        return max(0, self._config.trials - self.finished - running)
+        left = self._config.trials - self.finished - running
+        if self._rules.max_trials_started is not None:
+            left = min(left, self._rules.max_trials_started - self.started)
+        return max(0, left)
 
     @property
     def spent(self) -> str | None:
         """Why no further trial is started, or None."""
-        config = self._config
-        if self.finished >= config.trials:
-            return f"all {config.trials} trials are done"
-        if config.max_failures is not None and self.failures >= config.max_failures:
-            return f"{self.failures} trials failed (max_failures)"
+        config, rules = self._config, self._rules
+        completed = self.finished - self.failures
+        limits = (
+            (self.finished, config.trials, f"all {config.trials} trials are done"),
+            (self.failures, config.max_failures, f"{self.failures} trials failed (max_failures)"),
+            (self.started, rules.max_trials_started, f"{self.started} trials were started"),
+            (completed, rules.max_trials_completed, f"{completed} trials are complete"),
+            (self.cost, rules.max_cost, f"the cost reached {self.cost:g}"),
+        )
+        for value, limit, words in limits:
+            if limit is not None and value >= limit:
+                return words
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return f"the time limit of {config.time_limit:g} s is reached"
-        if config.target is not None and self.best is not None:
-            goal = (
-                self.best <= config.target
-                if config.modes[0] == "min"
-                else self.best >= config.target
-            )
-            if goal:
-                return f"the target {config.target:g} is reached"
+        return self._target() or self._met or self._plateau()
+
+    def _target(self) -> str | None:
+        target = self._config.target
+        if target is None or self.best is None:
+            return None
+        met = _as_good(self.best, target, self._config.modes[0])
+        return f"the target {target:g} is reached" if met else None
+
+    def _threshold(self, metrics: dict[str, Any]) -> str | None:
+        for name, bound in self._rules.min_metric_value.items():
+            value = _number(metrics.get(name))
+            if value is not None and value <= bound:
+                return f"{name} came down to {bound:g}"
+        for name, bound in self._rules.max_metric_value.items():
+            value = _number(metrics.get(name))
+            if value is not None and value >= bound:
+                return f"{name} came up to {bound:g}"
         return None
+
+    def _plateau(self) -> str | None:
+        """The best trials have long been the same: they differ by less than a spread."""
+        rule = self._rules.plateau
+        if rule is None or len(self._losses) < rule.trials + rule.patience:
+            return None
+        before = sorted(self._losses[: -rule.patience or None])[: rule.trials]
+        now = sorted(self._losses)[: rule.trials]
+        if before == now and statistics.pstdev(now) <= rule.std:
+            return f"the best {rule.trials} trials are within {rule.std:g} (plateau)"
+        return None
+
+
+def _as_good(value: float, threshold: float, mode: str) -> bool:
+    return value <= threshold if mode == "min" else value >= threshold
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -107,9 +107,9 @@ class Run:
         self._judged: dict[str, int] = {}
         self.stopped: str | None = None
         self.interrupted = False
+        self.budget = Budget(self.config)
         self._writer = self._open()
         self._replay()
-        self.budget = Budget(self.config, [trial for trial in self.own if trial.finished])
 
     @property
     def own(self) -> list[Trial]:
@@ -150,6 +150,12 @@ class Run:
             self._proposer.take(trial.applied)
             self._learn(trial)
         own = [trial for trial in trials if trial.job == self.spec.job]
+        for trial in trials:
+            if trial.finished and trial.job == self.spec.job:
+                self.budget.count([trial])
+            elif trial.finished:
+                self.budget.see(trial)
+        self.budget.started = len(own)
         self._again = deque(
             trial for trial in own if not trial.finished and self._exchange.still_mine(trial)
         )
@@ -188,6 +194,7 @@ class Run:
                 self.stopped = "every configuration was tried"
             return None
         self._number += 1
+        self.budget.start()
         return self._start(
             Started(
                 time=time.time(),
@@ -285,7 +292,7 @@ class Run:
             )
         )
         record = self.study.trials[trial]
-        self.budget.add(record)
+        self.budget.count([record])
         self._proposer.tell(record.suggested, self._outcome(record))
         self._keeper.ended(trial, self._loss(metrics) if state != "failed" else None)
 
@@ -316,6 +323,8 @@ class Run:
         for trial in self._exchange.poll():
             self._proposer.take(trial.applied)
             self._learn(trial)
+            if trial.finished:
+                self.budget.see(trial)
 
     # --- results ---------------------------------------------------------------------------
 

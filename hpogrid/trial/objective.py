@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
@@ -142,15 +142,20 @@ class FunctionObjective:
         self._function = function
         self._param = dict(param)
         self._metrics = metrics
-        self._takes_reporter, self._takes_checkpoint = _arguments(function)
+        self._names = _required_arguments(function)
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Call the function and report what comes back."""
-        arguments: list[Any] = [{**self._param, **config}]
-        if self._takes_reporter:
+        values = {**self._param, **config}
+        named: dict[str, Any] = {}
+        arguments: list[Any] = [values]
+        if self._names.required == ["trial"]:
+            from hpogrid.trial.optuna_trial import OptunaTrial
+
+            arguments = [OptunaTrial(values, session, self._metrics[0])]
+        elif len(self._names.required) >= 2 or "reporter" in self._names.every:
             arguments.append(Reporter(session))
-        named = {}
-        if self._takes_checkpoint:
+        if "checkpoint_dir" in self._names.every:
             named["checkpoint_dir"] = str(session.restore) if session.restore else None
         result = self._function(*arguments, **named)
         if inspect.isgenerator(result):
@@ -176,20 +181,25 @@ class FunctionObjective:
         return plain_metrics(dict(zip(self._metrics, values, strict=True)))
 
 
-def _arguments(function: Callable[..., Any]) -> tuple[bool, bool]:
-    """Whether it takes a reporter as second argument, and a ``checkpoint_dir``."""
+class _Arguments(NamedTuple):
+    """The names of a function's arguments: those without a default, and all."""
+
+    required: list[str]
+    every: list[str]
+
+
+def _required_arguments(function: Callable[..., Any]) -> _Arguments:
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return False, False
+        return _Arguments(["config"], ["config"])
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     required = [
-        item for item in parameters.values() if item.kind in kinds and item.default is item.empty
+        name
+        for name, item in parameters.items()
+        if item.kind in kinds and item.default is item.empty
     ]
-    named = "reporter" in parameters
-    return (
-        len(required) >= 2 or named
-    ) and "trial" not in parameters, "checkpoint_dir" in parameters
+    return _Arguments(required, list(parameters))
 
 
 __all__ = ["FunctionObjective", "Objective", "StopTrial", "import_script", "load_objective"]
