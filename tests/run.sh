@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The tests, in an environment of their own (.venv-test):
+#
+#     bash tests/run.sh           # what needs nothing but Python
+#     bash tests/run.sh all       # also those with real engines (.ci/packages.txt lists what they need)
+#     bash tests/run.sh -k space  # whatever else pytest understands
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+venv=$PWD/.venv-test
+made_of="$PWD $(cat pyproject.toml constraints.txt | cksum)"
+if [ "$(cat "$venv/.made-of" 2>/dev/null)" != "$made_of" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --constraint constraints.txt --editable '.[dev]'
+    printf '%s' "$made_of" >"$venv/.made-of"
+fi
+export PATH="$venv/bin:$PATH" VIRTUAL_ENV=$venv
+
+only=(-m "not engine")
+if [ "${1:-}" = all ]; then
+    only=()
+    shift
+fi
+# Tests with real engines share one worker (tests/conftest.py): never two of them at once.
+exec pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered "${only[@]}" "$@"
