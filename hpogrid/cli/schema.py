@@ -25,6 +25,8 @@ def schema(kind: str) -> None:
     if kind == "search_space":
         from hpogrid.space.dialects import load_dialect
 
-        print_data(load_dialect("method_dimension").json_schema(), "json")
+        make = load_dialect("method_dimension").json_schema
+        assert make is not None
+        print_data(make(), "json")
     else:
         print_data(msgspec.json.schema(SCHEMAS[kind]), "json")
