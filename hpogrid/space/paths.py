@@ -13,7 +13,7 @@ Path = tuple[str | int, ...]
 """The keys and list indices that lead to a place."""
 
 _KEY = re.compile(r"[^.\[\]\s\x00-\x1f]+(?: +[^.\[\]\s\x00-\x1f]+)*")
-_PART = re.compile(rf"(?:^|\.)({_KEY.pattern})|\[(0|[1-9][0-9]*)\]")
+_PART = re.compile(rf"(?:^|(?<=.)\.)({_KEY.pattern})|\[(0|[1-9][0-9]*)\]")
 
 
 def is_key(key: str) -> bool:

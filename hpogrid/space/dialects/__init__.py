@@ -9,7 +9,7 @@ from hpogrid.errors import UserError
 from hpogrid.files import parse_json
 from hpogrid.registry import Entry, Registry
 from hpogrid.space.base import BaseParameter
-from hpogrid.space.dialects.base import Dialect, Parsed
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space
 from hpogrid.space.space import Space
 from hpogrid.space.value import check_value
 from hpogrid.yamlfile import dump_yaml, parse_yaml
@@ -28,6 +28,10 @@ DIALECTS = Registry(
         "yaml_grid": Entry(
             "hpogrid.space.dialects.yaml_grid:DIALECT",
             'num_layers: ["4:2", "6:3"]; every combination of the lists',
+        ),
+        "hyper_opt": Entry(
+            "hpogrid.space.dialects.hyper_opt:DIALECT",
+            'a nested config with {"hyper_opt": {"suggest": "int", "params": {...}}} in it',
         ),
     },
 )
@@ -114,12 +118,12 @@ def write_space(space: Space, dialect: str) -> str:
 
 def _check(data: Any, where: str) -> None:
     """Refuse what JSON cannot say; Python code may give parameters themselves."""
-    if isinstance(data, dict):
-        data = {name: item for name, item in data.items() if not isinstance(item, BaseParameter)}
-    try:
-        check_value(data)
-    except ValueError as error:
-        raise UserError(f"{where}: {error}") from error
+    items = data.items() if isinstance(data, dict) else [(None, data)]
+    for name, item in items:
+        with in_space(where, name if isinstance(name, str) else None):
+            check_value(name)
+            if not isinstance(item, BaseParameter):
+                check_value(item)
 
 
 def _structured(text: str, where: str) -> Any:
@@ -127,10 +131,9 @@ def _structured(text: str, where: str) -> Any:
 
     JSON is never read as YAML, which takes some malformed JSON for something else.
     """
-    if text.lstrip()[:1] in ("{", "["):
-        return parse_json(text, where)
+    parse = parse_json if text.lstrip()[:1] in ("{", "[") else parse_yaml
     try:
-        data = parse_yaml(text, where)
+        data = parse(text, where)
     except UserError:
         if any(load_dialect(name).detect(text) for name in DIALECTS):
             return text
