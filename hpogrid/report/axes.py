@@ -78,12 +78,18 @@ def _choices(results: Results, column: Column) -> tuple[Any, ...] | None:
 
 
 def _category_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
-    labels = [label(value) for value in values]
     known = [label(choice) for choice in _choices(results, column) or ()]
-    others = sorted(set(labels) - set(known), key=_natural)
+    labels = [_own_label(column, value) for value in values]
+    others = sorted({item for item in labels if item is not None} - set(known), key=_natural)
     categories = [*dict.fromkeys(known), *others]
     place = {category: float(index) for index, category in enumerate(categories)}
-    return Axis(column.name, "category", [place[item] for item in labels], categories)
+    positions = [None if item is None else place[item] for item in labels]
+    return Axis(column.name, "category", positions, categories)
+
+
+def _own_label(column: Column, value: Any) -> str | None:
+    """Null is a category of a hyperparameter; elsewhere there is just no value."""
+    return label(value) if column.kind == "parameter" or value is not None else None
 
 
 def label(value: Any) -> str:

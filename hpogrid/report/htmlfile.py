@@ -1,34 +1,45 @@
-"""The report as one page."""
+"""The report as one page: everything in one file, no network."""
 
 from __future__ import annotations
 
 from html import escape
+from importlib.resources import files
 from typing import BinaryIO
 
-from hpogrid.report.results import Results
-from hpogrid.report.table import cell_text
+import msgspec
 
-MOST_ROWS = 10_000
+from hpogrid.report.page import page_data
+from hpogrid.report.results import Results
+
+SCRIPTS = (
+    "base", "plot", "summary", "history", "parallel", "importance", "curves", "table", "main",
+)  # fmt: skip
+"""The parts of the page's script, in order."""
 
 
 class HtmlWriter:
-    """A page with the table of the trials."""
+    """Summary, plots and a table that can be sorted and filtered."""
 
     suffix = ".html"
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
-        stream.write(
-            b'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>'
-            + escape(results.name).encode()
-            + b"</title></head><body><table>"
-        )
-        stream.write(_row("th", results.names))
-        for row in results.rows(0, MOST_ROWS):
-            stream.write(_row("td", map(cell_text, row)))
-        stream.write(b"</table></body></html>\n")
+        parts = {
+            "title": escape(results.name or "Results"),
+            "style": _asset("page.css"),
+            "data": _embedded(page_data(results)),
+            "script": "\n".join(_asset(f"{name}.js") for name in SCRIPTS),
+        }
+        page = _asset("page.html")
+        for chunk in page.split("{{"):
+            name, mark, rest = chunk.partition("}}")
+            stream.write((parts[name] + rest if mark else chunk).encode())
 
 
-def _row(tag: str, cells: object) -> bytes:
-    joined = "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells)  # type: ignore[attr-defined]
-    return f"<tr>{joined}</tr>\n".encode()
+def _asset(name: str) -> str:
+    return files("hpogrid.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _embedded(data: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return msgspec.json.encode(data).decode().replace("<", "\\u003c")

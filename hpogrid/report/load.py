@@ -100,7 +100,10 @@ def _task_source(task: StoredTask) -> Source:
     source = _source(task.ledgers, f"*{SUFFIX}")
     own = Task(task.id, task.site, span(source.study), task.created, str(task.folder))
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
-    return msgspec.structs.replace(source, name=task.project, task=own, warnings=warnings)
+    budget = source.project.hpo_config.trials * task.n_jobs if source.project else None
+    return msgspec.structs.replace(
+        source, name=task.project, task=own, budget=budget, warnings=warnings
+    )
 
 
 def read_path(path: Path) -> Source:

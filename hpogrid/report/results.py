@@ -89,6 +89,7 @@ class Results:
             the metrics that were reported are shown, and trials stay in the order of their start.
         space: what was searched, where it is known.
         extra: names of `EXTRAS`, or of further reported metrics.
+        budget: how many trials were asked for, where it is known.
 
     Attributes:
         trials: best first; then those that still run or were interrupted; failed last.
@@ -106,8 +107,10 @@ class Results:
         objectives: Sequence[Objective] = (),
         space: Space | None = None,
         extra: Sequence[str] = (),
+        budget: int | None = None,
     ) -> None:
         self.name = name
+        self.budget = budget
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]

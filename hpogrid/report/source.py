@@ -20,6 +20,7 @@ class Source(msgspec.Struct):
         study: the trials.
         project: the project as it was when they ran; None where it is not known.
         objectives: what was optimised, where a file says so and there is no project.
+        budget: how many trials were asked for; None where it is not known.
         warnings: a sentence for each thing that was skipped.
     """
 
@@ -28,6 +29,7 @@ class Source(msgspec.Struct):
     study: Study
     project: Project | None = None
     objectives: tuple[Objective, ...] = ()
+    budget: int | None = None
     warnings: list[str] = []
 
 
@@ -53,6 +55,7 @@ def make_results(
     """
     projects = [source.project for source in sources if source.project is not None]
     project = projects[-1] if projects else None
+    budgets = [source.budget for source in sources]
     known = tuple(objectives) or (objectives_of(project) if project else ())
     if not known:
         known = next((item.objectives for item in sources if item.objectives), ())
@@ -62,4 +65,5 @@ def make_results(
         objectives=known,
         space=project.space if project else None,
         extra=extra,
+        budget=sum(budgets) if None not in budgets else None,  # type: ignore[arg-type]
     )

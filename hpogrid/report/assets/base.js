@@ -1,0 +1,194 @@
+// The data of the page, what is selected of it, and helpers that every part uses.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const trials = data.trials;
+const count = trials.id.length;
+const STATES = ["complete", "pruned", "failed", "running", "interrupted"];
+
+function make(tag, attributes = {}, ...children) {
+  const svg = ["svg", "line", "rect", "text", "path", "g", "circle", "title"].includes(tag);
+  const node = svg
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+function show(value) {
+  if (value === null || value === undefined) return "-";
+  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+}
+
+function duration(seconds) {
+  if (seconds < 60) return `${Number(seconds.toPrecision(3))} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+function plural(number, word) {
+  return `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
+}
+
+function color(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+// --- what is selected ---------------------------------------------------------------------
+
+const selection = {
+  mask: new Uint8Array(count).fill(1),
+  tests: new Map(), // a function of the row by its name; a row must pass all
+  focus: -1,
+  listeners: [],
+  set(name, test) {
+    if (test) this.tests.set(name, test);
+    else this.tests.delete(name);
+    const tests = [...this.tests.values()];
+    for (let row = 0; row < count; row++) this.mask[row] = tests.every((passes) => passes(row)) ? 1 : 0;
+    this.changed();
+  },
+  point(row) {
+    this.focus = this.focus === row ? -1 : row;
+    this.changed();
+  },
+  changed() {
+    for (const listener of this.listeners) listener();
+  },
+  get size() {
+    return this.mask.reduce((sum, one) => sum + one, 0);
+  },
+};
+
+// --- columns as axes ----------------------------------------------------------------------
+
+const TO_PLACE = {
+  linear: (value) => value,
+  category: (value) => value,
+  log: (value) => Math.log10(value),
+  "reverse log": (value) => -Math.log10(1 - value),
+};
+const FROM_PLACE = {
+  linear: (place) => place,
+  category: (place) => Math.round(place),
+  log: (place) => 10 ** place,
+  "reverse log": (place) => 1 - 10 ** -place,
+};
+
+class Axis {
+  constructor(name, scale, values, categories = []) {
+    Object.assign(this, { name, scale, values, categories });
+    this.places = values.map((value) => (value === null ? null : TO_PLACE[scale](value)));
+    const known = this.places.filter((place) => place !== null);
+    this.missing = known.length < this.places.length;
+    let low = Infinity;
+    let high = -Infinity;
+    for (const place of known) {
+      low = Math.min(low, place);
+      high = Math.max(high, place);
+    }
+    if (scale === "category") [low, high] = [-0.4, categories.length - 0.6];
+    if (low > high) [low, high] = [0, 1];
+    if (low === high) [low, high] = [low - 0.5, high + 0.5];
+    Object.assign(this, { low, high });
+  }
+
+  ticks(most = 7) {
+    if (this.scale === "category") {
+      const every = Math.ceil(this.categories.length / Math.max(most, 12));
+      return this.categories.map((label, place) => [place, label]).filter(([place]) => place % every === 0);
+    }
+    if (this.scale === "linear") return roundNumbers(this.low, this.high, most);
+    return decades(this.low, this.high, most, this.scale);
+  }
+
+  label(row) {
+    const value = this.values[row];
+    return value !== null && this.scale === "category" ? this.categories[value] : show(value);
+  }
+}
+
+function roundNumbers(low, high, most) {
+  const rough = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
+  const ticks = [];
+  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++) {
+    ticks.push([index * step, show(Number((index * step).toPrecision(12)))]);
+  }
+  return ticks;
+}
+
+function decades(low, high, most, scale) {
+  const span = high - low;
+  const factors = scale === "reverse log" && span <= 4 ? [1, 2, 5] : span <= 1.5 ? [1, 2, 3, 5, 7] : span <= 2.5 ? [1, 2, 5] : span <= 3.5 ? [1, 3] : [1];
+  const every = Math.max(1, Math.ceil(span / most));
+  const ticks = [];
+  for (let exponent = Math.floor(low) - 1; exponent <= high + 1; exponent++) {
+    for (const factor of factors) {
+      const place = exponent + Math.log10(factor);
+      if (exponent % every === 0 && place >= low - 1e-9 && place <= high + 1e-9) {
+        ticks.push([place, show(FROM_PLACE[scale](place))]);
+      }
+    }
+  }
+  return ticks.length > 1 ? ticks : [low, high].map((place) => [place, show(FROM_PLACE[scale](place))]);
+}
+
+const axes = data.columns.map(
+  (column) => new Axis(column.name, column.scale, column.values, column.categories),
+);
+const varied = (index) => new Set(data.columns[index].values).size > 1;
+const parameters = data.columns.flatMap((column, i) => (column.kind === "parameter" && varied(i) ? [i] : []));
+const objectives = data.objectives.map((item) => ({ ...item, axis: axes[item.column] }));
+let objective = 0;
+
+// The axis of an objective without the values that do not count (of failed trials).
+for (const item of objectives) {
+  const values = item.axis.values.map((value, row) => (trials.state[row] < 2 ? value : null));
+  item.axis = new Axis(item.name, item.axis.scale, values, item.axis.categories);
+}
+
+// --- colours by objective: 0 is worst, 1 is best ------------------------------------------
+
+const RAMP = [
+  [68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140],
+  [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37],
+];
+
+function ramp(goodness) {
+  const dark = document.documentElement.dataset.theme === "dark";
+  const share = dark ? 0.2 + 0.8 * goodness : 1 - (0.05 + 0.95 * goodness); // none is lost on its ground
+  const place = share * (RAMP.length - 1);
+  const index = Math.min(Math.max(Math.floor(place), 0), RAMP.length - 2);
+  const mixed = RAMP[index].map((from, i) => Math.round(from + (RAMP[index + 1][i] - from) * (place - index)));
+  return `rgb(${mixed.join(",")})`;
+}
+
+function goodnessOf(item) {
+  const sign = item.mode === "min" ? -1 : 1;
+  const places = item.axis.places.map((place) => (place === null ? null : sign * place));
+  const known = places.filter((place) => place !== null).sort((a, b) => a - b);
+  const worst = known[Math.floor(0.05 * (known.length - 1))];
+  const spread = known[known.length - 1] - worst || 1;
+  return places.map((place) => (place === null ? null : Math.min(Math.max((place - worst) / spread, 0), 1)));
+}
+for (const item of objectives) item.goodness = goodnessOf(item);
+
+// Rows from the worst to the best, so that the best are drawn over the others.
+function drawingOrder() {
+  const goodness = objectives.length ? objectives[objective].goodness : null;
+  const rows = [...Array(count).keys()];
+  return goodness ? rows.sort((a, b) => (goodness[a] ?? -1) - (goodness[b] ?? -1)) : rows.reverse();
+}
+
+function rowColor(row) {
+  const goodness = objectives.length ? objectives[objective].goodness[row] : null;
+  return goodness === null ? color("running") : ramp(goodness);
+}

@@ -1,0 +1,16 @@
+// The page, from top to bottom.
+
+head();
+chooseMetric();
+summary();
+history();
+parallel();
+importance();
+slices();
+contour();
+pareto();
+curves();
+timeline();
+table();
+selection.changed();
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,213 @@
+// A plot: marks on a canvas, axes above it as SVG. It is drawn anew when its size, the theme or
+// the selection changes.
+
+const plots = [];
+const tip = document.getElementById("tip");
+
+class Plot {
+  constructor(parent, { height, label, x = null, y = null, margin = {}, draw }) {
+    Object.assign(this, { height, x, y, draw });
+    this.margin = { left: 64, right: 16, top: 12, bottom: 44, ...margin };
+    this.canvas = make("canvas", { "aria-hidden": "true" });
+    this.svg = make("svg", { role: "img", "aria-label": label });
+    this.box = make("div", { class: "plot", style: `height:${height}px` }, this.canvas, this.svg);
+    this.points = []; // [x pixel, y pixel, row] of what can be pointed at
+    this.drawn = 0; // how many marks were drawn the last time
+    parent.append(this.box);
+    this.svg.addEventListener("pointermove", (event) => this.hover(event));
+    this.svg.addEventListener("pointerleave", () => (tip.hidden = true));
+    this.svg.addEventListener("click", (event) => this.click(event));
+    new ResizeObserver(() => this.redraw()).observe(this.box);
+    plots.push(this);
+  }
+
+  redraw() {
+    const width = this.box.clientWidth;
+    if (!width) return;
+    const scale = window.devicePixelRatio || 1;
+    this.width = width;
+    this.canvas.width = width * scale;
+    this.canvas.height = this.height * scale;
+    this.pen = this.canvas.getContext("2d");
+    this.pen.scale(scale, scale);
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
+    this.svg.replaceChildren();
+    this.points = [];
+    this.drawn = 0;
+    this.draw(this);
+    this.box.dataset.drawn = this.drawn;
+  }
+
+  get area() {
+    const { left, right, top, bottom } = this.margin;
+    return { left, top, right: this.width - right, bottom: this.height - bottom };
+  }
+
+  px(place) {
+    const { left, right } = this.area;
+    return left + ((place - this.x.low) / (this.x.high - this.x.low)) * (right - left);
+  }
+
+  py(place) {
+    const { top, bottom } = this.area;
+    return bottom - ((place - this.y.low) / (this.y.high - this.y.low)) * (bottom - top);
+  }
+
+  // A line of the grid lies behind the marks, so it must be drawn before them.
+  gridLine(x1, y1, x2, y2) {
+    const { pen } = this;
+    pen.strokeStyle = color("grid");
+    pen.lineWidth = 1;
+    pen.beginPath();
+    pen.moveTo(x1, y1);
+    pen.lineTo(x2, y2);
+    pen.stroke();
+  }
+
+  line(x1, y1, x2, y2, kind) {
+    this.svg.append(make("line", { x1, y1, x2, y2, class: kind }));
+  }
+
+  text(x, y, label, anchor = "start", kind = "", most = 40) {
+    const short = label.length > most ? `${label.slice(0, most - 1)}…` : label;
+    const node = make("text", { x, y, "text-anchor": anchor, class: kind }, short);
+    if (short !== label) node.append(make("title", {}, label));
+    this.svg.append(node);
+    return node;
+  }
+
+  frame({ pad = 0.04, xName = this.x.name, yName = this.y.name } = {}) {
+    this.x = padded(this.x, pad);
+    this.y = padded(this.y, pad);
+    const { left, right, top, bottom } = this.area;
+    let last = -Infinity;
+    for (const [place, label] of this.x.ticks(Math.max(3, Math.floor((right - left) / 80)))) {
+      const at = this.px(place);
+      this.gridLine(at, top, at, bottom);
+      const half = Math.min(label.length, 12) * 3.4;
+      if (at - half > last + 6) {
+        this.text(at, bottom + 16, label, "middle", "", 12);
+        last = at + half;
+      }
+    }
+    for (const [place, label] of this.y.ticks(Math.max(3, Math.floor((bottom - top) / 45)))) {
+      this.gridLine(left, this.py(place), right, this.py(place));
+      this.text(left - 7, this.py(place) + 4, label, "end", "", 9);
+    }
+    this.text((left + right) / 2, this.height - 8, xName, "middle", "name", 60);
+    const name = this.text(0, 0, yName, "middle", "name", 40);
+    name.setAttribute("transform", `translate(13 ${(top + bottom) / 2}) rotate(-90)`);
+  }
+
+  dot(x, y, row, fill, { hollow = false, radius = 3.2 } = {}) {
+    const pen = this.pen;
+    const inside = selection.mask[row];
+    pen.beginPath();
+    pen.arc(x, y, radius, 0, 7);
+    pen.fillStyle = pen.strokeStyle = inside ? fill : color("dim");
+    if (hollow) pen.stroke();
+    else pen.fill();
+    if (row === selection.focus) this.ring(x, y);
+    this.points.push([x, y, row]);
+    this.drawn++;
+  }
+
+  ring(x, y) {
+    this.svg.append(
+      make("circle", { cx: x, cy: y, r: 8, fill: "none", stroke: color("best"), "stroke-width": 2.5 }),
+    );
+  }
+
+  nearest(event, reach = 14) {
+    const box = this.svg.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let [best, row] = [reach * reach, -1];
+    for (const [px, py, one] of this.points) {
+      const distance = (px - x) ** 2 + (py - y) ** 2;
+      if (distance < best) [best, row] = [distance, one];
+    }
+    return row;
+  }
+
+  hover(event) {
+    const row = this.nearest(event);
+    tip.hidden = row < 0;
+    if (row < 0) return;
+    tip.textContent = describe(row);
+    const left = Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 10);
+    const below = event.clientY + 16 + tip.offsetHeight < window.innerHeight;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${below ? event.clientY + 14 : event.clientY - tip.offsetHeight - 10}px`;
+  }
+
+  click(event) {
+    const row = this.nearest(event);
+    if (row >= 0) selection.point(row);
+  }
+}
+
+function padded(axis, share) {
+  if (axis.padded || axis.scale === "category") return axis;
+  const margin = share * (axis.high - axis.low);
+  const wider = Object.assign(Object.create(Axis.prototype), axis);
+  return Object.assign(wider, { low: axis.low - margin, high: axis.high + margin, padded: true });
+}
+
+function describe(row) {
+  const lines = [`trial ${trials.id[row]} (${STATES[trials.state[row]]})`];
+  data.columns.forEach((column, index) => {
+    if (column.kind !== "extra" && lines.length < 16) lines.push(`${column.name}: ${axes[index].label(row)}`);
+  });
+  const reason = data.reasons[trials.reason[row]];
+  if (reason) lines.push(reason);
+  return lines.join("\n");
+}
+
+let waiting = false;
+function redrawAll() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    for (const plot of plots) plot.redraw();
+  });
+}
+selection.listeners.push(redrawAll);
+
+// --- sections -----------------------------------------------------------------------------
+
+function section(id, title, note) {
+  const heading = make("h2", { id: `${id}-title` }, title);
+  const body = make("section", { id, "aria-labelledby": `${id}-title` }, heading);
+  if (note) body.append(make("p", { class: "note" }, note));
+  document.getElementById("main").append(body);
+  document.getElementById("contents").append(make("li", {}, make("a", { href: `#${id}` }, title)));
+  return body;
+}
+
+function chooser(label, options, chosen, onchange) {
+  const select = make("select", { onchange: () => onchange(Number(select.value)) });
+  for (const [value, name] of options) {
+    select.append(make("option", { value, selected: value === chosen }, name));
+  }
+  return make("label", {}, `${label} `, select);
+}
+
+function rampLegend() {
+  const bar = make("span", { class: "ramp" });
+  const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
+  bar.style.background = `linear-gradient(to right, ${stops})`;
+  return make("span", { class: "legend" }, "worse", bar, `better ${objectives[objective].name}`);
+}
+
+function stateLegend(states) {
+  return make(
+    "span",
+    { class: "legend" },
+    ...states.map((state) => {
+      const key = make("span", { class: "key" });
+      key.style.background = `var(--${state === "interrupted" ? "running" : state})`;
+      return make("span", {}, key, state);
+    }),
+  );
+}

@@ -1,0 +1,138 @@
+// The head of the page and its summary: the best configuration, and what was spent and lost.
+
+function head() {
+  document.getElementById("name").textContent = data.name || "Results";
+  document.getElementById("lead").textContent = data.summary;
+  document.getElementById("foot").textContent =
+    `Written by hpogrid ${data.version} on ${data.written}. This file needs no network.`;
+  const theme = document.getElementById("theme");
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const apply = () => {
+    const dark = theme.value === "dark" || (theme.value === "auto" && system.matches);
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+    selection.changed();
+  };
+  theme.addEventListener("change", apply);
+  system.addEventListener("change", apply);
+  apply();
+}
+
+function chooseMetric() {
+  if (objectives.length < 2) return;
+  const select = document.getElementById("metric");
+  objectives.forEach((item, index) => select.append(make("option", { value: index }, item.name)));
+  select.addEventListener("change", () => {
+    objective = Number(select.value);
+    selection.changed();
+  });
+  document.getElementById("metric-choice").hidden = false;
+}
+
+function copyButton(label, text) {
+  const button = make("button", { type: "button" }, label);
+  button.addEventListener("click", async () => {
+    let done = true;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = make("textarea", { "aria-hidden": "true" });
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      done = document.execCommand("copy");
+      area.remove();
+    }
+    button.textContent = done ? "Copied" : "Select the text and copy it";
+    setTimeout(() => (button.textContent = label), 2000);
+  });
+  return button;
+}
+
+function card(title, ...children) {
+  return make("div", { class: "card" }, make("h3", {}, title), ...children);
+}
+
+function rowsTable(headings, rows) {
+  const cells = (tag, values) =>
+    values.map((value, place) => {
+      const right = typeof value === "number" || place === values.length - 1;
+      return make(tag, { class: right ? "number" : null, scope: tag === "th" ? "col" : null },
+        typeof value === "number" ? value.toLocaleString("en") : value);
+    });
+  const table = make("table");
+  if (headings) table.append(make("thead", {}, make("tr", {}, ...cells("th", headings))));
+  table.append(make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells("td", row)))));
+  return table;
+}
+
+function bestCard() {
+  if (!data.best) return card("Best trial", make("p", {}, "No trial has a result that can be compared."));
+  const { value, metric, mode, trial, config, command } = data.best;
+  const body = card(
+    `Best ${metric} (${mode === "min" ? "lower" : "higher"} is better)`,
+    make("div", { class: "big", id: "best-value" }, show(value)),
+    make("div", {}, `trial ${trial}`),
+    make("pre", { id: "best-config", tabindex: "0", "aria-label": "best configuration" }, config),
+    copyButton("Copy configuration", config),
+  );
+  if (command) {
+    body.append(
+      make("h3", { style: "margin-top:14px" }, "Run it again"),
+      make("pre", { tabindex: "0", "aria-label": "command that runs it again" }, command),
+      copyButton("Copy command", command),
+    );
+  }
+  return body;
+}
+
+function trialsCard() {
+  const bar = make("div", { class: "states", "aria-hidden": "true" });
+  const total = Object.values(data.states).reduce((sum, one) => sum + one, 0);
+  for (const [state, number] of Object.entries(data.states)) {
+    const part = make("div");
+    part.style.width = `${(100 * number) / total}%`;
+    part.style.background = `var(--${state === "interrupted" ? "running" : state})`;
+    bar.append(part);
+  }
+  const rows = Object.entries(data.states).map(([state, number]) => {
+    const key = make("span", { class: "key" });
+    key.style.background = `var(--${state === "interrupted" ? "running" : state})`;
+    return [make("span", {}, key, state), number];
+  });
+  return card("Trials", make("div", { class: "big" }, total.toLocaleString("en")), bar, rowsTable(null, rows));
+}
+
+function budgetCard() {
+  const { wall, work, budget, hosts, jobs } = data.spent;
+  const rows = [
+    ["from first to last", duration(wall)],
+    ["time in trials", duration(work)],
+    ["trials at once, on average", show(wall ? Number((work / wall).toPrecision(2)) : 0)],
+    ["jobs", jobs],
+    ["machines", hosts],
+  ];
+  if (budget) rows.unshift(["finished of the trials asked for", `${data.spent.finished} of ${budget}`]);
+  return card("Budget used", rowsTable(null, rows));
+}
+
+function failuresCard() {
+  if (!data.failures.length) return card("Failures", make("p", {}, "No trial failed."));
+  return card("Failures by reason", rowsTable(["reason", "trials"], data.failures));
+}
+
+function tasksCard() {
+  const rows = data.tasks.map((task) => [String(task.id || "-"), task.site || "-", task.trials, duration(task.seconds)]);
+  return card("Sites and times", rowsTable(["task", "site", "trials", "time"], rows));
+}
+
+function summary() {
+  const body = section("summary", "Summary");
+  body.append(
+    make("div", { class: "cards" }, bestCard(), trialsCard(), budgetCard(), failuresCard(), tasksCard()),
+  );
+  if (data.left_out) {
+    body.append(make("p", { class: "note", style: "margin-top:12px" },
+      `This page holds ${plural(count, "trial")}: the best ones, every one that was the best when it ended, ` +
+      `and some of the others at random. ${plural(data.left_out, "other trial")} are counted above, but not shown below.`));
+  }
+}

@@ -1,0 +1,137 @@
+// The table of the trials: sorted by any column, filtered by text and by what is selected.
+
+const PAGE = 25;
+
+function table() {
+  const body = section("trials", "Trials",
+    "Sorted best first; choose a heading to sort by it. Choose a trial to mark it in every plot.");
+  const search = make("input", { type: "search", id: "search", placeholder: "for example: relu, failed, lr<0.01", size: 34 });
+  const status = make("span", { id: "shown", "aria-live": "polite" });
+  const view = { column: -1, falling: false, page: 0 };
+  const box = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the trials" });
+  const pager = make("div", { class: "tools" });
+  body.append(make("div", { class: "tools" }, make("label", {}, "Filter ", search), status), box, pager);
+  const columns = tableColumns();
+  const refresh = () => fill({ box, pager, status, view, columns, refresh });
+  search.addEventListener("input", () => {
+    view.page = 0;
+    const test = parseFilter(search.value, columns);
+    search.setAttribute("aria-invalid", "false");
+    selection.set("search", test);
+  });
+  selection.listeners.push(() => {
+    view.page = 0;
+    refresh();
+  });
+  refresh();
+}
+
+function tableColumns() {
+  const columns = data.columns.map((column, index) => ({
+    name: column.name,
+    numeric: column.scale !== "category",
+    value: (row) => axes[index].values[row],
+    label: (row) => axes[index].label(row),
+  }));
+  const named = (name) => columns.some((column) => column.name === name);
+  if (!named("state")) columns.push({ name: "state", numeric: false, value: (row) => trials.state[row], label: (row) => STATES[trials.state[row]] });
+  columns.push({ name: "time in s", numeric: true, value: (row) => trials.seconds[row], label: (row) => show(trials.seconds[row]) });
+  if (data.tasks.length > 1) {
+    columns.push({ name: "task", numeric: false, value: (row) => trials.task[row], label: (row) => String(data.tasks[trials.task[row]].id) });
+  }
+  if (data.reasons.length > 1 && !named("reason")) {
+    columns.push({ name: "reason", numeric: false, value: (row) => data.reasons[trials.reason[row]], label: (row) => data.reasons[trials.reason[row]] });
+  }
+  return columns;
+}
+
+// All words must match: `name<number` (also >, <=, >=, =), or a text in any cell.
+function parseFilter(text, columns) {
+  const tests = text.split(/[\s,]+/).filter(Boolean).map((word) => {
+    const [, name, sign, wanted] = word.match(/^(.+?)(<=|>=|=|<|>)(.+)$/) ?? [];
+    const column = columns.find((one) => one.name === name);
+    if (column) return compare(column, sign, wanted);
+    const lower = word.toLowerCase();
+    return (row) => trials.id[row] === word || columns.some((one) => one.label(row).toLowerCase().includes(lower));
+  });
+  return tests.length ? (row) => tests.every((test) => test(row)) : null;
+}
+
+function compare(column, sign, wanted) {
+  if (sign === "=") return (row) => column.label(row) === wanted || (column.numeric && column.value(row) === Number(wanted));
+  const number = Number(wanted);
+  const passes = { "<": (v) => v < number, ">": (v) => v > number, "<=": (v) => v <= number, ">=": (v) => v >= number }[sign];
+  return (row) => column.numeric && column.value(row) !== null && passes(column.value(row));
+}
+
+function sortedRows({ column, falling }, columns) {
+  const rows = [];
+  for (let row = 0; row < count; row++) if (selection.mask[row]) rows.push(row);
+  if (column < 0) return rows;
+  const { value } = columns[column];
+  const order = (a, b) => {
+    const [x, y] = [value(a), value(b)];
+    if (x === y) return a - b;
+    if (x === null || y === null) return x === null ? 1 : -1; // what has no value comes last
+    return (x < y ? -1 : 1) * (falling ? -1 : 1);
+  };
+  return rows.sort(order);
+}
+
+function fill(parts) {
+  const { box, pager, status, view, columns, refresh } = parts;
+  const rows = sortedRows(view, columns);
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE));
+  view.page = Math.min(view.page, pages - 1);
+  status.textContent = `${plural(rows.length, "trial")} of ${count.toLocaleString("en")}`;
+  const shown = rows.slice(view.page * PAGE, (view.page + 1) * PAGE);
+  const old = box.querySelector("table");
+  const focused = document.activeElement?.dataset?.key;
+  const made = make("table", {}, tableHead(view, columns, refresh),
+    make("tbody", {}, ...shown.map((row) => tableRow(row, columns))));
+  if (old) old.replaceWith(made);
+  else box.append(made);
+  if (focused) box.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  turnPages(pager, view, pages, refresh);
+}
+
+function tableHead(view, columns, refresh) {
+  const cells = columns.map((column, index) => {
+    const sorted = view.column === index;
+    const arrow = sorted ? (view.falling ? " ▼" : " ▲") : "";
+    const button = make("button", { type: "button", "data-key": `sort ${column.name}`, onclick: () => {
+      view.falling = sorted && !view.falling;
+      view.column = index;
+      view.page = 0;
+      refresh();
+    } }, column.name + arrow);
+    const order = view.falling ? "descending" : "ascending";
+    return make("th", { scope: "col", class: column.numeric ? "number" : null, "aria-sort": sorted ? order : null }, button);
+  });
+  return make("thead", {}, make("tr", {}, make("th", { scope: "col" }, make("button", { type: "button", "data-key": "sort", onclick: () => {
+    Object.assign(view, { column: -1, falling: false, page: 0 });
+    refresh();
+  } }, "trial")), ...cells));
+}
+
+function tableRow(row, columns) {
+  const mark = make("button", { type: "button", "data-key": `row ${row}`, "aria-pressed": row === selection.focus ? "true" : "false",
+    onclick: () => selection.point(row) }, trials.id[row]);
+  const cells = columns.map((column) => {
+    const label = column.label(row);
+    return make("td", { class: column.numeric ? "number" : null, title: label.length > 40 ? label : null }, label);
+  });
+  return make("tr", { class: row === selection.focus ? "focus" : null, "data-row": row }, make("td", {}, mark), ...cells);
+}
+
+function turnPages(pager, view, pages, refresh) {
+  const turn = (label, by, possible) => {
+    const button = make("button", { type: "button", disabled: !possible, onclick: () => {
+      view.page += by;
+      refresh();
+    } }, label);
+    return button;
+  };
+  pager.replaceChildren(turn("Previous", -1, view.page > 0), `page ${view.page + 1} of ${pages}`,
+    turn("Next", 1, view.page < pages - 1));
+}

@@ -1,0 +1,61 @@
+"""The learning curves of some trials, thin enough for a page."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from hpogrid.report.results import number
+from hpogrid.study.study import Trial
+
+MOST_CURVES = 200
+MOST_POINTS = 100
+
+
+def curves(trials: Sequence[Trial], metric: str) -> dict[str, Any]:
+    """The curves of a metric.
+
+    Args:
+        trials: the rows of the page, best first.
+        metric: its name.
+
+    Returns:
+        ``lines``: for each curve ``row``, ``steps``, ``values``; and a ``note`` on what is shown.
+    """
+    found = [
+        (row, trial)
+        for row, trial in enumerate(trials)
+        if len(trial.reports) > 1 and trial.state != "failed"
+    ]
+    chosen = found
+    if len(found) > MOST_CURVES:
+        best = MOST_CURVES // 2
+        chosen = found[:best] + random.Random(0).sample(found[best:], MOST_CURVES - best)
+    lines = [_line(row, trial, metric) for row, trial in chosen]
+    note = ""
+    if len(found) > len(chosen):
+        note = f"Shown are the best {MOST_CURVES // 2} of {len(found)} and others at random."
+    return {"lines": [line for line in lines if len(line["steps"]) > 1], "note": note}
+
+
+def _line(row: int, trial: Trial, metric: str) -> dict[str, Any]:
+    points = [
+        (report.step, value)
+        for report in trial.reports
+        if (value := number(report.metrics.get(metric))) is not None
+    ]
+    points = _thinned(points)
+    return {
+        "row": row,
+        "steps": [step for step, _ in points],
+        "values": [float(f"{value:.6g}") for _, value in points],
+    }
+
+
+def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """At most `MOST_POINTS`, evenly; the first and the last stay."""
+    if len(points) <= MOST_POINTS:
+        return points
+    last = len(points) - 1
+    return [points[round(index * last / (MOST_POINTS - 1))] for index in range(MOST_POINTS)]

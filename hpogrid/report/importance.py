@@ -1,0 +1,197 @@
+"""How much each hyperparameter matters, with its uncertainty, from the trials themselves.
+
+A forest of randomised trees learns the rank of a trial among the others from its
+hyperparameters; a hyperparameter matters as much as the forest gets worse on trials that it has
+not seen when that hyperparameter is shuffled among them. Ranks make it blind to outliers and to
+the scale of the metric. The whole is done again on other halves of the trials: the spread is the
+uncertainty.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+ROUNDS = 10
+TREES = 10
+MOST_TRIALS = 400
+FEWEST_TRIALS = 20
+_LEAF = 3
+_SHUFFLES = 2
+
+Matrix = list[list[float]]  # one list of positions for each hyperparameter
+
+
+class Importance(msgspec.Struct):
+    """The importance of hyperparameters, most important first.
+
+    Attributes:
+        names: the hyperparameters.
+        mean: the share of each; together they are 1.
+        low, high: the range of the share over all rounds.
+        explained: the share of the variance (R²) that the forest explains on trials that it has
+            not seen; the less it is, the less the rest means.
+        trials: how many trials were used.
+    """
+
+    names: list[str]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+    explained: float
+    trials: int
+
+
+def importance(
+    names: Sequence[str], columns: Sequence[Sequence[float | None]], values: Sequence[float]
+) -> Importance | None:
+    """Measure it.
+
+    Args:
+        names: of the hyperparameters.
+        columns: for each of them the positions of all trials; None where it has no value.
+        values: the result of each trial.
+
+    Returns:
+        None if there are fewer than `FEWEST_TRIALS` trials, or nothing varies.
+    """
+    if len(values) < FEWEST_TRIALS or not names or len(set(values)) < 2:
+        return None
+    rng = random.Random(0)
+    chosen = range(len(values))
+    if len(values) > MOST_TRIALS:
+        chosen = sorted(rng.sample(chosen, MOST_TRIALS))  # type: ignore[assignment]
+    matrix = [_filled([column[row] for row in chosen]) for column in columns]
+    target = _ranks([values[row] for row in chosen])
+    rounds = [_round(matrix, target, rng) for _ in range(ROUNDS)]
+    shares = [_shares(losses) for losses, _ in rounds]
+    explained = sum(score for _, score in rounds) / ROUNDS
+    per_name = [sorted(share[index] for share in shares) for index in range(len(names))]
+    mean = [sum(share) / ROUNDS for share in per_name]
+    order = sorted(range(len(names)), key=lambda index: -mean[index])
+    return Importance(
+        [names[index] for index in order],
+        [mean[index] for index in order],
+        [per_name[index][0] for index in order],
+        [per_name[index][-1] for index in order],
+        explained,
+        len(target),
+    )
+
+
+def _filled(column: list[float | None]) -> list[float]:
+    """Trials without a value get a place of their own below the others."""
+    known = [item for item in column if item is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    below = low - (high - low or 1.0)
+    return [below if item is None else item for item in column]
+
+
+def _ranks(values: list[float]) -> list[float]:
+    """Ranks from 0 to 1; equal values share the middle of theirs."""
+    ordered = sorted(values)
+    first: dict[float, int] = {}
+    last: dict[float, int] = {}
+    for index, value in enumerate(ordered):
+        first.setdefault(value, index)
+        last[value] = index
+    return [(first[value] + last[value]) / 2 / (len(values) - 1) for value in values]
+
+
+def _shares(losses: list[float]) -> list[float]:
+    positive = [max(loss, 0.0) for loss in losses]
+    total = sum(positive)
+    return [loss / total if total else 1 / len(losses) for loss in positive]
+
+
+def _round(matrix: Matrix, target: list[float], rng: random.Random) -> tuple[list[float], float]:
+    """Learn on two thirds; return for each column the loss on the others, and R² there."""
+    rows = list(range(len(target)))
+    rng.shuffle(rows)
+    cut = 2 * len(rows) // 3
+    train, test = rows[:cut], rows[cut:]
+    forest = [_grow(matrix, target, train, rng) for _ in range(TREES)]
+    points = [[column[row] for column in matrix] for row in test]
+    truth = [target[row] for row in test]
+    base = _error(forest, points, truth)
+    losses = []
+    for index in range(len(matrix)):
+        total = 0.0
+        for _ in range(_SHUFFLES):
+            shuffled = [point[index] for point in points]
+            rng.shuffle(shuffled)
+            changed = [
+                [*point[:index], value, *point[index + 1 :]]
+                for point, value in zip(points, shuffled, strict=True)
+            ]
+            total += _error(forest, changed, truth) - base
+        losses.append(total / _SHUFFLES)
+    mean = sum(truth) / len(truth)
+    variance = sum((item - mean) ** 2 for item in truth) / len(truth)
+    return losses, 1 - base / variance if variance else 0.0
+
+
+class _Split(NamedTuple):
+    """Rows whose value of the column is up to the threshold go left."""
+
+    column: int
+    threshold: float
+    left: _Node
+    right: _Node
+
+
+_Node = _Split | float
+
+
+def _grow(matrix: Matrix, target: list[float], rows: list[int], rng: random.Random) -> _Node:
+    """A tree of the best of random splits, one for each column."""
+    mean = sum([target[row] for row in rows]) / len(rows)
+    if len(rows) < 2 * _LEAF:
+        return mean
+    best: tuple[float, int, float] | None = None
+    for index, column in enumerate(matrix):
+        values = [column[row] for row in rows]
+        low, high = min(values), max(values)
+        if low == high:
+            continue
+        threshold = low + rng.random() * (high - low)
+        gain = _gain(values, [target[row] for row in rows], threshold, mean)
+        if gain is not None and (best is None or gain > best[0]):
+            best = (gain, index, threshold)
+    if best is None:
+        return mean
+    _, index, threshold = best
+    column = matrix[index]
+    left = [row for row in rows if column[row] <= threshold]
+    right = [row for row in rows if column[row] > threshold]
+    return _Split(
+        index, threshold, _grow(matrix, target, left, rng), _grow(matrix, target, right, rng)
+    )
+
+
+def _gain(values: list[float], target: list[float], threshold: float, mean: float) -> float | None:
+    """The variance (times the rows) that a split takes away; None: a side would be too small."""
+    left = [item for value, item in zip(values, target, strict=True) if value <= threshold]
+    right = len(target) - len(left)
+    if len(left) < _LEAF or right < _LEAF:
+        return None
+    excess = sum(left) - mean * len(left)
+    return excess * excess * (1 / len(left) + 1 / right)
+
+
+def _error(forest: list[_Node], points: list[list[float]], truth: list[float]) -> float:
+    """The mean squared error of the forest's mean."""
+    total = 0.0
+    for point, wanted in zip(points, truth, strict=True):
+        guess = sum(_predict(tree, point) for tree in forest) / len(forest)
+        total += (guess - wanted) ** 2
+    return total / len(truth)
+
+
+def _predict(node: _Node, point: list[float]) -> float:
+    while isinstance(node, _Split):
+        node = node.left if point[node.column] <= node.threshold else node.right
+    return node
