@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import heapq
+import itertools
 import math
 import random
 import statistics
@@ -52,7 +53,7 @@ def _sphere(config: Config) -> float:
 
 def _rosenbrock(config: Config) -> float:
     x = list(config.values())
-    pairs = zip(x, x[1:], strict=False)
+    pairs = itertools.pairwise(x)
     return sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in pairs)
 
 
@@ -68,7 +69,7 @@ def _network(config: Config) -> float:
     rate = abs(math.log10(config["lr"]) + 2.7) ** 1.5
     width = abs(config["layers"] - 4) * 0.15 + abs(math.log2(config["width"]) - 7.3) * 0.1
     shape = {"relu": 0.0, "tanh": 0.25, "gelu": 0.05}[str(config["activation"])]
-    return 0.1 + rate * 0.3 + width + shape + (config["dropout"] - 0.2) ** 2
+    return float(0.1 + rate * 0.3 + width + shape + (config["dropout"] - 0.2) ** 2)
 
 
 def _floats(count: int, low: float, high: float) -> dict[str, Parameter]:

@@ -117,6 +117,16 @@ class HpoConfig(Config):
             "max_metric_value, plateau"
         ),
     ] = msgspec.field(default_factory=SearchStop)
+    storage: Annotated[
+        str | None,
+        Meta(
+            description="URL of an Optuna storage through which jobs without a shared folder "
+            "see each other (postgresql, mysql, redis, journal, grpc)"
+        ),
+    ] = None
+    study_name: Annotated[
+        str | None, Meta(description="Name of the study in the storage (default: the project's)")
+    ] = None
     seed: Annotated[
         Whole | None, Meta(description="Seed of everything random (default: a new one)")
     ] = None
@@ -144,6 +154,8 @@ class HpoConfig(Config):
         except UserError as error:
             raise ValueError(str(error)) from error
         self._check_metrics()
+        if self.storage is not None:
+            self._check_storage(self.storage)
         for name, value in self.stop.items():
             if not math.isfinite(value):
                 raise ValueError(f"stop: '{name}' needs a finite number")
@@ -159,6 +171,15 @@ class HpoConfig(Config):
                 raise ValueError(f"mode: '{mode}' is not min or max")
         if len(modes) not in (1, len(self.metrics)):
             raise ValueError(f"mode: {len(modes)} modes for {len(self.metrics)} metrics")
+
+    @staticmethod
+    def _check_storage(url: str) -> None:
+        from hpogrid.study.storage import check_url
+
+        try:
+            check_url(url)
+        except UserError as error:
+            raise ValueError(str(error)) from error
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from hpogrid.schedule.base import Decision
 from hpogrid.search import make_searcher
 from hpogrid.search.base import FAILED, Outcome, Task, derive_seed
 from hpogrid.search.proposer import Proposer
-from hpogrid.space.space import Point
+from hpogrid.space.space import Point, Space
 from hpogrid.study.events import Closed, Ended, Event, Opened, Reported, Started, State
 from hpogrid.study.exchange import Exchange
 from hpogrid.study.ledger import LedgerWriter, being_written, ledger_name
@@ -92,7 +92,7 @@ class Run:
         self.config = project.hpo_config
         self.spec = spec
         space = project.space
-        self._exchange = Exchange(spec.ledgers, space, spec.job, shared=spec.shared)
+        self._exchange = make_exchange(project, space, spec)
         self.study = self._exchange.study
         self.attempt = self.study.attempts.get(spec.job, 0) + 1
         seed = derive_seed(spec.seed, spec.job)
@@ -231,6 +231,7 @@ class Run:
     def _start(self, event: Started, restore: Path | None = None) -> Assignment:
         self._write(event)
         trial = self.study.trials[event.trial]
+        self._exchange.publish(trial)
         earlier = [dict(report.metrics) for report in trial.reports]
         self._running[event.trial] = _Running(event.from_step, earlier)
         return Assignment(
@@ -293,6 +294,7 @@ class Run:
         )
         record = self.study.trials[trial]
         self.budget.count([record])
+        self._exchange.publish(record)
         self._proposer.tell(record.suggested, self._outcome(record))
         self._keeper.ended(trial, self._loss(metrics) if state != "failed" else None)
 
@@ -352,6 +354,26 @@ class Run:
     def _write(self, event: Event) -> None:
         self._writer.write(event)
         self.study.apply(event, self._source)
+
+
+def make_exchange(project: Project, space: Space, spec: JobSpec) -> Exchange:
+    """How the job sees the others of its task: by their ledgers, or through a storage."""
+    config = project.hpo_config
+    if config.storage is None or not spec.shared:
+        return Exchange(spec.ledgers, space, spec.job, shared=spec.shared)
+    from hpogrid.study.storage import StorageExchange, check_url
+
+    check_url(config.storage, spec.n_jobs)
+    return StorageExchange(
+        spec.ledgers,
+        space,
+        spec.job,
+        url=config.storage,
+        study_name=config.study_name or project.name,
+        task=f"{project.hash}-{spec.seed}",
+        metrics=config.metrics,
+        modes=config.modes,
+    )
 
 
 def _aggregate(rule: str, values: list[float], mode: str) -> float:

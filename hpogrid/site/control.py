@@ -16,6 +16,7 @@ from hpogrid.site import make_site
 from hpogrid.site.base import ACTIVE, JobStatus, task_status
 from hpogrid.site.tasks import IdRange, Task, find_tasks, load_task, new_task, sketch
 from hpogrid.study.metadata import job_metadata
+from hpogrid.study.storage import check_url
 from hpogrid.study.study import load_study
 
 _RETRYABLE = ("failed", "killed", "lost")
@@ -86,6 +87,8 @@ def submit(project_name: str, *, site: str | None, n_jobs: int, shared: bool = T
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
+    if project.hpo_config.storage is not None and shared:
+        check_url(project.hpo_config.storage, n_jobs)
     task = new_task(project, site=name, n_jobs=n_jobs, shared=shared)
     where.submit(task)
     return task

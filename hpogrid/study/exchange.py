@@ -69,6 +69,9 @@ class Exchange:
             self._watch(now)
         return list({trial.id: trial for trial in self._ledgers.poll()}.values())
 
+    def publish(self, trial: Trial) -> None:
+        """A trial of this job began or ended; its ledger is where the others see that."""
+
     # --- finite spaces -----------------------------------------------------------------------
 
     def claim(self, point: Point) -> bool:

@@ -1,0 +1,92 @@
+"""Real servers for tests of storages, each on a free port of the loopback interface."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(command: list[str], port: int, user: str | None = None) -> Iterator[None]:
+    """A server from the moment it takes connections until it is stopped."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, user=user
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
+            assert time.monotonic() < deadline, f"{command[0]} does not listen on {port}"
+            time.sleep(0.05)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)  # PostgreSQL: at once, also with clients connected
+        process.wait(30)
+
+
+@contextlib.contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """A Redis server; gives its URL. Needs the package redis-server."""
+    program = shutil.which("redis-server")
+    assert program, "redis-server is missing: apt-get install redis-server"
+    port = free_port()
+    command = [
+        program,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    with running(command, port):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextlib.contextmanager
+def postgres_server(folder: Path) -> Iterator[str]:
+    """A PostgreSQL server; gives the URL of a database. Needs the package postgresql."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert found, "PostgreSQL is missing: apt-get install postgresql"
+    programs, port = found[-1], free_port()
+    data = folder / "data"
+    user = "postgres" if os.getuid() == 0 else None
+    if user:
+        owner = pwd.getpwnam(user)
+        data.mkdir()
+        os.chown(data, owner.pw_uid, owner.pw_gid)
+        for parent in [folder, *folder.parents][:-2]:
+            parent.chmod(parent.stat().st_mode | 0o755)
+    initdb = [str(programs / "initdb"), "-D", str(data), "-U", "tester", "--auth=trust", "-N"]
+    subprocess.run(initdb, check=True, capture_output=True, user=user, cwd="/")
+    options = ["-c", f"unix_socket_directories={data}", "-c", "listen_addresses=127.0.0.1"]
+    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), *options]
+    with running(command, port, user):
+        _wait_for_database(programs, port)
+        yield f"postgresql+psycopg://tester@127.0.0.1:{port}/postgres"
+
+
+def _wait_for_database(programs: Path, port: int) -> None:
+    ready = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
+    deadline = time.monotonic() + 30
+    while subprocess.run(ready, capture_output=True, check=False).returncode != 0:
+        assert time.monotonic() < deadline, "PostgreSQL takes no connections"
+        time.sleep(0.1)

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from hpogrid.config.project import Project, write_project
+from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
+from hpogrid.engine.run import JobSpec, Run
+from hpogrid.errors import UserError
+from hpogrid.site.tasks import Task, new_task
+from hpogrid.space.dialects import read_space
+from hpogrid.space.space import Space
+from hpogrid.study.optuna_view import distributions, from_params, to_params
+from hpogrid.study.storage import check_url, open_storage
+from hpogrid.study.study import load_study
+from tests.study.services import postgres_server, redis_server
+
+SPACE = {
+    "x": {"method": "uniformint", "dimension": {"low": 1, "high": 6}},
+    "kind": {"method": "categorical", "dimension": {"categories": ["a", None, [1, 2], 1]}},
+}
+SCRIPT = "import time\ndef train(config):\n    time.sleep(0.05)\n    return float(config['x'])\n"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
+
+
+def make_project(tmp_path: Path, url: str, trials: int = 50) -> Project:
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT)
+    space, _ = read_space(SPACE, "space")
+    project = Project(
+        name="p",
+        hpo_config=HpoConfig(
+            metric="loss",
+            mode="min",
+            trials=trials,
+            storage=url,
+            scheduler_param={"max_concurrent": 1},
+        ),
+        grid_config=GridConfig(site="local"),
+        model_config=ModelConfig(script="train.py", model="train"),
+        search_space=space.to_json(),
+        scripts={},
+        scripts_path="",
+        created=1.0,
+    )
+    return write_project(project, script, replace=False)
+
+
+@contextlib.contextmanager
+def journal(folder: Path) -> Iterator[str]:
+    yield f"journal://{folder / 'journal.log'}"
+
+
+def run_jobs(task: Task) -> None:
+    """Run all jobs of a task at once, each with a folder of ledgers that only it sees."""
+    commands = [
+        [sys.executable, "-m", "hpogrid.site.job", str(task.id), str(job)]
+        for job in range(task.n_jobs)
+    ]
+    processes = [subprocess.Popen(command) for command in commands]
+    assert [process.wait(120) for process in processes] == [0] * task.n_jobs
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("server", [journal, redis_server, postgres_server])
+def test_four_jobs_cover_a_finite_space_once(
+    tmp_path: Path, server: Callable[[Path], AbstractContextManager[str]]
+) -> None:
+    with server(tmp_path) as url:
+        task = new_task(make_project(tmp_path, url), site="local", n_jobs=4)
+        run_jobs(task)
+        study, _ = load_study(task.ledgers)
+        points = Counter(repr(trial.applied) for trial in study.finished)
+        assert len(points) == 24
+        assert set(points.values()) == {1}
+        assert len({trial.job for trial in study}) > 1
+        import optuna
+
+        stored = optuna.load_study(study_name="p", storage=open_storage(url))
+        complete = [t for t in stored.trials if t.state.name == "COMPLETE"]
+        assert len(complete) == 24
+        assert stored.best_value == 1.0
+
+
+def test_a_job_learns_from_another_tool(tmp_path: Path) -> None:
+    import optuna
+
+    url = f"journal://{tmp_path / 'j.log'}"
+    project = make_project(tmp_path, url)
+    study = optuna.create_study(study_name="p", storage=open_storage(url), direction="minimize")
+    shapes = distributions(project.space)
+    params = to_params(project.space, {"x": 2, "kind": [1, 2]})
+    study.add_trial(optuna.trial.create_trial(value=2.0, params=params, distributions=shapes))
+    run = Run(project, JobSpec(0, 1, tmp_path / "ledger", tmp_path / "trials", True, 1))
+    run._exchange._polled = -10.0
+    run.poll()
+    assert [trial.applied for trial in run.study] == [{"x": 2, "kind": [1, 2]}]
+    seen = set()
+    while (assignment := run.next()) is not None:
+        seen.add(repr(assignment.config))
+        run.report(assignment.trial, {"loss": 1.0})
+        run.finish(assignment.trial)
+    assert len(seen) == 23
+    assert repr({"x": 2, "kind": [1, 2]}) not in seen
+
+
+def test_a_job_that_loses_its_storage_delivers_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import optuna
+
+    url = f"journal://{tmp_path / 'j.log'}"
+    run = Run(make_project(tmp_path, url), JobSpec(0, 1, tmp_path / "ledger", tmp_path / "t"))
+    exchange = run._exchange
+    storage = exchange._storage  # type: ignore[attr-defined]
+
+    def gone(*args: object, **named: object) -> None:
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as patch:
+        for name in ("create_new_trial", "set_trial_state_values", "get_all_trials"):
+            patch.setattr(storage, name, gone)
+        assignment = run.next()
+        assert assignment is not None
+        run.report(assignment.trial, {"loss": 3.0})
+        run.finish(assignment.trial)
+    exchange._retry_at = 0.0  # type: ignore[attr-defined]
+    exchange._polled = -10.0
+    run.poll()
+    stored = optuna.load_study(study_name="p", storage=storage)
+    assert [trial.value for trial in stored.trials] == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("url", "jobs", "says"),
+    [
+        ("redis", 1, "is no URL"),
+        ("sqlite:///x.db", 2, "SQLite"),
+        ("postgresql://me:secret@host/db", 1, "keep the password out"),
+    ],
+)
+def test_refusals(url: str, jobs: int, says: str) -> None:
+    with pytest.raises(UserError, match=says) as caught:
+        check_url(url, jobs)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_comes_from_the_environment() -> None:
+    check_url("postgresql://me:${DB_PASSWORD}@host/db", 4)
+    with pytest.raises(UserError, match="DB_PASSWORD is not set"):
+        open_storage("postgresql://me:${DB_PASSWORD}@host/db")
+
+
+def test_values_survive_optuna() -> None:
+    space = Space.from_json(
+        {
+            "version": 1,
+            "parameters": {
+                "n": {"type": "float", "scale": {"kind": "normal", "mu": 0, "sigma": 1}},
+                "q": {
+                    "type": "float",
+                    "scale": {"kind": "linear", "low": 0.05, "high": 1},
+                    "lattice": {"step": 0.1},
+                },
+                "c": {"type": "categorical", "choices": [1, True, None, "x", [1]]},
+                "i": {"type": "integer", "scale": {"kind": "log", "low": 1, "high": 64}},
+            },
+        }
+    )
+    shapes = distributions(space)
+    for choice in (1, True, None, "x", [1]):
+        suggested = {"n": 0.3, "q": 0.7, "c": choice, "i": 8}
+        params = to_params(space, suggested)
+        for name, value in params.items():
+            assert shapes[name]._contains(shapes[name].to_internal_repr(value))
+        back = from_params(space, params)
+        assert back == suggested
+        assert type(back["c"]) is type(choice)
