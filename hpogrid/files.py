@@ -6,41 +6,57 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hpogrid.errors import RunError, UserError
+
+_ADVICE = {
+    errno.EACCES: "; choose another folder (HPOGRID_HOME is that of configs and tasks)",
+    errno.EROFS: "; choose another folder (HPOGRID_HOME is that of configs and tasks)",
+    errno.ENOSPC: "; nothing was changed, make room and try again",
+    errno.EDQUOT: "; nothing was changed, make room and try again",
+}
 
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals about ``path`` into one sentence."""
+    """Turn the operating system's refusals about ``path`` into one sentence.
+
+    Raises:
+        RunError: the disk is full.
+        UserError: any other refusal, except that the file exists.
+    """
     try:
         yield
-    except PermissionError as error:
-        raise UserError(
-            f"cannot write {path}: permission denied; set HPOGRID_HOME to a folder of yours"
-        ) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunError(f"cannot write {path}: the disk is full; nothing was changed") from error
-        if error.errno == errno.EROFS:
-            raise UserError(
-                f"cannot write {path}: read-only file system; set HPOGRID_HOME elsewhere"
-            ) from error
-        if error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG):
-            raise UserError(f"cannot write {path}: {error.strerror}") from error
+    except FileExistsError:
         raise
+    except OSError as error:
+        kind = RunError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UserError
+        problem = (error.strerror or str(error)).lower()
+        advice = _ADVICE.get(error.errno or 0, "")
+        raise kind(f"cannot write {path}: {problem}{advice}") from error
 
 
-def write_atomic(path: Path, data: bytes, *, exclusive: bool = False) -> None:
-    """Write ``data`` to ``path`` so that a reader sees all of it or none.
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless it is there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
+
+
+@contextlib.contextmanager
+def writing(path: Path, *, exclusive: bool = False) -> Iterator[BinaryIO]:
+    """Open a draft that becomes ``path`` when the block is left without an error.
+
+    So a reader sees all of the new content or none of it.
 
     Args:
         path: where; missing parent folders are made.
-        data: the whole content.
         exclusive: refuse an existing file (also one made by another process meanwhile).
 
     Raises:
@@ -48,11 +64,11 @@ def write_atomic(path: Path, data: bytes, *, exclusive: bool = False) -> None:
         UserError: the disk is full or the folder cannot be written.
     """
     with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             os.chmod(name, 0o666 & ~umask())
@@ -63,6 +79,37 @@ def write_atomic(path: Path, data: bytes, *, exclusive: bool = False) -> None:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
+
+
+def write_atomic(path: Path, data: bytes, *, exclusive: bool = False) -> None:
+    """Write ``data`` to ``path``, all of it or nothing (see `writing`)."""
+    with writing(path, exclusive=exclusive) as stream:
+        stream.write(data)
+
+
+def copy_files(files: Mapping[str, Path], target: Path) -> None:
+    """Copy files, by their paths relative to the folder ``target``, with modes and times.
+
+    Raises:
+        UserError: a file cannot be read, or the copy cannot be written.
+    """
+    with explained(target):
+        make_folder(target)
+        for relative, source in files.items():
+            copy = target / relative
+            make_folder(copy.parent)
+            try:
+                shutil.copy2(source, copy)
+            except (PermissionError, FileNotFoundError) as error:
+                if error.filename != str(source):
+                    raise
+                raise UserError(f"cannot read {source}: {error.strerror}") from error
+
+
+def files_below(folder: Path) -> dict[str, Path]:
+    """All files of a folder and its folders, by their relative paths, sorted."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in sorted(found)}
 
 
 def umask() -> int:
@@ -76,7 +123,7 @@ def umask() -> int:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock: one process at a time changes what is in it."""
     with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -98,32 +99,31 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments or bool(os.environ.get("HPOGRID_DEBUG"))
     try:
         result = cli.main(args=list(arguments), prog_name="hpogrid", standalone_mode=False)
+        sys.stdout.flush()
     except UserError as error:
-        if debug:
-            raise
-        return _fail(str(error), error.exit_code)
-    except click.Abort:
+        return _fail(str(error), error.exit_code, debug)
+    except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", Exit.INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error))
         return Exit.USAGE
     except click.ClickException as error:
-        if debug:
-            raise
-        hint = ""
         context = getattr(error, "ctx", None)
-        if context is not None:
-            hint = f" ('{context.command_path} --help' shows what it takes)"
-        return _fail(error.format_message().rstrip(".").replace("\n", " ") + hint, Exit.USAGE)
-    except KeyboardInterrupt:
-        return _fail("interrupted", Exit.INTERRUPTED)
-    except BrokenPipeError:
+        hint = f" ('{context.command_path} --help' shows what it takes)" if context else ""
+        text = error.format_message().rstrip(".").replace("\n", " ")
+        return _fail(text + hint, Exit.USAGE, debug)
+    except (BrokenPipeError, SystemExit):  # click makes the first into the second
         _silence_stdout()
         return Exit.OK
+    except Exception:
+        traceback.print_exc()
+        return Exit.BUG
     return int(result) if isinstance(result, int) else Exit.OK
 
 
-def _fail(message: str, code: int) -> int:
+def _fail(message: str, code: int, debug: bool = False) -> int:
+    if debug:
+        traceback.print_exc()
     click.echo(f"hpogrid: {message}", err=True)
     return code
 

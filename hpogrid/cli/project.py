@@ -99,29 +99,28 @@ def update(name: str, scripts_path: Path | None, no_check: bool, **configs: str 
     Configs that are not named stay as they are in the project, also if the stored config of
     that name has changed since.
     """
-    from hpogrid.config.project import SCRIPTS, load_project, project_path
+    from hpogrid.config.project import load_project
 
     old = load_project(name)
     given = {kind: config for kind, config in configs.items() if config is not None}
     if not given and scripts_path is None:
         raise click.UsageError("nothing to change; name at least one option")
-    scripts = scripts_path or project_path(name) / SCRIPTS
-    _write(name, scripts, given, check=not no_check, replace=True, old=old)
+    _write(name, scripts_path, given, check=not no_check, replace=True, base=old)
     message(f"updated project '{name}'")
 
 
 def _write(
     name: str,
-    scripts: Path,
+    scripts: Path | None,
     configs: dict[str, str],
     *,
     check: bool,
     replace: bool,
-    old: Project | None = None,
+    base: Project | None = None,
 ) -> None:
     from hpogrid.config.assemble import assemble
 
-    for note in assemble(name, scripts, configs, check=check, replace=replace, old=old):
+    for note in assemble(name, scripts, configs, check=check, replace=replace, base=base):
         message(f"note: {note}")
 
 
@@ -147,10 +146,9 @@ def show(name: str, form: str) -> None:
 @click.argument("new_name")
 def copy(name: str, new_name: str) -> None:
     """Make the project NEW_NAME with the content of NAME."""
-    from hpogrid.config.project import SCRIPTS, load_project, project_path
+    from hpogrid.config.project import load_project
 
-    old = load_project(name)
-    _write(new_name, project_path(name) / SCRIPTS, {}, check=False, replace=False, old=old)
+    _write(new_name, None, {}, check=False, replace=False, base=load_project(name))
     message(f"created project '{new_name}'")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +14,41 @@ import msgspec
 
 from hpogrid.config.project import (
     FILE,
-    LARGE,
     SCRIPTS,
     Project,
+    check_exists,
+    draft_project,
     load_project,
     project_path,
+    publish_project,
     read_project,
-    script_files,
-    scripts_size,
-    write_project,
 )
+from hpogrid.config.scripts import script_files, script_notes
 from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
-from hpogrid.files import explained
+from hpogrid.files import files_below, writing
 from hpogrid.registry import unknown
 
 
 def assemble(
     name: str,
-    scripts: Path,
+    scripts: Path | None,
     configs: dict[str, str],
     *,
     check: bool = True,
     replace: bool = False,
-    old: Project | None = None,
+    base: Project | None = None,
 ) -> list[str]:
     """Bundle stored configs and scripts into a project.
 
     Args:
         name: of the project.
-        scripts: a script, or a folder of scripts.
+        scripts: a script, or a folder of scripts; None: those of ``base``.
         configs: the name of the stored config of each kind; what is not named is taken from
-            ``old``.
+            ``base``.
         check: whether to import the training script, in another process.
         replace: whether the project exists and is replaced, with a backup.
+        base: a stored project.
 
     Returns:
         What the user should know.
@@ -53,66 +56,80 @@ def assemble(
     Raises:
         UserError: a config or script that is not there, or a script that is wrong.
     """
-    project_path(name)
-    scripts = scripts.expanduser()
-    parts = {kind: STORES[kind].load(config) for kind, config in configs.items()}
-    project = _project(name, scripts, parts, old)
-    notes = _check_scripts(project, scripts, check) + _check_param(project)
-    write_project(project, scripts, replace=replace)
+    check_exists(name, replace)
+    old = None
+    if replace:
+        old = base if base is not None and base.name == name else load_project(name)
+    files, notes, shown = _scripts(scripts, base)
+    project = _project(name, shown, configs, base)
+    _check_param(project)
+    _check_files(project, files, shown)
+    with draft_project(project, files) as (project, folder):
+        if check:
+            notes += _check_model(project, folder / SCRIPTS, shown)
+        publish_project(project, folder, old)
     return notes
 
 
-def _project(name: str, scripts: Path, parts: dict[str, Any], old: Project | None) -> Project:
+def _scripts(scripts: Path | None, base: Project | None) -> tuple[dict[str, Path], list[str], Path]:
+    """The files, what the user should know about them, and the folder they come from."""
+    if scripts is None:
+        assert base is not None
+        return files_below(project_path(base.name) / SCRIPTS), [], Path(base.scripts_path)
+    scripts = scripts.expanduser().absolute()
+    return script_files(scripts), script_notes(scripts), scripts
+
+
+def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | None) -> Project:
+    parts: dict[str, Any] = {kind: STORES[kind].load(config) for kind, config in configs.items()}
     if "search_space" in parts:
         parts["search_space"] = parts["search_space"].to_json()
-    origin = str(scripts.absolute())
-    if old is not None:
-        return msgspec.structs.replace(
-            old, name=name, created=time.time(), scripts_path=origin, **parts
-        )
-    return Project(name=name, created=time.time(), scripts={}, scripts_path=origin, **parts)
+    parts |= {"name": name, "created": time.time(), "scripts_path": str(scripts)}
+    if base is not None:
+        return msgspec.structs.replace(base, **parts)
+    return Project(scripts={}, **parts)
 
 
-def _check_scripts(project: Project, scripts: Path, check: bool) -> list[str]:
-    from hpogrid.trial.check import check_script
+def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
     from hpogrid.trial.command import check_command, command_words
 
-    files = dict(script_files(scripts))
     model = project.model_config
     for name in model.files:
         if name not in files:
-            raise UserError(f"model config: {unknown('file', name, list(files))} (in {scripts})")
-    notes = []
-    size = scripts_size(scripts)
-    if size > LARGE:
-        notes.append(
-            f"the scripts are {size / 2**20:.0f} MB and every job gets a copy; "
-            "list what jobs do not need in .hpogridignore"
-        )
+            raise UserError(f"model config: {unknown('file', name, list(files))} (in {shown})")
     if model.model is None:
         names = [*model.param, *project.space.parameters]
         check_command(command_words(model), names, model.template is not None)
-    elif check:
-        folder = scripts if scripts.is_dir() else scripts.parent
-        note = check_script(folder.absolute(), str(model.script), model.model)
-        notes += [note] if note else []
-    return notes
 
 
-def _check_param(project: Project) -> list[str]:
+def _check_model(project: Project, folder: Path, shown: Path) -> list[str]:
+    """Import the script from its snapshot, as jobs will; messages name the user's own file."""
+    from hpogrid.trial.check import check_script
+
+    model = project.model_config
+    if model.model is None:
+        return []
+    try:
+        note = check_script(folder, str(model.script), model.model)
+    except UserError as error:
+        original = shown.parent if shown.is_file() else shown
+        raise UserError(str(error).replace(str(folder), str(original))) from error
+    return [note] if note else []
+
+
+def _check_param(project: Project) -> None:
     clash = sorted(set(project.model_config.param) & set(project.space.parameters))
     if clash:
         raise UserError(
             f"'{clash[0]}' is in the search space and in the model config's param; "
             "take it out of one of them"
         )
-    return []
 
 
 def export_project(name: str, output: Path) -> Path:
     """Write a project to one ``.tar.gz`` file and return its path."""
     load_project(name)
-    with explained(output), tarfile.open(output, "w:gz") as archive:
+    with writing(output) as stream, tarfile.open(fileobj=stream, mode="w:gz") as archive:
         archive.add(project_path(name) / FILE, FILE)
         archive.add(project_path(name) / SCRIPTS, SCRIPTS)
     return output
@@ -124,16 +141,28 @@ def import_project(path: Path, name: str | None) -> str:
     Raises:
         UserError: the file is missing, or is no export, or holds paths outside of itself.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        _unpack(path, folder)
         try:
-            with tarfile.open(path) as archive:
-                archive.extractall(folder, filter="data")
-        except FileNotFoundError as error:
-            raise UserError(f"no such file: {path}") from error
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise UserError(f"{path} cannot be unpacked: {error}") from error
-        project = read_project(Path(folder))
-        scripts = Path(folder) / SCRIPTS
+            project = read_project(folder)
+        except UserError as error:
+            problem = str(error).replace(f"{folder}/", "").replace(str(folder), "it")
+            raise UserError(f"{path} is no exported project: {problem}") from error
         project = msgspec.structs.replace(project, name=name or project.name)
-        write_project(project, scripts, replace=False)
+        check_exists(project.name, False)
+        files = files_below(folder / SCRIPTS)
+        _check_files(project, files, path)
+        with draft_project(project, files) as (project, draft):
+            publish_project(project, draft)
     return project.name
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    try:
+        with tarfile.open(path) as archive:
+            archive.extractall(folder, filter="data")
+    except FileNotFoundError as error:
+        raise UserError(f"no such file: {path}") from error
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        raise UserError(f"{path} cannot be unpacked: {error}") from error

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hpogrid.errors import UserError
 
-_NAME = re.compile(r"[\w][\w.+@=-]{0,127}")
+_NAME = re.compile(r"\w[\w.+@=-]*")
+_LONGEST = 128
 
 
 def home() -> Path:
@@ -27,9 +28,9 @@ def check_name(name: str, what: str) -> str:
     Raises:
         UserError: it has a path separator, ``..``, or another character that file names lack.
     """
-    if not _NAME.fullmatch(name) or ".." in name:
+    if not _NAME.fullmatch(name) or ".." in name or len(name.encode()) > _LONGEST:
         raise UserError(
             f"'{name}' is no name for a {what}: use letters, digits and . _ - + @ = "
-            "(no / or .., at most 128 characters)"
+            f"(no / or .., at most {_LONGEST} bytes)"
         )
     return name

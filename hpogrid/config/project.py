@@ -8,7 +8,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,21 @@ import msgspec
 from hpogrid.config.home import check_name, home
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
-from hpogrid.files import explained, locked, umask, write_atomic
+from hpogrid.files import (
+    copy_files,
+    explained,
+    files_below,
+    locked,
+    make_folder,
+    umask,
+    write_atomic,
+)
 from hpogrid.registry import unknown
 from hpogrid.space.space import Space, plain
 
 VERSION = 1
 FILE = "project.json"
 SCRIPTS = "scripts"
-LARGE = 50 * 2**20
-"""Scripts of more bytes than this draw a warning: every job gets a copy."""
-
-_IGNORED = (
-    ".*", "__pycache__", "*.pyc", "*.egg-info", "node_modules", "venv", "env.bak",
-)  # fmt: skip
-IGNORE_FILE = ".hpogridignore"
 
 
 class Project(msgspec.Struct, kw_only=True):
@@ -117,36 +118,55 @@ def read_project(folder: Path) -> Project:
     return project
 
 
-def write_project(project: Project, scripts: Path, *, replace: bool) -> Project:
-    """Store a project whole: its folder appears at once, with a snapshot of the scripts.
+@contextlib.contextmanager
+def draft_project(project: Project, files: Mapping[str, Path]) -> Iterator[tuple[Project, Path]]:
+    """Write a project, with a snapshot of its scripts, beside the stored ones.
 
     Args:
         project: without `scripts` and `hash`, which are found here.
-        scripts: a file, or a folder of which all but ignored files are taken.
-        replace: keep the existing project as a dated backup; else refuse it.
+        files: the scripts by their relative names.
+
+    Returns:
+        The project as it is written, and the folder, for `publish_project`; what is not
+        published is deleted when the block is left.
+    """
+    with explained(projects_path()):
+        make_folder(projects_path())
+        folder = Path(tempfile.mkdtemp(prefix=".new-", dir=projects_path()))
+    try:
+        with explained(folder):
+            folder.chmod(0o777 & ~umask())
+        copy_files(files, folder / SCRIPTS)
+        project = msgspec.structs.replace(project, scripts=_hashes(folder / SCRIPTS)).with_hash()
+        data = msgspec.json.format(msgspec.json.encode(project), indent=2)
+        write_atomic(folder / FILE, data + b"\n")
+        yield project, folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish_project(project: Project, folder: Path, old: Project | None = None) -> None:
+    """Store a draft: the project appears at once and whole.
+
+    Args:
+        project, folder: from `draft_project`.
+        old: the project to replace, of which a dated backup is kept; None: a new name.
 
     Raises:
-        UserError: the name is taken (or, to replace, is not), the scripts do not exist.
+        UserError: the name is taken, or the old project was changed since it was read.
     """
     target = project_path(project.name)
-    files = dict(script_files(scripts))
-    with explained(target):
-        projects_path().mkdir(parents=True, exist_ok=True)
-        with locked(projects_path()):
-            _check_exists(project.name, replace)
-            folder = Path(tempfile.mkdtemp(prefix=".new-", dir=projects_path()))
-            try:
-                folder.chmod(0o777 & ~umask())
-                project = _fill(project, folder, files)
-                if replace:
-                    target.rename(_backup_path(project.name))
-                folder.rename(target)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-    return project
+    with locked(projects_path()), explained(target):
+        check_exists(project.name, old is not None)
+        if old is not None:
+            if load_project(project.name) != old:
+                raise UserError(f"project '{project.name}' was changed meanwhile; try again")
+            target.rename(_backup_path(project.name))
+        folder.rename(target)
 
 
-def _check_exists(name: str, expected: bool) -> None:
+def check_exists(name: str, expected: bool) -> None:
+    """Refuse a project name that is taken, or, where one is ``expected``, not there."""
     exists = (project_path(name) / FILE).exists()
     if exists and not expected:
         raise UserError(
@@ -156,24 +176,18 @@ def _check_exists(name: str, expected: bool) -> None:
         raise UserError(unknown("project", name, project_names()))
 
 
-def _fill(project: Project, folder: Path, files: dict[str, Path]) -> Project:
-    hashes = {}
-    for relative, source in files.items():
-        copy = folder / SCRIPTS / relative
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, copy)
-        hashes[relative] = hashlib.sha256(copy.read_bytes()).hexdigest()
-    (folder / SCRIPTS).mkdir(exist_ok=True)
-    project = msgspec.structs.replace(project, scripts=hashes).with_hash()
-    data = msgspec.json.format(msgspec.json.encode(project), indent=2)
-    write_atomic(folder / FILE, data + b"\n")
-    return project
+def _hashes(scripts: Path) -> dict[str, str]:
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in files_below(scripts).items()
+    }
 
 
 def remove_project(name: str) -> Path:
     """Take a project off the list; return the backup that is kept of it."""
+    check_exists(name, True)
     with locked(projects_path()):
-        _check_exists(name, True)
+        check_exists(name, True)
         backup = _backup_path(name)
         with explained(backup):
             project_path(name).rename(backup)
@@ -188,53 +202,13 @@ def _backup_path(name: str) -> Path:
     return next(backups / name for name in candidates if not (backups / name).exists())
 
 
-def copy_bundle(project_folder: Path, target: Path) -> None:
-    """Copy a project's folder for a task: later changes of the project do not reach it."""
-    with explained(target):
-        shutil.copytree(project_folder, target, symlinks=False)
-
-
-# --- scripts -----------------------------------------------------------------------------
-
-
-def script_files(path: Path) -> Iterator[tuple[str, Path]]:
-    """The files to take from ``path``: (relative name, source), sorted.
-
-    Hidden files, caches, environments and what a ``.hpogridignore`` file lists (one wildcard
-    pattern a line, for names or relative paths) are left out.
+def copy_bundle(project: Project, target: Path) -> None:
+    """Copy a stored project for a task: later changes of the project do not reach it.
 
     Raises:
-        UserError: the path does not exist, or nothing is left.
+        UserError: the project was changed since it was read.
     """
-    if path.is_file():
-        return iter([(path.name, path)])
-    if not path.is_dir():
-        raise UserError(f"scripts_path: no such file or folder: {path}")
-    files = sorted(_walk(path, path, _patterns(path)))
-    if not files:
-        raise UserError(f"scripts_path: there is no script in {path}")
-    return iter(files)
-
-
-def _patterns(folder: Path) -> tuple[str, ...]:
-    with contextlib.suppress(FileNotFoundError):
-        lines = (folder / IGNORE_FILE).read_text(encoding="utf-8").splitlines()
-        own = [line.strip().rstrip("/") for line in lines]
-        return (*_IGNORED, *(line for line in own if line and not line.startswith("#")))
-    return _IGNORED
-
-
-def _walk(root: Path, folder: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    for path in folder.iterdir():
-        relative = path.relative_to(root).as_posix()
-        if any(fnmatch.fnmatchcase(text, p) for p in patterns for text in (path.name, relative)):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(root, path, patterns)
-        elif path.is_file():
-            yield relative, path
-
-
-def scripts_size(path: Path) -> int:
-    """The bytes that `script_files` finds."""
-    return sum(source.stat().st_size for _, source in script_files(path))
+    with locked(projects_path()):
+        copy_files(files_below(project_path(project.name)), target)
+    if read_project(target) != project:
+        raise UserError(f"project '{project.name}' was changed meanwhile; try again")

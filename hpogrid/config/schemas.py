@@ -156,13 +156,19 @@ class HpoConfig(Config):
         self._check_metrics()
         if self.storage is not None:
             self._check_storage(self.storage)
-        for name, value in self.stop.items():
-            if not math.isfinite(value):
-                raise ValueError(f"stop: '{name}' needs a finite number")
+        for name in ("time_limit", "trial_timeout", "target", "cpus_per_trial", "gpus_per_trial"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name}: {value:g} is not a finite number")
+        if self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
+            raise ValueError(
+                f"gpus_per_trial: {self.gpus_per_trial:g} is neither a whole number nor below 1"
+            )
+        _check_relative("log_dir", self.log_dir, "the job's folder")
 
     def _check_metrics(self) -> None:
         if not all(re.fullmatch(r"[^,\s][^,]*", name) for name in self.metrics):
-            raise ValueError(f"metric: '{self.metric}' has an empty name")
+            raise ValueError(f"metric: '{self.metric}' has an empty name, or a space too many")
         if len(set(self.metrics)) < len(self.metrics):
             raise ValueError(f"metric: '{self.metric}' names one twice")
         modes = self.mode.split(",")
@@ -249,7 +255,7 @@ class ModelConfig(Config):
         if self.model is not None and not self.model.isidentifier():
             raise ValueError(f"model: '{self.model}' is no name of a function or class")
         for name in ("script", "template"):
-            _check_relative(name, getattr(self, name))
+            _check_relative(name, getattr(self, name), "the project's scripts")
         if self.model is None:
             self._check_command()
 
@@ -268,11 +274,9 @@ class ModelConfig(Config):
         return tuple(name for name in (self.script, self.template) if name)
 
 
-def _check_relative(name: str, path: str | None) -> None:
+def _check_relative(name: str, path: str | None, folder: str) -> None:
     if path is not None and (not path or path.startswith("/") or ".." in path.split("/")):
-        raise ValueError(
-            f"{name}: '{path}' must be relative to the project's scripts, without '..'"
-        )
+        raise ValueError(f"{name}: '{path}' must be relative to {folder}, without '..'")
 
 
 SCHEMAS: dict[str, type[Config]] = {

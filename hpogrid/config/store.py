@@ -67,10 +67,13 @@ class Store(Generic[T]):
 
     def load_data(self, name: str) -> Any:
         """The JSON data of a config, as it is stored."""
+        path = self.where(name)
         try:
-            text = self.where(name).read_text(encoding="utf-8")
-        except FileNotFoundError as error:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(unknown(self.label, name, self.names())) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot read {path}: {error}") from error
         return parse_json(text, f"{self.label} '{name}'")
 
     def create(self, name: str, config: T) -> None:
@@ -92,12 +95,14 @@ class Store(Generic[T]):
         Raises:
             UserError: there is none of that name.
         """
+        self._must_exist(name)
         with locked(self.path):
             self._must_exist(name)
             write_atomic(self.where(name), self._encode(config))
 
     def update(self, name: str, change: Callable[[T], T]) -> T:
         """Change a config; nobody else's change made meanwhile is lost. Return the new one."""
+        self._must_exist(name)
         with locked(self.path):
             config = change(self.load(name))
             write_atomic(self.where(name), self._encode(config))
@@ -106,7 +111,7 @@ class Store(Generic[T]):
     def remove(self, name: str) -> None:
         """Delete a config."""
         self._must_exist(name)
-        with explained(self.where(name)):
+        with locked(self.path), explained(self.where(name)):
             self.where(name).unlink(missing_ok=True)
 
     def _must_exist(self, name: str) -> None:
@@ -114,7 +119,11 @@ class Store(Generic[T]):
             raise UserError(unknown(self.label, name, self.names()))
 
     def _encode(self, config: T) -> bytes:
-        return msgspec.json.format(msgspec.json.encode(self.write(config)), indent=2) + b"\n"
+        try:
+            data = msgspec.json.encode(self.write(config))
+        except UnicodeEncodeError as error:
+            raise UserError(f"{self.label}: {error.object!a} is not text in UTF-8") from error
+        return msgspec.json.format(data, indent=2) + b"\n"
 
 
 def read_config(kind: str, data: Any, where: str) -> Config:

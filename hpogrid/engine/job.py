@@ -17,7 +17,7 @@ from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine.process import ProcessEngine
 from hpogrid.engine.run import JobSpec, Run
 from hpogrid.errors import UserError
-from hpogrid.files import write_atomic
+from hpogrid.files import copy_files, files_below, write_atomic
 
 RESULT = "result.json"
 
@@ -117,7 +117,7 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
     if not work.exists():
         draft = folder / ".work"
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(bundle / SCRIPTS, draft)
+        copy_files(files_below(bundle / SCRIPTS), draft)
         draft.rename(work)
     data = project.grid_config.inDS
     if data and Path(data).is_dir():

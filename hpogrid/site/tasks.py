@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import Any
 import msgspec
 
 from hpogrid.config.home import home
-from hpogrid.config.project import SCRIPTS, Project, copy_bundle, project_path, read_project
+from hpogrid.config.project import SCRIPTS, Project, copy_bundle, read_project
 from hpogrid.errors import UserError
-from hpogrid.files import explained, write_atomic
+from hpogrid.files import explained, make_folder, write_atomic
 from hpogrid.space.space import plain
 
 FILE = "task.json"
@@ -131,19 +132,23 @@ def new_task(
     task = sketch(
         project, site, n_jobs, number=_claim_folder(), shared=shared, foreground=foreground
     )
-    copy_bundle(project_path(project.name), task.bundle)
-    with explained(task.folder):
-        task.ledgers.mkdir()
-        for job in range(n_jobs):
-            task.job_folder(job).mkdir(parents=True)
-    task.save()
+    try:
+        copy_bundle(project, task.bundle)
+        with explained(task.folder):
+            task.ledgers.mkdir()
+            for job in range(n_jobs):
+                task.job_folder(job).mkdir(parents=True)
+        task.save()
+    except BaseException:
+        shutil.rmtree(task.folder, ignore_errors=True)
+        raise
     return task
 
 
 def _claim_folder() -> int:
     """The next free number; its folder is ours once it is made."""
     with explained(tasks_path()):
-        tasks_path().mkdir(parents=True, exist_ok=True)
+        make_folder(tasks_path())
         number = max(_numbers(), default=0)
         while True:
             number += 1
