@@ -75,6 +75,14 @@ class HpoConfig(Config):
         int,
         Meta(ge=1, description="Trials of each job", extra={"alias": ["--num_trials", "-n"]}),
     ] = 100
+    repeat: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Run each configuration this often with other seeds; every one is a "
+            "trial, and the algorithm is told the mean",
+        ),
+    ] = 1
     log_dir: Annotated[str, Meta(description="Folder for logs, relative to the job's")] = "./log"
     verbose: Annotated[bool, Meta(description="Log every trial")] = False
     stop: Annotated[

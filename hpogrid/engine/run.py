@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
 from hpogrid.engine.budget import Budget, reached
+from hpogrid.engine.repeat import Repetitions
 from hpogrid.errors import RunError
 from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision
@@ -27,6 +29,7 @@ from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
 from hpogrid.study.events import Closed, Ended, Event, Opened, Reported, Started, State
 from hpogrid.study.exchange import Exchange
+from hpogrid.study.history import Past
 from hpogrid.study.ledger import LedgerWriter, being_written, ledger_name
 from hpogrid.study.study import Source, Trial
 from hpogrid.trial.checkpoints import Keeper, latest
@@ -82,12 +85,19 @@ class Run:
         spec: which job it is.
         first: points to evaluate before the algorithm's own; the jobs of a shared search
             deal them out among themselves.
+        past: results of earlier searches that the algorithm is told at the start.
 
     Raises:
         RunError: another process is running this job.
     """
 
-    def __init__(self, project: Project, spec: JobSpec, first: list[Point] | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        spec: JobSpec,
+        first: Sequence[Point] = (),
+        past: Sequence[Past] = (),
+    ) -> None:
         self.project = project
         self.config = project.hpo_config
         self.spec = spec
@@ -99,8 +109,8 @@ class Run:
         self._seed = seed
         task = Task(space, self.config.modes, seed, self.config.trials)
         searcher = make_searcher(self.config.algorithm, task, self.config.algorithm_param)
-        mine = (first or [])[spec.job :: spec.n_jobs] if spec.shared else first or []
-        self._proposer = Proposer(space, searcher, mine)
+        self._proposer = Proposer(space, searcher, self._mine(first, space))
+        self._repetitions = Repetitions(self.config.repeat)
         self._scheduler = make_scheduler(self.config.scheduler, self.config.scheduler_param)
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
         self._running: dict[str, _Running] = {}
@@ -109,7 +119,15 @@ class Run:
         self.interrupted = False
         self.budget = Budget(self.config)
         self._writer = self._open()
+        for item in past:
+            self._proposer.tell(item.suggested, Outcome(item.values))
         self._replay()
+
+    def _mine(self, first: Sequence[Point], space: Space) -> list[Point]:
+        """This job's share of the points to evaluate first, less those that were begun."""
+        begun = {space.identify(trial.applied) for trial in self.study} if first else set()
+        share = first[self.spec.job :: self.spec.n_jobs] if self.spec.shared else first
+        return [point for point in share if point.key not in begun]
 
     @property
     def own(self) -> list[Trial]:
@@ -160,6 +178,7 @@ class Run:
             trial for trial in own if not trial.finished and self._exchange.still_mine(trial)
         )
         self._waiting = deque(self._exchange.orphans())
+        self._repeats = deque(self._repetitions.missing(own))
         self._number = max((int(trial.id.split("-")[1]) for trial in own), default=0)
 
     def _learn(self, trial: Trial) -> None:
@@ -171,7 +190,13 @@ class Run:
         if trial.finished:
             if not trial.reports:
                 self._judge(trial.id, 1, trial.metrics)
-            self._proposer.tell(trial.suggested, self._outcome(trial))
+            self._tell(trial)
+
+    def _tell(self, trial: Trial) -> None:
+        """Tell the algorithm of a finished trial, or of the last of its repetitions."""
+        outcome = self._repetitions.outcome(trial, self._outcome(trial))
+        if outcome is not None:
+            self._proposer.tell(trial.suggested, outcome)
 
     def _outcome(self, trial: Trial) -> Outcome:
         if trial.state == "failed":
@@ -188,20 +213,30 @@ class Run:
         self.poll()
         if self._again:
             return self._restart(self._again.popleft())
+        if self._repeats:
+            return self._begin(*self._repeats.popleft())
         point = self._point()
         if point is None:
             if not self.running:
                 self.stopped = "every configuration was tried"
             return None
+        return self._begin(point)
+
+    def _begin(self, point: Point, group: str | None = None) -> Assignment:
+        """Start a new trial: of a new configuration, or a repetition of one."""
         self._number += 1
         self.budget.start()
+        trial = f"{self.spec.job}-{self._number}"
+        if group is None and (group := self._repetitions.group(trial)) is not None:
+            self._repeats.extend(self._repetitions.others(point, group))
         return self._start(
             Started(
                 time=time.time(),
-                trial=f"{self.spec.job}-{self._number}",
+                trial=trial,
                 seed=derive_seed(self._seed, "trial", self._number),
                 suggested=point.suggested,
                 applied=_unless_same(point.applied, point.suggested),
+                group=group,
             )
         )
 
@@ -225,6 +260,7 @@ class Run:
             applied=_unless_same(trial.applied, trial.suggested),
             attempt=trial.attempt + 1,
             from_step=step,
+            group=trial.group,
         )
         return self._start(event, path)
 
@@ -295,7 +331,7 @@ class Run:
         record = self.study.trials[trial]
         self.budget.count([record])
         self._exchange.publish(record)
-        self._proposer.tell(record.suggested, self._outcome(record))
+        self._tell(record)
         self._keeper.ended(trial, self._loss(metrics) if state != "failed" else None)
 
     def interrupt(self, trial: str, reason: str) -> None:

@@ -39,7 +39,8 @@ class Opened(_Event, frozen=True, tag="open"):
 class Started(_Event, frozen=True, tag="start"):
     """A trial began. ``applied`` is left out where it equals ``suggested``.
 
-    ``attempt`` counts its starts; a later one goes on after report ``from_step``.
+    ``attempt`` counts its starts; a later one goes on after report ``from_step``. Repetitions
+    of a configuration with other seeds carry the id of the first one as ``group``.
     """
 
     trial: str
@@ -48,6 +49,7 @@ class Started(_Event, frozen=True, tag="start"):
     applied: dict[str, Any] | None = None
     attempt: int = 1
     from_step: int = 0
+    group: str | None = None
 
 
 class Reported(_Event, frozen=True, tag="report"):

@@ -42,6 +42,7 @@ class Trial(msgspec.Struct, gc=False):
         started, ended: seconds since the epoch; ``ended`` is None while it runs.
         reason: why it failed or was stopped.
         attempt: how often it was started.
+        group: the first trial of the repetitions that it belongs to, if it does.
         reports: the reports before the end, in order.
     """
 
@@ -57,6 +58,7 @@ class Trial(msgspec.Struct, gc=False):
     metrics: Metrics = {}
     reason: str | None = None
     attempt: int = 1
+    group: str | None = None
     reports: tuple[Report, ...] | list[Report] = ()
 
     @property
@@ -124,6 +126,7 @@ class Study:
             source.host,
             event.time,
             attempt=event.attempt,
+            group=event.group,
         )
         if known is not None and event.from_step:
             trial.reports = [item for item in known.reports if item.step <= event.from_step]

@@ -1,0 +1,217 @@
+"""Warm start: results of earlier searches, read from wherever they are, for a new one."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hpogrid.errors import UserError
+from hpogrid.files import parse_file
+from hpogrid.registry import require
+from hpogrid.space.space import Space
+from hpogrid.study.ledger import SUFFIX
+from hpogrid.study.study import LedgerFolder, Study, Trial
+
+Row = Mapping[str, Any]
+"""Parameters and metrics by name; ``state`` is there if the result failed."""
+
+
+class Past(msgspec.Struct, frozen=True):
+    """A configuration of an earlier search; ``values`` is None if it failed."""
+
+    suggested: dict[str, Any]
+    values: tuple[float, ...] | None
+
+
+class History(msgspec.Struct):
+    """What fits the new search, and why the rest does not: how often each reason."""
+
+    points: list[Past]
+    dropped: dict[str, int]
+
+    def sentence(self, source: str) -> str:
+        """What was taken and what was left out."""
+        text = f"warm start from {source}: {len(self.points)} results"
+        if not self.dropped:
+            return text
+        reasons = "; ".join(f"{count} left out: {reason}" for reason, count in self.dropped.items())
+        return f"{text}; {reasons}"
+
+
+def read_history(source: str, space: Space, metrics: Sequence[str]) -> History:
+    """Read earlier results and map them to a space by name and value.
+
+    Args:
+        source: a ledger or a folder of ledgers, a CSV or JSON file that ``report`` wrote, a
+            ``userJobMetadata.json``, ``mlflow:EXPERIMENT``, or the URL of an Optuna storage with
+            the study after a ``#``.
+        space: of the new search.
+        metrics: its objectives.
+
+    Raises:
+        UserError: there is no such source, or nothing in it is a result.
+    """
+    return _fit_all(_rows(source, metrics), space, metrics)
+
+
+def study_history(studies: Iterable[Study], space: Space, metrics: Sequence[str]) -> History:
+    """The same for studies that were read already."""
+    rows = (_trial_row(trial) for study in studies for trial in study.finished)
+    return _fit_all(rows, space, metrics)
+
+
+def _fit_all(rows: Iterable[Row], space: Space, metrics: Sequence[str]) -> History:
+    points: list[Past] = []
+    dropped: Counter[str] = Counter()
+    for row in rows:
+        try:
+            points.append(_fit(row, space, metrics))
+        except ValueError as error:
+            dropped[str(error)] += 1
+    return History(points, dict(dropped.most_common()))
+
+
+def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
+    """Map a row to the space.
+
+    Raises:
+        ValueError: why it does not fit.
+    """
+    suggested = {}
+    for name in (*space.axes, *space.crossed):
+        item = space.parameters[name]
+        if row.get(name) is None and item.when is not None:
+            continue
+        if name not in row:
+            raise ValueError(f"no value for '{name}'")
+        suggested[name] = _value(row[name], item.values())
+    try:
+        space.encode(suggested)
+    except ValueError as error:
+        raise ValueError(f"outside the space ({error})") from error
+    if row.get("state") == "failed":
+        return Past(suggested, None)
+    values = [_number(row.get(name)) for name in metrics]
+    for name, value in zip(metrics, values, strict=True):
+        if value is None:
+            raise ValueError(f"no metric '{name}'")
+    return Past(suggested, tuple(value for value in values if value is not None))
+
+
+def _value(value: Any, choices: Iterable[Any] | None) -> Any:
+    """A value as the space has it; text, as CSV files have it, is read as JSON where it is that."""
+    if not isinstance(value, str) or (choices is not None and value in list(choices)):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return None if value == "" else value
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+# --- sources -------------------------------------------------------------------------------
+
+
+def _rows(source: str, metrics: Sequence[str]) -> Iterator[Row]:
+    if source.startswith("mlflow:"):
+        return _mlflow_rows(source.removeprefix("mlflow:"))
+    if "://" in source:
+        return _storage_rows(source, metrics)
+    path = Path(source).expanduser()
+    if path.is_dir() or path.suffix == SUFFIX:
+        return _ledger_rows(path)
+    if path.suffix.lower() == ".csv":
+        return _csv_rows(path)
+    return _json_rows(parse_file(path), str(path))
+
+
+def _trial_row(trial: Trial) -> Row:
+    return {**trial.applied, **trial.suggested, **trial.metrics, "state": trial.state}
+
+
+def _ledger_rows(path: Path) -> Iterator[Row]:
+    folder, pattern = (path, f"*{SUFFIX}") if path.is_dir() else (path.parent, path.name)
+    ledgers = LedgerFolder(folder, pattern)
+    ledgers.poll()
+    if not ledgers.study.trials:
+        raise UserError(f"warm start: there is no ledger with trials at {path}")
+    return map(_trial_row, ledgers.study.finished)
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"warm start: cannot read {path}: {error}") from error
+    return iter(csv.DictReader(text.splitlines()))
+
+
+def _json_rows(data: Any, where: str) -> Iterator[Row]:
+    """Rows of a list, of ``userJobMetadata.json`` (``result``), or of several of these by job."""
+    if isinstance(data, list) and all(isinstance(item, dict) for item in data):
+        return iter(data)
+    if isinstance(data, dict) and isinstance(data.get("result"), dict):
+        return iter(data["result"].values())
+    if isinstance(data, dict) and isinstance(data.get("trials"), list):
+        return iter(data["trials"])
+    if isinstance(data, dict) and all(
+        isinstance(item, dict) and "result" in item for item in data.values()
+    ):
+        return (row for item in data.values() for row in item["result"].values())
+    raise UserError(f"warm start: {where} holds no list of results")
+
+
+def _storage_rows(source: str, metrics: Sequence[str]) -> Iterator[Row]:
+    from hpogrid.study.storage import open_storage
+
+    url, _, name = source.partition("#")
+    optuna = require("optuna", extra="optuna", what="a warm start from a storage")
+    storage = open_storage(url)
+    names = [name] if name else [item.study_name for item in storage.get_all_studies()]
+    if len(names) != 1:
+        raise UserError(f"warm start: say which study: {url}#NAME with one of {', '.join(names)}")
+    try:
+        study = optuna.load_study(study_name=names[0], storage=storage)
+    except KeyError as error:
+        raise UserError(f"warm start: there is no study '{names[0]}' in {url}") from error
+    return (_optuna_row(trial, metrics) for trial in study.get_trials(deepcopy=False))
+
+
+def _optuna_row(trial: Any, metrics: Sequence[str]) -> Row:
+    names = trial.user_attrs.get("metrics") or {}
+    values = dict(zip(metrics, trial.values or (), strict=False))
+    state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
+    return {**trial.params, **values, **names, "state": state}
+
+
+def _mlflow_rows(experiment: str) -> Iterator[Row]:
+    mlflow = require("mlflow", extra="mlflow", what="a warm start from MLflow")
+    client = mlflow.MlflowClient()
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        raise UserError(f"warm start: MLflow has no experiment '{experiment}'")
+    token = None
+    while True:
+        page = client.search_runs([found.experiment_id], page_token=token)
+        for run in page:
+            state = "complete" if run.info.status == "FINISHED" else "failed"
+            yield {**run.data.params, **run.data.metrics, "state": state}
+        token = page.token
+        if not token:
+            return
