@@ -28,7 +28,7 @@ from hpogrid.search.base import FAILED, Outcome, Task, derive_seed
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
 from hpogrid.study.events import Closed, Ended, Event, Opened, Reported, Started, State
-from hpogrid.study.exchange import Exchange
+from hpogrid.study.exchange import LEASE_SECONDS, Exchange
 from hpogrid.study.history import Past
 from hpogrid.study.ledger import LedgerWriter, being_written, ledger_name
 from hpogrid.study.study import Source, Trial
@@ -247,6 +247,7 @@ class Run:
         while (point := self._proposer.ask()) is not None:
             if self._exchange.claim(point):
                 return point
+        self.poll(now=True)
         return next(self._exchange.abandoned(), None)
 
     def _restart(self, trial: Trial) -> Assignment:
@@ -356,9 +357,9 @@ class Run:
         self._writer.close()
         return reason
 
-    def poll(self) -> None:
-        """Take in what the other jobs of the task have written meanwhile."""
-        for trial in self._exchange.poll():
+    def poll(self, *, now: bool = False) -> None:
+        """Take in what other jobs have written meanwhile: now and then, or ``now``."""
+        for trial in self._exchange.poll(now=now):
             self._proposer.take(trial.applied)
             self._learn(trial)
             if trial.finished:
@@ -396,7 +397,7 @@ def make_exchange(project: Project, space: Space, spec: JobSpec) -> Exchange:
     """How the job sees the others of its task: by their ledgers, or through a storage."""
     config = project.hpo_config
     if config.storage is None or not spec.shared:
-        return Exchange(spec.ledgers, space, spec.job, shared=spec.shared)
+        return Exchange(spec.ledgers, space, spec.job, shared=spec.shared, lease=LEASE_SECONDS)
     from hpogrid.study.storage import StorageExchange, check_url
 
     check_url(config.storage, spec.n_jobs)

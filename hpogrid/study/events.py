@@ -49,6 +49,7 @@ class Started(_Event, frozen=True, tag="start"):
     applied: dict[str, Any] | None = None
     attempt: int = 1
     from_step: int = 0
+    parent: str | None = None
     group: str | None = None
 
 

@@ -58,15 +58,18 @@ class Exchange:
         self._own = path
         self._ledgers.ignore(path)
 
-    def poll(self) -> list[Trial]:
-        """The trials of other jobs that changed since the last look, each once."""
-        now = time.monotonic()
-        if not self._shared or now - self._polled < _POLL_SECONDS:
+    def poll(self, *, now: bool = False) -> list[Trial]:
+        """The trials of other jobs that changed since the last look, each once.
+
+        A look is taken a few times a second, or ``now``.
+        """
+        time_now = time.monotonic()
+        if not self._shared or not (now or time_now - self._polled >= _POLL_SECONDS):
             return []
-        self._polled = now
-        self._beat(now)
+        self._polled = time_now
+        self._beat(time_now)
         if self._claims is not None:
-            self._watch(now)
+            self._watch(time_now)
         return list({trial.id: trial for trial in self._ledgers.poll()}.values())
 
     def publish(self, trial: Trial) -> None:

@@ -171,12 +171,12 @@ class StorageExchange(Exchange):
 
     # --- what the run asks -------------------------------------------------------------------
 
-    def poll(self) -> list[Trial]:
+    def poll(self, *, now: bool = False) -> list[Trial]:
         """Deliver what is late, and take in what other jobs did."""
-        now = time.monotonic()
-        if now - self._polled < _POLL_SECONDS:
+        time_now = time.monotonic()
+        if not now and time_now - self._polled < _POLL_SECONDS:
             return []
-        self._polled = now
+        self._polled = time_now
         changed: list[Trial] = []
         if self._reachable(self._deliver):
             self._reachable(lambda: changed.extend(self._changes()))

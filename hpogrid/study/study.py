@@ -44,6 +44,9 @@ class Trial(msgspec.Struct, gc=False):
         attempt: how often it was started.
         group: the first trial of the repetitions that it belongs to, if it does.
         reports: the reports before the end, in order.
+        parent: the trial from whose checkpoint it went on last (population based training).
+        changed_at: the report after which it has its present values; 0: from the beginning.
+        before: seconds that its earlier attempts took, as far as their ends are known.
     """
 
     id: str
@@ -60,6 +63,9 @@ class Trial(msgspec.Struct, gc=False):
     attempt: int = 1
     group: str | None = None
     reports: tuple[Report, ...] | list[Report] = ()
+    parent: str | None = None
+    changed_at: int = 0
+    before: float = 0.0
 
     @property
     def finished(self) -> bool:
@@ -68,8 +74,8 @@ class Trial(msgspec.Struct, gc=False):
 
     @property
     def duration(self) -> float:
-        """Seconds from start to end (0 while it runs)."""
-        return self.ended - self.started if self.ended is not None else 0.0
+        """Seconds from start to end (0 while it runs), without what lay between attempts."""
+        return self.before + self.ended - self.started if self.ended is not None else 0.0
 
 
 class Source(msgspec.Struct):
@@ -128,8 +134,8 @@ class Study:
             attempt=event.attempt,
             group=event.group,
         )
-        if known is not None and event.from_step:
-            trial.reports = [item for item in known.reports if item.step <= event.from_step]
+        if known is not None:
+            _go_on(trial, known, event)
         self.trials[event.trial] = trial
         if event.trial in self._ahead:
             return self._end(self._ahead.pop(event.trial))
@@ -157,6 +163,16 @@ class Study:
         trial.metrics = event.metrics
         trial.reason = event.reason
         return trial
+
+
+def _go_on(trial: Trial, known: Trial, event: Started) -> None:
+    """Keep of earlier attempts what still holds."""
+    trial.before = known.duration
+    if event.from_step:
+        trial.reports = [item for item in known.reports if item.step <= event.from_step]
+        trial.parent, trial.changed_at = known.parent, known.changed_at
+    if event.parent is not None:
+        trial.parent, trial.changed_at = event.parent, event.from_step
 
 
 class LedgerFolder:

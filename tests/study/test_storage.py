@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.config.project import Project, write_project
+from hpogrid.config.project import Project, draft_project, publish_project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.engine.run import JobSpec, Run
 from hpogrid.errors import UserError
@@ -54,7 +54,9 @@ def make_project(tmp_path: Path, url: str, trials: int = 50) -> Project:
         scripts_path="",
         created=1.0,
     )
-    return write_project(project, script, replace=False)
+    with draft_project(project, {"train.py": script}) as (drafted, folder):
+        publish_project(drafted, folder)
+    return drafted
 
 
 @contextlib.contextmanager
