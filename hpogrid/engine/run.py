@@ -6,6 +6,7 @@ is in the ledger before the next step, and a new attempt is made from the ledger
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import socket
@@ -30,9 +31,9 @@ from hpogrid.space.space import Point, Space
 from hpogrid.study.events import Closed, Ended, Event, Opened, Reported, Started, State
 from hpogrid.study.exchange import LEASE_SECONDS, Exchange
 from hpogrid.study.history import Past
-from hpogrid.study.ledger import LedgerWriter, being_written, ledger_name
+from hpogrid.study.ledger import LedgerWriter, being_written, ledger_attempts, ledger_name
 from hpogrid.study.study import Source, Trial
-from hpogrid.trial.checkpoints import Keeper, latest
+from hpogrid.trial.checkpoints import Keeper, go_back
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class _Running:
 
     step: int
     reports: list[dict[str, Any]] = field(default_factory=list)
+    unwritten: list[Reported] = field(default_factory=list)
     verdict: State = "complete"
 
 
@@ -104,7 +106,7 @@ class Run:
         space = project.space
         self._exchange = make_exchange(project, space, spec)
         self.study = self._exchange.study
-        self.attempt = self.study.attempts.get(spec.job, 0) + 1
+        self.attempt = max(ledger_attempts(spec.ledgers, spec.job), default=0) + 1
         seed = derive_seed(spec.seed, spec.job)
         self._seed = seed
         task = Task(space, self.config.modes, seed, self.config.trials)
@@ -143,11 +145,15 @@ class Run:
 
     def _open(self) -> LedgerWriter:
         spec = self.spec
-        if being_written(spec.ledgers / ledger_name(spec.job, self.attempt - 1)):
-            raise RunError(f"job {spec.job} is running already: {spec.ledgers} is being written")
+        self._refuse_second()
         writer = LedgerWriter(spec.ledgers / ledger_name(spec.job, self.attempt))
+        try:
+            self._refuse_second()  # two drivers may have come so far at the same moment
+        except RunError:
+            writer.discard()
+            raise
         self._exchange.write_to(writer.path)
-        self._source = Source(spec.job, self.attempt, socket.gethostname())
+        self._source = Source(socket.gethostname())
         opened = Opened(
             time=time.time(),
             job=spec.job,
@@ -162,6 +168,13 @@ class Run:
         self.study.apply(opened, self._source)
         return writer
 
+    def _refuse_second(self) -> None:
+        spec = self.spec
+        for attempt in ledger_attempts(spec.ledgers, spec.job):
+            path = spec.ledgers / ledger_name(spec.job, attempt)
+            if attempt != self.attempt and being_written(path):
+                raise RunError(f"job {spec.job} is running already: it is writing {path}")
+
     def _replay(self) -> None:
         trials = sorted(self.study, key=lambda trial: trial.ended or math.inf)
         for trial in trials:
@@ -171,6 +184,7 @@ class Run:
         for trial in trials:
             if trial.finished and trial.job == self.spec.job:
                 self.budget.count([trial])
+                self._keeper.ended(trial.id, self._final_loss(trial))
             elif trial.finished:
                 self.budget.see(trial)
         self.budget.started = len(own)
@@ -179,7 +193,7 @@ class Run:
         )
         self._waiting = deque(self._exchange.orphans())
         self._repeats = deque(self._repetitions.missing(own))
-        self._number = max((int(trial.id.split("-")[1]) for trial in own), default=0)
+        self._number = self.study.last_number(self.spec.job)
 
     def _learn(self, trial: Trial) -> None:
         """Tell the algorithm and the scheduler what another process found out."""
@@ -251,8 +265,9 @@ class Run:
         return next(self._exchange.abandoned(), None)
 
     def _restart(self, trial: Trial) -> Assignment:
-        """Run an interrupted trial again, from its newest checkpoint if it has one."""
-        step, path = latest(self.spec.trials / trial.id) or (0, None)
+        """Run an interrupted trial again, from its newest checkpoint that was reported."""
+        reported = max((report.step for report in trial.reports), default=0)
+        step, path = go_back(self.spec.trials / trial.id, reported) or (0, None)
         event = Started(
             time=time.time(),
             trial=trial.id,
@@ -281,11 +296,13 @@ class Run:
         running.step += 1
         running.reports.append(metrics)
         now = time.time()
-        # The only report of a trial stands in its last line; a second one writes out the first.
-        if running.step == 2 and len(running.reports) == 2:
-            self._write(Reported(time=now, trial=trial, step=1, metrics=running.reports[0]))
-        if running.step > 1:
-            self._write(Reported(time=now, trial=trial, step=running.step, metrics=metrics))
+        running.unwritten.append(
+            Reported(time=now, trial=trial, step=running.step, metrics=metrics)
+        )
+        # The only report of a trial stands in its last line, unless there is a checkpoint of it.
+        if running.step > 1 or (self.spec.trials / trial).is_dir():
+            self._write(*running.unwritten)
+            running.unwritten.clear()
             self._keeper.reported(trial)
         spent = now - self.study.trials[trial].started
         counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
@@ -311,6 +328,9 @@ class Run:
             return None
         return float(value if self.config.modes[0] == "min" else -value)
 
+    def _final_loss(self, trial: Trial) -> float | None:
+        return self._loss(trial.metrics) if trial.state != "failed" else None
+
     def finish(self, trial: str, failure: str | None = None) -> None:
         """A running trial ended by itself or as it was told; ``failure`` is why it failed."""
         running = self._running.pop(trial)
@@ -333,7 +353,7 @@ class Run:
         self.budget.count([record])
         self._exchange.publish(record)
         self._tell(record)
-        self._keeper.ended(trial, self._loss(metrics) if state != "failed" else None)
+        self._keeper.ended(trial, self._final_loss(record))
 
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off, and shall run again when the job is resumed."""
@@ -351,9 +371,10 @@ class Run:
         return bool(self.stopped or self.budget.spent or not self.budget.left(self.running))
 
     def close(self) -> str:
-        """Write the last line; return why the run ended."""
+        """Write the last line if that is possible; return why the run ended."""
         reason = self.stopped or self.budget.spent or "nothing is left to try"
-        self._writer.write(Closed(time=time.time(), reason=reason))
+        with contextlib.suppress(RunError):
+            self._writer.write(Closed(time=time.time(), reason=reason))
         self._writer.close()
         return reason
 
@@ -388,9 +409,10 @@ class Run:
                 return f"the metric '{name}' is {metrics[name]}, not a finite number"
         return None
 
-    def _write(self, event: Event) -> None:
-        self._writer.write(event)
-        self.study.apply(event, self._source)
+    def _write(self, *events: Event) -> None:
+        self._writer.write(*events)
+        for event in events:
+            self.study.apply(event, self._source)
 
 
 def make_exchange(project: Project, space: Space, spec: JobSpec) -> Exchange:

@@ -28,6 +28,13 @@ def ledger_name(job: int, attempt: int) -> str:
     return f"job-{job:04d}.{attempt:03d}{SUFFIX}"
 
 
+def ledger_attempts(folder: Path, job: int) -> list[int]:
+    """The attempts of a job that have a ledger file, in order."""
+    stem = ledger_name(job, 0).split(".")[0]
+    parts = (path.name.split(".")[1] for path in folder.glob(f"{stem}.*{SUFFIX}"))
+    return sorted(int(part) for part in parts if part.isdecimal())
+
+
 class LedgerWriter:
     """The one writer of a ledger file. A killed process loses nothing that was written.
 
@@ -81,6 +88,11 @@ class LedgerWriter:
             os.fsync(self._file)
         finally:
             os.close(self._file)
+
+    def discard(self) -> None:
+        """Delete the file: nothing was to be written."""
+        self.path.unlink()
+        os.close(self._file)
 
 
 class LedgerReader:

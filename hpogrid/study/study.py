@@ -78,11 +78,23 @@ class Trial(msgspec.Struct, gc=False):
         return self.before + self.ended - self.started if self.ended is not None else 0.0
 
 
+def job_of(trial: str) -> int:
+    """The job in the id of a trial, ``<job>-<number>``."""
+    return _whole(trial.partition("-")[0])
+
+
+def number_of(trial: str) -> int:
+    """The number in the id of a trial, ``<job>-<number>``."""
+    return _whole(trial.partition("-")[2])
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
 class Source(msgspec.Struct):
     """Who wrote the events that come next: the first line of a file tells."""
 
-    job: int = 0
-    attempt: int = 1
     host: str = ""
 
 
@@ -91,7 +103,6 @@ class Study:
 
     def __init__(self) -> None:
         self.trials: dict[str, Trial] = {}
-        self.attempts: dict[int, int] = {}
         self._ahead: dict[str, Ended] = {}
 
     def __iter__(self) -> Iterator[Trial]:
@@ -105,6 +116,11 @@ class Study:
         """The trials that have come to their end, in the order in which they started."""
         return [trial for trial in self if trial.finished]
 
+    def last_number(self, job: int) -> int:
+        """The highest number that a trial of the job has, also if its start is damaged."""
+        ids = (*self.trials, *self._ahead)
+        return max((number_of(name) for name in ids if job_of(name) == job), default=0)
+
     def apply(self, event: Event, source: Source) -> Trial | None:
         """Take in one event of a file; return the trial that it changed."""
         if isinstance(event, Ended):
@@ -114,8 +130,7 @@ class Study:
         if isinstance(event, Reported):
             return self._report(event)
         if isinstance(event, Opened):
-            source.job, source.attempt, source.host = event.job, event.attempt, event.host
-            self.attempts[event.job] = max(event.attempt, self.attempts.get(event.job, 0))
+            source.host = event.host
         return None
 
     def _start(self, event: Started, source: Source) -> Trial | None:
@@ -128,7 +143,7 @@ class Study:
             event.suggested,
             event.suggested if event.applied is None else event.applied,
             event.seed,
-            source.job,
+            job_of(event.trial),
             source.host,
             event.time,
             attempt=event.attempt,
@@ -153,8 +168,10 @@ class Study:
 
     def _end(self, event: Ended) -> Trial | None:
         trial = self.trials.get(event.trial)
-        if trial is None:  # its start stands in a file that is read later
-            self._ahead[event.trial] = event
+        if trial is None:  # its start stands in a file that is read later, or is damaged
+            known = self._ahead.get(event.trial)
+            if known is None or known.state not in FINISHED:
+                self._ahead[event.trial] = event
             return None
         if trial.finished:
             return None

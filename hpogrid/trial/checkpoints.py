@@ -26,6 +26,17 @@ def checkpoint_steps(folder: Path) -> dict[int, Path]:
     return found
 
 
+def go_back(folder: Path, step: int) -> tuple[int, Path] | None:
+    """The newest checkpoint up to ``step``: (its step, path). Later ones are deleted.
+
+    A checkpoint whose report was not made is left out, so that no report of a trial is missing.
+    """
+    found = checkpoint_steps(folder)
+    for later in [number for number in found if number > step]:
+        shutil.rmtree(found[later], ignore_errors=True)
+    return latest(folder)
+
+
 def latest(folder: Path) -> tuple[int, Path] | None:
     """The newest checkpoint of a trial's folder: (step, path)."""
     found = checkpoint_steps(folder)
