@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.options import JsonObject
 from hpogrid.cli.output import cell, message
 from hpogrid.errors import Exit, UserError
 
@@ -44,7 +45,7 @@ def run_command(
     For example: hpogrid run my_project --n_jobs 3 --site local
     """
     if mode == "local":
-        ctx.invoke(local_run, project=project, resume=False)
+        ctx.invoke(local_run, project=project, resume=False, point=None)
         return
     from hpogrid.site.control import plan, submit
 
@@ -61,7 +62,12 @@ def run_command(
 @click.command()
 @click.argument("project")
 @click.option("--resume", is_flag=True, help="Go on with the last run of the project.")
-def local_run(project: str, resume: bool) -> int:
+@click.option(
+    "--point",
+    type=JsonObject(),
+    help="Run one trial with these values only: a JSON object, or @FILE.",
+)
+def local_run(project: str, resume: bool, point: dict[str, Any] | None) -> int:
     """Run a PROJECT here, in the foreground. Ctrl-C ends it in good order.
 
     For example: hpogrid local_run my_project
@@ -69,11 +75,17 @@ def local_run(project: str, resume: bool) -> int:
     from hpogrid.cli.progress import progress_of_run
     from hpogrid.config.project import load_project
     from hpogrid.site.local import run_here
+    from hpogrid.site.point import point_task
     from hpogrid.site.tasks import new_task
 
+    if resume and point is not None:
+        raise UserError("--resume and --point do not go together; leave out one of them")
     bundle = load_project(project)
-    task = _last_run(bundle) if resume else new_task(bundle, site="local", foreground=True)
-    with progress_of_run(bundle.hpo_config.trials) as progress:
+    if point is not None:
+        task = point_task(bundle, point)
+    else:
+        task = _last_run(bundle) if resume else new_task(bundle, site="local", foreground=True)
+    with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
         result = run_here(task, progress)
     _summarise(bundle, task, result)
     if result.state == "interrupted":
@@ -83,9 +95,11 @@ def local_run(project: str, resume: bool) -> int:
 
 
 def _last_run(project: Project) -> Task:
+    from hpogrid.site.point import POINT
     from hpogrid.site.tasks import find_tasks
 
-    task = next((task for task in find_tasks(project=project.name) if task.foreground), None)
+    found = find_tasks(project=project.name)
+    task = next((task for task in found if task.foreground and POINT not in task.native), None)
     if task is None:
         raise UserError(f"project '{project.name}' has no run to resume; leave out --resume")
     if task.project_hash != project.hash:

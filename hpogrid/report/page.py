@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -202,8 +203,16 @@ def _best(results: Results) -> dict[str, Any] | None:
         "mode": objective.mode,
         "trial": results.best.id,
         "config": config,
-        "command": None,
+        "command": command(results, results.best),
     }
+
+
+def command(results: Results, trial: Trial) -> str | None:
+    """What evaluates a trial's configuration once more; None where no project is known."""
+    if results.project is None:
+        return None
+    point = msgspec.json.encode(trial.applied).decode()
+    return shlex.join(["hpogrid", "local_run", results.project, "--point", point])
 
 
 def _importance(results: Results, index: int) -> dict[str, Any]:

@@ -89,6 +89,7 @@ class Results:
             the metrics that were reported are shown, and trials stay in the order of their start.
         space: what was searched, where it is known.
         extra: names of `EXTRAS`, or of further reported metrics.
+        project: the stored project whose trials these are, where it is known.
         budget: how many trials were asked for, where it is known.
 
     Attributes:
@@ -107,9 +108,11 @@ class Results:
         objectives: Sequence[Objective] = (),
         space: Space | None = None,
         extra: Sequence[str] = (),
+        project: str | None = None,
         budget: int | None = None,
     ) -> None:
         self.name = name
+        self.project = project
         self.budget = budget
         self.objectives = tuple(objectives)
         self.space = space

@@ -53,8 +53,7 @@ def make_results(
     Raises:
         UserError: an extra column that is not there.
     """
-    projects = [source.project for source in sources if source.project is not None]
-    project = projects[-1] if projects else None
+    project = _project(sources)
     budgets = [source.budget for source in sources]
     known = tuple(objectives) or (objectives_of(project) if project else ())
     if not known:
@@ -65,5 +64,14 @@ def make_results(
         objectives=known,
         space=project.space if project else None,
         extra=extra,
+        project=project.name if project else None,
         budget=sum(budgets) if None not in budgets else None,  # type: ignore[arg-type]
     )
+
+
+def _project(sources: Sequence[Source]) -> Project | None:
+    """The last project that searches something: one that repeats a single point says little."""
+    projects = [source.project for source in sources if source.project is not None]
+    searching = [project for project in projects if project.space.axes or project.space.crossed]
+    found = searching or projects
+    return found[-1] if found else None

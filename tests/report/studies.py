@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from hpogrid.config.project import Project, draft_project, publish_project
+from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.report.results import Objective
+from hpogrid.site.tasks import Task as StoredTask
+from hpogrid.site.tasks import new_task
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer
 from hpogrid.space.scale import Linear, Log, ReverseLog
 from hpogrid.space.space import Space
+from hpogrid.study.events import Ended, Opened, Started
+from hpogrid.study.ledger import LedgerWriter, ledger_name
 from hpogrid.study.study import Report, Study, Trial
 
 SPACE = Space(
@@ -76,3 +83,42 @@ def sampled_study(count: int, jobs: int = 3, seed: int = 0) -> Study:
             )
         )
     return make_study(trials)
+
+
+def store(name: str = "p", metric: str = "loss", mode: str = "min") -> Project:
+    """Store a project, with its script in the working directory."""
+    script = Path("train.py").absolute()
+    script.write_text("def train(config):\n    return {'loss': config['lr'], 'acc': 1}\n")
+    project = Project(
+        name=name,
+        hpo_config=HpoConfig(metric=metric, mode=mode),
+        grid_config=GridConfig(site="local"),
+        model_config=ModelConfig(script="train.py", model="train"),
+        search_space=SPACE.to_json(),
+        scripts={},
+        scripts_path=str(script),
+        created=0.0,
+    )
+    with draft_project(project, {script.name: script}) as (written, folder):
+        publish_project(written, folder)
+    return written
+
+
+def write_ledger(folder: Path, losses: list[float], job: int = 0) -> Path:
+    path = folder / ledger_name(job, 1)
+    ledger = LedgerWriter(path)
+    ledger.write(
+        Opened(100.0, job=job, attempt=1, host="h", pid=1, version="2", project="x", seed=1)
+    )
+    for index, loss in enumerate(losses):
+        trial = f"{job}-{index}"
+        ledger.write(Started(101.0 + index, trial, 1, {"lr": 0.01}, {"lr": 0.01, "seed": 7}))
+        ledger.write(Ended(102.0 + index, trial, "complete", {"loss": loss}))
+    ledger.close()
+    return path
+
+
+def submit(project: Project, losses: list[float]) -> StoredTask:
+    task = new_task(project, site="local")
+    write_ledger(task.ledgers, losses)
+    return task

@@ -5,58 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.config.project import Project, write_project
-from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.report.load import Filters, given_objectives, load_sources, read_path
 from hpogrid.report.results import Objective, Results
 from hpogrid.report.source import make_results
-from hpogrid.site.tasks import Task, new_task
-from hpogrid.study.events import Ended, Opened, Started
-from hpogrid.study.ledger import LedgerWriter, ledger_name
-from tests.report.studies import SPACE
+from hpogrid.study.ledger import ledger_name
+from tests.report.studies import SPACE, store, submit, write_ledger
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
-
-
-def store(name: str = "p", metric: str = "loss", mode: str = "min") -> Project:
-    script = Path("train.py").absolute()
-    script.write_text("def train(config): ...\n")
-    project = Project(
-        name=name,
-        hpo_config=HpoConfig(metric=metric, mode=mode),
-        grid_config=GridConfig(site="local"),
-        model_config=ModelConfig(script="train.py", model="train"),
-        search_space=SPACE.to_json(),
-        scripts={},
-        scripts_path=str(script),
-        created=0.0,
-    )
-    return write_project(project, script, replace=False)
-
-
-def write_ledger(folder: Path, losses: list[float], job: int = 0) -> Path:
-    path = folder / ledger_name(job, 1)
-    ledger = LedgerWriter(path)
-    ledger.write(
-        Opened(100.0, job=job, attempt=1, host="h", pid=1, version="2", project="x", seed=1)
-    )
-    for index, loss in enumerate(losses):
-        trial = f"{job}-{index}"
-        ledger.write(Started(101.0 + index, trial, 1, {"lr": 0.01}, {"lr": 0.01, "seed": 7}))
-        ledger.write(Ended(102.0 + index, trial, "complete", {"loss": loss}))
-    ledger.close()
-    return path
-
-
-def submit(project: Project, losses: list[float]) -> Task:
-    task = new_task(project, site="local")
-    write_ledger(task.ledgers, losses)
-    return task
 
 
 def report(target: str | Path, filters: Filters | None = None, **options: object) -> Results:

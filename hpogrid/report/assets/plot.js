@@ -195,9 +195,15 @@ function chooser(label, options, chosen, onchange) {
 
 function rampLegend() {
   const bar = make("span", { class: "ramp" });
-  const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
-  bar.style.background = `linear-gradient(to right, ${stops})`;
-  return make("span", { class: "legend" }, "worse", bar, `better ${objectives[objective].name}`);
+  const better = make("span");
+  const update = () => {
+    const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
+    bar.style.background = `linear-gradient(to right, ${stops})`;
+    better.textContent = `better ${objectives[objective].name}`;
+  };
+  update();
+  selection.listeners.push(update);
+  return make("span", { class: "legend" }, "worse", bar, better);
 }
 
 function stateLegend(states) {

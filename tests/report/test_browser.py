@@ -1,0 +1,261 @@
+"""The pages in a real browser: everything drawn, no error, no request, and usable by all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpogrid.report import save
+from hpogrid.report.results import Objective, Results, Task
+from tests.report.browser import browser, errors, open_page, requests
+from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
+
+pytestmark = pytest.mark.engine
+
+PLOTS = {"history", "parallel", "importance", "slices", "contour", "curves", "timeline"}
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    with browser() as driver:
+        yield driver
+
+
+def two_objectives() -> Results:
+    first, second = sampled_study(150), sampled_study(60, jobs=2, seed=3)
+    for index, trial in enumerate(second):
+        if index % 10 == 0:
+            trial.state, trial.ended, trial.metrics = "running", None, {}
+        elif "acc" in trial.metrics:
+            trial.metrics["acc"] = (index % 7) / 7
+    parts = [(Task(id=1, site="local"), first), (Task(id=2, site="grid"), second)]
+    objectives = (*LOSS, Objective("acc", "max"))
+    return Results("two <b>objectives</b>", parts, objectives=objectives, space=SPACE)
+
+
+@pytest.fixture
+def page(chrome: Any, results: Results, tmp_path: Path) -> Any:
+    open_page(chrome, save(results, "html", str(tmp_path / "out")))
+    return chrome
+
+
+def one(driver: Any, selector: str) -> Any:
+    return driver.find_element("css selector", selector)
+
+
+def rows_shown(driver: Any) -> list[str]:
+    cells = driver.find_elements("css selector", "#trials tbody tr td:first-child")
+    return [cell.text for cell in cells]
+
+
+def drawn(driver: Any) -> dict[str, list[int]]:
+    """For each section the number of marks in each of its plots."""
+    script = """return [...document.querySelectorAll(".plot")].map(
+        (box) => [box.closest("section").id, Number(box.dataset.drawn)])"""
+    found: dict[str, list[int]] = {}
+    for section, marks in driver.execute_script(script):
+        found.setdefault(section, []).append(marks)
+    return found
+
+
+def inked(driver: Any) -> list[bool]:
+    """For each canvas whether anything was painted on it."""
+    painted: list[bool] = driver.execute_script("""
+        return [...document.querySelectorAll("canvas")].map((canvas) => {
+            const all = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return all.data.some((value) => value > 0);
+        })""")
+    return painted
+
+
+def test_every_plot_is_drawn_without_error_or_request(page: Any) -> None:
+    marks = drawn(page)
+    assert set(marks) == PLOTS
+    assert all(count > 0 for counts in marks.values() for count in counts)
+    assert len(marks["slices"]) == 5
+    assert all(inked(page))
+    assert page.execute_script("return document.documentElement.dataset.ready") == "yes"
+    assert errors(page) == []
+    assert requests(page) == []
+
+
+def test_two_objectives_have_a_front_and_a_choice(chrome: Any, tmp_path: Path) -> None:
+    open_page(chrome, save(two_objectives(), "html", str(tmp_path / "out")))
+    assert set(drawn(chrome)) == PLOTS | {"pareto"}
+    assert one(chrome, "h1").text == "two <b>objectives</b>"
+    assert one(chrome, "#history .legend").text.split() == ["worse", "better", "loss"]
+    one(chrome, "#metric option[value='1']").click()
+    assert one(chrome, "#history .legend").text.split() == ["worse", "better", "acc"]
+    one(chrome, "#pareto input[type=checkbox]").click()
+    front = len(rows_shown(chrome))
+    assert 1 < front < 25
+    assert f"{front} trials of 210" in one(chrome, "#shown").text
+    assert errors(chrome) == []
+
+
+@pytest.mark.parametrize("kind", ["empty", "failed", "single", "unknown"])
+def test_studies_with_little_in_them(chrome: Any, tmp_path: Path, kind: str) -> None:
+    trials = {
+        "empty": [],
+        "failed": [make_trial("0-0", state="failed", applied={"x": 1}, reason="no memory")],
+        "single": [make_trial("0-0", applied={"x": 1}, metrics={"loss": 1})],
+        "unknown": [make_trial("0-0", applied={"x": 1}, metrics={"a": 1})],
+    }[kind]
+    objectives = () if kind == "unknown" else LOSS
+    results = Results("little", [(Task(), make_study(trials))], objectives=objectives)
+    open_page(chrome, save(results, "html", str(tmp_path / "out")))
+    assert chrome.execute_script("return document.documentElement.dataset.ready") == "yes"
+    assert len(rows_shown(chrome)) == len(trials)
+    assert errors(chrome) == []
+
+
+def test_dragging_along_an_axis_filters_the_table(page: Any, results: Results) -> None:
+    from selenium.webdriver import ActionChains
+
+    assert "200 trials of 200" in one(page, "#shown").text
+    zone = one(page, '#parallel .zone[data-column="lr"]')
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", zone)
+    height = zone.size["height"]
+    ActionChains(page).move_to_element_with_offset(zone, 0, int(0.2 * height)).click_and_hold(
+    ).move_by_offset(0, int(0.25 * height)).release().perform()  # fmt: skip
+    shown = int(one(page, "#shown").text.split()[0])
+    assert 20 < shown < 100
+    low = [float(row[0]) for row in table_cells(page)]
+    assert all(1e-5 <= value <= 10**-2.8 for value in low)
+    one(page, "#clear-brushes").click()
+    assert "200 trials of 200" in one(page, "#shown").text
+    assert errors(page) == []
+
+
+def table_cells(driver: Any) -> list[list[str]]:
+    """The cells of the table, without the trial's own."""
+    script = """return [...document.querySelectorAll("#trials tbody tr")].map(
+        (row) => [...row.querySelectorAll("td")].slice(1).map((cell) => cell.textContent))"""
+    found: list[list[str]] = driver.execute_script(script)
+    return found
+
+
+def test_a_range_can_be_typed(page: Any, results: Results) -> None:
+    from selenium.webdriver import Keys
+
+    one(page, "#parallel summary").click()
+    field = one(page, 'input[aria-label="units from"]')
+    field.send_keys("400", Keys.TAB)
+    expected = sum(trial.applied["units"] >= 400 for trial in results.trials)
+    assert one(page, "#shown").text.startswith(f"{expected} trials of")
+    box = one(page, "#parallel fieldset input[type=checkbox]")
+    box.click()
+    assert int(one(page, "#shown").text.split()[0]) < expected
+    one(page, "#clear-brushes").click()
+    assert one(page, "#shown").text.startswith("200 trials")
+    assert box.is_selected()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("failed", lambda trial: trial.state == "failed"),
+        ("units<100", lambda trial: trial.applied["units"] < 100),
+        ("loss<=0.5 tanh", lambda trial: trial.metrics.get("loss", 9) <= 0.5
+         and trial.applied["activation"] == "tanh"),
+        ("0-3", lambda trial: trial.id == "0-3"),
+        ("nothing-has-this", lambda trial: False),
+    ],
+)  # fmt: skip
+def test_the_table_is_filtered_by_words(
+    page: Any, results: Results, words: str, expected: Any
+) -> None:
+    one(page, "#search").send_keys(words)
+    count = sum(map(expected, results.trials))
+    assert one(page, "#shown").text.split()[0] == str(count)
+
+
+def test_the_table_is_sorted_by_a_heading(page: Any) -> None:
+    def column() -> list[float]:
+        return [float(cells[1]) for cells in table_cells(page)]
+
+    one(page, 'button[data-key="sort units"]').click()
+    assert column() == sorted(column())
+    assert one(page, 'th[aria-sort="ascending"]').text.startswith("units")
+    one(page, 'button[data-key="sort units"]').click()
+    assert column() == sorted(column(), reverse=True)
+
+
+def test_a_trial_is_marked_in_the_plots(page: Any, results: Results) -> None:
+    one(page, "#trials tbody button").click()
+    assert one(page, "#trials tr.focus td").text == results.trials[0].id
+    page.execute_script("return new Promise((done) => requestAnimationFrame(() => done()))")
+    assert page.find_elements("css selector", "#history svg circle")
+    assert page.switch_to.active_element.text == results.trials[0].id
+
+
+def test_the_best_configuration_is_there_and_can_be_copied(page: Any, results: Results) -> None:
+    import json
+
+    from selenium.webdriver import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    text = one(page, "#best-config").text
+    assert json.loads(text) == results.trials[0].applied
+    button = one(page, "#summary button")
+    button.click()
+    WebDriverWait(page, 5).until(lambda _: button.text == "Copied")
+    one(page, "#search").send_keys(Keys.CONTROL, "v")
+    pasted = page.execute_script("return document.getElementById('search').value")
+    assert json.loads(pasted) == results.trials[0].applied
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_serious_accessibility_issue(chrome: Any, tmp_path: Path, theme: str) -> None:
+    open_page(chrome, save(two_objectives(), "html", str(tmp_path / "out")))
+    one(chrome, f"#theme option[value={theme}]").click()
+    one(chrome, "#parallel summary").click()
+    assert chrome.execute_script("return document.documentElement.dataset.theme") == theme
+    chrome.execute_script(files("axe_core_python").joinpath("axe.min.js").read_text())
+    found = chrome.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    assert found["passes"]
+    issues = {
+        item["id"]: [node["html"][:120] for node in item["nodes"]]
+        for item in found["violations"]
+        if item["impact"] in ("serious", "critical", "moderate")
+    }
+    assert issues == {}
+
+
+def test_everything_can_be_reached_with_the_keyboard(page: Any) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
+    reached = set()
+    for _ in range(60):
+        ActionChains(page).send_keys(Keys.TAB).perform()
+        element = page.switch_to.active_element
+        reached.add(element.get_attribute("id") or element.text or element.tag_name)
+    assert {"theme", "Copy configuration", "clear-brushes", "search", "trial"} <= reached
+
+
+def test_a_narrow_window_does_not_scroll_sideways(chrome: Any, tmp_path: Path) -> None:
+    path = save(two_objectives(), "html", str(tmp_path / "out"))
+    chrome.set_window_size(500, 900)
+    try:
+        open_page(chrome, path)
+        widths = "return [document.documentElement.scrollWidth, window.innerWidth]"
+        wide, window = chrome.execute_script(widths)
+        assert wide <= window
+    finally:
+        chrome.set_window_size(1400, 1000)
+
+
+def test_the_parallel_coordinate_plot_is_drawn(
+    chrome: Any, results: Results, tmp_path: Path
+) -> None:
+    open_page(chrome, save(results, "pcp", str(tmp_path / "out")))
+    names = [item.text for item in chrome.find_elements("css selector", ".axis-title")]
+    assert names == ["lr", "units", "momentum", "activation", "layers", "loss (min)"]
+    assert len(chrome.find_elements("css selector", "canvas.gl-canvas")) > 0
+    assert chrome.find_elements("css selector", ".axis .tick text")
+    assert errors(chrome) == []
+    assert requests(chrome) == []
