@@ -9,6 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../setupenv.sh" ""
 
 HPOGRID_HOME=${HPOGRID_HOME:-$(mktemp -d "${TMPDIR:-/tmp}/hpogrid-quickstart.XXXXXX")}
 export HPOGRID_HOME
+echo "quickstart.sh: configs and results are kept in $HPOGRID_HOME"
 
 # In a folder of your own, these names may be there from the last time.
 for kind in project model_config search_space hpo_config grid_config; do
@@ -16,7 +17,7 @@ for kind in project model_config search_space hpo_config grid_config; do
 done
 
 PS4=$'\n$ '
-set -x # show each command as it runs
+set -x # from here on each command is shown as it runs
 
 # What is trained, what is searched, how, and where
 hpogrid model_config create quickstart --script simple_objective.py --model simple_objective
@@ -28,12 +29,8 @@ hpogrid grid_config create quickstart --site local
 hpogrid project create quickstart --scripts_path "$HPOGRID_BASE_PATH/example/scripts/simple_objective.py" --model_config quickstart --search_space quickstart --hpo_config quickstart --grid_config quickstart
 
 # Three jobs in the background that are one search; wait for them
-task=$(hpogrid run quickstart --n_jobs 3)
-hpogrid tasks show "$task" --watch
+hpogrid run quickstart --n_jobs 3
+hpogrid tasks show --watch
 
 # The best trials first, and the plot: open it in a browser
-hpogrid report quickstart --range "$task" --rows 10 --to_csv --to_pcp --outname "$HPOGRID_HOME/hpo_result"
-
-{ set +x; } 2>/dev/null
-echo
-echo "Look again with: source setupenv.sh; export HPOGRID_HOME=$HPOGRID_HOME; hpogrid report quickstart"
+hpogrid report quickstart --rows 10 --to_csv --to_pcp --outname "$HPOGRID_HOME/hpo_result"

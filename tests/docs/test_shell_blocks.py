@@ -1,0 +1,114 @@
+"""Every shell block of the README and of docs/ runs as it stands.
+
+The blocks of a page run in order, in one shell, in a new folder with the example scripts and an
+empty HPOGRID_HOME. In the fence, after the language: ``no-run`` (the line above says why),
+``fails`` (it must). A block ``python train.py`` or ``yaml space.yaml`` becomes that file; a block
+``text output`` is exactly what the shell block before it prints, or begins with where it ends in
+a line of three dots.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import NAMES, PAGES, ROOT, Block, blocks, needed
+
+MAX_NOT_RUN = 12
+"""Blocks that need a grid, a network or a person; keep it small."""
+
+
+def test_blocks_that_are_not_run_are_few_and_say_why() -> None:
+    left_out = [
+        (page.name, block.line, block.reason)
+        for page in PAGES
+        for block in blocks(page)
+        if block.is_shell and "no-run" in block.info
+    ]
+    assert [place for place in left_out if place[2] is None] == []
+    assert len(left_out) <= MAX_NOT_RUN
+
+
+def test_every_block_has_a_known_language() -> None:
+    known = {"sh", "text", "json", "yaml", "python", "jsonnet", "ini"}
+    found = {(page.name, block.line, *block.info[:1]) for page in PAGES for block in blocks(page)}
+    assert {place for place in found if place[2:] == () or place[2] not in known} == set()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    work = tmp_path / "work"
+    shutil.copytree(ROOT / "example" / "scripts", work)
+    (tmp_path / "out").mkdir()
+    return work
+
+
+def script_of(page: Path, folder: Path) -> str:
+    """The page as one shell script; the output of block 3 goes to out/3."""
+    parts = ["set -euo pipefail"]
+    for number, block in enumerate(blocks(page)):
+        if len(block.info) > 1 and block.info[0] not in ("sh", "text"):
+            (folder / block.info[1]).write_text(block.text)
+        if block.is_shell and "no-run" not in block.info:
+            parts += [f"echo {block.line} >{folder}/../line", as_shell(block, number, folder)]
+    return "\n".join(parts)
+
+
+def as_shell(block: Block, number: int, folder: Path) -> str:
+    out = f"{folder}/../out/{number}"
+    if "fails" in block.info:
+        return f"if (\n{block.text}) >{out} 2>&1; then echo it did not fail; exit 1; fi"
+    return f"{{\n{block.text}}} >{out} 2>&1"
+
+
+def run_page(page: Path, folder: Path) -> None:
+    out = folder.parent / "out"
+    shutil.rmtree(out)
+    out.mkdir()
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HPOGRID_HOME": str(folder.parent / "home"),
+        "HPOGRID_BASE_PATH": str(ROOT),
+        "NO_COLOR": "1",
+    }
+    process = subprocess.Popen(
+        ["bash", "--norc", "-c", script_of(page, folder)],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        said, _ = process.communicate(timeout=300)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        said, _ = process.communicate()
+    line = (folder.parent / "line").read_text().strip() if process.returncode else ""
+    last = max(out.iterdir(), key=lambda path: path.stat().st_mtime_ns, default=None)
+    shown = last.read_text() if last else ""
+    assert process.returncode == 0, f"{page.name}, line {line}: {said}\n{shown}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_runs_as_it_stands(name: str, folder: Path) -> None:
+    page = ROOT / name
+    for each in needed(page):
+        run_page(each, folder)
+    found = blocks(page)
+    for number, block in enumerate(found):
+        if block.info == ("text", "output"):
+            printed = (folder.parent / "out" / str(number - 1)).read_text()
+            wanted, more, _ = block.text.partition("\n...\n")
+            if more:
+                printed = printed[: len(wanted)]
+            assert printed == wanted, f"{name}, line {block.line}"
