@@ -28,7 +28,7 @@ from hpogrid.engine.resources import gpu_ids, share_cpus, share_gpus, slot_envir
 from hpogrid.engine.run import Assignment, Run
 from hpogrid.engine.worker import trial_log, worker_log
 from hpogrid.errors import RunError
-from hpogrid.trial.lifeline import kill_session
+from hpogrid.trial.lifeline import describe_exit, kill_session
 
 _TICK = 0.2
 """Seconds between two looks at time limits and at the wish to stop."""
@@ -99,17 +99,6 @@ class Worker:
         """The last lines of what it wrote before its first trial."""
         text = worker_log(self._logs, self.slot).read_text(errors="replace")
         return "\n".join(text.splitlines()[-20:])
-
-
-def describe_exit(code: int | None) -> str:
-    """An exit status in words."""
-    if code is None:
-        return "was stopped"
-    if code < 0:
-        name = signal.Signals(-code).name
-        hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
-        return f"was killed by {name}{hint}"
-    return f"exited with code {code}"
 
 
 class ProcessEngine:

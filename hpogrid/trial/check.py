@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from hpogrid.errors import UserError
+from hpogrid.trial.lifeline import describe_exit
 
 _SECONDS = 60
+_MARK = "hpogrid-check: "
 
 
 def check_script(folder: Path, script: str, model: str) -> str | None:
@@ -25,18 +28,26 @@ def check_script(folder: Path, script: str, model: str) -> str | None:
     Raises:
         UserError: the script is wrong: with its own traceback, or the names that are there.
     """
-    command = [sys.executable, "-m", "hpogrid.trial.check", str(folder), script, model]
+    # -P: what lies in the working directory hides no library; -B: nothing is written there.
+    command = [sys.executable, "-P", "-B", "-m", "hpogrid.trial.check", str(folder), script, model]
     try:
         answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=_SECONDS, check=False
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return f"{script} was not checked: importing it took longer than {_SECONDS} s"
-    try:
-        outcome = json.loads(answer.stdout.splitlines()[-1])
-    except (IndexError, json.JSONDecodeError):
-        detail = (answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"])[-1]
-        raise UserError(f"{script} ends the process that imports it: {detail}") from None
+    lines = [line for line in answer.stdout.splitlines() if line.startswith(_MARK)]
+    if not lines:
+        detail = (answer.stderr.strip().splitlines() or [describe_exit(answer.returncode)])[-1]
+        raise UserError(f"{script} ends the process that imports it: {detail}")
+    outcome = json.loads(lines[-1].removeprefix(_MARK))
     if outcome["missing"]:
         return f"{script} was not checked: {outcome['missing']} is not installed here"
     if outcome["error"]:
@@ -63,8 +74,10 @@ def main(folder: Path, script: str, model: str) -> None:
     except UserError as error:
         outcome["missing"] = _missing_library(error, folder)
         outcome["error"] = str(error)
-    sys.stdout.write("\n" + json.dumps(outcome) + "\n")
+    sys.stdout.write(f"\n{_MARK}{json.dumps(outcome)}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    os._exit(0)  # whatever the script has left running or to do at the end

@@ -32,3 +32,14 @@ def _session(entry: Path) -> int | None:
         return int(fields[3])
     except (OSError, IndexError, ValueError):
         return None
+
+
+def describe_exit(code: int | None) -> str:
+    """An exit status in words."""
+    if code is None:
+        return "was stopped"
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
+        return f"was killed by {name}{hint}"
+    return f"exited with code {code}"

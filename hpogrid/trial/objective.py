@@ -153,7 +153,9 @@ class FunctionObjective:
             from hpogrid.trial.optuna_trial import OptunaTrial
 
             arguments = [OptunaTrial(values, session, self._metrics[0])]
-        elif len(self._names.required) >= 2 or "reporter" in self._names.every:
+        elif "reporter" in self._names.every:
+            named["reporter"] = Reporter(session)
+        elif len(self._names.required) >= 2:
             arguments.append(Reporter(session))
         if "checkpoint_dir" in self._names.every:
             named["checkpoint_dir"] = str(session.restore) if session.restore else None
@@ -182,7 +184,7 @@ class FunctionObjective:
 
 
 class _Arguments(NamedTuple):
-    """The names of a function's arguments: those without a default, and all."""
+    """The names of a function's arguments: all, and those that have to be given a value."""
 
     required: list[str]
     every: list[str]
@@ -197,7 +199,7 @@ def _required_arguments(function: Callable[..., Any]) -> _Arguments:
     required = [
         name
         for name, item in parameters.items()
-        if item.kind in kinds and item.default is item.empty
+        if item.kind in kinds and item.default is item.empty and name != "checkpoint_dir"
     ]
     return _Arguments(required, list(parameters))
 

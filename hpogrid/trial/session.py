@@ -141,10 +141,14 @@ def plain_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """One value as JSON can say it; what it cannot is given as text."""
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):  # not str(value): an enumeration has its own
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return float(value) if math.isfinite(value) else str(float(value))
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, dict):

@@ -7,9 +7,11 @@ import inspect
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hpogrid.errors import UserError
+from hpogrid.trial.checkpoints import checkpoint_step
 from hpogrid.trial.session import Session, plain_metrics
 
 _RETURNED = ".returned"
@@ -29,10 +31,11 @@ class ClassObjective:
             raise UserError(f"class {kind.__name__} has no method 'step' (or '_train')")
         self._kind = kind
         self._param = dict(param)
+        self._ray = any(base.__module__.startswith("ray.") for base in kind.__mro__)
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Set up an instance and step it until it is stopped."""
-        instance = self._make({**self._param, **config})
+        instance = self._make({**self._param, **config}, session)
         step = _method(instance, "step", "_train", "train")
         assert step is not None
         try:
@@ -40,6 +43,8 @@ class ClassObjective:
                 _load(instance, session.restore)
             while True:
                 metrics = step()
+                if self._ray:
+                    instance._iteration += 1
                 _save(instance, session)
                 session.report(plain_metrics(metrics))
                 if metrics.get("done"):
@@ -49,11 +54,11 @@ class ClassObjective:
             if cleanup is not None:
                 cleanup()
 
-    def _make(self, config: dict[str, Any]) -> Any:
+    def _make(self, config: dict[str, Any], session: Session) -> Any:
         setup_names = ("setup", "_setup", "initialize")
-        if _is_ray(self._kind):
+        if self._ray:
             instance: Any = object.__new__(self._kind)
-            _prepare_ray(instance)
+            _prepare_ray(instance, session)
         elif _own_init(self._kind) and _takes_argument(_init(self._kind)):
             instance = self._kind(config)
         else:
@@ -78,18 +83,21 @@ def _from_ray(method: Any) -> bool:
     return str(getattr(method, "__module__", "")).startswith("ray.")
 
 
-def _is_ray(kind: type) -> bool:
-    return any(base.__module__.startswith("ray.") for base in kind.__mro__)
-
-
-def _prepare_ray(instance: Any) -> None:
+def _prepare_ray(instance: Any, session: Session) -> None:
     """What Ray's own constructor would set, without its log folder and its network."""
+    trial = {"trial_id": session.trial_id, "trial_name": session.trial_id, "trial_resources": None}
     for name, value in {
-        "_iteration": 0,
+        "_iteration": checkpoint_step(session.restore) if session.restore else 0,
         "_time_total": 0.0,
         "_timesteps_total": None,
         "_episodes_total": None,
-        "_trial_info": None,
+        "_time_since_restore": 0.0,
+        "_timesteps_since_restore": 0,
+        "_iterations_since_restore": 0,
+        "_last_result": None,
+        "_restored": session.restore is not None,
+        "_storage": None,
+        "_trial_info": SimpleNamespace(**trial),
         "_logdir": str(Path.cwd()),
         "_stdout_file": None,
         "_stderr_file": None,
