@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "model_config": ("hpogrid.cli.configs:model_config", "What to train: script and function."),
     "search_space": ("hpogrid.cli.search_space:search_space", "What to search."),
     "project": ("hpogrid.cli.project:project", "Bundle four configs and the scripts."),
+    "init": ("hpogrid.cli.init:init", "Propose configs and a project for a script."),
     "run": ("hpogrid.cli.run:run_command", "Submit the jobs of a project."),
     "local_run": ("hpogrid.cli.run:local_run", "Run a project here, in the foreground."),
     "tasks": ("hpogrid.cli.tasks:tasks", "Watch, end, repeat what was submitted."),
