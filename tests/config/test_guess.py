@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,11 @@ def test_options_become_parameters(tmp_path: Path) -> None:
 def test_a_function_of_a_config(tmp_path: Path) -> None:
     path = tmp_path / "train.py"
     path.write_text(
-        "def train(config):\n    return {'accuracy': config['lr'] * config['lr'] + config['depth']}\n"
+        "def train(config):\n    rate = config['lr']\n    return rate * rate + config['depth']\n"
     )
     guess = read_script(path)
     assert guess.model == "train"
-    assert list(guess.space) == ["lr", "depth"]
+    assert set(guess.space) == {"lr", "depth"}
     assert len(guess.notes) == 2
 
 
@@ -71,6 +72,7 @@ def test_init_stores_and_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     path = tmp_path / "train.py"
     path.write_text(SCRIPT.replace('parser.add_argument("--fast"', 'parser.add_argument("--quick"'))
     assert run(["init", str(path), "--trials", "2"]) == 2
