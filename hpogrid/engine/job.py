@@ -48,6 +48,7 @@ def run_job(
     ledgers: Path,
     shared: bool = True,
     n_jobs: int = 1,
+    after: int = 0,
     progress: Callable[[Run], None] = lambda run: None,
 ) -> JobResult:
     """Run one job to its end.
@@ -56,7 +57,7 @@ def run_job(
         bundle: the project as it was submitted.
         folder: the job's own; gets ``work/`` (a copy of the scripts, and the working directory
             of trials), ``trials/``, the logs and the result.
-        job, seed, ledgers, shared, n_jobs: see `JobSpec`.
+        job, seed, ledgers, shared, n_jobs, after: see `JobSpec`.
         progress: called a few times a second.
 
     Raises:
@@ -68,7 +69,7 @@ def run_job(
     try:
         project = read_project(bundle)
         work = _prepare(project, bundle, folder)
-        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs)
+        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after)
         run = Run(project, spec)
     except UserError as error:
         _write(folder, JobResult(state="failed", reason=str(error), started=started))
@@ -79,6 +80,8 @@ def run_job(
         with _stop_on_signals(run):
             ProcessEngine(run, work, logs, lambda: progress(run)).execute()
         state = "interrupted" if run.interrupted else "done"
+        if not run.interrupted:
+            run.end_paused()
     except UserError as error:
         run.stop(str(error))
         raise

@@ -20,9 +20,10 @@ from typing import Any
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
 from hpogrid.engine.budget import Budget, reached
+from hpogrid.engine.judge import Judge
 from hpogrid.engine.repeat import Repetitions
+from hpogrid.engine.results import loss, objectives, result, what_is_missing
 from hpogrid.errors import RunError
-from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision
 from hpogrid.search import make_searcher
 from hpogrid.search.base import FAILED, Outcome, Task, derive_seed
@@ -32,8 +33,17 @@ from hpogrid.study.events import Closed, Ended, Event, Opened, Reported, Started
 from hpogrid.study.exchange import LEASE_SECONDS, Exchange
 from hpogrid.study.history import Past
 from hpogrid.study.ledger import LedgerWriter, being_written, ledger_attempts, ledger_name
-from hpogrid.study.study import Source, Trial
-from hpogrid.trial.checkpoints import Keeper, go_back
+from hpogrid.study.study import Source, Trial, number_of
+from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
+
+
+_VERDICTS: dict[Decision, State] = {
+    "continue": "complete",
+    "complete": "complete",
+    "stop": "pruned",
+    "pause": "interrupted",
+}
+"""What a trial has come to when it ends after a decision."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,8 @@ class JobSpec:
         trials: the folder of the trials' own folders (logs, checkpoints).
         shared: whether the jobs of the task are one search.
         n_jobs: how many jobs the task has.
+        after: numbers of trials begin after this one; earlier attempts, of which no ledger is
+            here, may have given those up to it.
     """
 
     job: int
@@ -55,6 +67,7 @@ class JobSpec:
     trials: Path
     shared: bool = True
     n_jobs: int = 1
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,7 @@ class Assignment:
 
 @dataclass
 class _Running:
-    """A trial that is being evaluated."""
+    """A trial that is being evaluated, and the reports of its present configuration."""
 
     step: int
     reports: list[dict[str, Any]] = field(default_factory=list)
@@ -113,9 +126,11 @@ class Run:
         searcher = make_searcher(self.config.algorithm, task, self.config.algorithm_param)
         self._proposer = Proposer(space, searcher, self._mine(first, space))
         self._repetitions = Repetitions(self.config.repeat)
-        self._scheduler = make_scheduler(self.config.scheduler, self.config.scheduler_param)
+        self._judge = Judge(self.config, task, self._proposer)
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
         self._running: dict[str, _Running] = {}
+        self._paused: set[str] = set()
+        self._dry = False
         self._judged: dict[str, int] = {}
         self.stopped: str | None = None
         self.interrupted = False
@@ -177,34 +192,50 @@ class Run:
 
     def _replay(self) -> None:
         trials = sorted(self.study, key=lambda trial: trial.ended or math.inf)
+        own = [trial for trial in trials if trial.job == self.spec.job]
+        for trial in sorted(own, key=lambda trial: number_of(trial.id)):
+            self._judge.start(trial)
         for trial in trials:
             self._proposer.take(trial.applied)
-            self._learn(trial)
-        own = [trial for trial in trials if trial.job == self.spec.job]
-        for trial in trials:
+            decision = self._learn(trial)
             if trial.finished and trial.job == self.spec.job:
-                self.budget.count([trial])
-                self._keeper.ended(trial.id, self._final_loss(trial))
+                self._account(trial)
             elif trial.finished:
                 self.budget.see(trial)
+            elif trial.job == self.spec.job and decision == "pause":
+                self._paused.add(trial.id)
         self.budget.started = len(own)
         self._again = deque(
-            trial for trial in own if not trial.finished and self._exchange.still_mine(trial)
+            trial
+            for trial in own
+            if not trial.finished
+            and trial.id not in self._paused
+            and self._exchange.still_mine(trial)
         )
         self._waiting = deque(self._exchange.orphans())
         self._repeats = deque(self._repetitions.missing(own))
         self._number = self.study.last_number(self.spec.job)
 
-    def _learn(self, trial: Trial) -> None:
+    def _learn(self, trial: Trial) -> Decision:
         """Tell the algorithm and the scheduler what another process found out."""
+        decision: Decision = "continue"
         seen = self._judged.get(trial.id, 0)
-        for report in trial.reports[seen:]:
-            self._judge(trial.id, report.step, report.metrics)
-        self._judged[trial.id] = len(trial.reports)
+        for report in trial.reports:
+            if report.step > seen:
+                decision = self._judge.report(trial, report.step, report.metrics)
+                self._judged[trial.id] = report.step
         if trial.finished:
             if not trial.reports:
-                self._judge(trial.id, 1, trial.metrics)
+                self._judge.report(trial, 1, trial.metrics)
             self._tell(trial)
+        return decision
+
+    def _account(self, trial: Trial) -> None:
+        """A trial of this job is finished, now or in an earlier attempt."""
+        self._judge.end(trial)
+        self.budget.count([trial])
+        failed = trial.state == "failed"
+        self._keeper.ended(trial.id, None if failed else loss(self.config, trial.metrics))
 
     def _tell(self, trial: Trial) -> None:
         """Tell the algorithm of a finished trial, or of the last of its repetitions."""
@@ -215,8 +246,7 @@ class Run:
     def _outcome(self, trial: Trial) -> Outcome:
         if trial.state == "failed":
             return FAILED
-        values = [trial.metrics.get(name) for name in self.config.metrics]
-        return Outcome(tuple(values)) if all(map(_is_number, values)) else FAILED  # type: ignore[arg-type]
+        return Outcome(objectives(self.config, trial.metrics))
 
     # --- what the engine asks and tells ----------------------------------------------------
 
@@ -227,14 +257,19 @@ class Run:
         self.poll()
         if self._again:
             return self._restart(self._again.popleft())
+        if (released := self._release(fresh=bool(self._left) and not self._dry)) is not None:
+            return released
+        if not self._left:
+            return None
         if self._repeats:
             return self._begin(*self._repeats.popleft())
         point = self._point()
-        if point is None:
-            if not self.running:
-                self.stopped = "every configuration was tried"
-            return None
-        return self._begin(point)
+        self._dry = point is None
+        if point is not None:
+            return self._begin(point)
+        if (released := self._release(fresh=False)) is None and not self.running:
+            self.stopped = "every configuration was tried"
+        return released
 
     def _begin(self, point: Point, group: str | None = None) -> Assignment:
         """Start a new trial: of a new configuration, or a repetition of one."""
@@ -266,8 +301,10 @@ class Run:
 
     def _restart(self, trial: Trial) -> Assignment:
         """Run an interrupted trial again, from its newest checkpoint that was reported."""
+        folder = self.spec.trials / trial.id
+        take_lent(folder, trial.attempt)
         reported = max((report.step for report in trial.reports), default=0)
-        step, path = go_back(self.spec.trials / trial.id, reported) or (0, None)
+        step, path = go_back(folder, max(reported, trial.changed_at)) or (0, None)
         event = Started(
             time=time.time(),
             trial=trial.id,
@@ -284,14 +321,18 @@ class Run:
         self._write(event)
         trial = self.study.trials[event.trial]
         self._exchange.publish(trial)
-        earlier = [dict(report.metrics) for report in trial.reports]
-        self._running[event.trial] = _Running(event.from_step, earlier)
+        if event.attempt == 1 or event.parent is not None:
+            self._judge.start(trial)
+        self._running[event.trial] = _Running(event.from_step, _present(trial))
         return Assignment(
             event.trial, trial.applied, event.seed, event.attempt, event.from_step, restore
         )
 
     def report(self, trial: str, metrics: dict[str, Any]) -> Decision:
-        """Take in a report of a running trial, and say whether the trial goes on."""
+        """Take in a report of a running trial, and say whether the trial goes on.
+
+        Unless it does, the engine ends the evaluation and calls `finish`.
+        """
         running = self._running[trial]
         running.step += 1
         running.reports.append(metrics)
@@ -301,64 +342,128 @@ class Run:
         )
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
         if running.step > 1 or (self.spec.trials / trial).is_dir():
-            self._write(*running.unwritten)
-            running.unwritten.clear()
+            self._write_reports(running)
             self._keeper.reported(trial)
-        spent = now - self.study.trials[trial].started
+        record = self.study.trials[trial]
+        spent = record.before + now - record.started
         counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
+        decision = self._judge.report(record, running.step, counted)
         if reached(self.config, counted):
-            return "stop"
-        decision = self._judge(trial, running.step, counted)
-        if decision == "stop":
-            running.verdict = "pruned"
+            return "complete"
+        if decision == "pause" and (self.stopped or self.budget.spent):
+            decision = "stop"
+        running.verdict = _VERDICTS[decision]
         return decision
 
-    def _judge(self, trial: str, step: int, metrics: dict[str, Any]) -> Decision:
-        loss = self._loss(metrics)
-        attr = self.config.scheduler_param.get("time_attr", "training_iteration")
-        resource = metrics.get(attr, step)
-        if loss is None or not _is_number(resource):
-            return "continue"
-        return self._scheduler.on_report(trial, int(resource), loss)
-
-    def _loss(self, metrics: dict[str, Any]) -> float | None:
-        """The first objective so that smaller is better; None: it is not there."""
-        value: Any = metrics.get(self.config.metrics[0])
-        if not _is_number(value):
-            return None
-        return float(value if self.config.modes[0] == "min" else -value)
-
-    def _final_loss(self, trial: Trial) -> float | None:
-        return self._loss(trial.metrics) if trial.state != "failed" else None
+    def _write_reports(self, running: _Running) -> None:
+        self._write(*running.unwritten)
+        running.unwritten.clear()
 
     def finish(self, trial: str, failure: str | None = None) -> None:
         """A running trial ended by itself or as it was told; ``failure`` is why it failed."""
         running = self._running.pop(trial)
-        state = running.verdict
-        metrics = self._result(running.reports)
-        reason = failure or self._what_is_missing(metrics)
-        if reason is not None:
-            state = "failed"
-        self._write(
+        metrics = result(self.config, running.reports)
+        reason = failure or what_is_missing(self.config, metrics)
+        if reason is None and running.verdict == "interrupted":
+            reason = self._pause(trial, running)
+            if reason is None:
+                return
+        self._settle(
             Ended(
                 time=time.time(),
                 trial=trial,
-                state=state,
+                state=running.verdict if reason is None else "failed",
                 metrics=metrics,
                 steps=max(1, running.step),
                 reason=reason,
             )
         )
-        record = self.study.trials[trial]
-        self.budget.count([record])
-        self._exchange.publish(record)
-        self._tell(record)
-        self._keeper.ended(trial, self._final_loss(record))
+
+    def _settle(self, event: Ended) -> None:
+        """Write that a trial is finished, and tell everyone."""
+        self._write(event)
+        trial = self.study.trials[event.trial]
+        self._exchange.publish(trial)
+        self._tell(trial)
+        self._account(trial)
 
     def interrupt(self, trial: str, reason: str) -> None:
-        """A running trial was cut off, and shall run again when the job is resumed."""
+        """A running trial was cut off through no fault of its own, and shall run again."""
         self._running.pop(trial)
         self._write(Ended(time=time.time(), trial=trial, state="interrupted", reason=reason))
+        self._again.append(self.study.trials[trial])
+
+    # --- paused trials ---------------------------------------------------------------------
+
+    def _pause(self, trial: str, running: _Running) -> str | None:
+        """Let a trial wait as its newest checkpoint; return why that cannot be, or None."""
+        if self._judge.needs_checkpoints and latest(self.spec.trials / trial) is None:
+            return (
+                f"scheduler {self.config.scheduler} needs checkpoints and this trial saved none; "
+                "save one before each report (hpogrid.checkpoint, or save_checkpoint in a class)"
+            )
+        self._write_reports(running)
+        why = f"paused by {self.config.scheduler} after report {running.step}"
+        self._write(Ended(time=time.time(), trial=trial, state="interrupted", reason=why))
+        self._paused.add(trial)
+        return None
+
+    def _release(self, fresh: bool) -> Assignment | None:
+        """Ask the scheduler about paused trials, until one goes on or it has no more to say."""
+        while self._paused and (release := self._judge.release(fresh)) is not None:
+            self._paused.remove(release.trial)
+            trial = self.study.trials[release.trial]
+            if not release.go_on:
+                self._drop(trial)
+            elif release.source is None:
+                return self._restart(trial)
+            else:
+                return self._follow(trial, release.source, release.point)
+        return None
+
+    def _drop(self, trial: Trial, reason: str | None = None) -> None:
+        """End a paused trial, at the time when it was paused."""
+        self._settle(
+            Ended(
+                time=trial.ended or time.time(),
+                trial=trial.id,
+                state="pruned",
+                metrics=result(self.config, _present(trial)),
+                steps=trial.reports[-1].step,
+                reason=reason,
+            )
+        )
+
+    def _follow(self, trial: Trial, source: str, point: Point | None) -> Assignment:
+        """Go on from another trial's checkpoint, with another configuration."""
+        found = latest(self.spec.trials / source)
+        if found is None or point is None:
+            return self._restart(trial)
+        step, path = found
+        folder, attempt = self.spec.trials / trial.id, trial.attempt + 1
+        lend(path, folder, attempt)
+        event = Started(
+            time=time.time(),
+            trial=trial.id,
+            seed=derive_seed(trial.seed, attempt),
+            suggested=point.suggested,
+            applied=_unless_same(point.applied, point.suggested),
+            attempt=attempt,
+            from_step=step,
+            group=trial.group,
+            parent=source,
+        )
+        assignment = self._start(event, folder / path.name)
+        take_lent(folder, attempt)
+        return assignment
+
+    def end_paused(self) -> None:
+        """The search is over for good: trials that are still paused end where they are."""
+        for name in sorted(self._paused, key=number_of):
+            self._drop(self.study.trials[name], "the search ended while it was paused")
+        self._paused.clear()
+
+    # --- the end ---------------------------------------------------------------------------
 
     def stop(self, reason: str, *, interrupt: bool = False) -> None:
         """Start no further trial; with ``interrupt``, cut the running ones off as well."""
@@ -368,7 +473,17 @@ class Run:
     @property
     def over(self) -> bool:
         """Whether no further trial is going to be started."""
-        return bool(self.stopped or self.budget.spent or not self.budget.left(self.running))
+        return bool(self.stopped or self.budget.spent or not self.open)
+
+    @property
+    def open(self) -> int:
+        """How many trials may be started or go on, now or later, while no other one ends."""
+        return self._left + len(self._paused)
+
+    @property
+    def _left(self) -> int:
+        """How many trials that are not paused may be started."""
+        return self.budget.left(self.running + len(self._paused))
 
     def close(self) -> str:
         """Write the last line if that is possible; return why the run ended."""
@@ -385,29 +500,6 @@ class Run:
             self._learn(trial)
             if trial.finished:
                 self.budget.see(trial)
-
-    # --- results ---------------------------------------------------------------------------
-
-    def _result(self, reports: list[dict[str, Any]]) -> dict[str, Any]:
-        """One value for every metric: the last, and for the objectives what the config says."""
-        result: dict[str, Any] = {}
-        for metrics in reports:
-            result.update(metrics)
-        if len(reports) > 1 and self.config.aggregate != "last":
-            for name, mode in zip(self.config.metrics, self.config.modes, strict=True):
-                values = [metrics[name] for metrics in reports if _is_number(metrics.get(name))]
-                if values:
-                    result[name] = _aggregate(self.config.aggregate, values, mode)
-        return result
-
-    def _what_is_missing(self, metrics: dict[str, Any]) -> str | None:
-        for name in self.config.metrics:
-            if name not in metrics:
-                seen = ", ".join(sorted(metrics)) or "none"
-                return f"the metric '{name}' was not reported; metrics seen: {seen}"
-            if not _is_number(metrics[name]):
-                return f"the metric '{name}' is {metrics[name]}, not a finite number"
-        return None
 
     def _write(self, *events: Event) -> None:
         self._writer.write(*events)
@@ -435,15 +527,9 @@ def make_exchange(project: Project, space: Space, spec: JobSpec) -> Exchange:
     )
 
 
-def _aggregate(rule: str, values: list[float], mode: str) -> float:
-    if rule == "best":
-        return min(values) if mode == "min" else max(values)
-    last = values[-int(rule.removeprefix("mean:")) :]
-    return sum(last) / len(last)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _present(trial: Trial) -> list[dict[str, Any]]:
+    """What a trial reported with the configuration that it has now."""
+    return [dict(report.metrics) for report in trial.reports if report.step > trial.changed_at]
 
 
 def _unless_same(applied: dict[str, Any], suggested: dict[str, Any]) -> dict[str, Any] | None:
