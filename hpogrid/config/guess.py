@@ -38,7 +38,7 @@ class Guess(msgspec.Struct, kw_only=True):
     @property
     def reports(self) -> int:
         """How many reports a trial may make: the script's epochs, or as good as no limit."""
-        epochs = [value for name, value in self.param.items() if name in _EPOCHS]
+        epochs = [value for name, value in self.param.items() if name.replace("-", "_") in _EPOCHS]
         return int(epochs[0]) if epochs and isinstance(epochs[0], int) else 1000
 
 
@@ -98,7 +98,7 @@ def _options(tree: ast.AST) -> Iterator[tuple[str, dict[str, Any] | None, Any]]:
         keywords = {item.arg: item.value for item in call.keywords if item.arg}
         if "action" in keywords:
             continue
-        name = name.lstrip("-").replace("-", "_")
+        name = name.lstrip("-")  # else as it is spelled: the script knows no other spelling
         default = _literal(keywords.get("default"))
         choices = _literal(keywords.get("choices"))
         shape = _shape(name, _type_name(keywords.get("type")), default, choices)
@@ -108,7 +108,11 @@ def _options(tree: ast.AST) -> Iterator[tuple[str, dict[str, Any] | None, Any]]:
 def _shape(name: str, kind: str, default: Any, choices: Any) -> dict[str, Any] | None:
     if isinstance(choices, list | tuple) and len(choices) > 1:
         return _parameter("categorical", categories=list(choices))
-    if name in _NOT_SEARCHED or isinstance(default, bool) or not isinstance(default, int | float):
+    if (
+        name.replace("-", "_") in _NOT_SEARCHED
+        or isinstance(default, bool)
+        or not isinstance(default, int | float)
+    ):
         return None
     if kind == "int" or (isinstance(default, int) and kind != "float"):
         lowest, highest = max(1, int(default) // 2), max(2, int(default) * 2)

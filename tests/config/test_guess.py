@@ -35,7 +35,7 @@ def test_options_become_parameters(tmp_path: Path) -> None:
     guess = read_script(path)
     assert {name: item["method"] for name, item in guess.space.items()} == {
         "lr": "loguniform",
-        "batch_size": "uniformint",
+        "batch-size": "uniformint",
         "momentum": "uniform",
         "scale": "uniform",
         "optimizer": "categorical",
