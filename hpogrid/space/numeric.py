@@ -45,7 +45,10 @@ class Lattice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
-    """A real number on a scale, optionally on a lattice."""
+    """A real number on a scale, optionally on a lattice.
+
+    Where a step counts from the lower bound, the upper bound becomes the last value.
+    """
 
     scale: Linear | Log | ReverseLog | Normal | LogNormal
     lattice: Lattice | None = None
@@ -62,6 +65,9 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
         if most > (_MOST_STEPS if math.isfinite(self.scale.bounds[1]) else sys.float_info.max):
             raise ValueError(f"step {self.lattice.step:g} is too fine for these bounds")
         self._refuse_bad_rounding(self.lattice)
+        if self.lattice.anchor == "low":
+            low, last = self.scale.bounds[0], self._indices(self.lattice)[1] or 0
+            msgspec.structs.force_setattr(self, "scale", Linear(low, self.lattice.at(low, last)))
 
     def _refuse_bad_rounding(self, lattice: Lattice) -> None:
         low, high = self.scale.bounds
@@ -166,6 +172,7 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
 class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
     """A whole number on a linear or log scale; ``step`` counts from the lower bound.
 
+    The upper bound becomes the last value that the step reaches.
     On a log scale the cells of half a unit around each integer are on that scale, so that the
     ends are as likely as their neighbours suggest.
     """
@@ -181,6 +188,9 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
             raise ValueError(f"step {self.step} is not above 0")
         if self.step > 1 and not isinstance(self.scale, Linear):
             raise ValueError("a step above 1 needs a linear scale")
+        if self.step > 1:
+            last = self.low + (self.high - self.low) // self.step * self.step
+            msgspec.structs.force_setattr(self, "scale", Linear(self.low, last))
 
     @property
     def low(self) -> int:
@@ -189,7 +199,7 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
 
     @property
     def high(self) -> int:
-        """The bound; the largest value where the step meets it."""
+        """The largest value."""
         return int(self.scale.high)
 
     @property

@@ -33,6 +33,10 @@ DIALECTS = Registry(
             "hpogrid.space.dialects.hyper_opt:DIALECT",
             'a nested config with {"hyper_opt": {"suggest": "int", "params": {...}}} in it',
         ),
+        "overrides": Entry(
+            "hpogrid.space.dialects.overrides:DIALECT",
+            "scheduler.max_lr=interval(0.00001, 0.001); one on each line",
+        ),
     },
 )
 
@@ -47,13 +51,16 @@ def load_dialect(name: str) -> Dialect:
     return dialect
 
 
-def read_space(data: Any, where: str, dialect: str | None = None) -> Parsed:
+def read_space(
+    data: Any, where: str, dialect: str | None = None, compat: str | None = None
+) -> Parsed:
     """Read a search space in the dialect named, or in the one that it is written in.
 
     Args:
         data: parsed JSON or YAML, or text.
         where: what it is, as it reads in a message (``"search space 'lr'"``).
         dialect: its name; None: look at the data.
+        compat: another system whose meaning the words have (``optuna-sweeper`` for overrides).
 
     Returns:
         The space, and what its author should know.
@@ -64,9 +71,15 @@ def read_space(data: Any, where: str, dialect: str | None = None) -> Parsed:
     if dialect is None and isinstance(data, str):
         data = _structured(data, where)
     _check(data, where)
-    if dialect is not None:
-        return load_dialect(dialect).parse(data, where)
-    return load_dialect(detect_dialect(data, where)).parse(data, where)
+    found = load_dialect(dialect or detect_dialect(data, where))
+    if compat is None:
+        return found.parse(data, where)
+    if compat not in found.compat:
+        known = ", ".join(found.compat) or "none"
+        raise UserError(
+            f"{where}: dialect {found.name} is not compatible with '{compat}'; known: {known}"
+        )
+    return found.compat[compat](data, where)
 
 
 def detect_dialect(data: Any, where: str) -> str:

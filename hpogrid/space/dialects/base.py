@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -31,6 +31,7 @@ class Dialect:
         detect: whether data or text is in this dialect; cheap, never raises.
         syntax: how what `render` gives is written in a file.
         json_schema: the JSON Schema of the data, where it is JSON.
+        compat: other systems that mean something else by the same words, and how to read theirs.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Dialect:
     detect: Callable[[Any], bool]
     syntax: Literal["json", "yaml", "text"] = "json"
     json_schema: Callable[[], dict[str, Any]] | None = None
+    compat: Mapping[str, Callable[[Any, str], Parsed]] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
