@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
-from hpogrid.search.base import Searcher, Task, read_options
+from hpogrid.search.base import Searcher, Task, free_axes, read_options, several_refused
+from hpogrid.search.random import RandomSearcher
 
 ALGORITHMS = Registry(
     "algorithm",
@@ -13,6 +15,10 @@ ALGORITHMS = Registry(
         "random": Entry(
             "hpogrid.search.random:RandomSearcher",
             "independent draws; the default",
+        ),
+        "auto": Entry(
+            "hpogrid.search.auto:AutoSearcher",
+            "chooses by space and number of trials, and says what it chose",
         ),
         "tune": Entry(
             "hpogrid.search.random:RandomSearcher",
@@ -30,6 +36,26 @@ ALGORITHMS = Registry(
             "hpogrid.search.optuna:OptunaSearcher",
             "Optuna's samplers: TPE, Gaussian process, CMA-ES, NSGA-II",
         ),
+        "skopt": Entry(
+            "hpogrid.search.skopt:SkoptSearcher",
+            "scikit-optimize: Gaussian process, forests or boosted trees",
+        ),
+        "bohb": Entry(
+            "hpogrid.search.bohb:BohbSearcher",
+            "kernel densities for each budget; made for the scheduler bohbhyperband",
+        ),
+        "ax": Entry(
+            "hpogrid.search.ax:AxSearcher",
+            "Bayesian optimisation with Ax and BoTorch",
+        ),
+        "bayesian": Entry(
+            "hpogrid.search.bayesian:BayesianSearcher",
+            "Gaussian process of the bayesian-optimization library",
+        ),
+        "nevergrad": Entry(
+            "hpogrid.search.nevergrad:NevergradSearcher",
+            "Nevergrad's evolutionary algorithms",
+        ),
     },
 )
 
@@ -38,15 +64,27 @@ def make_searcher(algorithm: str, task: Task, params: dict[str, Any]) -> Searche
     """The searcher called ``algorithm``, with its ``algorithm_param`` checked.
 
     Raises:
-        UserError: unknown algorithm, unknown parameter, or a library that is not installed.
+        UserError: unknown algorithm, unknown parameter, a library that is not installed, or a
+            task that the algorithm cannot serve.
     """
     kind = ALGORITHMS.load(algorithm)
     options = read_options(kind.Settings, params, f"algorithm_param of {algorithm}")
+    if not free_axes(task.space):
+        return RandomSearcher(task)
     searcher: Searcher = kind(task, options)
     return searcher
 
 
-def check_params(algorithm: str, params: dict[str, Any]) -> None:
-    """Refuse an unknown algorithm or parameter without loading the algorithm's library."""
+def check_params(algorithm: str, params: dict[str, Any], objectives: int = 1) -> None:
+    """Refuse an unknown algorithm or parameter, or too many objectives.
+
+    The algorithm's library is not loaded.
+
+    Raises:
+        UserError: what is wrong, and what is valid.
+    """
     kind = ALGORITHMS.load(algorithm)
-    read_options(kind.Settings, params, f"algorithm_param of {algorithm}")
+    options = read_options(kind.Settings, params, f"algorithm_param of {algorithm}")
+    most: int = kind.objectives(options)
+    if objectives > most:
+        raise UserError(several_refused(most, objectives))

@@ -10,6 +10,7 @@ import hashlib
 import math
 import random
 import typing
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +19,18 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 
 from hpogrid.errors import UserError
-from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, middle
+from hpogrid.registry import require
+from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, Unit, middle
 from hpogrid.space.space import Space, identity, plain
 
 Mode = Literal["min", "max"]
 
 _LARGEST = 1e30
 """Losses are cut here, so that a library may square and sum them."""
+
+_TAIL = 1e-4
+"""Models propose nothing further out on a distribution without bounds, where it has no value
+that anybody means: they like to try the corners, and these are at seven sigma."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -99,6 +105,7 @@ class BaseSearcher(ABC):
     """
 
     Settings: ClassVar[type[Options]] = Options
+    tail: ClassVar[float] = _TAIL
 
     def __init__(self, task: Task, options: Options | None = None) -> None:
         self.task = task
@@ -111,6 +118,7 @@ class BaseSearcher(ABC):
         self._single = {
             name: middle(axis) for name, axis in task.space.axes.items() if name not in self.axes
         }
+        self._unbounded = [name for name in self.axes if _unbounded(task.space, name)]
         self._known = 0
         self._dropped = 0
         self._pending: dict[bytes, list[Latents]] = {}
@@ -126,7 +134,7 @@ class BaseSearcher(ABC):
         """Propose a point (see `Searcher`)."""
         latents = self._ask(derive_seed(self.task.seed, self._known, self._dropped))
         self._dropped += 1  # until it is started
-        return None if latents is None else {**self._single, **latents}
+        return None if latents is None else {**self._single, **self._inside(latents)}
 
     def start(self, point: Latents) -> None:
         """Note that a point is being evaluated (see `Searcher`)."""
@@ -167,13 +175,25 @@ class BaseSearcher(ABC):
         rng = random.Random(seed)
         return {name: axis.sample(rng) for name, axis in self.axes.items()}
 
-    def canonical(self, latents: Latents) -> Latents:
-        """The latents that a proposal is started and told with.
+    def comes_from(self, point: Latents, proposal: Latents) -> bool:
+        """Whether a started point is this proposal.
 
-        Quantised parameters move to the latent of their value, inactive ones to the middle.
+        Meanwhile quantised parameters moved to the latent of their value, inactive ones to the
+        middle of their axis.
         """
-        space = self.task.space
-        return self._free(space.encode(space.decode({**self._single, **latents}).suggested))
+        proposal = self._inside(proposal)
+        for name, axis in self.axes.items():
+            item = self.task.space.parameters[name]
+            if point[name] == item.encode(item.decode(proposal[name])):
+                continue
+            if not item.needs() or point[name] != middle(axis):
+                return False
+        return True
+
+    def _inside(self, latents: Latents) -> Latents:
+        for name in self._unbounded:
+            latents[name] = min(max(latents[name], self.tail), 1 - self.tail)
+        return latents
 
     def _free(self, point: Latents) -> Latents:
         return {name: point[name] for name in self.axes} if self._single else point
@@ -202,6 +222,7 @@ class ModelSearcher(BaseSearcher):
 
     So nothing but the history needs to be kept, pickled or replayed. A subclass gives
     `_propose`. The first ``n_initial_points`` (an option it must have) are drawn at random.
+    Matrices are too small for threads, which made such libraries ten times slower.
     """
 
     def __init__(self, task: Task, options: Options | None = None) -> None:
@@ -217,7 +238,10 @@ class ModelSearcher(BaseSearcher):
             sorted(losses)[len(losses) // 2] for losses in zip(*self._told, strict=True)
         )
         losses = self._told + [middling] * len(running)
-        return self._propose(self._points + running, losses, seed)
+        threads = require("threadpoolctl", extra="all", what="this algorithm")
+        with threads.threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self._propose(self._points + running, losses, seed)
 
     def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
         self._points.append(point)
@@ -239,6 +263,26 @@ def _single(axis: Axis) -> bool:
     if isinstance(axis, IntegerRange):
         return axis.low == axis.high
     return isinstance(axis, Category) and axis.count == 1
+
+
+def _unbounded(space: Space, name: str) -> bool:
+    scale = getattr(space.parameters[name], "scale", None)
+    return scale is not None and not math.isfinite(scale.bounds[1])
+
+
+def to_unit(axis: Unit | IntegerRange, latent: float | int) -> float:
+    """Where a latent lies in the unit interval: an integer in the middle of its cell."""
+    if isinstance(axis, Unit):
+        return float(latent)
+    return (latent - axis.low + 0.5) / (axis.high - axis.low + 1)
+
+
+def from_unit(axis: Unit | IntegerRange, u: float) -> float | int:
+    """The latent of a number from the unit interval, both ends included."""
+    u = min(max(float(u), 0.0), 1.0)
+    if isinstance(axis, Unit):
+        return u
+    return min(axis.low + int(u * (axis.high - axis.low + 1)), axis.high)
 
 
 def several_refused(most: int, given: int) -> str:

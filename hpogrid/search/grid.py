@@ -24,6 +24,7 @@ class GridSearcher(BaseSearcher):
     """Proposes every point of the grid once; a point started elsewhere is skipped."""
 
     Settings = GridOptions
+    tail = 0.0
 
     def __init__(self, task: Task, options: Options | None = None) -> None:
         super().__init__(task, options)
@@ -56,9 +57,16 @@ class GridSearcher(BaseSearcher):
         while self._next < self._size:
             point = self._at(self._next)
             self._next += 1
-            if identity(self.canonical(point)) not in self._seen:
+            if not self._known_everywhere(point):
                 return point
         return None
+
+    def _known_everywhere(self, point: Latents) -> bool:
+        """Whether it was started with every combination of the crossed parameters."""
+        space = self.task.space
+        full = {**self._single, **point}
+        points = (space.decode(full, crossing) for crossing in space.crossings())
+        return all(identity(self._free(space.encode(p.suggested))) in self._seen for p in points)
 
     def _at(self, index: int) -> Latents:
         """The point number ``index`` of the grid, the last parameter changing fastest."""

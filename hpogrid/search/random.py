@@ -11,6 +11,8 @@ from hpogrid.space.latent import Latents
 class RandomSearcher(BaseSearcher):
     """Draws every point independently; what was observed does not matter."""
 
+    tail = 0.0
+
     @classmethod
     def objectives(cls, options: Any) -> int:
         """As many as there are: it looks at none of them."""

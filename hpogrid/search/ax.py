@@ -1,0 +1,80 @@
+"""Ax: Bayesian optimisation with BoTorch."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from hpogrid.registry import require
+from hpogrid.search.base import ModelSearcher, Options, Task, from_unit, to_unit
+from hpogrid.space.latent import Axis, Category, Latents
+
+
+class AxOptions(Options, frozen=True):
+    """``n_initial_points`` are drawn at random before the first model."""
+
+    n_initial_points: Annotated[int, Meta(ge=1)] = 10
+
+
+class AxSearcher(ModelSearcher):
+    """A client that gets the whole history; integers are cells of the unit interval."""
+
+    Settings = AxOptions
+
+    def __init__(self, task: Task, options: Options | None = None) -> None:
+        super().__init__(task, options)
+        self._library("ax.api.client")
+        logging.getLogger("ax").setLevel(logging.ERROR)
+
+    @classmethod
+    def objectives(cls, options: Any) -> int:
+        """Several; the expected hypervolume gets slow beyond a handful."""
+        return 99
+
+    @staticmethod
+    def _library(module: str) -> Any:
+        return require(module, extra="ax", what="algorithm ax")
+
+    def _propose(
+        self, points: list[Latents], losses: list[tuple[float, ...]], seed: int
+    ) -> Latents:
+        metrics = [f"loss{index}" for index in range(len(self.task.modes))]
+        client = self._client(metrics, seed)
+        for index, (point, told) in enumerate(zip(points, losses, strict=True)):
+            number = client.attach_trial(self._parameters(point))
+            if index < len(self._points):  # the others are running
+                client.complete_trial(number, dict(zip(metrics, told, strict=True)))
+        [found] = client.get_next_trials(1).values()
+        return {
+            name: _latent(axis, found[f"x{index}"])
+            for index, (name, axis) in enumerate(self.axes.items())
+        }
+
+    def _client(self, metrics: list[str], seed: int) -> Any:
+        client = self._library("ax.api.client").Client(random_seed=seed)
+        axes = enumerate(self.axes.values())
+        client.configure_experiment([self._config(f"x{index}", axis) for index, axis in axes])
+        client.configure_optimization(", ".join(f"-{metric}" for metric in metrics))
+        client.configure_generation_strategy(
+            method="fast", initialization_budget=0, initialize_with_center=False
+        )
+        return client
+
+    def _config(self, name: str, axis: Axis) -> Any:
+        configs = self._library("ax.api.configs")
+        if isinstance(axis, Category):
+            values = list(range(axis.count))
+            return configs.ChoiceParameterConfig(name, values, "int", is_ordered=False)
+        return configs.RangeParameterConfig(name, (0.0, 1.0), "float")
+
+    def _parameters(self, point: Latents) -> dict[str, float | int]:
+        return {
+            f"x{index}": point[name] if isinstance(axis, Category) else to_unit(axis, point[name])
+            for index, (name, axis) in enumerate(self.axes.items())
+        }
+
+
+def _latent(axis: Axis, value: Any) -> float | int:
+    return int(value) if isinstance(axis, Category) else from_unit(axis, value)

@@ -1,0 +1,170 @@
+"""Optuna's samplers: TPE, Gaussian process, CMA-ES, NSGA-II and random."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from hpogrid.registry import require
+from hpogrid.search.base import BaseSearcher, Options, Task
+from hpogrid.space.latent import Category, Latents, Unit
+from hpogrid.space.space import identity
+
+Count = Annotated[int, Meta(ge=1)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+
+
+class OptunaOptions(Options, frozen=True):
+    """Which sampler; it decides which other parameters there are."""
+
+    sampler: Literal["tpe", "gp", "cmaes", "nsga2", "random"] = "tpe"
+
+    @classmethod
+    def variant(cls, data: Mapping[str, Any]) -> type[Options]:
+        """The options of the sampler that ``data`` names."""
+        sampler = data.get("sampler", "tpe")
+        return _OPTIONS.get(sampler, cls) if isinstance(sampler, str) else cls
+
+
+class TPEOptions(OptunaOptions, frozen=True):
+    """Parameters of Optuna's ``TPESampler``, by its names."""
+
+    n_startup_trials: Count = 10
+    n_ei_candidates: Count = 24
+    multivariate: bool = True
+    group: bool = False
+    constant_liar: bool = True
+
+
+class GPOptions(OptunaOptions, frozen=True):
+    """Parameters of Optuna's ``GPSampler``, by its names."""
+
+    n_startup_trials: Count = 10
+    deterministic_objective: bool = False
+
+
+class CmaEsOptions(OptunaOptions, frozen=True):
+    """Parameters of Optuna's ``CmaEsSampler``, by its names."""
+
+    n_startup_trials: Count = 1
+    popsize: Annotated[int, Meta(ge=2)] | None = None
+    use_separable_cma: bool = False
+    lr_adapt: bool = False
+
+    def __post_init__(self) -> None:
+        if self.use_separable_cma and self.lr_adapt:
+            raise ValueError("use_separable_cma and lr_adapt exclude each other")
+
+
+class NSGA2Options(OptunaOptions, frozen=True):
+    """Parameters of Optuna's ``NSGAIISampler``, by its names."""
+
+    population_size: Annotated[int, Meta(ge=2)] = 50
+    mutation_prob: Fraction | None = None
+    crossover_prob: Fraction = 0.9
+    swapping_prob: Fraction = 0.5
+
+
+class RandomOptions(OptunaOptions, frozen=True):
+    """Optuna's ``RandomSampler`` has no parameters."""
+
+
+_OPTIONS: dict[str, type[Options]] = {
+    "tpe": TPEOptions,
+    "gp": GPOptions,
+    "cmaes": CmaEsOptions,
+    "nsga2": NSGA2Options,
+    "random": RandomOptions,
+}
+_CLASSES = {
+    "tpe": "TPESampler",
+    "gp": "GPSampler",
+    "cmaes": "CmaEsSampler",
+    "nsga2": "NSGAIISampler",
+    "random": "RandomSampler",
+}
+_LIBRARIES = {"gp": ("scipy", "torch"), "cmaes": ("cmaes",)}
+
+
+class OptunaSearcher(BaseSearcher):
+    """A study in memory; the sampler is made anew, with its seed, for every proposal."""
+
+    Settings = OptunaOptions
+
+    def __init__(self, task: Task, options: Options | None = None) -> None:
+        super().__init__(task, options)
+        optuna = self._optuna()
+        for library in _LIBRARIES.get(self.options.sampler, ()):
+            require(library, extra="optuna", what=f"Optuna's {self.options.sampler} sampler")
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._storage = optuna.storages.InMemoryStorage()
+        self._study = optuna.create_study(
+            storage=self._storage, directions=["minimize"] * len(task.modes)
+        )
+        self._distributions = {name: self._distribution(axis) for name, axis in self.axes.items()}
+        self._asked: Any = None
+        self._running: dict[bytes, list[Any]] = {}
+
+    @classmethod
+    def objectives(cls, options: Any) -> int:
+        """One for CMA-ES; the others as many as there are."""
+        return 1 if options.sampler == "cmaes" else 99
+
+    @staticmethod
+    def _optuna() -> Any:
+        return require("optuna", extra="optuna", what="algorithm optuna")
+
+    def _distribution(self, axis: Any) -> Any:
+        distributions = self._optuna().distributions
+        if isinstance(axis, Unit):
+            return distributions.FloatDistribution(0.0, 1.0)
+        if isinstance(axis, Category):
+            return distributions.CategoricalDistribution(tuple(range(axis.count)))
+        return distributions.IntDistribution(axis.low, axis.high)
+
+    def _sampler(self, name: str, seed: int) -> Any:
+        params = {key: getattr(self.options, key) for key in self.options.__struct_fields__}
+        params.pop("sampler")
+        if name == "random":
+            params = {}
+        elif name in ("gp", "cmaes"):
+            params["warn_independent_sampling"] = False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "experimental", of what the user asked for by name
+            return getattr(self._optuna().samplers, _CLASSES[name])(seed=seed, **params)
+
+    def _ask(self, seed: int) -> Latents:
+        if self._asked is not None:  # the last proposal was dropped
+            self._study.tell(self._asked, state=self._optuna().trial.TrialState.FAIL)
+        self._study.sampler = self._sampler(self.options.sampler, seed)
+        self._asked = self._study.ask(self._distributions)
+        return dict(self._asked.params)
+
+    def _start(self, point: Latents, seed: int) -> None:
+        if self._asked is None:  # evolving samplers number the generations when asked
+            evolves = self.options.sampler in ("cmaes", "nsga2")
+            self._study.sampler = self._sampler(self.options.sampler if evolves else "random", seed)
+            self._asked = self._study.ask(self._distributions)
+        trial, self._asked = self._asked, None
+        self._move(trial, point)
+        self._running.setdefault(identity(point), []).append(trial)
+
+    def _move(self, trial: Any, point: Latents) -> None:
+        """Put a trial where the point is: proposed elsewhere, or meanwhile on its lattice."""
+        study = self._storage.get_study_id_from_name(self._study.study_name)
+        number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
+        for name, value in point.items():
+            if trial.params[name] != value:
+                distribution = self._distributions[name]
+                internal = distribution.to_internal_repr(value)
+                self._storage.set_trial_param(number, name, internal, distribution)
+
+    def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
+        key = identity(point)
+        trial = self._running[key].pop()
+        if not self._running[key]:
+            del self._running[key]
+        self._study.tell(trial, list(losses))

@@ -1,0 +1,132 @@
+"""Search spaces, objectives and short runs for the tests of search algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hpogrid.search import ALGORITHMS, make_searcher
+from hpogrid.search.base import FAILED, Mode, Outcome, Searcher, Task
+from hpogrid.search.proposer import Proposer
+from hpogrid.space.condition import Condition
+from hpogrid.space.dialects import read_space
+from hpogrid.space.parameter import Categorical, Float, Integer, Ordinal
+from hpogrid.space.scale import Linear
+from hpogrid.space.space import Point, Space
+
+Objective = Callable[[dict[str, Any]], float | None]
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "random": ("random", {}),
+    "tune": ("tune", {}),
+    "grid": ("grid", {"resolution": 3}),
+    "auto": ("auto", {}),
+    "hyperopt": ("hyperopt", {"n_startup_jobs": 5}),
+    "optuna": ("optuna", {"n_startup_trials": 5}),
+    "optuna-gp": ("optuna", {"sampler": "gp", "n_startup_trials": 5}),
+    "optuna-cmaes": ("optuna", {"sampler": "cmaes"}),
+    "optuna-nsga2": ("optuna", {"sampler": "nsga2", "population_size": 4}),
+    "optuna-random": ("optuna", {"sampler": "random"}),
+    "skopt": ("skopt", {"n_initial_points": 5}),
+    "bohb": ("bohb", {}),
+    "ax": ("ax", {"n_initial_points": 5}),
+    "bayesian": ("bayesian", {"n_initial_points": 5}),
+    "nevergrad": ("nevergrad", {}),
+}
+"""Every algorithm of the registry, and every sampler of Optuna, by the name of the test."""
+
+SLOW = {"ax", "skopt", "optuna-gp", "bayesian"}
+"""Those that take a tenth of a second or more for each proposal."""
+
+assert {name for name, _ in VARIANTS.values()} == set(ALGORITHMS)
+
+
+def make(variant: str, space: Space, seed: int = 1, modes: tuple[Mode, ...] = ("min",)) -> Searcher:
+    """The searcher of a variant."""
+    algorithm, params = VARIANTS[variant]
+    return make_searcher(algorithm, Task(space, modes, seed, trials=50), params)
+
+
+def methods_space() -> Space:
+    """All eleven methods, lists and None among categories, a condition and a crossed axis."""
+    low_high = {"low": 1, "high": 20}
+    normal = {"mu": 1, "sigma": 2}
+    space, _ = read_space(
+        {
+            "uniform": {"method": "uniform", "dimension": {"low": -100, "high": 100}},
+            "uniformint": {"method": "uniformint", "dimension": {"low": -3, "high": 12}},
+            "quniform": {"method": "quniform", "dimension": {"low": 0, "high": 1, "q": 0.25}},
+            "loguniform": {"method": "loguniform", "dimension": {"low": 1e-5, "high": 1e-2}},
+            "qloguniform": {"method": "qloguniform", "dimension": {**low_high, "q": 1}},
+            "normal": {"method": "normal", "dimension": normal},
+            "qnormal": {"method": "qnormal", "dimension": {**normal, "q": 0.5}},
+            "lognormal": {"method": "lognormal", "dimension": normal},
+            "qlognormal": {"method": "qlognormal", "dimension": {**normal, "q": 1}},
+            "fixed": {"method": "fixed", "dimension": {"value": [1, 2]}},
+            "layers": {
+                "method": "categorical",
+                "dimension": {"categories": [[8, 8], None, "deep", 3, 3]},
+            },
+            "crossed": {
+                "method": "categorical",
+                "dimension": {"categories": ["a", "b"], "grid_search": 1},
+            },
+        },
+        "test",
+    )
+    only_deep = Condition(op="equal", on="layers", value="deep")
+    extra = {
+        "depth": Integer(scale=Linear(2, 9), when=only_deep),
+        "one.value": Integer(scale=Linear(5, 5)),
+        "size": Ordinal(choices=("s", "m", "l")),
+    }
+    return Space({**space.parameters, **extra})
+
+
+def finite_space() -> Space:
+    """Eight configurations, one of them (optimiser adam) without a momentum."""
+    sgd = Condition(op="equal", on="optimiser", value="sgd")
+    return Space(
+        {
+            "optimiser": Categorical(choices=("sgd", "adam")),
+            "layers": Integer(scale=Linear(1, 2)),
+            "momentum": Ordinal(choices=(0.0, 0.5, 0.9), when=sgd),
+        }
+    )
+
+
+def example_space() -> Space:
+    """The space of the specification's first example."""
+    return Space(
+        {"height": Float(scale=Linear(-100, 100)), "width": Float(scale=Linear(0, 20))}
+    )
+
+
+def example_loss(config: dict[str, Any]) -> float:
+    """The objective of the specification's first example; at best -17."""
+    return float((config["height"] - 14) ** 2 - abs(config["width"] - 3))
+
+
+def outcome(loss: float | None) -> Outcome:
+    """What a trial that ended with this loss is told as; None: it failed."""
+    return FAILED if loss is None else Outcome((loss,))
+
+
+def live(proposer: Proposer, objective: Objective, trials: int) -> list[tuple[Point, Outcome]]:
+    """Ask, evaluate and tell, one after the other."""
+    history = []
+    for _ in range(trials):
+        point = proposer.ask()
+        if point is None:
+            break
+        ended = outcome(objective(point.applied))
+        proposer.tell(point.suggested, ended)
+        history.append((point, ended))
+    return history
+
+
+def replay(proposer: Proposer, history: list[tuple[Point, Outcome]]) -> None:
+    """Tell a fresh proposer what happened, as a resumed job does."""
+    for point, ended in history:
+        proposer.take(point.applied)
+        proposer.tell(point.suggested, ended)
