@@ -131,7 +131,7 @@ _hpogrid_main() {
         _hpogrid_say "this changes your shell, so it has to be sourced: source $base"
         return 1
     fi
-    base="$(CDPATH='' cd -- "$(command dirname -- "$base")" >/dev/null && command pwd -P)"
+    base="$(CDPATH='' builtin cd -- "$(command dirname -- "$base")" >/dev/null && builtin pwd -P)"
     _hpogrid_setup "$base" "$shell" "$@"
 }
 
