@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "search_space": ("hpogrid.cli.search_space:search_space", "What to search."),
     "project": ("hpogrid.cli.project:project", "Bundle four configs and the scripts."),
     "init": ("hpogrid.cli.init:init", "Propose configs and a project for a script."),
+    "plan": ("hpogrid.cli.plan:plan", "Show what a run would do, before anything does."),
     "run": ("hpogrid.cli.run:run_command", "Submit the jobs of a project."),
     "local_run": ("hpogrid.cli.run:local_run", "Run a project here, in the foreground."),
     "tasks": ("hpogrid.cli.tasks:tasks", "Watch, end, repeat what was submitted."),
