@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import time
@@ -15,11 +16,14 @@ import msgspec
 
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine.process import ProcessEngine
-from hpogrid.engine.run import JobSpec, Run
-from hpogrid.errors import UserError
+from hpogrid.engine.run import JobSpec, Run, RunningAlready
+from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic
 
 RESULT = "result.json"
+
+
+JobState = Literal["done", "failed", "interrupted"]
 
 
 class JobResult(msgspec.Struct, kw_only=True):
@@ -30,7 +34,7 @@ class JobResult(msgspec.Struct, kw_only=True):
         finished, failed: trials of this job, all attempts together.
     """
 
-    state: Literal["done", "failed", "interrupted"]
+    state: JobState
     reason: str
     attempt: int = 0
     finished: int = 0
@@ -64,40 +68,43 @@ def run_job(
         UserError: it cannot run at all; the result says so too.
     """
     started = time.time()
-    with contextlib.suppress(FileNotFoundError):
-        (folder / RESULT).unlink()
     try:
         project = read_project(bundle)
         work = _prepare(project, bundle, folder)
         spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after)
         run = Run(project, spec)
+    except RunningAlready:
+        raise  # the result is for the other driver to write
     except UserError as error:
         _write(folder, JobResult(state="failed", reason=str(error), started=started))
         raise
+    (folder / RESULT).unlink(missing_ok=True)
     logs = folder / project.hpo_config.log_dir
-    state: Literal["done", "failed", "interrupted"] = "failed"
     try:
         with _stop_on_signals(run):
             ProcessEngine(run, work, logs, lambda: progress(run)).execute()
-        state = "interrupted" if run.interrupted else "done"
-        if not run.interrupted:
-            run.end_paused()
-    except UserError as error:
-        run.stop(str(error))
+            if not run.interrupted:
+                run.end_paused()
+    except Exception as error:
+        run.stop(str(error) if isinstance(error, UserError) else first_line(error))
+        with contextlib.suppress(UserError):  # a full disk, perhaps: the first error tells
+            _conclude(run, folder, "failed", started)
         raise
-    finally:
-        reason = run.close()
-        finished = [trial for trial in run.own if trial.finished]
-        result = JobResult(
-            state=state,
-            reason=reason,
-            attempt=run.attempt,
-            finished=len(finished),
-            failed=sum(trial.state == "failed" for trial in finished),
-            started=started,
-            ended=time.time(),
-        )
-        _write(folder, result)
+    return _conclude(run, folder, "interrupted" if run.interrupted else "done", started)
+
+
+def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobResult:
+    reason = run.close()
+    finished = [trial for trial in run.own if trial.finished]
+    result = JobResult(
+        state=state,
+        reason=reason,
+        attempt=run.attempt,
+        finished=len(finished),
+        failed=sum(trial.state == "failed" for trial in finished),
+        started=started,
+    )
+    _write(folder, result)
     return result
 
 
@@ -110,7 +117,7 @@ def read_result(folder: Path) -> JobResult | None:
 
 
 def _write(folder: Path, result: JobResult) -> None:
-    result.ended = result.ended or time.time()
+    result.ended = time.time()
     write_atomic(folder / RESULT, msgspec.json.encode(result) + b"\n")
 
 
@@ -125,7 +132,7 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
     data = project.grid_config.inDS
     if data and Path(data).is_dir():
         for item in Path(data).iterdir():
-            if not (work / item.name).exists():
+            if not os.path.lexists(work / item.name):
                 (work / item.name).symlink_to(item.absolute())
     return work
 

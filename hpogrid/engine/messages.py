@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Any, Generic, TypeVar
 
@@ -95,6 +96,11 @@ class Channel(Generic[T]):
     def has_more(self) -> bool:
         """Whether a whole message is here already."""
         return b"\n" in self._buffer
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is something to receive, be it the end."""
+        return self.has_more or bool(select.select([self.socket], [], [], 0)[0])
 
     def _read(self) -> bytes:
         try:

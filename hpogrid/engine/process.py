@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
 import socket
 import subprocess
 import sys
@@ -50,7 +49,7 @@ class Worker:
         log = worker_log(self._logs, slot)
         with theirs, log.open("wb", buffering=0) as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hpogrid.engine.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "hpogrid.engine.worker", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -141,6 +140,7 @@ class ProcessEngine:
                 for key, _ in self._selector.select(_TICK):
                     self._serve(key.data)
                 self._run.poll()
+                self._check_alive()
                 self._check_time()
                 self._progress()
                 if self._run.interrupted:
@@ -151,21 +151,22 @@ class ProcessEngine:
         try:
             yield
         finally:
-            reason = self._run.stopped or "the driver stopped"
-            for worker in list(self._workers.values()):
-                assignment = worker.assignment
+            workers = list(self._workers.values())
+            for worker in workers:
                 self._drop(worker)
-                if assignment is not None:
-                    self._run.interrupt(assignment.trial, reason)
             self._selector.close()
+            reason = self._run.stopped or "the driver stopped"
+            for worker in workers:
+                if worker.assignment is not None:
+                    self._run.interrupt(worker.assignment.trial, reason)
 
     # --- workers ---------------------------------------------------------------------------
 
     def _fill(self) -> None:
         """Give every idle worker a trial; start workers while there are trials to give."""
         for worker in list(self._workers.values()):
-            if worker.ready and worker.assignment is None:
-                assignment = self._run.next()
+            if worker.assignment is None:
+                assignment = self._run.next() if worker.ready else None
                 if assignment is not None:
                     self._hand_over(worker, assignment)
                 elif self._run.over:
@@ -242,6 +243,12 @@ class ProcessEngine:
         self._deaths += 1
         if self._deaths >= _MAX_DEATHS:
             raise RunError(f"the worker process {how} before its first trial:\n{output}")
+
+    def _check_alive(self) -> None:
+        """Notice dead workers whose end of the channel is held open by processes they left."""
+        for worker in list(self._workers.values()):
+            if worker.process.poll() is not None and not worker.channel.readable:
+                self._died(worker)
 
     def _check_time(self) -> None:
         limit = self._run.config.trial_timeout

@@ -46,6 +46,10 @@ _VERDICTS: dict[Decision, State] = {
 """What a trial has come to when it ends after a decision."""
 
 
+class RunningAlready(RunError):
+    """Another process is running the job."""
+
+
 @dataclass(frozen=True)
 class JobSpec:
     """Which job this is.
@@ -103,7 +107,7 @@ class Run:
         past: results of earlier searches that the algorithm is told at the start.
 
     Raises:
-        RunError: another process is running this job.
+        RunningAlready: another process is running this job.
     """
 
     def __init__(
@@ -164,7 +168,7 @@ class Run:
         writer = LedgerWriter(spec.ledgers / ledger_name(spec.job, self.attempt))
         try:
             self._refuse_second()  # two drivers may have come so far at the same moment
-        except RunError:
+        except RunningAlready:
             writer.discard()
             raise
         self._exchange.write_to(writer.path)
@@ -188,7 +192,7 @@ class Run:
         for attempt in ledger_attempts(spec.ledgers, spec.job):
             path = spec.ledgers / ledger_name(spec.job, attempt)
             if attempt != self.attempt and being_written(path):
-                raise RunError(f"job {spec.job} is running already: it is writing {path}")
+                raise RunningAlready(f"job {spec.job} is running already: it is writing {path}")
 
     def _replay(self) -> None:
         trials = sorted(self.study, key=lambda trial: trial.ended or math.inf)
@@ -390,7 +394,8 @@ class Run:
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off through no fault of its own, and shall run again."""
         self._running.pop(trial)
-        self._write(Ended(time=time.time(), trial=trial, state="interrupted", reason=reason))
+        with contextlib.suppress(RunError):  # a full disk: what has no end is run again as well
+            self._write(Ended(time=time.time(), trial=trial, state="interrupted", reason=reason))
         self._again.append(self.study.trials[trial])
 
     # --- paused trials ---------------------------------------------------------------------

@@ -128,7 +128,10 @@ class TrialLog:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-        if not os.fstat(1).st_size:
+        try:
+            if not os.fstat(1).st_size:
+                return
+        except OSError:  # the script has closed its output
             return
         self._current.rename(trial_log(self._logs, task.trial, task.attempt))
         fresh = os.open(self._current, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
