@@ -28,6 +28,9 @@ Positive = Annotated[float, Meta(gt=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
 
+_WALLTIME = re.compile("([0-9]+-)?[0-9]+:[0-5][0-9]:[0-5][0-9]|[0-9]+[smhd]")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
 
 class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What all stored configs share."""
@@ -216,17 +219,73 @@ class GridConfig(Config):
     """Where the jobs run."""
 
     site: Annotated[
-        str, Meta(min_length=1, description="Site of the jobs: local, or a queue of the grid")
+        str,
+        Meta(
+            min_length=1,
+            description="Site of the jobs: local, a batch cluster, or a queue of the grid",
+        ),
     ] = "ANALY_MANC_GPU_TEST"
-    container: Annotated[str, Meta(description="Image in which jobs run")] = CONTAINER
+    container: Annotated[
+        str,
+        Meta(
+            description="Image in which jobs run: a SIF file, a folder, docker://NAME; "
+            "the default is for the grid only, elsewhere jobs run without one"
+        ),
+    ] = CONTAINER
+    container_runtime: Annotated[
+        Literal["auto", "apptainer", "singularity", "podman", "charliecloud", "none"],
+        Meta(description="What runs the container; auto: the first of these that the node has"),
+    ] = "auto"
+    container_binds: Annotated[
+        str | None,
+        Meta(description="Further folders to see in the container: /A,/OUTSIDE:/INSIDE"),
+    ] = None
     retry: Annotated[bool, Meta(description="Let the site retry failed jobs")] = False
     inDS: Annotated[str | None, Meta(description="Input dataset (for site local: a folder)")] = None
     outDS: Annotated[
         str, Meta(description="Output dataset; ${VARIABLES}, {HPO_PROJECT_NAME} are filled in")
     ] = OUT_DS
+    max_jobs: Annotated[
+        AtLeastOne | None, Meta(description="At most so many jobs of a task run at once")
+    ] = None
+    walltime: Annotated[
+        str | None, Meta(description="Time limit of a job: 12:00:00, 1-00:00:00, 90m, 12h")
+    ] = None
+    memory: Annotated[str | None, Meta(description="Memory of a job: 500M, 4G, 1T")] = None
+    cpus: Annotated[
+        AtLeastOne | None,
+        Meta(description="CPU cores of a job (default: those of its trials, else the site's)"),
+    ] = None
+    gpus: Annotated[
+        Whole | None, Meta(description="GPUs of a job (default: those of its trials)")
+    ] = None
     extra: Annotated[
         dict[str, Any], Meta(description="Native options of the site: a JSON object")
     ] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.walltime is not None and not _WALLTIME.fullmatch(self.walltime):
+            raise ValueError(f"walltime: '{self.walltime}' is no time; write 12:00:00, 90m or 12h")
+        if self.memory is not None and not re.fullmatch("[0-9]+[MGT]", self.memory):
+            raise ValueError(f"memory: '{self.memory}' is no size; write 500M, 4G or 1T")
+
+    @property
+    def walltime_seconds(self) -> int | None:
+        """The time limit of a job."""
+        if self.walltime is None:
+            return None
+        if self.walltime[-1] in _UNITS:
+            return int(self.walltime[:-1]) * _UNITS[self.walltime[-1]]
+        days, _, clock = self.walltime.rpartition("-")
+        hours, minutes, seconds = map(int, clock.split(":"))
+        return int(days or 0) * _UNITS["d"] + hours * 3600 + minutes * 60 + seconds
+
+    @property
+    def memory_mb(self) -> int | None:
+        """The memory of a job in MiB."""
+        if self.memory is None:
+            return None
+        return int(int(self.memory[:-1]) * 1024 ** "MGT".index(self.memory[-1]))
 
 
 class ModelConfig(Config):

@@ -1,0 +1,274 @@
+"""Batch sites: native job arrays of a cluster whose nodes see the task's folder.
+
+What differs between the kinds of cluster is a `Scheduler` of pure functions; everything that
+touches files or runs commands is here. A job's truth is, in this order: the result that it
+wrote, the queue, the accounting record, how it was known to have ended, and else it is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hpogrid.config.home import home
+from hpogrid.config.project import Project, load_project
+from hpogrid.engine.job import RESULT, read_result
+from hpogrid.errors import RunError
+from hpogrid.files import locked, write_atomic
+from hpogrid.site.base import ACTIVE, JobStatus
+from hpogrid.site.commands import run_command
+from hpogrid.site.polling import Poll
+from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler
+from hpogrid.site.script import job_script, make_request
+from hpogrid.site.tasks import Task
+
+_KILLED = "killed"
+_ENDED = "ended.json"
+_MISSING = "missing"
+_GRACE_SECONDS = 20.0
+"""How long after a job left the queue its result or its record may still turn up."""
+
+
+class Array(msgspec.Struct, frozen=True):
+    """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``."""
+
+    id: str
+    folder: str
+    jobs: list[int]
+
+
+class BatchSite:
+    """A cluster (see `Site`).
+
+    Args:
+        scheduler: its kind.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        path = home() / "sites" / f"{scheduler.name}.json"
+        self._poll = Poll(path, self._ask)
+
+    # --- submission ----------------------------------------------------------------------------
+
+    def plan(self, task: Task) -> list[list[str]]:
+        """The one command that submits all jobs."""
+        return [self.scheduler.submit(self._request(task, range(task.n_jobs)))]
+
+    def scripts(self, task: Task) -> dict[Path, str]:
+        """The files that `submit` writes, with their texts."""
+        return self._files(task, range(task.n_jobs))
+
+    def submit(self, task: Task) -> None:
+        """Submit all jobs as one array.
+
+        Raises:
+            RunError: the scheduler is not here, does not answer, or refuses; in its words.
+        """
+        self._start(task, range(task.n_jobs))
+
+    def retry(self, task: Task, jobs: Sequence[int]) -> None:
+        """Submit these jobs as a new array; they go on from their ledgers."""
+        for job in jobs:
+            for name in (RESULT, _ENDED, _KILLED, _MISSING):
+                (task.job_folder(job) / name).unlink(missing_ok=True)
+        try:
+            self._start(task, jobs)
+        except RunError as error:
+            for job in jobs:
+                self._write_end(task, job, MemberState("failed", f"not started again: {error}"))
+            raise
+
+    def _start(self, task: Task, jobs: Sequence[int]) -> None:
+        with locked(task.folder):
+            request = self._request(task, jobs)
+            for path, text in self._files(task, jobs).items():
+                write_atomic(path, text.encode())
+                path.chmod(0o755)
+            self._prepare(task)
+            answer = run_command(self.scheduler.submit(request), self.scheduler.label)
+            number = self.scheduler.submitted(answer.code, answer.text)
+            if number is None:
+                raise RunError(f"{self.scheduler.label} refused the job: {answer.words}")
+            arrays = [*_arrays(task), Array(number, request.folder.name, list(jobs))]
+            task.native["arrays"] = msgspec.to_builtins(arrays)
+            task.save()
+        self._poll.forget()
+
+    def _prepare(self, task: Task) -> None:
+        """Put hpogrid itself beside the bundle."""
+        from hpogrid.site.carry import write_wheel
+
+        write_wheel(task.folder)
+
+    def _request(self, task: Task, jobs: Sequence[int]) -> Request:
+        folder = task.folder / "batch" / f"{len(_arrays(task)) + 1:03d}"
+        return make_request(task, _project(task), folder, len(jobs))
+
+    def _files(self, task: Task, jobs: Sequence[int]) -> dict[Path, str]:
+        request = self._request(task, jobs)
+        script = job_script(self.scheduler, request, task, _project(task), jobs)
+        texts = {request.script.name: script, **self.scheduler.files(request)}
+        return {request.folder / name: text for name, text in texts.items()}
+
+    # --- what became of it ---------------------------------------------------------------------
+
+    def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
+        """Look at the results, and ask the scheduler once about all jobs that have none."""
+        settled = {(task.id, job): _settled(task, job) for task in tasks for job in _jobs(task)}
+        wanted = {
+            member
+            for task in tasks
+            for job in _jobs(task)
+            if settled[task.id, job] is None and (member := _member(task, job))
+        }
+        seen: dict[Member, MemberState] = {}
+        problem = None
+        if wanted:
+            try:
+                seen = self._poll.look(wanted)
+            except RunError as error:
+                problem = str(error)
+        return {
+            task.id: [
+                settled[task.id, job] or self._open(task, job, seen, problem) for job in _jobs(task)
+            ]
+            for task in tasks
+        }
+
+    def _ask(self, members: Collection[Member]) -> dict[Member, MemberState]:
+        """What queue and accounting say; a member that neither knows is left out."""
+        scheduler = self.scheduler
+        answer = run_command(scheduler.queue(), scheduler.label)
+        queue = scheduler.in_queue(answer.code, answer.text)
+        if queue is None:
+            raise RunError(f"{scheduler.label} does not answer: {answer.words}; try again later")
+        seen = {member: queue[member] for member in members if member in queue}
+        gone = sorted({array for array, number in members if (array, number) not in seen})
+        for command in scheduler.history(gone) if gone else []:
+            answer = run_command(command, scheduler.label)
+            known = scheduler.in_history(answer.code, answer.text)
+            seen |= {m: known[m] for m in members if m in known and m not in seen}
+        return seen
+
+    def _open(
+        self, task: Task, job: int, seen: dict[Member, MemberState], problem: str | None
+    ) -> JobStatus:
+        """The state of a job that has written no final result."""
+        if problem is not None:
+            return JobStatus(job, "unknown", problem)
+        member = _member(task, job)
+        found = seen.get(member) if member else None
+        folder = task.job_folder(job)
+        if found is not None and found.state in ACTIVE:
+            (folder / _MISSING).unlink(missing_ok=True)
+            return JobStatus(job, *found)
+        late = _settled(task, job)
+        if late is not None:
+            return late
+        if (folder / _KILLED).exists():
+            killed = MemberState("killed", "killed by 'hpogrid tasks kill'")
+            return self._write_end(task, job, killed)
+        if found is not None and found.state != "done":
+            return self._write_end(task, job, found)
+        result = read_result(folder)
+        if result is not None:
+            return self._write_end(task, job, MemberState("killed", result.reason))
+        return self._vanished(job, folder, found)
+
+    def _vanished(self, job: int, folder: Path, found: MemberState | None) -> JobStatus:
+        """A job that ended without a result, as far as one sees: it may still turn up."""
+        mark = folder / _MISSING
+        with contextlib.suppress(FileExistsError):
+            mark.touch(exist_ok=False)
+        if time.time() - mark.stat().st_mtime < _GRACE_SECONDS:
+            return JobStatus(job, "running", "it has left the queue; waiting for its result")
+        if found is not None:
+            return JobStatus(job, "lost", "it ended with exit code 0 and left no result")
+        return JobStatus(job, "lost", f"{self.scheduler.label} knows no such job any more")
+
+    def _write_end(self, task: Task, job: int, seen: MemberState) -> JobStatus:
+        """Keep how a job ended: schedulers forget it within minutes."""
+        status = JobStatus(job, *seen)
+        write_atomic(task.job_folder(job) / _ENDED, msgspec.json.encode(status) + b"\n")
+        return status
+
+    # --- the rest ------------------------------------------------------------------------------
+
+    def kill(self, task: Task) -> None:
+        """End what waits or runs.
+
+        Raises:
+            RunError: the scheduler does not answer or refuses.
+        """
+        self._poll.forget()
+        for array in _arrays(task):
+            members = [
+                number
+                for number, job in enumerate(array.jobs, start=1)
+                if _member(task, job) == (array.id, number) and _settled(task, job) is None
+            ]
+            if not members:
+                continue
+            for number in members:
+                (task.job_folder(array.jobs[number - 1]) / _KILLED).touch()
+            some = None if len(members) == len(array.jobs) else members
+            answer = run_command(self.scheduler.kill(array.id, some), self.scheduler.label)
+            if answer.code != 0 and self._still_there(task):
+                raise RunError(f"{self.scheduler.label} did not kill {array.id}: {answer.words}")
+        self._poll.forget()
+
+    def _still_there(self, task: Task) -> bool:
+        return any(status.state in ACTIVE for status in self.status([task])[task.id])
+
+    def logs(self, task: Task, job: int) -> str:
+        """What all attempts of the job wrote, oldest first."""
+        parts = []
+        for array in _arrays(task):
+            if job in array.jobs:
+                folder = task.folder / "batch" / array.folder
+                for path in self.scheduler.logs(folder, array.jobs.index(job) + 1):
+                    with contextlib.suppress(FileNotFoundError):
+                        parts.append(path.read_text(errors="replace"))
+        return "".join(parts)
+
+    def fetch(self, task: Task) -> None:
+        """Nothing to do: the ledgers are in the task's folder."""
+
+
+def _jobs(task: Task) -> Iterable[int]:
+    return range(task.n_jobs)
+
+
+def _arrays(task: Task) -> list[Array]:
+    found: Any = task.native.get("arrays", [])
+    return msgspec.convert(found, list[Array])
+
+
+def _member(task: Task, job: int) -> Member | None:
+    """Where the job was submitted last."""
+    for array in reversed(_arrays(task)):
+        if job in array.jobs:
+            return array.id, array.jobs.index(job) + 1
+    return None
+
+
+def _settled(task: Task, job: int) -> JobStatus | None:
+    """The end of a job as it is written, or None."""
+    folder = task.job_folder(job)
+    result = read_result(folder)
+    if result is not None and result.state != "interrupted":
+        return JobStatus(job, result.state, result.reason)
+    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode((folder / _ENDED).read_bytes(), type=JobStatus)
+    return None
+
+
+def _project(task: Task) -> Project:
+    """The task's project; before there is a bundle, as it would be."""
+    return task.read_project() if task.bundle.exists() else load_project(task.project)

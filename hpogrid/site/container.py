@@ -1,0 +1,198 @@
+"""Running a job in a container image, by whatever runtime the node has.
+
+Inside, ``/hpogrid/project/`` is the working directory with the scripts and the input data; the
+task's folder and the input data are there under the same paths as outside.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hpogrid.config.project import Project
+from hpogrid.config.schemas import CONTAINER
+from hpogrid.errors import UserError
+from hpogrid.site.tasks import Task
+
+PROJECT = "/hpogrid/project"
+JOB = "@JOB@"
+"""Stands for the number of the job until it is known."""
+
+_GPU = "@GPU@"
+"""Stands for the options that show the node's GPUs to the container."""
+
+ENVIRONMENT = {"HPOGRID_WORK_DIR": PROJECT, "PYTHONNOUSERSITE": "1"}
+"""What a job in a container finds set, besides what every job does."""
+
+_PASSED_ON = ("HPOGRID_*", "SLURM_*", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+              "HIP_VISIBLE_DEVICES", "NSLOTS", "_CONDOR_NPROCS", "PYTHON*")  # fmt: skip
+
+Kind = Literal["file", "folder", "registry"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The container of a job.
+
+    Attributes:
+        image: a path, or a reference such as ``docker://python:3.12``.
+        kind: of the image.
+        runtimes: those that may run it, the best first.
+        binds: (outside, inside) pairs of folders.
+        gpus: whether to show the node's GPUs.
+    """
+
+    image: str
+    kind: Kind
+    runtimes: tuple[str, ...]
+    binds: tuple[tuple[str, str], ...]
+    gpus: bool = False
+
+
+# --- the runtimes --------------------------------------------------------------------------
+
+
+def _apptainer(program: str) -> Callable[[Wanted], list[str]]:
+    def words(wanted: Wanted) -> list[str]:
+        binds = [f"--bind={outside}:{inside}" for outside, inside in wanted.binds]
+        return [program, "exec", *binds, f"--pwd={PROJECT}", _GPU, wanted.image]
+
+    return words
+
+
+def _podman(wanted: Wanted) -> list[str]:
+    binds = [f"--volume={outside}:{inside}" for outside, inside in wanted.binds]
+    passed = [f"--env={name}" for name in _PASSED_ON]
+    image = ["--rootfs", wanted.image] if wanted.kind == "folder" else [wanted.image]
+    return ["podman", "run", "--rm", "--network=host", "--security-opt=label=disable",
+            "--entrypoint=", f"--workdir={PROJECT}", *binds, *passed, _GPU, *image]  # fmt: skip
+
+
+def _charliecloud(wanted: Wanted) -> list[str]:
+    binds = [f"--bind={outside}:{inside}" for outside, inside in wanted.binds]
+    return ["ch-run", "--write", *binds, f"--cd={PROJECT}", wanted.image, "--"]
+
+
+@dataclass(frozen=True)
+class _Runtime:
+    """A container program, the images it can run, and its options for the two makes of GPU."""
+
+    program: str
+    kinds: tuple[Kind, ...]
+    words: Callable[[Wanted], list[str]]
+    nvidia: str = ""
+    amd: str = ""
+
+
+_ALL: tuple[Kind, ...] = ("file", "folder", "registry")
+_RUNTIMES = {
+    "apptainer": _Runtime("apptainer", _ALL, _apptainer("apptainer"), "--nv", "--rocm"),
+    "singularity": _Runtime("singularity", _ALL, _apptainer("singularity"), "--nv", "--rocm"),
+    "podman": _Runtime(
+        "podman",
+        ("folder", "registry"),
+        _podman,
+        "--device=nvidia.com/gpu=all",
+        "--device=/dev/kfd --device=/dev/dri",
+    ),
+    "charliecloud": _Runtime("ch-run", ("folder",), _charliecloud),
+}
+
+
+# --- what a job asks for -------------------------------------------------------------------
+
+
+def wanted(project: Project, task: Task, *, gpus: bool = False) -> Wanted | None:
+    """The container that a project's jobs want at a site of the user's own, or None.
+
+    The default image of the specification is for sites of the grid: elsewhere it counts only
+    where a runtime was chosen.
+
+    Raises:
+        UserError: no such image, or no runtime that can run it.
+    """
+    grid = project.grid_config
+    image, runtime = grid.container, grid.container_runtime
+    if not image or runtime == "none" or (image == CONTAINER and runtime == "auto"):
+        return None
+    kind = _kind(image)
+    names = list(_RUNTIMES) if runtime == "auto" else [runtime]
+    usable = tuple(name for name in names if kind in _RUNTIMES[name].kinds)
+    if not usable:
+        able = ", ".join(name for name, item in _RUNTIMES.items() if kind in item.kinds)
+        raise UserError(
+            f"container_runtime: {runtime} cannot run the {kind} {image}; choose one of {able}"
+        )
+    return Wanted(image, kind, usable, tuple(_binds(project, task)), gpus)
+
+
+def _kind(image: str) -> Kind:
+    if "://" in image:
+        return "registry"
+    path = Path(image)
+    if not path.is_absolute():
+        raise UserError(
+            f"container: '{image}' must be an absolute path, or a reference like docker://NAME"
+        )
+    if path.is_dir():
+        return "folder"
+    if path.exists() or not _is_visible(path):
+        return "file" if path.suffix in (".sif", ".img", ".sqfs") or path.exists() else "folder"
+    raise UserError(f"container: there is no image {image}; give the path of a SIF file or sandbox")
+
+
+def _is_visible(path: Path) -> bool:
+    """Whether the file system that should have ``path`` is there at all (CVMFS often is not)."""
+    top = Path(*path.parts[:3]) if path.parts[1:2] == ("cvmfs",) else Path(*path.parts[:2])
+    return top.is_dir()
+
+
+def _binds(project: Project, task: Task) -> Iterable[tuple[str, str]]:
+    yield f"{task.folder}", f"{task.folder}"
+    yield f"{task.folder}/jobs/{JOB}/work", PROJECT
+    data = project.grid_config.inDS
+    if data and Path(data).is_dir():
+        yield str(Path(data).absolute()), str(Path(data).absolute())
+    for text in filter(None, (project.grid_config.container_binds or "").split(",")):
+        outside, _, inside = text.strip().partition(":")
+        if not outside.startswith("/") or not (inside or outside).startswith("/"):
+            raise UserError(f"container_binds: '{text}' must be /FOLDER or /OUTSIDE:/INSIDE")
+        yield outside, inside or outside
+
+
+# --- as a shell says it --------------------------------------------------------------------
+
+
+def shell_words(words: Sequence[str]) -> str:
+    """Words quoted for a shell; `JOB` becomes ``$job``."""
+    return " ".join(
+        '"$job"'.join(shlex.quote(part) if part else "" for part in word.split(JOB))
+        for word in words
+    )
+
+
+def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
+    """The lines of a script that run a command in the container, by the first runtime there is."""
+    programs = " ".join(_RUNTIMES[name].program for name in wanted.runtimes)
+    lines = [
+        f"mkdir -p {shell_words([wanted.binds[1][0]])}",
+        "# The first of these that this node has runs the container:",
+        f"for runtime in {programs}; do command -v $runtime >/dev/null 2>&1 && break; done",
+        "gpu=",
+        "case $runtime in",
+    ]
+    for name in wanted.runtimes:
+        runtime = _RUNTIMES[name]
+        lines.append(f"{runtime.program})")
+        if wanted.gpus and runtime.nvidia:
+            lines += [
+                f"  [ -e /dev/nvidiactl ] && gpu='{runtime.nvidia}'",
+                f'  [ -e /dev/kfd ] && gpu="$gpu {runtime.amd}"',
+            ]
+        words = shell_words([*runtime.words(wanted), *command]).replace(_GPU, "$gpu")
+        lines += [f"  command -v $runtime >/dev/null && exec {words} ;;"]
+    lines += ["esac", f"echo 'this node has none of {programs} to run the container' >&2", "exit 1"]
+    return "\n".join(lines)

@@ -1,0 +1,68 @@
+"""How often a scheduler is asked: less and less while nothing changes, by all processes together.
+
+A scheduler serves a whole cluster; ``tasks show`` in a loop must not slow it down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import msgspec
+
+from hpogrid.files import write_atomic
+from hpogrid.site.scheduler import Member, MemberState
+
+FIRST_SECONDS = 1.0
+MOST_SECONDS = 30.0
+_GROWTH = 1.5
+
+Ask = Callable[[Collection[Member]], dict[Member, MemberState]]
+
+
+class _Answer(msgspec.Struct):
+    """What a scheduler said at ``time``, when it was asked about the arrays ``asked``."""
+
+    time: float
+    interval: float
+    asked: list[str]
+    seen: list[tuple[Member, MemberState]]
+
+
+class Poll:
+    """The last answer of a scheduler.
+
+    Args:
+        path: the file with it.
+        ask: asks the scheduler about members; those it does not know are left out.
+    """
+
+    def __init__(self, path: Path, ask: Ask) -> None:
+        self._path = path
+        self._ask = ask
+
+    def look(self, members: Collection[Member]) -> dict[Member, MemberState]:
+        """What is known about members; the scheduler is asked if the last answer is too old."""
+        last = self._read()
+        arrays = sorted({array for array, _ in members})
+        fresh = last is not None and 0 <= time.time() - last.time < last.interval
+        if last is not None and fresh and set(arrays) <= set(last.asked):
+            return dict(last.seen)
+        seen = self._ask(members)
+        interval = FIRST_SECONDS
+        if last is not None and dict(last.seen) == seen:
+            interval = min(last.interval * _GROWTH, MOST_SECONDS)
+        answer = _Answer(time.time(), interval, arrays, list(seen.items()))
+        write_atomic(self._path, msgspec.json.encode(answer))
+        return seen
+
+    def forget(self) -> None:
+        """Ask anew at the next look: something was submitted or ended."""
+        self._path.unlink(missing_ok=True)
+
+    def _read(self) -> _Answer | None:
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+            return msgspec.json.decode(self._path.read_bytes(), type=_Answer)
+        return None

@@ -1,0 +1,163 @@
+"""The contract of a batch system: pure functions around its commands.
+
+A scheduler makes argument lists and parses answers; `hpogrid.site.batch` runs them. So each
+kind of cluster is one small file, and a test needs no cluster.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from hpogrid.config.schemas import GridConfig
+from hpogrid.errors import UserError
+from hpogrid.registry import unknown
+from hpogrid.site.base import JobState
+
+SCRIPT = "job.sh"
+
+Member = tuple[str, int]
+"""A member of an array: the array's native id, and its number in it, from 1."""
+
+
+class MemberState(NamedTuple):
+    """What a scheduler says about a member; ``reason`` in words where there is something to say."""
+
+    state: JobState
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One array to submit.
+
+    Attributes:
+        name: of the array, in letters, digits and ``._-``, starting with a letter.
+        folder: where its script and logs are.
+        home: the task's folder, in which the jobs start.
+        count: how many members.
+        grid: what its jobs need, and where.
+        cpus, gpus: of a member; None: as the site gives.
+        seconds: the time limit of a member; None: the site's.
+    """
+
+    name: str
+    folder: Path
+    home: Path
+    count: int
+    grid: GridConfig
+    cpus: int | None = None
+    gpus: int | None = None
+    seconds: int | None = None
+
+    @property
+    def script(self) -> Path:
+        """The script that every member runs."""
+        return self.folder / SCRIPT
+
+
+class Scheduler(ABC):
+    """A kind of batch system.
+
+    Attributes:
+        name: of the site.
+        label: what people call it.
+        member: a shell expression for the number of the running member, from 1.
+        end_time: a shell command that prints when the running member has to be over, in
+            seconds since 1970, or nothing; "" if there is none.
+        options: the native options that ``--extra`` takes.
+        reserved: native options that are hpogrid's own business.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    member: ClassVar[str]
+    end_time: ClassVar[str] = ""
+    options: ClassVar[frozenset[str]] = frozenset()
+    reserved: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def directives(self, request: Request) -> list[str]:
+        """The lines with options at the top of the script."""
+
+    def files(self, request: Request) -> dict[str, str]:
+        """Further files that go beside the script, by name."""
+        return {}
+
+    @abstractmethod
+    def submit(self, request: Request) -> list[str]:
+        """The command that submits an array."""
+
+    @abstractmethod
+    def submitted(self, code: int, text: str) -> str | None:
+        """The native id of what was submitted; None: it was refused."""
+
+    @abstractmethod
+    def queue(self) -> list[str]:
+        """The command that lists what the user has in the queue."""
+
+    @abstractmethod
+    def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
+        """What is in the queue; None: it could not say."""
+
+    @abstractmethod
+    def history(self, arrays: Sequence[str]) -> list[list[str]]:
+        """The commands that tell how members of arrays have ended."""
+
+    @abstractmethod
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+        """How members have ended, as far as one of the commands tells."""
+
+    @abstractmethod
+    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
+        """The command that ends members of an array; None: all of it."""
+
+    def logs(self, folder: Path, member: int) -> list[Path]:
+        """Where a member's output is."""
+        return [folder / f"{member}.log"]
+
+
+def native_options(
+    extra: Mapping[str, Any], known: Collection[str], reserved: Collection[str], label: str
+) -> list[tuple[str, str | None]]:
+    """The user's native options as (name, value) pairs; a value of None is a flag.
+
+    ``true`` gives a flag, ``false`` and ``null`` leave it out, a list repeats the option, and an
+    object becomes ``key=value,key=value``.
+
+    Raises:
+        UserError: an unknown option (the valid ones are listed), one of hpogrid's own, or a
+            value that no option can have.
+    """
+    pairs: list[tuple[str, str | None]] = []
+    for given, value in extra.items():
+        name = given.lstrip("-")
+        if name in reserved:
+            raise UserError(f"extra: '{given}' is set by hpogrid itself; leave it out")
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise UserError(
+                f"extra: {unknown(f'{label} option', name, sorted(known))}; valid: {listed}"
+            )
+        for item in value if isinstance(value, list) else [value]:
+            if item is True:
+                pairs.append((name, None))
+            elif item is not None and item is not False:
+                pairs.append((name, _text(given, item)))
+    return pairs
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        value = ",".join(f"{key}={_text(name, item)}" for key, item in value.items())
+    if not isinstance(value, str | int | float):
+        raise UserError(f"extra: '{name}' must be text, a number, true, or a list of them")
+    text = str(value)
+    if not text or any(ord(letter) < 32 for letter in text):
+        raise UserError(f"extra: '{name}' must be one line of text")
+    if '"' in text:
+        raise UserError(f"extra: '{name}' must not have a double quote in it")
+    return text

@@ -1,0 +1,74 @@
+"""The script of a batch job: a template, filled in."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+import string
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from hpogrid.config.home import home
+from hpogrid.config.project import Project
+from hpogrid.site import container
+from hpogrid.site.carry import wheel_path
+from hpogrid.site.scheduler import Request, Scheduler
+from hpogrid.site.tasks import Task
+
+
+def make_request(task: Task, project: Project, folder: Path, count: int) -> Request:
+    """What to ask a scheduler for.
+
+    Where the grid config does not say, cores and GPUs follow from what a trial needs.
+    """
+    grid, hpo = project.grid_config, project.hpo_config
+    cpus, gpus = grid.cpus, grid.gpus
+    if cpus is None and hpo.cpus_per_trial is not None:
+        cpus = math.ceil(hpo.cpus_per_trial * hpo.max_concurrent)
+    if gpus is None and hpo.gpus_per_trial:
+        gpus = math.ceil(hpo.gpus_per_trial * hpo.max_concurrent)
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", task.name)
+    seconds = grid.walltime_seconds
+    return Request(name, folder, task.folder, count, grid, cpus, gpus, seconds)
+
+
+def job_script(
+    scheduler: Scheduler, request: Request, task: Task, project: Project, jobs: Sequence[int]
+) -> str:
+    """The script that every member of an array runs.
+
+    Raises:
+        UserError: a native option is not valid, or the container cannot be used.
+    """
+    template = resources.files("hpogrid.site") / "templates" / "job.sh"
+    start = ["-m", "hpogrid.site.start", str(task.id), container.JOB]
+    wanted = container.wanted(project, task, gpus=bool(request.gpus))
+    environment = {"HPOGRID_HOME": str(home()), "PYTHONPATH": str(wheel_path(task.folder))}
+    if wanted is None:
+        path = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
+        run = f"export {path}\nexec {container.shell_words([sys.executable, *start])}"
+    else:
+        environment |= container.ENVIRONMENT
+        run = container.shell_fragment(wanted, ["python3", *start])
+    return string.Template(template.read_text(encoding="utf-8")).substitute(
+        directives="\n".join(scheduler.directives(request)),
+        task=task.id,
+        project=task.project,
+        command=shlex.join(scheduler.submit(request)),
+        member=scheduler.member,
+        jobs=" ".join(map(str, jobs)),
+        end_time=_end_time(scheduler, request),
+        environment="\n".join(
+            f"export {name}={shlex.quote(value)}" for name, value in environment.items()
+        ),
+        run=run,
+    )
+
+
+def _end_time(scheduler: Scheduler, request: Request) -> str:
+    if scheduler.end_time:
+        return scheduler.end_time
+    return f"echo $(($(date +%s) + {request.seconds}))" if request.seconds else ":"

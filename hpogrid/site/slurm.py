@@ -1,0 +1,191 @@
+"""Slurm: ``sbatch --array``, one ``squeue`` for everything, ``sacct`` where there is accounting."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from collections.abc import Sequence
+
+from hpogrid.site.base import JobState
+from hpogrid.site.batch import BatchSite
+from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+
+_STATES: dict[str, JobState] = {
+    "PENDING": "queued",
+    "CONFIGURING": "queued",
+    "REQUEUED": "queued",
+    "REQUEUE_FED": "queued",
+    "REQUEUE_HOLD": "queued",
+    "SPECIAL_EXIT": "queued",
+    "RESV_DEL_HOLD": "queued",
+    "RUNNING": "running",
+    "COMPLETING": "running",
+    "SUSPENDED": "running",
+    "STOPPED": "running",
+    "SIGNALING": "running",
+    "STAGE_OUT": "running",
+    "RESIZING": "running",
+    "COMPLETED": "done",
+    "CANCELLED": "killed",
+    "PREEMPTED": "killed",
+    "REVOKED": "killed",
+    "NODE_FAIL": "lost",
+    "BOOT_FAIL": "lost",
+}
+"""All other states are ends that went wrong."""
+
+_REASONS = {
+    "OUT_OF_MEMORY": "out of memory",
+    "OUT_OF_ME": "out of memory",
+    "TIMEOUT": "it reached its time limit",
+    "DEADLINE": "it could not end before its deadline",
+    "CANCELLED": "cancelled",
+    "PREEMPTED": "preempted by a job of higher priority",
+    "NODE_FAIL": "its node was lost",
+    "BOOT_FAIL": "its node did not start",
+    "SUSPENDED": "suspended",
+    "Resources": "waiting for free resources",
+    "Priority": "waiting for jobs of higher priority",
+    "JobArrayTaskLimit": "waiting: as many members run as max_jobs allows",
+    "JobHeldUser": "held by its user",
+    "JobHeldAdmin": "held by an administrator",
+    "PartitionTimeLimit": "its time limit is longer than the partition's",
+    "QOSMaxJobsPerUserLimit": "waiting: as many jobs run as the user may have",
+    "AssocGrpCPUMinutesLimit": "the account has used up its time",
+}
+
+_OPTIONS = """account acctg-freq batch bb begin clusters comment constraint container contiguous
+core-spec cores-per-socket cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency
+distribution exclude exclusive export get-user-env gpu-bind gpu-freq gpus gpus-per-node
+gpus-per-socket gpus-per-task gres gres-flags hint hold licenses mail-type mail-user mcs-label
+mem mem-bind mem-per-cpu mem-per-gpu mincpus network nice no-requeue nodefile nodelist nodes
+ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket overcommit oversubscribe
+partition power priority profile propagate qos reboot requeue reservation signal
+sockets-per-node spread-job switches thread-spec threads-per-core time time-min tmp
+tres-per-task use-min-nodes wckey"""
+
+
+class Slurm(Scheduler):
+    """See `Scheduler`."""
+
+    name = "slurm"
+    label = "Slurm"
+    member = '"$SLURM_ARRAY_TASK_ID"'
+    end_time = (
+        'echo "${SLURM_JOB_END_TIME:-$(date +%s -d'
+        ' "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)" 2>/dev/null)}"'
+    )
+    options = frozenset(_OPTIONS.split())
+    reserved = frozenset(
+        ["array", "chdir", "error", "input", "job-name", "open-mode", "output", "parsable", "wrap"]
+    )
+
+    def directives(self, request: Request) -> list[str]:
+        """Options as ``#SBATCH`` lines; native ones come last and win."""
+        options = [
+            ("job-name", request.name),
+            ("chdir", str(request.home)),
+            ("output", str(request.folder / "%a.log")),
+            ("open-mode", "append"),
+            ("requeue", None),
+        ]
+        if request.seconds:
+            options.append(("time", _duration(request.seconds)))
+        if request.cpus:
+            options.append(("cpus-per-task", str(request.cpus)))
+        if request.gpus:
+            options.append(("gres", f"gpu:{request.gpus}"))
+        if request.grid.memory:
+            options.append(("mem", request.grid.memory))
+        options += native_options(request.grid.extra, self.options, self.reserved, self.label)
+        return [f"#SBATCH --{name}" + _value(value) for name, value in options]
+
+    def submit(self, request: Request) -> list[str]:
+        """``sbatch --array=1-N%C``."""
+        most = f"%{request.grid.max_jobs}" if request.grid.max_jobs else ""
+        return ["sbatch", "--parsable", f"--array=1-{request.count}{most}", str(request.script)]
+
+    def submitted(self, code: int, text: str) -> str | None:
+        """``123``, or ``123;cluster``."""
+        match = re.search(r"^(\d+)(;.*)?$", text, re.MULTILINE)
+        return match.group(1) if code == 0 and match else None
+
+    def queue(self) -> list[str]:
+        """Running, waiting and (for minutes) ended members of the user, in one call."""
+        fields = "ArrayJobID:|,ArrayTaskID:|,State:|,Reason:|,exit_code:"
+        user = f"--user={getpass.getuser()}"
+        return ["squeue", "--noheader", "--array", "--states=all", user, f"--Format={fields}"]
+
+    def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
+        """Lines ``123|4|FAILED|NonZeroExitCode|768``."""
+        if code != 0:
+            return None
+        return _members(line.split("|") for line in text.splitlines())
+
+    def history(self, arrays: Sequence[str]) -> list[list[str]]:
+        """``sacct``, in one call. Without accounting it says so, and nothing else is known."""
+        fields = "--format=JobID,State,ExitCode"
+        jobs = f"--jobs={','.join(arrays)}"
+        return [["sacct", "--noheader", "--parsable2", "--allocations", "--array", jobs, fields]]
+
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+        """Lines ``123_4|CANCELLED by 0|0:15``."""
+        rows = (line.split("|") for line in text.splitlines() if code == 0 and line.count("|") == 2)
+        return _members([*job.partition("_")[::2], state, "", exit_] for job, state, exit_ in rows)
+
+    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
+        """``scancel``."""
+        if members is None:
+            return ["scancel", "--full", array]
+        return ["scancel", "--full", *(f"{array}_{member}" for member in members)]
+
+
+def _members(rows: object) -> dict[Member, MemberState]:
+    found: dict[Member, MemberState] = {}
+    for row in rows:  # type: ignore[attr-defined]
+        if len(row) >= 5 and row[1].strip().isdigit():
+            array, member, state, reason, exit_code = (item.strip() for item in row[:5])
+            found[array, int(member)] = _seen(state.split()[0].rstrip("+"), reason, exit_code)
+    return found
+
+
+def _seen(state: str, reason: str, exit_code: str) -> MemberState:
+    kind = _STATES.get(state, "failed")
+    if state in _REASONS:
+        return MemberState(kind, _REASONS[state])
+    if state == "FAILED":
+        return MemberState(kind, _exit(exit_code))
+    if kind in ("running", "done"):
+        return MemberState(kind)
+    if kind == "queued" and reason in ("", "None"):
+        return MemberState(kind)
+    native = reason if kind == "queued" else state
+    return MemberState(kind, _REASONS.get(native, native))
+
+
+def _exit(text: str) -> str:
+    """``3:0`` (code and signal) of sacct, or the wait status of squeue."""
+    code, _, number = text.partition(":")
+    if not number and code.isdigit():
+        status = os.waitstatus_to_exitcode(int(code))
+        code, number = str(max(status, 0)), str(max(-status, 0))
+    return f"killed by signal {number}" if number not in ("", "0") else f"exit code {code}"
+
+
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest:02d}"
+
+
+def _value(value: str | None) -> str:
+    """How an option's value stands in an ``#SBATCH`` line."""
+    if value is None:
+        return ""
+    return f"={value}" if re.fullmatch(r"[\w./:,%=+@*\[\]-]+", value) else f'="{value}"'
+
+
+def site() -> BatchSite:
+    """The site ``slurm``."""
+    return BatchSite(Slurm())

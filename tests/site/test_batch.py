@@ -1,0 +1,247 @@
+"""The I/O of batch sites, on a fake batch system."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hpogrid.config.assemble import assemble
+from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
+from hpogrid.config.store import STORES
+from hpogrid.errors import RunError, UserError
+from hpogrid.registry import Entry
+from hpogrid.site import SITES, batch, control
+from hpogrid.site.base import ACTIVE
+from hpogrid.site.tasks import Task, find_tasks
+from hpogrid.space.dialects import read_space
+from hpogrid.study.study import load_study
+from tests.site import fake, fakebatch
+
+SPACE = {"x": {"method": "uniform", "dimension": {"low": -5, "high": 5}}}
+
+SCRIPT = """
+import os, time
+from pathlib import Path
+
+def train(config):
+    here = Path(os.environ["HPOGRID_HOME"]) / "switch"
+    job = Path.cwd().parent.name
+    if (here / f"slow-{job}").exists():
+        time.sleep(60)
+    if (here / f"dead-{job}").exists():
+        os.kill(os.getppid(), 9)
+        time.sleep(60)
+    return {"loss": config["x"] ** 2}
+"""
+
+MakeProject = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeProject]:
+    """Makes the project ``p`` for the fake site; its keywords are settings of the grid config."""
+    monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(fake.STATE, str(tmp_path / "state"))
+    entry = Entry("tests.site.fake:site", "for tests")
+    monkeypatch.setattr(SITES, "_entries", {**SITES._entries, "fake": entry})
+    monkeypatch.setattr(batch, "_GRACE_SECONDS", 0.3)
+    (tmp_path / "home" / "switch").mkdir(parents=True)
+
+    def make(trials: int = 2, **grid: Any) -> str:
+        scripts = tmp_path / "train.py"
+        scripts.write_text(SCRIPT)
+        space, _ = read_space(SPACE, "s")
+        config = GridConfig(site="fake", **grid)
+        hpo = HpoConfig(
+            metric="loss", mode="min", trials=trials, scheduler_param={"max_concurrent": 1}
+        )
+        model = ModelConfig(script="train.py", model="train")
+        for kind, item in {
+            "hpo_config": hpo,
+            "grid_config": config,
+            "model_config": model,
+            "search_space": space,
+        }.items():
+            STORES[kind].create("c", item)
+        names = dict.fromkeys(("hpo_config", "grid_config", "model_config", "search_space"), "c")
+        assemble("p", scripts, names, check=False)
+        return "p"
+
+    yield make
+    for array in (tmp_path / "state").glob("*"):
+        fakebatch.kill(tmp_path / "state", array.name)
+
+
+def switch(name: str, on: bool = True) -> None:
+    path = Path(os.environ["HPOGRID_HOME"]) / "switch" / name
+    path.touch() if on else path.unlink()
+
+
+def states(task: Task) -> list[str]:
+    return [job.state for job in control.overview([task])[0].jobs]
+
+
+def wait(task: Task, wanted: Callable[[list[str]], bool], seconds: float = 30) -> list[str]:
+    """Look at a task until its jobs' states are as wanted."""
+    end = time.monotonic() + seconds
+    while not wanted(found := states(task)):
+        assert time.monotonic() < end, found
+        time.sleep(0.1)
+    return found
+
+
+def ended(found: list[str]) -> bool:
+    return not any(state in ACTIVE for state in found)
+
+
+def test_array_runs_to_done(project: MakeProject) -> None:
+    task = control.submit(project(max_jobs=2), site=None, n_jobs=3)
+    assert wait(task, ended) == ["done"] * 3
+    study, _ = load_study(task.ledgers)
+    assert sorted(trial.id for trial in study.finished) == [
+        f"{job}-{number}" for job in range(3) for number in (1, 2)
+    ]
+    assert "2 trials finished" in control.read_logs(task.id, 1, None)[0]
+    assert [array.jobs for array in batch._arrays(task)] == [[0, 1, 2]]
+
+
+def test_killed_and_retried_alone(project: MakeProject) -> None:
+    switch("slow-1")
+    switch("dead-2")
+    task = control.submit(project(), site=None, n_jobs=3)
+    wait(task, lambda found: found == ["done", "running", "failed"])
+    control.kill(task)
+    assert wait(task, ended) == ["done", "killed", "failed"]
+    reasons = [job.reason for job in control.overview([task])[0].jobs]
+    assert reasons[1:] == ["killed by 'hpogrid tasks kill'", "exit code -9"]
+    switch("slow-1", False)
+    switch("dead-2", False)
+    assert control.retry(task) == [1, 2]
+    assert wait(task, ended) == ["done"] * 3
+    assert [array.jobs for array in batch._arrays(task)] == [[0, 1, 2], [1, 2]]
+    study, _ = load_study(task.ledgers)
+    assert len(study.finished) == 6
+    files = sorted(path.name for path in task.ledgers.glob("*.jsonl"))
+    assert files == [f"job-{job:04d}.{attempt:03d}.jsonl" for job, attempt in
+                     [(0, 1), (1, 1), (1, 2), (2, 1), (2, 2)]]  # fmt: skip
+
+
+def test_vanished_job_is_lost_and_retryable(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch("slow-0")
+    task = control.submit(project(), site=None, n_jobs=1)
+    wait(task, lambda found: found == ["running"])
+    monkeypatch.setattr(fake.Fake, "in_queue", lambda self, code, text: {})
+    monkeypatch.setattr(fake.Fake, "in_history", lambda self, code, text: {})
+    control.make_site("fake")._poll.forget()  # type: ignore[attr-defined]
+    assert wait(task, ended) == ["lost"]
+    assert "knows no such job" in str(control.overview([task])[0].jobs[0].reason)
+    assert control.retryable(task) == [0]
+
+
+def test_refused_submission_leaves_nothing(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["sh", "-c", "echo 'no such queue: x' >&2; exit 1"]
+    monkeypatch.setattr(fake.Fake, "submit", lambda self, request: command)
+    with pytest.raises(RunError, match="Fake refused the job: no such queue: x"):
+        control.submit(project(), site=None, n_jobs=2)
+    assert find_tasks() == []
+
+
+def test_refused_retry_keeps_what_was_submitted(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch("dead-0")
+    task = control.submit(project(), site=None, n_jobs=2)
+    assert wait(task, ended) == ["failed", "done"]
+    monkeypatch.setattr(fake.Fake, "submit", lambda self, request: ["false"])
+    with pytest.raises(RunError, match="refused"):
+        control.retry(task)
+    assert states(task) == ["failed", "done"]
+    assert control.retryable(task) == [0]
+
+
+def test_scheduler_that_is_not_here(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake.Fake, "submit", lambda self, request: ["nosuchprogram"])
+    with pytest.raises(RunError, match=r"Fake is not on this machine.*nosuchprogram"):
+        control.submit(project(), site=None, n_jobs=1)
+
+
+def test_scheduler_that_does_not_answer(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch("slow-0")
+    task = control.submit(project(), site=None, n_jobs=1)
+    monkeypatch.setattr("hpogrid.site.batch.run_command.__kwdefaults__", {"seconds": 0.2})
+    monkeypatch.setattr(fake.Fake, "queue", lambda self: ["sleep", "5"])
+    control.make_site("fake")._poll.forget()  # type: ignore[attr-defined]
+    item = control.overview([task])[0]
+    assert [job.state for job in item.jobs] == ["unknown"]
+    assert item.status == "unknown"
+    with pytest.raises(RunError, match=r"'sleep 5' took longer than 0\.2 s"):
+        control.kill(task)
+
+
+def test_unknown_option_lists_the_valid_ones(project: MakeProject) -> None:
+    with pytest.raises(UserError, match=r"did you mean color.*valid: color, flag"):
+        control.submit(project(extra={"colour": "red"}), site=None, n_jobs=1)
+    assert find_tasks() == []
+
+
+def test_one_question_for_all_tasks_and_fewer_with_time(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch("slow-0")
+    name = project()
+    tasks = [control.submit(name, site=None, n_jobs=1) for _ in range(3)]
+    wait(tasks[2], lambda found: found == ["running"])
+    asked: list[float] = []
+    queue = fake.Fake.queue
+
+    def counted(self: fake.Fake) -> list[str]:
+        asked.append(time.time())
+        return queue(self)
+
+    monkeypatch.setattr(fake.Fake, "queue", counted)
+    now = [time.time() + 100]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    for _ in range(600):  # ten minutes of looking every second
+        assert len(control.overview(tasks)) == 3
+        now[0] += 1
+    assert len(asked) < 40
+
+
+def test_dry_run_prints_script_and_command(project: MakeProject) -> None:
+    lines = control.plan(project(max_jobs=5, extra={"color": "red"}), site=None, n_jobs=16)
+    text = "\n".join(lines)
+    assert "batch/001/job.sh 16 5" in text
+    assert "#FAKE color red" in text
+    assert find_tasks() == []
+
+
+def test_script_survives_odd_folder_names(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    odd = tmp_path / "it's a $HOME; `x`"
+    odd.mkdir()
+    name = project()
+    (tmp_path / "home").rename(odd / "home")
+    monkeypatch.setenv("HPOGRID_HOME", str(odd / "home"))
+    task = control.submit(name, site=None, n_jobs=1)
+    assert wait(task, ended) == ["done"]
+
+
+def test_state_of_a_task_survives_a_new_process(project: MakeProject) -> None:
+    switch("dead-0")
+    task = control.submit(project(), site=None, n_jobs=1)
+    assert wait(task, ended) == ["failed"]
+    saved = msgspec.json.decode((task.job_folder(0) / "ended.json").read_bytes())
+    assert saved["state"] == "failed"
