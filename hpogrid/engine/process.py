@@ -174,7 +174,7 @@ class ProcessEngine:
         if self._run.over:
             return
         waiting = sum(worker.assignment is None for worker in self._workers.values())
-        wanted = self._run.budget.left(self._run.running) - waiting
+        wanted = self._run.open - waiting
         for _ in range(min(wanted, len(self._gpus) - len(self._workers))):
             self._start_worker()
 

@@ -36,7 +36,6 @@ from hpogrid.study.ledger import LedgerWriter, being_written, ledger_attempts, l
 from hpogrid.study.study import Source, Trial, number_of
 from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
 
-
 _VERDICTS: dict[Decision, State] = {
     "continue": "complete",
     "complete": "complete",
@@ -208,6 +207,7 @@ class Run:
                 self.budget.see(trial)
             elif trial.job == self.spec.job and decision == "pause":
                 self._paused.add(trial.id)
+                self._judge.pause(trial)
         self.budget.started = len(own)
         self._again = deque(
             trial
@@ -366,7 +366,7 @@ class Run:
     def finish(self, trial: str, failure: str | None = None) -> None:
         """A running trial ended by itself or as it was told; ``failure`` is why it failed."""
         running = self._running.pop(trial)
-        metrics = result(self.config, running.reports)
+        metrics = result(self.config, running.reports or self._inherited(trial))
         reason = failure or what_is_missing(self.config, metrics)
         if reason is None and running.verdict == "interrupted":
             reason = self._pause(trial, running)
@@ -382,6 +382,13 @@ class Run:
                 reason=reason,
             )
         )
+
+    def _inherited(self, trial: str) -> list[dict[str, Any]]:
+        """What stands for a trial that copied another one when there was nothing left to do."""
+        record = self.study.trials[trial]
+        source = self.study.trials.get(record.parent or "")
+        reports = source.reports if source else ()
+        return [dict(item.metrics) for item in reports if item.step == record.changed_at]
 
     def _settle(self, event: Ended) -> None:
         """Write that a trial is finished, and tell everyone."""
@@ -411,6 +418,7 @@ class Run:
         why = f"paused by {self.config.scheduler} after report {running.step}"
         self._write(Ended(time=time.time(), trial=trial, state="interrupted", reason=why))
         self._paused.add(trial)
+        self._judge.pause(self.study.trials[trial])
         return None
 
     def _release(self, fresh: bool) -> Assignment | None:
@@ -441,7 +449,8 @@ class Run:
 
     def _follow(self, trial: Trial, source: str, point: Point | None) -> Assignment:
         """Go on from another trial's checkpoint, with another configuration."""
-        found = latest(self.spec.trials / source)
+        reports = self.study.trials[source].reports
+        found = latest(self.spec.trials / source, reports[-1].step if reports else 0)
         if found is None or point is None:
             return self._restart(trial)
         step, path = found

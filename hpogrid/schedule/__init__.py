@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
-from hpogrid.schedule.base import Scheduler, ScheduleOptions
-from hpogrid.search.base import read_options
+from hpogrid.schedule.base import ScheduleOptions, Scheduler
+from hpogrid.search.base import Task, read_options
 
 SCHEDULERS = Registry(
     "scheduler",
@@ -14,6 +15,14 @@ SCHEDULERS = Registry(
         "asynchyperband": Entry(
             "hpogrid.schedule.asha:AshaScheduler",
             "asynchronous successive halving (ASHA); the default",
+        ),
+        "bohbhyperband": Entry(
+            "hpogrid.schedule.hyperband:HyperBandScheduler",
+            "HyperBand whose brackets wait for each other; made for the algorithm bohb",
+        ),
+        "pbt": Entry(
+            "hpogrid.schedule.pbt:PbtScheduler",
+            "population based training: the worse trials copy the better ones (needs checkpoints)",
         ),
         "median": Entry(
             "hpogrid.schedule.median:MedianScheduler",
@@ -36,8 +45,23 @@ def schedule_options(name: str, params: dict[str, Any]) -> ScheduleOptions:
     return options
 
 
-def make_scheduler(name: str, params: dict[str, Any]) -> Scheduler:
-    """The scheduler called ``name``."""
+def check_pair(scheduler: str, algorithm: str) -> None:
+    """Refuse an algorithm that a scheduler cannot serve.
+
+    Raises:
+        UserError: the reason, and the algorithms to choose from.
+    """
+    served = SCHEDULERS.load(scheduler).algorithms
+    if served is not None and algorithm not in served:
+        raise UserError(
+            f"scheduler {scheduler} changes the parameters of running trials by itself, so the "
+            f"model of algorithm {algorithm} would learn nothing true; use --algorithm "
+            f"{' or '.join(served)}, or another scheduler"
+        )
+
+
+def make_scheduler(name: str, params: dict[str, Any], task: Task | None = None) -> Scheduler:
+    """The scheduler called ``name``, for a task."""
     options = schedule_options(name, params)
-    scheduler: Scheduler = SCHEDULERS.load(name)(options)
+    scheduler: Scheduler = SCHEDULERS.load(name)(options, task)
     return scheduler

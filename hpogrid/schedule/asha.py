@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 
 from hpogrid.schedule.base import BaseScheduler, Decision, ScheduleOptions
+from hpogrid.search.base import Task
 
 
 class AshaOptions(ScheduleOptions, frozen=True, kw_only=True):
@@ -30,19 +31,18 @@ class AshaScheduler(BaseScheduler):
 
     Settings = AshaOptions
 
-    def __init__(self, options: ScheduleOptions | None = None) -> None:
-        super().__init__(options)
+    def __init__(self, options: ScheduleOptions | None = None, task: Task | None = None) -> None:
+        super().__init__(options, task)
         self._rungs: list[tuple[int, list[float]]] = []
         resource = float(self.options.grace_period)
         while resource < self.options.max_t:
             self._rungs.append((round(resource), []))
             resource *= self.options.reduction_factor
+        self.rungs = (*(resource for resource, _ in self._rungs), self.options.max_t)
         self._reached: dict[str, int] = {}
 
     def on_report(self, trial: str, step: int, loss: float) -> Decision:
-        """Stop a trial at ``max_t``, or at a rung where it is not among the best."""
-        if step >= self.options.max_t:
-            return "stop"
+        """Stop a trial at a rung where it is not among the best; at ``max_t`` it is complete."""
         reached = self._reached.get(trial, 0)
         decision: Decision = "continue"
         while reached < len(self._rungs) and step >= self._rungs[reached][0]:
@@ -53,4 +53,4 @@ class AshaScheduler(BaseScheduler):
                 decision = "stop"
             reached += 1
         self._reached[trial] = reached
-        return decision
+        return "complete" if step >= self.options.max_t else decision

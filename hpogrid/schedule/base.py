@@ -1,18 +1,53 @@
-"""The contract of a scheduler: who stops a trial early."""
+"""The contract of a scheduler: who stops or pauses a trial early."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
-from hpogrid.search.base import Options
+from hpogrid.search.base import Options, Task
+from hpogrid.space.space import Point
 
-Decision = Literal["continue", "stop"]
+Decision = Literal["continue", "stop", "complete", "pause"]
+"""``stop``: it is among the worse; ``complete``: it has had all that a trial gets; ``pause``: it
+waits as its newest checkpoint, until `Scheduler.release` decides on it."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What becomes of a paused trial.
+
+    Attributes:
+        trial: its id.
+        go_on: whether it runs again; else it has ended.
+        source: the trial from whose newest checkpoint it goes on (None: from its own).
+        point: the configuration with which it goes on (None: its own).
+    """
+
+    trial: str
+    go_on: bool = True
+    source: str | None = None
+    point: Point | None = None
 
 
 class Scheduler(Protocol):
-    """Told every report of every trial of the study, also of those that run elsewhere."""
+    """Told every report of every trial of the study, also of those that run elsewhere.
+
+    Only the trials of its own job are started (`on_start`), paused and released. A step may come
+    again when a trial was interrupted. What a scheduler knows is made anew from the ledger when a
+    job is resumed: trials in the order of their numbers, then the reports of each.
+    """
 
     Settings: ClassVar[type[Options]]
+    algorithms: ClassVar[tuple[str, ...] | None]
+    """The algorithms that it goes with; None: all."""
+    needs_checkpoints: ClassVar[bool]
+    """Whether a trial without checkpoints cannot be served."""
+    rungs: tuple[int, ...]
+    """The resources, in rising order, at which results of different trials are compared."""
+
+    def on_start(self, trial: str, point: Point, step: int) -> None:
+        """A trial of this job begins, or goes on after ``step`` with another configuration."""
 
     def on_report(self, trial: str, step: int, loss: float) -> Decision:
         """Take in a report and decide.
@@ -21,6 +56,19 @@ class Scheduler(Protocol):
             trial: its id.
             step: the resource spent so far (reports, or the scheduler's ``time_attr``).
             loss: the objective value at this step; smaller is better.
+        """
+
+    def on_pause(self, trial: str) -> None:
+        """A trial that was told to pause has ended its evaluation, and can go on from now."""
+
+    def on_end(self, trial: str) -> None:
+        """A trial came to its end, however it did: it will report no more."""
+
+    def release(self, fresh: bool) -> Release | None:
+        """Decide on one paused trial; None: on none now.
+
+        Args:
+            fresh: whether trials that were never started are still to come.
         """
 
 
@@ -40,9 +88,26 @@ class ScheduleOptions(Options, frozen=True, kw_only=True):
 
 
 class BaseScheduler:
-    """Keeps the options; a subclass decides."""
+    """Keeps the options, and pauses nothing; a subclass decides on reports."""
 
     Settings: ClassVar[type[Options]] = ScheduleOptions
+    algorithms: ClassVar[tuple[str, ...] | None] = None
+    needs_checkpoints: ClassVar[bool] = False
+    rungs: tuple[int, ...] = ()
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: Options | None = None, task: Task | None = None) -> None:
         self.options: Any = options if options is not None else self.Settings()
+        self.task = task
+
+    def on_start(self, trial: str, point: Point, step: int) -> None:
+        """Nothing to note (see `Scheduler`)."""
+
+    def on_pause(self, trial: str) -> None:
+        """Nothing to note (see `Scheduler`)."""
+
+    def on_end(self, trial: str) -> None:
+        """Nothing to note (see `Scheduler`)."""
+
+    def release(self, fresh: bool) -> Release | None:
+        """None: nothing is paused (see `Scheduler`)."""
+        return None

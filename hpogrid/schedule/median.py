@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 
 from hpogrid.schedule.base import BaseScheduler, Decision, ScheduleOptions
+from hpogrid.search.base import Task
 
 
 class MedianOptions(ScheduleOptions, frozen=True, kw_only=True):
@@ -19,22 +20,21 @@ class MedianScheduler(BaseScheduler):
 
     Settings = MedianOptions
 
-    def __init__(self, options: ScheduleOptions | None = None) -> None:
-        super().__init__(options)
-        self._losses: dict[str, list[tuple[int, float]]] = {}
+    def __init__(self, options: ScheduleOptions | None = None, task: Task | None = None) -> None:
+        super().__init__(options, task)
+        self._losses: dict[str, dict[int, float]] = {}
 
     def on_report(self, trial: str, step: int, loss: float) -> Decision:
         """Stop a trial that is below the median (see the class)."""
-        own = self._losses.setdefault(trial, [])
-        own.append((step, loss))
+        own = self._losses.setdefault(trial, {})
+        own[step] = loss
         if step < self.options.grace_period:
             return "continue"
         averages = [
-            statistics.fmean(value for _, value in reports[: len(own)])
+            statistics.fmean(value for at, value in reports.items() if at <= step)
             for name, reports in self._losses.items()
-            if name != trial and reports[-1][0] >= step
+            if name != trial and max(reports) >= step
         ]
         if len(averages) < self.options.min_samples_required:
             return "continue"
-        best = min(value for _, value in own)
-        return "stop" if best > statistics.median(averages) else "continue"
+        return "stop" if min(own.values()) > statistics.median(averages) else "continue"

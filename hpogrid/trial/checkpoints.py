@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PREFIX = "checkpoint_"
+_LENT = ".lent-"
 
 
 def checkpoint_step(path: Path) -> int:
@@ -37,10 +38,22 @@ def go_back(folder: Path, step: int) -> tuple[int, Path] | None:
     return latest(folder)
 
 
-def latest(folder: Path) -> tuple[int, Path] | None:
-    """The newest checkpoint of a trial's folder: (step, path)."""
+def latest(folder: Path, reported: int | None = None) -> tuple[int, Path] | None:
+    """The newest checkpoint of a trial's folder: (step, path).
+
+    Args:
+        folder: the trial's.
+        reported: pass over those that were saved before a later report than this.
+    """
     found = checkpoint_steps(folder)
-    return max(found.items()) if found else None
+    steps = [step for step in found if reported is None or step <= reported]
+    return (max(steps), found[max(steps)]) if steps else None
+
+
+def size(folder: Path) -> int:
+    """The bytes of all checkpoints below a folder (of a trial, or of all trials of a job)."""
+    files = (path for kept in folder.rglob(f"{_PREFIX}[0-9]*") for path in kept.rglob("*"))
+    return sum(path.lstat().st_size for path in files if path.is_file())
 
 
 @contextlib.contextmanager
@@ -62,6 +75,26 @@ def keep_newest(folder: Path, count: int) -> None:
     steps = checkpoint_steps(folder)
     for step in sorted(steps)[: max(0, len(steps) - count)]:
         shutil.rmtree(steps[step], ignore_errors=True)
+
+
+def lend(checkpoint: Path, folder: Path, attempt: int) -> None:
+    """Copy another trial's checkpoint into a trial's folder, for its start number ``attempt``.
+
+    It counts only once `take_lent` has put it in the place of the trial's own; what happens in
+    between is safe against a crash.
+    """
+    draft = folder / f"{_LENT}{attempt}"
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(checkpoint, draft / checkpoint.name)
+
+
+def take_lent(folder: Path, attempt: int) -> None:
+    """Finish what `lend` began for start number ``attempt``; forget what never came to a start."""
+    for draft in folder.glob(f"{_LENT}*"):
+        if draft.name == f"{_LENT}{attempt}" and (lent := latest(draft)) is not None:
+            keep_newest(folder, 0)
+            lent[1].rename(folder / lent[1].name)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 class Keeper:
@@ -87,7 +120,10 @@ class Keeper:
             keep_newest(self._folder / trial, 1)
 
     def ended(self, trial: str, loss: float | None) -> None:
-        """A trial ended; ``loss`` is None if it failed. What is beaten may go."""
+        """A trial ended, now or in an earlier attempt; ``loss`` is None if it failed.
+
+        What is beaten may go.
+        """
         if self._policy in ("last", "all"):
             return
         if self._policy == "none" or loss is None:

@@ -1,0 +1,74 @@
+"""The judge: tells reports to the scheduler, and at its rungs to the algorithm as well."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Any
+
+from hpogrid.config.schemas import HpoConfig
+from hpogrid.engine.results import is_number, loss, objectives
+from hpogrid.schedule import make_scheduler
+from hpogrid.schedule.base import Decision, Release
+from hpogrid.search.base import BaseSearcher, Outcome, Task
+from hpogrid.search.proposer import Proposer
+from hpogrid.space.space import Point
+from hpogrid.study.study import Trial
+
+
+class Judge:
+    """Decides how reporting trials go on.
+
+    Args:
+        config: names the scheduler, its parameters and the objectives.
+        task: what is searched.
+        proposer: told what the trials of all jobs reached at the scheduler's rungs; so the budget
+            of BOHB comes to its model.
+    """
+
+    def __init__(self, config: HpoConfig, task: Task, proposer: Proposer) -> None:
+        self._config = config
+        self._proposer = proposer
+        self._scheduler = make_scheduler(config.scheduler, config.scheduler_param, task)
+        self._attr = config.scheduler_param.get("time_attr", "training_iteration")
+        listens = type(proposer.searcher).report is not BaseSearcher.report
+        self._rungs = self._scheduler.rungs if listens else ()
+        self._told: dict[str, int] = {}
+
+    @property
+    def needs_checkpoints(self) -> bool:
+        """Whether the scheduler can only go on with trials that save checkpoints."""
+        return self._scheduler.needs_checkpoints
+
+    def start(self, trial: Trial) -> None:
+        """A trial of this job begins, or goes on with other values."""
+        self._scheduler.on_start(trial.id, Point(trial.suggested, trial.applied), trial.changed_at)
+
+    def report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> Decision:
+        """Take in report number ``step`` of a trial of any job, and decide."""
+        value = loss(self._config, metrics)
+        resource = metrics.get(self._attr, step)
+        if value is None or not is_number(resource):
+            return "continue"
+        self._tell(trial, int(resource), metrics)
+        return self._scheduler.on_report(trial.id, int(resource), value)
+
+    def _tell(self, trial: Trial, resource: int, metrics: dict[str, Any]) -> None:
+        """Tell the algorithm when a trial has come to the next rung."""
+        place = bisect_right(self._rungs, resource)
+        rung = self._rungs[place - 1] if place else 0
+        if rung > self._told.get(trial.id, 0):
+            self._told[trial.id] = rung
+            outcome = Outcome(objectives(self._config, metrics))
+            self._proposer.report(trial.suggested, outcome, rung)
+
+    def pause(self, trial: Trial) -> None:
+        """A trial of this job that was told to pause waits from now on."""
+        self._scheduler.on_pause(trial.id)
+
+    def end(self, trial: Trial) -> None:
+        """A trial of this job has ended."""
+        self._scheduler.on_end(trial.id)
+
+    def release(self, fresh: bool) -> Release | None:
+        """What becomes of one of the paused trials (see `Scheduler.release`)."""
+        return self._scheduler.release(fresh)
