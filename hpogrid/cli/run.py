@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,23 @@ from hpogrid.errors import Exit, UserError
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
     from hpogrid.engine.job import JobResult
+    from hpogrid.engine.start import Start
     from hpogrid.site.tasks import Task
+
+
+def _start_options(function: Any) -> Any:
+    function = click.option(
+        "--warm_start",
+        metavar="FROM",
+        help="Earlier results for the algorithm: a task, project, ledger, CSV or JSON file, "
+        "mlflow:EXPERIMENT, or URL#STUDY of an Optuna storage.",
+    )(function)
+    return click.option(
+        "-p",
+        "--search_points",
+        type=click.Path(path_type=Path),
+        help="File with points to evaluate first.",
+    )(function)
 
 
 @click.command("run")
@@ -29,6 +46,7 @@ if TYPE_CHECKING:
     default="grid",
     help="'local' runs the project here, as local_run does.",
 )
+@_start_options
 @click.option("--dry_run", is_flag=True, help="Only print the commands and the files.")
 @click.pass_context
 def run_command(
@@ -38,6 +56,8 @@ def run_command(
     site: str | None,
     independent: bool,
     mode: str,
+    search_points: Path | None,
+    warm_start: str | None,
     dry_run: bool,
 ) -> None:
     """Submit N_JOBS jobs of a PROJECT; together they are one search.
@@ -45,15 +65,17 @@ def run_command(
     For example: hpogrid run my_project --n_jobs 3 --site local
     """
     if mode == "local":
-        ctx.invoke(local_run, project=project, resume=False, point=None)
+        ctx.invoke(local_run, project=project, search_points=search_points, warm_start=warm_start)
         return
+    from hpogrid.config.project import load_project
     from hpogrid.site.control import plan, submit
 
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs):
             click.echo(line)
         return
-    task = submit(project, site=site, n_jobs=n_jobs, shared=not independent)
+    start = _start(load_project(project), search_points, warm_start)
+    task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start)
     message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
             f"hpogrid tasks show {task.id} --watch")  # fmt: skip
     click.echo(task.id)
@@ -67,7 +89,14 @@ def run_command(
     type=JsonObject(),
     help="Run one trial with these values only: a JSON object, or @FILE.",
 )
-def local_run(project: str, resume: bool, point: dict[str, Any] | None) -> int:
+@_start_options
+def local_run(
+    project: str,
+    resume: bool,
+    point: dict[str, Any] | None,
+    search_points: Path | None,
+    warm_start: str | None,
+) -> int:
     """Run a PROJECT here, in the foreground. Ctrl-C ends it in good order.
 
     For example: hpogrid local_run my_project
@@ -78,13 +107,20 @@ def local_run(project: str, resume: bool, point: dict[str, Any] | None) -> int:
     from hpogrid.site.point import point_task
     from hpogrid.site.tasks import new_task
 
-    if resume and point is not None:
-        raise UserError("--resume and --point do not go together; leave out one of them")
+    given = (resume, point is not None, bool(search_points or warm_start))
+    if sum(given) > 1:
+        raise UserError(
+            "--resume, --point, and --search_points or --warm_start do not go together; "
+            "give one of them"
+        )
     bundle = load_project(project)
     if point is not None:
         task = point_task(bundle, point)
+    elif resume:
+        task = _last_run(bundle)
     else:
-        task = _last_run(bundle) if resume else new_task(bundle, site="local", foreground=True)
+        start = _start(bundle, search_points, warm_start)
+        task = new_task(bundle, site="local", foreground=True, start=start)
     with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
         result = run_here(task, progress)
     _summarise(bundle, task, result)
@@ -92,6 +128,15 @@ def local_run(project: str, resume: bool, point: dict[str, Any] | None) -> int:
         message(f"resume with: hpogrid local_run {project} --resume")
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
+
+
+def _start(project: Project, points: Path | None, warm_start: str | None) -> Start:
+    from hpogrid.site.starting import make_start
+
+    start, notes = make_start(project, points, warm_start)
+    for note in notes:
+        message(f"note: {note}")
+    return start
 
 
 def _last_run(project: Project) -> Task:

@@ -17,6 +17,7 @@ import msgspec
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine.process import ProcessEngine
 from hpogrid.engine.run import JobSpec, Run, RunningAlready
+from hpogrid.engine.start import read_start
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic
 
@@ -72,7 +73,9 @@ def run_job(
         project = read_project(bundle)
         work = _prepare(project, bundle, folder)
         spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after)
-        run = Run(project, spec)
+        start = read_start(bundle)
+        first = [project.space.apply(values) for values in start.first]
+        run = Run(project, spec, first, start.past)
     except RunningAlready:
         raise  # the result is for the other driver to write
     except UserError as error:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from hpogrid.config.project import load_project, project_path
 from hpogrid.engine.job import read_result
+from hpogrid.engine.start import Start
 from hpogrid.engine.worker import trial_log
-from hpogrid.errors import UserError
-from hpogrid.site import make_site
-from hpogrid.site.base import ACTIVE, JobStatus, task_status
-from hpogrid.site.tasks import IdRange, Task, find_tasks, load_task, new_task, sketch
+from hpogrid.errors import RunError, UserError
+from hpogrid.site import make_site, site_kind
+from hpogrid.site.base import ACTIVE, ENDED, JobStatus, Seen, ServerSite, WithScripts, task_status
+from hpogrid.site.tasks import (
+    IdRange,
+    Task,
+    TaskFilter,
+    find_tasks,
+    load_task,
+    new_task,
+    next_number,
+    sketch,
+    tasks_path,
+)
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import load_study
@@ -24,32 +36,38 @@ _RETRYABLE = ("failed", "killed", "lost")
 
 @dataclass(frozen=True)
 class Overview:
-    """A task and its jobs as they are now."""
+    """A task and its jobs as they are now; ``told`` is its status as its server tells it."""
 
     task: Task
     jobs: Sequence[JobStatus]
+    told: str | None = None
 
     @property
     def status(self) -> str:
         """In PanDA's words."""
-        return task_status(self.jobs)
+        return self.told or task_status(self.jobs)
 
     @property
     def active(self) -> bool:
         """Whether a job waits or runs."""
+        if self.told is not None:
+            return self.told not in ENDED
         return any(job.state in ACTIVE for job in self.jobs)
 
     @cached_property
     def finished(self) -> int:
         """How many trials have finished."""
         results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
-        if all(results):
+        if results and all(results):
             return sum(result.finished for result in results if result)
         return len(load_study(self.task.ledgers)[0].finished)
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """For each job the summary of its finished trials."""
+        site = make_site(self.task.site)
+        if isinstance(site, ServerSite):
+            return site.metadata(self.task)
         project = self.task.read_project()
         study, _ = load_study(self.task.ledgers)
         return {
@@ -72,7 +90,14 @@ class Overview:
         }
 
 
-def submit(project_name: str, *, site: str | None, n_jobs: int, shared: bool = True) -> Task:
+def submit(
+    project_name: str,
+    *,
+    site: str | None,
+    n_jobs: int,
+    shared: bool = True,
+    start: Start | None = None,
+) -> Task:
     """Submit the jobs of a project.
 
     Args:
@@ -80,6 +105,7 @@ def submit(project_name: str, *, site: str | None, n_jobs: int, shared: bool = T
         site: instead of the grid config's.
         n_jobs: how many.
         shared: whether they are one search.
+        start: points to evaluate first, and earlier results.
 
     Raises:
         UserError: unknown project or site; nothing is submitted then.
@@ -89,18 +115,105 @@ def submit(project_name: str, *, site: str | None, n_jobs: int, shared: bool = T
     where = make_site(name)
     if project.hpo_config.storage is not None and shared:
         check_url(project.hpo_config.storage, n_jobs)
-    task = new_task(project, site=name, n_jobs=n_jobs, shared=shared)
-    where.submit(task)
+    if isinstance(where, WithScripts):
+        where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
+    task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start)
+    try:
+        where.submit(task)
+    except UserError:
+        if not task.native:
+            shutil.rmtree(task.folder, ignore_errors=True)
+        raise
     return task
 
 
-def overview(tasks: Iterable[Task]) -> list[Overview]:
-    """The state of tasks, with one question to each site."""
+def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
+    """The state of tasks, with one question to each kind of site.
+
+    Args:
+        tasks: any number.
+        details: whether it matters which of their jobs is which.
+    """
     tasks = list(tasks)
+    seen: dict[int, Seen] = {}
     jobs: dict[int, list[JobStatus]] = {}
-    for site in {task.site for task in tasks}:
-        jobs |= make_site(site).status([task for task in tasks if task.site == site])
-    return [Overview(task, jobs[task.id]) for task in tasks]
+    for kind in {site_kind(task.site) for task in tasks}:
+        group = [task for task in tasks if site_kind(task.site) == kind]
+        site = make_site(kind)
+        if isinstance(site, ServerSite):
+            seen |= site.look(group, details=details)
+        else:
+            jobs |= site.status(group)
+    return [
+        Overview(task, seen[task.id].jobs, seen[task.id].status)
+        if task.id in seen
+        else Overview(task, jobs[task.id])
+        for task in tasks
+    ]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Tasks as they are, and what could not be found out, a sentence each."""
+
+    found: list[Overview]
+    problems: list[str] = field(default_factory=list)
+
+
+def survey(
+    *,
+    taskname: str | None = None,
+    username: str | None = None,
+    days: float = 30,
+    limit: int = 1000,
+    ids: IdRange | None = None,
+    ask: bool = True,
+) -> Survey:
+    """The tasks that match all filters, newest first: of this machine's table and of servers.
+
+    Args:
+        taskname, username, days, limit, ids: see `find_tasks`.
+        ask: whether to ask servers about tasks that were submitted elsewhere.
+    """
+    own = find_tasks(taskname=taskname, username=username, days=days, limit=limit, ids=ids)
+    site = make_site("panda")
+    assert isinstance(site, ServerSite)
+    problems: list[str] = []
+    tasks = list(own)
+    if ask:
+        try:
+            others = site.others(find_tasks(), days=days, username=username)
+        except UserError as error:
+            others = []
+            problems.append(str(error))
+        wanted = TaskFilter(taskname=taskname, days=days, ids=ids)
+        tasks += [task for task in others if wanted.passes(task)]
+        tasks = sorted(tasks, key=lambda task: task.created, reverse=True)[:limit]
+    try:
+        return Survey(overview(tasks), problems)
+    except UserError as error:
+        here = [task for task in own if site_kind(task.site) != "panda"]
+        last = [_last_seen(task) for task in own if site_kind(task.site) == "panda"]
+        found = sorted(overview(here) + last, key=lambda item: item.task.created, reverse=True)
+        return Survey(found, [str(error)])
+
+
+def _last_seen(task: Task) -> Overview:
+    return Overview(task, [], str(task.native.get("status", "unknown")))
+
+
+def any_task(number: int) -> Task:
+    """The task of that number: of this machine's table, or else of a server.
+
+    Raises:
+        UserError: there is none.
+    """
+    if (tasks_path() / str(number)).is_dir():
+        return load_task(number)
+    site = make_site("panda")
+    assert isinstance(site, ServerSite)
+    task = site.other(number)
+    return task if task is not None else load_task(number)
 
 
 def select(texts: Sequence[str]) -> list[Task]:
@@ -112,7 +225,7 @@ def select(texts: Sequence[str]) -> list[Task]:
     found: dict[int, Task] = {}
     for text in texts:
         if text.isdigit():
-            found[int(text)] = load_task(int(text))
+            found[int(text)] = any_task(int(text))
             continue
         matching = find_tasks(ids=IdRange(text))
         if not matching:
@@ -127,9 +240,17 @@ def kill(task: Task) -> None:
     Raises:
         UserError: nothing is.
     """
-    if not overview([task])[0].active:
+    if not _sure(overview([task])[0]).active:
         raise UserError(f"task {task.id} has no job that waits or runs")
     make_site(task.site).kill(task)
+
+
+def _sure(item: Overview) -> Overview:
+    """The overview, unless its site did not answer."""
+    unsure = next((job for job in item.jobs if job.state == "unknown"), None)
+    if unsure is not None:
+        raise RunError(unsure.reason or "the site does not answer")
+    return item
 
 
 def retryable(task: Task) -> list[int]:
@@ -138,7 +259,7 @@ def retryable(task: Task) -> list[int]:
     Raises:
         UserError: there is none.
     """
-    status = overview([task])[0]
+    status = _sure(overview([task], details=True)[0])
     jobs = [job.job for job in status.jobs if job.state in _RETRYABLE]
     if not jobs:
         raise UserError(
@@ -159,13 +280,22 @@ def plan(project_name: str, *, site: str | None, n_jobs: int) -> list[str]:
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
-    folder = project_path(project_name)
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    task = sketch(project, name, n_jobs, number=next_number())
+    files = where.files(task) if isinstance(where, ServerSite) else _files(project_name)
     lines = [f"site: {name}", f"jobs: {n_jobs}", f"bundle of project {project.hash}:"]
-    lines += [f"  {path.stat().st_size:>10}  {path.relative_to(folder)}" for path in files]
+    lines += [f"  {size:>10}  {path}" for path, size in files]
     lines += ["commands:"]
-    lines += [f"  {shlex.join(command)}" for command in where.plan(sketch(project, name, n_jobs))]
+    lines += [f"  {shlex.join(command)}" for command in where.plan(task)]
+    if isinstance(where, WithScripts):
+        for path, text in where.scripts(task).items():
+            lines += [f"{path}:", *(f"  {line}".rstrip() for line in text.splitlines())]
     return lines
+
+
+def _files(project_name: str) -> list[tuple[str, int]]:
+    folder = project_path(project_name)
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [(str(path.relative_to(folder)), path.stat().st_size) for path in paths]
 
 
 def read_logs(task_id: int, job: int | None, trial: str | None) -> list[str]:
@@ -174,7 +304,7 @@ def read_logs(task_id: int, job: int | None, trial: str | None) -> list[str]:
     Raises:
         UserError: no such task, job or trial.
     """
-    task = load_task(task_id)
+    task = any_task(task_id)
     if trial is not None:
         return [_trial_log(task, trial)]
     if job is not None and job >= task.n_jobs:

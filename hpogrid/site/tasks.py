@@ -19,12 +19,15 @@ import msgspec
 
 from hpogrid.config.home import home
 from hpogrid.config.project import SCRIPTS, Project, copy_bundle, read_project
+from hpogrid.engine.start import Start, write_start
 from hpogrid.errors import UserError
-from hpogrid.files import explained, make_folder, write_atomic
+from hpogrid.files import explained, locked, make_folder, write_atomic
 from hpogrid.space.space import plain
 
 FILE = "task.json"
 DAY = 86400.0
+LARGEST = 10**6
+"""The table's own numbers stay below this; those of PanDA's tasks, everybody's, are above."""
 
 
 class Task(msgspec.Struct, kw_only=True):
@@ -85,6 +88,15 @@ class Task(msgspec.Struct, kw_only=True):
         data = msgspec.json.format(msgspec.json.encode(self), indent=2)
         write_atomic(self.folder / FILE, data + b"\n")
 
+    def renumber(self, number: int) -> None:
+        """Take the number that a server gave; where it is taken here, keep the own one."""
+        target = tasks_path() / str(number)
+        with locked(tasks_path()):
+            if not target.exists():
+                self.folder.rename(target)
+                self.id = number
+        self.save()
+
 
 def tasks_path() -> Path:
     """The folder of all tasks."""
@@ -127,6 +139,7 @@ def new_task(
     n_jobs: int = 1,
     shared: bool = True,
     foreground: bool = False,
+    start: Start | None = None,
 ) -> Task:
     """Make a task's folder with a bundle of the project as it is now."""
     task = sketch(
@@ -134,6 +147,7 @@ def new_task(
     )
     try:
         copy_bundle(project, task.bundle)
+        write_start(task.bundle, start or Start())
         with explained(task.folder):
             task.ledgers.mkdir()
             for job in range(n_jobs):
@@ -149,7 +163,7 @@ def _claim_folder() -> int:
     """The next free number; its folder is ours once it is made."""
     with explained(tasks_path()):
         make_folder(tasks_path())
-        number = max(_numbers(), default=0)
+        number = max((number for number in _numbers() if number < LARGEST), default=0)
         while True:
             number += 1
             try:
@@ -157,6 +171,13 @@ def _claim_folder() -> int:
                 return number
             except FileExistsError:
                 continue
+
+
+def next_number() -> int:
+    """The number that the next task is likely to get."""
+    if not tasks_path().is_dir():
+        return 1
+    return max((number for number in _numbers() if number < LARGEST), default=0) + 1
 
 
 def _numbers() -> Iterable[int]:
@@ -190,6 +211,26 @@ def load_task(number: int) -> Task:
         raise UserError(f"{path} is damaged: {error}") from error
 
 
+class TaskFilter(msgspec.Struct, frozen=True):
+    """Which tasks to take: those that match all of what is given (see `find_tasks`)."""
+
+    project: str | None = None
+    taskname: str | None = None
+    username: str | None = None
+    days: float | None = None
+    ids: IdRange | None = None
+
+    def passes(self, task: Task) -> bool:
+        """Whether a task matches."""
+        return (
+            (self.project is None or task.project == self.project)
+            and (self.taskname is None or fnmatch.fnmatchcase(task.name, self.taskname))
+            and (self.username is None or fnmatch.fnmatchcase(task.user, self.username))
+            and (self.days is None or task.created >= time.time() - self.days * DAY)
+            and (self.ids is None or task.id in self.ids)
+        )
+
+
 def find_tasks(
     *,
     project: str | None = None,
@@ -210,6 +251,7 @@ def find_tasks(
     """
     if not tasks_path().is_dir():
         return []
+    wanted = TaskFilter(project, taskname, username, days, ids)
     found: list[Task] = []
     for number in sorted(_numbers(), reverse=True):
         if limit is not None and len(found) >= limit:
@@ -219,12 +261,7 @@ def find_tasks(
         if not (tasks_path() / str(number) / FILE).exists():
             continue  # a submission that was killed before it was one
         task = load_task(number)
-        if (
-            (project is None or task.project == project)
-            and (taskname is None or fnmatch.fnmatchcase(task.name, taskname))
-            and (username is None or fnmatch.fnmatchcase(task.user, username))
-            and (days is None or task.created >= time.time() - days * DAY)
-        ):
+        if wanted.passes(task):
             found.append(task)
     return found
 

@@ -1,0 +1,37 @@
+"""What a search starts from beside its configs: points to evaluate first, earlier results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hpogrid.files import write_atomic
+from hpogrid.study.history import Past
+
+FILE = "start.json"
+
+
+class Start(msgspec.Struct, kw_only=True):
+    """Kept in the bundle of a task.
+
+    Attributes:
+        first: suggested values to evaluate before the algorithm's own.
+        past: results of earlier searches that the algorithm is told.
+    """
+
+    first: list[dict[str, Any]] = []
+    past: list[Past] = []
+
+
+def read_start(bundle: Path) -> Start:
+    """The start that a bundle holds; empty where it holds none."""
+    path = bundle / FILE
+    return msgspec.json.decode(path.read_bytes(), type=Start) if path.exists() else Start()
+
+
+def write_start(bundle: Path, start: Start) -> None:
+    """Keep a start in a bundle."""
+    if start != Start():
+        write_atomic(bundle / FILE, msgspec.json.encode(start) + b"\n")

@@ -1,0 +1,57 @@
+"""Making the start of a task from what the user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hpogrid.config.project import Project, project_names
+from hpogrid.engine.start import Start
+from hpogrid.errors import UserError
+from hpogrid.site.tasks import Task, find_tasks, load_task
+from hpogrid.study.history import History, read_history, study_history
+from hpogrid.study.study import load_study
+
+
+def make_start(
+    project: Project, points: Path | None, warm_start: str | None
+) -> tuple[Start, list[str]]:
+    """Read points and earlier results.
+
+    Args:
+        project: that will be run.
+        points: file with points to evaluate first.
+        warm_start: a task number, a project, or what `read_history` reads.
+
+    Returns:
+        The start, and what the user should know about it.
+
+    Raises:
+        UserError: a point that is not in the space, or a source that is none.
+    """
+    start, notes = Start(), []
+    if points is not None:
+        from hpogrid.search.points import read_points
+
+        start.first = [point.suggested for point in read_points(points, project.space)]
+        notes.append(f"{len(start.first)} points from {points} are evaluated first")
+    if warm_start is not None:
+        history = _history(project, warm_start)
+        if not history.points:
+            raise UserError(f"{history.sentence(warm_start)}; nothing to start from")
+        start.past = history.points
+        notes.append(history.sentence(warm_start))
+    return start, notes
+
+
+def _history(project: Project, source: str) -> History:
+    space, metrics = project.space, project.hpo_config.metrics
+    tasks: list[Task] = []
+    if source.isdigit():
+        tasks = [load_task(int(source))]
+    elif source in project_names():
+        tasks = find_tasks(project=source)
+        if not tasks:
+            raise UserError(f"warm start: project '{source}' has no task yet")
+    if tasks:
+        return study_history((load_study(task.ledgers)[0] for task in tasks), space, metrics)
+    return read_history(source, space, metrics)
