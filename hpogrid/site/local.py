@@ -18,10 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hpogrid.config.home import home
-from hpogrid.engine.job import JobResult, read_result
+from hpogrid.engine.job import RESULT, JobResult, read_result
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
+from hpogrid.files import explained, write_atomic
 from hpogrid.site import processes
 from hpogrid.site.base import JobStatus
 from hpogrid.site.job import run_task_job
@@ -29,8 +30,11 @@ from hpogrid.site.tasks import Task, load_task
 
 _LOCK = "job.lock"
 _KILLED = "killed"
+_QUEUED = "queued"
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
+_PATIENCE = 1.0
+_PYTHON = (sys.executable, "-P", "-m")  # -P: the user's folder hides no module
 
 
 class LocalSite:
@@ -50,27 +54,17 @@ class LocalSite:
 
     def kill(self, task: Task) -> None:
         """End runner and jobs: first by asking, after ten seconds by force."""
-        runners = [pid for path in self._runner_locks(task) if (pid := processes.holder(path))]
-        for pid in runners:
-            _signal(pid, signal.SIGKILL)
-        for status in self._statuses(task):
-            if read_result(task.job_folder(status.job)) is None:
-                (task.job_folder(status.job) / _KILLED).touch()
-        deadline = time.monotonic() + _GRACE_SECONDS
-        locks = [task.job_folder(job) / _LOCK for job in range(task.n_jobs)]
-        for lock in locks:
-            _signal(processes.holder(lock), signal.SIGTERM)
-        while any(map(processes.holder, locks)) and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-        for lock in locks:
-            _signal(processes.holder(lock), signal.SIGKILL)
+        _end(self._runner_locks(task), signal.SIGKILL)
+        folders = [task.job_folder(job) for job in range(task.n_jobs)]
+        for folder in folders:
+            if read_result(folder) is None:
+                (folder / _KILLED).touch()
+        locks = [folder / _LOCK for folder in folders]
+        _end(locks, signal.SIGTERM)
+        _end(locks, signal.SIGKILL)
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
         """Start a new runner for these jobs."""
-        for job in jobs:
-            folder = task.job_folder(job)
-            for name in (_KILLED, "result.json"):
-                (folder / name).unlink(missing_ok=True)
         self._start(task, jobs)
 
     def logs(self, task: Task, job: int) -> str:
@@ -87,22 +81,28 @@ class LocalSite:
     # --- the details -------------------------------------------------------------------------
 
     def _runner(self, task: Task, jobs: Sequence[int]) -> list[str]:
-        return [sys.executable, "-m", "hpogrid.site.local", str(task.id), *map(str, jobs)]
+        return [*_PYTHON, "hpogrid.site.local", str(task.id), *map(str, jobs)]
 
     def _runner_locks(self, task: Task) -> list[Path]:
         return sorted(task.folder.glob("runner-*.lock"))
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
         lock = task.folder / f"runner-{len(self._runner_locks(task)):03d}.lock"
-        handle = processes.take(lock)
+        handle = processes.take(lock, _PATIENCE)
         if handle is None:
             raise RunError(f"task {task.id} is being started by another process; try again")
-        for job in jobs:
-            (task.job_folder(job) / "queued").write_text(lock.name)
-        command = self._runner(task, jobs)
-        log = task.folder / "runner.log"
-        processes.start_detached(command, locks=[handle], stdout=log, stderr=log)
-        processes.release([handle])
+        try:
+            for job in jobs:
+                folder = task.job_folder(job)
+                write_atomic(folder / _QUEUED, lock.name.encode())
+                for name in (_KILLED, RESULT):
+                    (folder / name).unlink(missing_ok=True)
+            command = self._runner(task, jobs)
+            log = task.folder / "runner.log"
+            with explained(log):
+                processes.start_detached(command, locks=[handle], stdout=log, stderr=log)
+        finally:
+            processes.release([handle])
 
     def _statuses(self, task: Task) -> list[JobStatus]:
         return [self._status(task, job) for job in range(task.n_jobs)]
@@ -124,7 +124,7 @@ class LocalSite:
 
     def _is_queued(self, task: Task, folder: Path) -> bool:
         try:
-            runner = (folder / "queued").read_text()
+            runner = (folder / _QUEUED).read_text()
         except FileNotFoundError:
             return False
         return processes.holder(task.folder / runner) is not None
@@ -136,7 +136,7 @@ def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
     Raises:
         RunError: another process runs it.
     """
-    handle = processes.take(task.job_folder(0) / _LOCK)
+    handle = processes.take(task.job_folder(0) / _LOCK, _PATIENCE)
     if handle is None:
         raise RunError(f"task {task.id} is running already; 'hpogrid tasks show {task.id}'")
     processes.write_holder(handle, os.getpid())
@@ -147,11 +147,26 @@ def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
         processes.release([handle])
 
 
-def _signal(pid: int | None, number: signal.Signals) -> None:
-    """Send a signal to a whole session's process group, if it is there."""
-    if pid is not None and pid > 0:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+def _end(locks: Sequence[Path], number: signal.Signals) -> None:
+    """Send a signal to those who hold the locks, and wait for their end, ten seconds at most."""
+    told: set[int] = set()
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while holders := {pid for lock in locks if (pid := processes.holder(lock))}:
+        for pid in holders - told - {-1}:
+            _signal(pid, number)
+        told |= holders
+        if time.monotonic() > deadline:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process, and to its group if that is its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.getpgid(pid) == pid:
             os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
 
 
 # --- the runner ----------------------------------------------------------------------------
@@ -167,12 +182,12 @@ def run_jobs(task: Task, jobs: Sequence[int]) -> None:
     for job in jobs:
         held = _wait_for(slots, needed)
         folder = task.job_folder(job)
-        own = processes.take(folder / _LOCK)
+        own = processes.take(folder / _LOCK, _PATIENCE)
         if own is None:
             processes.release(held)
             continue  # an earlier attempt of it still runs
-        (folder / "queued").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "hpogrid.site.job", str(task.id), str(job)]
+        (folder / _QUEUED).unlink(missing_ok=True)
+        command = [*_PYTHON, "hpogrid.site.job", str(task.id), str(job)]
         started = processes.start_detached(
             command, locks=[own, *held], stdout=folder / "stdout", stderr=folder / "stderr"
         )

@@ -9,20 +9,34 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+_PAUSE = 0.005
 
-def take(path: Path) -> int | None:
-    """Lock ``path`` and return the open file, or None if somebody holds it."""
+
+def take(path: Path, patience: float = 0.0) -> int | None:
+    """Lock ``path`` and return the open file, or None if somebody holds it.
+
+    Args:
+        path: of the lock file, made if it is not there.
+        patience: seconds to try; who asks after a `holder` has the lock for a moment.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < deadline:
+                time.sleep(_PAUSE)
+                continue
+            os.close(handle)
+            return None
+        os.ftruncate(handle, 0)  # the number of an earlier holder
+        return handle
 
 
 def take_several(paths: Sequence[Path], count: int) -> list[int] | None:
@@ -53,7 +67,7 @@ def write_holder(handle: int, pid: int) -> None:
 
 
 def holder(path: Path) -> int | None:
-    """The living process that holds the lock, or None."""
+    """The living process that holds the lock (-1: which one is not written yet), or None."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -71,15 +85,17 @@ def holder(path: Path) -> int | None:
 def start_detached(
     command: Sequence[str], *, locks: Sequence[int], stdout: Path, stderr: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own; it keeps the locks until it ends."""
+    """Start a process in a session of its own; it keeps the locks until it ends.
+
+    Its number is written to the first lock before it runs: whoever starts it may be killed.
+    """
     with stdout.open("ab") as out, stderr.open("ab") as err:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             pass_fds=list(locks),
             start_new_session=True,
+            preexec_fn=lambda: write_holder(locks[0], os.getpid()),
         )
-    write_holder(locks[0], process.pid)
-    return process
