@@ -13,8 +13,9 @@ from hpogrid.report.results import Column, Results, number
 from hpogrid.space.scale import Log, LogNormal, ReverseLog
 
 Scale = Literal["linear", "log", "reverse log", "category"]
-DECADES = 3
-"""Positive values that span as many powers of ten get a log axis where nothing else is known."""
+_RANGE, _SKEW = 1000, 20
+"""Where nothing else is known, positive values get a log axis if the largest is so many times the
+smallest, and the middle one is less than that part of the largest."""
 
 
 class Axis(msgspec.Struct):
@@ -114,7 +115,13 @@ def _scale(results: Results, column: Column, values: Sequence[Any]) -> Scale:
             return "log"
         below = bool(known) and max(known) < 1
         return "reverse log" if isinstance(scale, ReverseLog) and below else "linear"
-    return "log" if positive and max(known) / min(known) >= 10**DECADES else "linear"
+    return "log" if positive and _is_skewed(known) else "linear"
+
+
+def _is_skewed(values: list[float]) -> bool:
+    ordered = sorted(values)
+    low, middle, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
+    return high >= _RANGE * low and (len(ordered) < 3 or middle * _SKEW <= high)
 
 
 def _place(value: Any, scale: Scale) -> float | None:

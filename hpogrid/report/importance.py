@@ -30,10 +30,10 @@ class Importance(msgspec.Struct):
 
     Attributes:
         names: the hyperparameters.
-        mean: the share of each; together they are 1.
-        low, high: the range of the share over all rounds.
-        explained: the share of the variance (R²) that the forest explains on trials that it has
-            not seen; the less it is, the less the rest means.
+        mean: the part of the variance that each explains; together they are ``explained``.
+        low, high: the range of that part over all rounds.
+        explained: the part of the variance (R², not below 0) that the forest explains on trials
+            that it has not seen.
         trials: how many trials were used.
     """
 
@@ -67,8 +67,8 @@ def importance(
     matrix = [_filled([column[row] for row in chosen]) for column in columns]
     target = _ranks([values[row] for row in chosen])
     rounds = [_round(matrix, target, rng) for _ in range(ROUNDS)]
-    shares = [_shares(losses) for losses, _ in rounds]
-    explained = sum(score for _, score in rounds) / ROUNDS
+    shares = [_shares(losses, max(score, 0.0)) for losses, score in rounds]
+    explained = sum(max(score, 0.0) for _, score in rounds) / ROUNDS
     per_name = [sorted(share[index] for share in shares) for index in range(len(names))]
     mean = [sum(share) / ROUNDS for share in per_name]
     order = sorted(range(len(names)), key=lambda index: -mean[index])
@@ -101,10 +101,11 @@ def _ranks(values: list[float]) -> list[float]:
     return [(first[value] + last[value]) / 2 / (len(values) - 1) for value in values]
 
 
-def _shares(losses: list[float]) -> list[float]:
+def _shares(losses: list[float], explained: float) -> list[float]:
+    """What is explained, divided in proportion to the losses."""
     positive = [max(loss, 0.0) for loss in losses]
     total = sum(positive)
-    return [loss / total if total else 1 / len(losses) for loss in positive]
+    return [explained * (loss / total if total else 1 / len(losses)) for loss in positive]
 
 
 def _round(matrix: Matrix, target: list[float], rng: random.Random) -> tuple[list[float], float]:

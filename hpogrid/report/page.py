@@ -149,7 +149,7 @@ def _trials(
         "ended": [
             None if trial.ended is None else round(trial.ended - start, 3) for trial in shown
         ],
-        "seconds": [round(trial.duration, 3) for trial in shown],
+        "seconds": [round(trial.duration, 6) for trial in shown],
         "order": [order[row] for row in rows],
     }
 
@@ -234,7 +234,7 @@ def _importance(results: Results, index: int) -> dict[str, Any]:
         f"How much worse a random forest predicts the rank of a trial by {objective.name} when "
         f"one hyperparameter is shuffled, from {measured.trials} trials. Lines: the range over "
         f"{ROUNDS} repetitions on other parts of the trials. On trials that it has not seen the "
-        f"forest explains {max(measured.explained, 0):.0%} of the variance"
+        f"forest explains {measured.explained:.0%} of the variance"
         + ("." if measured.explained > 0.3 else ": too little to rely on the order below.")
     )
     return {"note": note, **msgspec.to_builtins(measured)}

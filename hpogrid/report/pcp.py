@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.results import WITH_RESULT, Column, Results
 
-MOST_LINES = 5000
+_LONG = 32
+MOST_LINES = 2000
 """More lines can neither be drawn quickly nor told apart: the best half of these are kept, and
 the others are drawn at random from the rest."""
 
@@ -42,17 +45,24 @@ def figure(results: Results) -> Any:
     indices = _chosen(results)
     rows = list(results.rows(0, (indices[-1] + 1) if indices else 0))
     drawn, same = _axes(results, columns, [rows[index] for index in indices])
+    many = len(drawn) > 8
     trace = graph.Parcoords(
-        dimensions=[_dimension(axis, column, results) for column, axis in drawn],
+        dimensions=[_dimension(axis, column, results, len(drawn)) for column, axis in drawn],
         line=_line(results, drawn),
-        labelangle=-20 if len(drawn) > 8 else 0,
+        labelangle=-30 if many else 0,
         labelside="top",
     )
     return graph.Figure(
         trace,
         {
-            "title": {"text": _title(results, len(indices), same), "x": 0.02, "font": {"size": 16}},
-            "margin": {"l": 90, "r": 90, "t": 150, "b": 40},
+            "title": {
+                "text": _title(results, len(indices), same),
+                "x": 0.02,
+                "y": 0.97,
+                "yanchor": "top",
+                "font": {"size": 16},
+            },
+            "margin": {"l": 90, "r": 90, "t": 270 if many else 130, "b": 40},
             "font": {"size": 13},
         },
     )
@@ -88,7 +98,7 @@ def _chosen(results: Results) -> list[int]:
     return sorted(known[:best] + others)
 
 
-def _dimension(axis: Axis, column: Column, results: Results) -> dict[str, Any]:
+def _dimension(axis: Axis, column: Column, results: Results, axes: int) -> dict[str, Any]:
     """An axis; where a trial has no value, its line passes below the others at a dash."""
     low, high = axis.range
     places, labels = axis.ticks()
@@ -102,7 +112,7 @@ def _dimension(axis: Axis, column: Column, results: Results) -> dict[str, Any]:
         "values": [low - margin if item is None else item for item in _spread(axis)],
         "range": [low - margin if below else low - side, high + side],
         "tickvals": places,
-        "ticktext": [_escape(_shorten(item)) for item in labels],
+        "ticktext": [_escape(_shorten(item, max(6, 150 // axes))) for item in labels],
     }
 
 
@@ -121,11 +131,24 @@ def _spread(axis: Axis) -> list[float | None]:
 
 
 def _label(column: Column, results: Results) -> str:
-    name = _escape(_shorten(column.name, 28))
+    prefix = shared_prefix(results.names)
+    name = column.name
+    if len(name) > _LONG and name.startswith(prefix):
+        name = f"…{name[len(prefix) :]}" if prefix else name
+    name = _escape(_shorten(name, _LONG))
     modes = {item.name: item.mode for item in results.objectives}
     if column.kind == "metric" and column.key in modes:
         return f"<b>{name}</b> ({modes[column.key]})"
     return name
+
+
+def shared_prefix(names: Sequence[str]) -> str:
+    """What all dotted names begin with, up to a dot; empty where there are fewer than two."""
+    dotted = [name.split(".")[:-1] for name in names if "." in name]
+    if len(dotted) < 2:
+        return ""
+    same = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*dotted, strict=False))
+    return "".join(f"{parts[0]}." for parts in same)
 
 
 def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
@@ -173,8 +196,10 @@ def _title(results: Results, drawn: int, same: list[str]) -> str:
     return " ".join(parts).replace(" ;", ";") + f"<br><sub>{hint}</sub>"
 
 
-def _shorten(label: str, length: int = 24) -> str:
-    return label if len(label) <= length else label[: length - 1] + "…"
+def _shorten(label: str, length: int) -> str:
+    """A label without its middle, where it is too long."""
+    half = (length - 1) // 2
+    return label if len(label) <= length else f"{label[:half]}…{label[-half:]}"
 
 
 def _escape(label: str) -> str:

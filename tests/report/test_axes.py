@@ -54,6 +54,8 @@ def test_a_value_that_is_not_in_the_space_is_a_category_more() -> None:
     [
         ([1, 2, 3], "linear"),
         ([1e-4, 1], "log"),
+        ([1e-4, 0.4, 0.6, 1], "linear"),
+        ([1e-4, 1e-3, 1e-2, 1], "log"),
         ([0, 1e4], "linear"),
         ([1, "a"], "category"),
         ([True, False], "category"),

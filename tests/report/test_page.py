@@ -128,7 +128,7 @@ def test_importance_finds_the_order_of_known_effects(seed: int) -> None:
     found = importance(["a", "b", "c", "d"], columns, values)
     assert found is not None
     assert found.names[:2] == ["a", "b"]
-    assert sum(found.mean) == pytest.approx(1)
+    assert sum(found.mean) == pytest.approx(found.explained)
     assert all(
         low <= mean <= high
         for low, mean, high in zip(found.low, found.mean, found.high, strict=True)
@@ -143,6 +143,7 @@ def test_importance_says_that_noise_is_noise() -> None:
     found = importance(["a", "b", "c"], columns, [rng.random() for _ in range(100)])
     assert found is not None
     assert found.explained < 0.1
+    assert max(found.mean) < 0.1
 
 
 def test_importance_takes_missing_values_and_outliers() -> None:
@@ -151,7 +152,8 @@ def test_importance_takes_missing_values_and_outliers() -> None:
     values = [1e30 if item is None else item for item in column]
     found = importance(["a"], [column], values)
     assert found is not None
-    assert found.mean == [1.0]
+    assert found.mean == [found.explained]
+    assert found.explained > 0.5
 
 
 def test_importance_is_refused_with_the_reason() -> None:

@@ -36,6 +36,23 @@ function plural(number, word) {
   return `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 }
 
+// A name that fits: without what all dotted names begin with, then without its middle.
+function shorten(name, most) {
+  if (name.length <= most) return name;
+  const rest = shared && name.startsWith(shared) ? `…${name.slice(shared.length)}` : name;
+  if (rest.length <= most) return rest;
+  const half = Math.max(1, Math.floor((most - 1) / 2));
+  return `${rest.slice(0, half)}…${rest.slice(-half)}`;
+}
+
+const shared = (() => {
+  const dotted = data.columns.map((column) => column.name).filter((name) => name.includes("."));
+  if (dotted.length < 2) return "";
+  let prefix = dotted[0];
+  for (const name of dotted) while (!name.startsWith(prefix)) prefix = prefix.slice(0, -1);
+  return prefix.slice(0, prefix.lastIndexOf(".") + 1);
+})();
+
 function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }

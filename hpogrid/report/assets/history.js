@@ -111,13 +111,13 @@ function scatter(row) {
 function pareto() {
   if (objectives.length < 2) return;
   const front = paretoFront();
+  const inFront = new Set(front);
   const body = section("pareto", "Pareto front",
     `No trial is better in one metric than one of the front without being worse in another: ${plural(front.length, "trial")}. ${MARKS}`);
   const pair = [0, 1];
   const names = objectives.map((item, index) => [index, item.name]);
   const only = make("input", { type: "checkbox", onchange: () =>
     selection.set("pareto", only.checked ? (row) => inFront.has(row) : null) });
-  const inFront = new Set(front);
   const choose = (side) => (choice) => {
     pair[side] = choice;
     plot.redraw();

@@ -14,13 +14,14 @@ function importance() {
   const note = make("p", { class: "note" });
   const figure = make("figure");
   body.append(note, figure);
-  const most = Math.max(...data.importance.map((found) => (found.names ? Math.min(found.names.length, 30) : 0)));
+  const longest = Math.max(...parameters.map((index) => axes[index].name.length));
+  const most = Math.max(...data.importance.map((found) => (found.names ? Math.min(found.names.length, 20) : 0)));
   if (!most) {
     note.textContent = data.importance[objective].note;
     return;
   }
   new Plot(figure, {
-    height: 60 + 30 * most, label: "Importance of hyperparameters with its uncertainty", margin: { left: 190, right: 30 },
+    height: 60 + 30 * most, label: "Importance of hyperparameters with its uncertainty", margin: { left: Math.min(300, 20 + 7 * longest), right: 30 },
     draw: (plot) => {
       note.textContent = data.importance[objective].note;
       drawImportance(plot, data.importance[objective], most);
@@ -32,7 +33,7 @@ function drawImportance(plot, found, most) {
   if (!found.names) return;
   const { pen } = plot;
   const top = Math.max(...found.high, 0.05);
-  plot.x = Object.assign(new Axis("share of what the hyperparameters explain, %", "linear", []), { low: 0, high: 100 * top * 1.02 });
+  plot.x = Object.assign(new Axis("part of the variance that it explains, %", "linear", []), { low: 0, high: 100 * top * 1.02 });
   const names = found.names.slice(0, most);
   const { left, right, bottom } = plot.area;
   for (const [place, label] of plot.x.ticks(8)) {
@@ -42,7 +43,7 @@ function drawImportance(plot, found, most) {
   plot.text((left + right) / 2, plot.height - 6, plot.x.name, "middle", "name", 60);
   names.forEach((name, index) => {
     const y = plot.margin.top + 15 + 30 * index;
-    plot.text(left - 8, y + 4, name, "end", "", 26);
+    plot.text(left - 8, y + 4, name, "end", "", 42);
     pen.fillStyle = color("complete");
     pen.fillRect(left, y - 9, plot.px(100 * found.mean[index]) - left, 18);
     pen.strokeStyle = color("text");

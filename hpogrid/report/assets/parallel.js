@@ -25,8 +25,10 @@ function parallel() {
   body.append(make("div", { class: "tools" }, clear, status, objectives.length ? rampLegend() : ""));
   const figure = make("figure");
   body.append(figure);
+  const many = columns.length > 8;
   const plot = new Plot(figure, {
-    height: 420, label: "Parallel coordinates of hyperparameters and metrics", margin: { left: 72, right: 64, top: 46, bottom: 34 },
+    height: many ? 480 : 400, label: "Parallel coordinates of hyperparameters and metrics",
+    margin: { left: 72, right: many ? 110 : 64, top: many ? 110 : 36, bottom: 34 },
     draw: (self) => drawParallel(self, columns),
   });
   plot.svg.addEventListener("pointerdown", (event) => startBrush(event, plot, columns));
@@ -104,8 +106,13 @@ function drawAxis(plot, index, x, position, total) {
   const most = Math.max(6, Math.floor(plot.width / total / 7));
   const anchor = position === 0 ? "start" : position === total - 1 ? "end" : "middle";
   plot.line(x, top, x, bottom, "axis");
-  const at = position === 0 ? 4 : position === total - 1 ? plot.width - 4 : x;
-  plot.text(at, position % 2 && total > 8 ? 16 : 32, axis.name, anchor, "name", most);
+  if (total > 8) {
+    const name = plot.text(0, 0, axis.name, "start", "name", 30);
+    name.setAttribute("transform", `translate(${x - 4} ${top - 10}) rotate(-28)`);
+  } else {
+    const at = position === 0 ? 4 : position === total - 1 ? plot.width - 4 : x;
+    plot.text(at, top - 14, axis.name, anchor, "name", most);
+  }
   const side = position === total - 1 ? 1 : -1;
   for (const [place, label] of axis.ticks(8)) {
     const y = placeY(plot, axis, place);

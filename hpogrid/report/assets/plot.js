@@ -69,7 +69,7 @@ class Plot {
   }
 
   text(x, y, label, anchor = "start", kind = "", most = 40) {
-    const short = label.length > most ? `${label.slice(0, most - 1)}…` : label;
+    const short = shorten(label, most);
     const node = make("text", { x, y, "text-anchor": anchor, class: kind }, short);
     if (short !== label) node.append(make("title", {}, label));
     this.svg.append(node);
@@ -85,7 +85,7 @@ class Plot {
       const at = this.px(place);
       this.gridLine(at, top, at, bottom);
       const half = Math.min(label.length, 12) * 3.4;
-      if (at - half > last + 6) {
+      if (at - half > last + 10) {
         this.text(at, bottom + 16, label, "middle", "", 12);
         last = at + half;
       }
@@ -94,13 +94,14 @@ class Plot {
       this.gridLine(left, this.py(place), right, this.py(place));
       this.text(left - 7, this.py(place) + 4, label, "end", "", 9);
     }
-    this.text((left + right) / 2, this.height - 8, xName, "middle", "name", 60);
-    const name = this.text(0, 0, yName, "middle", "name", 40);
+    this.text((left + right) / 2, this.height - 8, xName, "middle", "name", Math.floor((right - left) / 7.5));
+    const name = this.text(0, 0, yName, "middle", "name", Math.floor((bottom - top) / 7.5));
     name.setAttribute("transform", `translate(13 ${(top + bottom) / 2}) rotate(-90)`);
   }
 
-  dot(x, y, row, fill, { hollow = false, radius = 3.2 } = {}) {
+  dot(x, y, row, fill, { hollow = false, radius = count > 2000 ? 2 : 3.2 } = {}) {
     const pen = this.pen;
+    pen.lineWidth = 1;
     const inside = selection.mask[row];
     pen.beginPath();
     pen.arc(x, y, radius, 0, 7);

@@ -35,8 +35,8 @@ function tableColumns() {
   }));
   const named = (name) => columns.some((column) => column.name === name);
   if (!named("state")) columns.push({ name: "state", numeric: false, value: (row) => trials.state[row], label: (row) => STATES[trials.state[row]] });
-  columns.push({ name: "time in s", numeric: true, value: (row) => trials.seconds[row], label: (row) => show(trials.seconds[row]) });
-  if (data.tasks.length > 1) {
+  if (!named("time_s")) columns.push({ name: "time in s", numeric: true, value: (row) => trials.seconds[row], label: (row) => show(trials.seconds[row]) });
+  if (data.tasks.length > 1 && !named("taskid")) {
     columns.push({ name: "task", numeric: false, value: (row) => trials.task[row], label: (row) => String(data.tasks[trials.task[row]].id) });
   }
   if (data.reasons.length > 1 && !named("reason")) {
