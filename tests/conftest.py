@@ -1,7 +1,12 @@
 """What holds for all tests."""
 
+from __future__ import annotations
+
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +26,13 @@ def no_test_touches_your_configs(tmp_path_factory: pytest.TempPathFactory) -> It
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A user directory for each test; it does not exist yet, and its path is short."""
+    folder = Path(tempfile.mkdtemp(prefix="hg-"))
+    monkeypatch.setenv("HPOGRID_HOME", str(folder / "home"))
+    monkeypatch.delenv("HPOGRID_DEBUG", raising=False)
+    yield folder / "home"
+    shutil.rmtree(folder, ignore_errors=True)

@@ -59,26 +59,29 @@ def run_command(
     search_points: Path | None,
     warm_start: str | None,
     dry_run: bool,
-) -> None:
+) -> int:
     """Submit N_JOBS jobs of a PROJECT; together they are one search.
 
     For example: hpogrid run my_project --n_jobs 3 --site local
     """
     if mode == "local":
-        ctx.invoke(local_run, project=project, search_points=search_points, warm_start=warm_start)
-        return
+        code: int = ctx.invoke(
+            local_run, project=project, search_points=search_points, warm_start=warm_start
+        )
+        return code
     from hpogrid.config.project import load_project
     from hpogrid.site.control import plan, submit
 
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs):
             click.echo(line)
-        return
+        return Exit.OK
     start = _start(load_project(project), search_points, warm_start)
     task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start)
     message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
             f"hpogrid tasks show {task.id} --watch")  # fmt: skip
     click.echo(task.id)
+    return Exit.OK
 
 
 @click.command()

@@ -97,9 +97,7 @@ def finite_space() -> Space:
 
 def example_space() -> Space:
     """The space of the specification's first example."""
-    return Space(
-        {"height": Float(scale=Linear(-100, 100)), "width": Float(scale=Linear(0, 20))}
-    )
+    return Space({"height": Float(scale=Linear(-100, 100)), "width": Float(scale=Linear(0, 20))})
 
 
 def example_loss(config: dict[str, Any]) -> float:

@@ -152,7 +152,12 @@ class TestContract:
         space = mixed_space()
         trials = 7 if variant in SLOW else 20
         runs = [
-            [point.key for point, _ in live(Proposer(space, make(variant, space, seed)), mixed_loss, trials)]
+            [
+                point.key
+                for point, _ in live(
+                    Proposer(space, make(variant, space, seed)), mixed_loss, trials
+                )
+            ]
             for seed in (1, 1, 2)
         ]
 
@@ -221,7 +226,11 @@ class TestContract:
 
     def test_a_space_without_a_choice_has_one_point(self, variant: str) -> None:
         space = Space(
-            {"a": Constant(value=[1]), "b": Integer(scale=Linear(2, 2)), "c": Categorical(choices=("x",))}
+            {
+                "a": Constant(value=[1]),
+                "b": Integer(scale=Linear(2, 2)),
+                "c": Categorical(choices=("x",)),
+            }
         )
         proposer = Proposer(space, make(variant, space))
 

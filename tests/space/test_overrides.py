@@ -200,7 +200,10 @@ def test_notes() -> None:
         ("int(range(0,1,.3))", "int takes a range of whole numbers"),
         ("choice()", "choice takes values"),
         ("choice(a=1)", "choice takes values"),
-        ("choice(interval(0,1),2)", "an interval cannot stand inside a list, an object or a choice"),
+        (
+            "choice(interval(0,1),2)",
+            "an interval cannot stand inside a list, an object or a choice",
+        ),
         ("[range(3)]", "a range cannot stand inside a list"),
         ("sort(interval(0,1))", "an interval cannot be sorted"),
         ("sort(1,a)", "values of different kinds cannot be sorted"),

@@ -1,0 +1,73 @@
+"""Running ``hpogrid`` as its users do, within the process of the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from click.testing import CliRunner
+
+from hpogrid.cli.main import run
+from hpogrid.errors import Exit
+
+
+class Outcome(NamedTuple):
+    """What a command left: its exit code, its results, its messages."""
+
+    code: int
+    out: str
+    err: str
+
+
+def hpogrid(*arguments: str | Path, answer: str = "") -> Outcome:
+    """Run a command; ``answer`` is what is typed when it asks."""
+    with CliRunner().isolation(input=answer) as (out, err, _):
+        try:
+            code = run([str(argument) for argument in arguments])
+        except BaseException:
+            traceback.print_exc()
+            raise
+        return Outcome(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+def ok(*arguments: str | Path, answer: str = "") -> str:
+    """Run a command that has to succeed; return its results."""
+    outcome = hpogrid(*arguments, answer=answer)
+    assert outcome.code == 0, outcome
+    return outcome.out
+
+
+def parsed(*arguments: str | Path) -> Any:
+    """Run a command that has to succeed; return its results, which are JSON."""
+    return json.loads(ok(*arguments))
+
+
+def refused(*arguments: str | Path, code: int = Exit.USAGE, answer: str = "") -> str:
+    """Run a command that has to be refused, with nothing written; return the one sentence."""
+    before = tree(user_directory())
+    outcome = hpogrid(*arguments, answer=answer)
+    assert outcome.code == code, outcome
+    assert outcome.out == "", outcome
+    assert tree(user_directory()) == before, "a refused command has written something"
+    line = outcome.err.splitlines()[-1] if answer or "\n" not in outcome.err else outcome.err
+    assert line.startswith("hpogrid: "), outcome
+    assert "Traceback (most recent call last)" not in line.splitlines()[0], outcome
+    return line.removeprefix("hpogrid: ").rstrip("\n")
+
+
+def user_directory() -> Path:
+    """The user directory of this test."""
+    return Path(os.environ["HPOGRID_HOME"])
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Everything below a folder, with the content of the files."""
+    if not folder.is_dir():
+        return {}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
