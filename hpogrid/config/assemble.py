@@ -91,7 +91,7 @@ def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | 
 
 
 def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
-    from hpogrid.trial.command import check_command, command_words
+    from hpogrid.trial.placeholders import check_command, command_words
 
     model = project.model_config
     for name in model.files:

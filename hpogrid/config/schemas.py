@@ -327,7 +327,7 @@ class ModelConfig(Config):
             self._check_command()
 
     def _check_command(self) -> None:
-        from hpogrid.trial.command import command_words, metric_patterns
+        from hpogrid.trial.placeholders import command_words, metric_patterns
 
         try:
             command_words(self)

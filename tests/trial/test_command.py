@@ -1,0 +1,285 @@
+"""Scripts and commands as trials: parameters in, metrics out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpogrid.config.schemas import ModelConfig
+from hpogrid.errors import UserError
+from hpogrid.trial.checkpoints import latest, saving
+from hpogrid.trial.command import CommandFailed, CommandObjective
+from hpogrid.trial.placeholders import (
+    Template,
+    as_override,
+    check_command,
+    command_words,
+    fill,
+    hpm_text,
+    metric_patterns,
+    render,
+)
+from hpogrid.trial.session import StopTrial
+
+CONFIG = {"lr": 0.1, "layers": [1, 2], "name": "a b; echo $HOME", "flag": True, "none": None}
+
+
+class Recorder:
+    """A session that keeps what was reported, and stops after so many reports."""
+
+    def __init__(self, folder: Path, stop_after: int = 99) -> None:
+        self.config: dict[str, Any] = {}
+        self.trial_id = "0-1"
+        self.seed = 7
+        self.folder = folder
+        self.restore: Path | None = None
+        self.reports: list[dict[str, Any]] = []
+        self._stop_after = stop_after
+
+    def report(self, metrics: dict[str, Any]) -> None:
+        self.reports.append(metrics)
+        if len(self.reports) >= self._stop_after:
+            raise StopTrial
+
+    def checkpoint(self) -> contextlib.AbstractContextManager[Path]:
+        return saving(self.folder, len(self.reports) + 1)
+
+
+Evaluate = Callable[..., Recorder]
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
+    monkeypatch.chdir(tmp_path)
+
+    def run(text: str, config: dict[str, Any] | None = None, **settings: Any) -> Recorder:
+        (tmp_path / "train.py").write_text(text)
+        session = Recorder(tmp_path / "trials" / "0-1", settings.pop("stop_after", 99))
+        if "command" not in settings:
+            settings["script"] = "train.py"
+        objective = CommandObjective(tmp_path, ModelConfig(**settings), ("loss",))
+        objective.run(CONFIG if config is None else config, session)
+        return session
+
+    return run
+
+
+def test_a_plain_argparse_script(evaluate: Evaluate) -> None:
+    session = evaluate(
+        "import argparse, json, hpogrid\n"
+        "p = argparse.ArgumentParser()\n"
+        "for name in ('lr', 'layers', 'name', 'flag', 'none'):\n"
+        "    p.add_argument('--' + name)\n"
+        "a = vars(p.parse_args())\n"
+        "hpogrid.report(loss=float(a['lr']), **{k: v for k, v in a.items() if k != 'lr'})\n"
+    )
+    assert session.reports == [
+        {"loss": 0.1, "layers": "[1, 2]", "name": "a b; echo $HOME", "flag": "True", "none": "None"}
+    ]
+
+
+def test_overrides_json_and_environment(evaluate: Evaluate) -> None:
+    session = evaluate(
+        "import json, os, sys, hpogrid\n"
+        "config = json.load(open(sys.argv[1]))\n"
+        "assert config == json.load(open(os.environ['HPOGRID_CONFIG']))\n"
+        "assert os.environ['HPOGRID_PARAM_lr'] == '0.1' and os.environ['HPOGRID_SEED'] == '7'\n"
+        "hpogrid.report(loss=config['lr'], seen=sys.argv[2:])\n",
+        command="python train.py {json} {overrides} --rate={lr}",
+    )
+    assert session.reports == [
+        {
+            "loss": 0.1,
+            "seen": [
+                "lr=0.1",
+                "layers=[1, 2]",
+                'name="a b; echo $HOME"',
+                "flag=true",
+                "none=null",
+                "--rate=0.1",
+            ],
+        }
+    ]
+
+
+def test_a_shell_sources_the_parameters_safely(evaluate: Evaluate, tmp_path: Path) -> None:
+    (tmp_path / "train.sh").write_text('. "$1"\necho "the name is $name"\necho "loss=$lr"\n')
+    session = evaluate("", command="sh train.sh {hpm}", metric_regex="loss=([0-9.]+)")
+    assert session.reports == [{"loss": 0.1}]
+
+
+def test_a_rendered_template(evaluate: Evaluate, tmp_path: Path) -> None:
+    (tmp_path / "conf.yaml").write_text("model:\n  lr: ${lr}\n  cost: 5$$\n")
+    session = evaluate(
+        "import sys, hpogrid\nhpogrid.report(loss=1, text=open(sys.argv[1]).read())\n",
+        command="python train.py {template}",
+        template="conf.yaml",
+    )
+    assert session.reports[0]["text"] == "model:\n  lr: 0.1\n  cost: 5$\n"
+
+
+def test_syne_tune_lines(evaluate: Evaluate) -> None:
+    session = evaluate(
+        "import json\n"
+        "print('starting')\n"
+        "for epoch in (1, 2):\n"
+        "    print('[tune-metric]: ' + json.dumps({'loss': 1 / epoch, 'st_worker_time': 3}))\n",
+        command="python train.py",
+    )
+    assert session.reports == [{"loss": 1.0}, {"loss": 0.5}]
+
+
+@pytest.mark.engine
+def test_a_script_that_imports_syne_tune(evaluate: Evaluate) -> None:
+    session = evaluate(
+        "from argparse import ArgumentParser\n"
+        "from syne_tune import Reporter\n"
+        "parser = ArgumentParser()\n"
+        "parser.add_argument('--lr', type=float)\n"
+        "parser.add_argument('--epochs', type=int)\n"
+        "args, _ = parser.parse_known_args()\n"
+        "report = Reporter()\n"
+        "for epoch in range(1, args.epochs + 1):\n"
+        "    report(epoch=epoch, loss=args.lr / epoch)\n",
+        {"lr": 0.4, "epochs": 2},
+    )
+    assert session.reports == [{"epoch": 1, "loss": 0.4}, {"epoch": 2, "loss": 0.2}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"loss": 2.5}',
+        '{\n  "loss": 2.5\n}',
+        '{"loss": 9}\n{"loss": 2.5}\n',
+    ],
+)
+def test_a_metrics_file(evaluate: Evaluate, text: str) -> None:
+    session = evaluate(
+        f"import os\nopen(os.environ['HPOGRID_METRICS'], 'w').write({text!r})\n",
+        command="python train.py",
+    )
+    assert session.reports[-1] == {"loss": 2.5}
+
+
+def test_a_stopped_program_ends_with_its_children(evaluate: Evaluate) -> None:
+    before = time.monotonic()
+    with pytest.raises(StopTrial):
+        evaluate(
+            "import subprocess, sys, hpogrid\n"
+            "subprocess.Popen(['sleep', '47.5'])\n"
+            "hpogrid.report(loss=1)\n"
+            "subprocess.run(['sleep', '47.5'])\n",
+            command="python train.py",
+            stop_after=1,
+        )
+    assert time.monotonic() - before < 20
+    left = subprocess.run(["pgrep", "-f", "sleep 47.5"], capture_output=True, check=False)
+    assert left.stdout == b""
+
+
+def test_a_program_that_fails_says_why(evaluate: Evaluate) -> None:
+    with pytest.raises(CommandFailed, match="ended with code 3: no data"):
+        evaluate("import sys\nprint('no data')\nsys.exit(3)\n", command="python train.py")
+    with pytest.raises(CommandFailed, match="killed by SIGKILL"):
+        evaluate("import os\nos.kill(os.getpid(), 9)\n", command="python train.py")
+    with pytest.raises(CommandFailed, match="cannot start no-such-program"):
+        evaluate("", command="no-such-program")
+
+
+def test_checkpoints_of_a_script(evaluate: Evaluate, tmp_path: Path) -> None:
+    text = (
+        "import hpogrid\n"
+        "old = hpogrid.get_checkpoint()\n"
+        "step = int((old / 'step').read_text()) if old else 0\n"
+        "with hpogrid.checkpoint() as folder:\n"
+        "    (folder / 'step').write_text(str(step + 1))\n"
+        "hpogrid.report(loss=step)\n"
+    )
+    evaluate(text, command="python train.py")
+    found = latest(tmp_path / "trials" / "0-1")
+    assert found is not None
+    assert found[0] == 1
+    environment = {
+        **os.environ,
+        "HPOGRID_RESTORE": str(found[1]),
+        "HPOGRID_FOLDER": str(tmp_path / "other"),
+        "HPOGRID_REPORTS": str(tmp_path / "reports"),
+    }
+    subprocess.run([sys.executable, tmp_path / "train.py"], env=environment, check=True)
+    assert json.loads((tmp_path / "reports").read_text()) == {"loss": 1}
+    assert (tmp_path / "other" / "checkpoint_000002" / "step").read_text() == "2"
+
+
+def test_a_script_by_hand_prints(tmp_path: Path) -> None:
+    script = "import hpogrid; hpogrid.report(loss=1.5, epoch=2)"
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert answer.stdout == "[hpogrid] loss=1.5  epoch=2\n"
+
+
+# --- the parts -----------------------------------------------------------------------------
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), st.text(), min_size=1))
+def test_no_value_leaves_its_argument(values: dict[str, str]) -> None:
+    words = fill(["x", "--v={" + next(iter(values)) + "}", "{args}"], values, {})
+    assert len(words) == 2 + 2 * len(values)
+    assert words[1] == "--v=" + next(iter(values.values()))
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_a_shell_reads_back_what_was_written(text: str) -> None:
+    line = hpm_text({"value": text})
+    assert shlex.split(line) == [f"value={text}"]
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+def test_overrides_are_one_argument(value: Any) -> None:
+    text = as_override(value)
+    if not isinstance(value, str) or text.startswith('"'):
+        assert json.loads(text) == value
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "give a --script"),
+        ({"script": "a.py", "command": "x"}, "give a --script"),
+        ({"command": "python 'train.py"}, "No closing quotation"),
+        ({"command": "x", "model": "f"}, "needs the --script"),
+        ({"script": "../a.py"}, "without '..'"),
+        ({"script": "a.py", "model": "not a name"}, "is no name"),
+        ({"command": "x", "metric_regex": "loss=[0-9]+"}, "needs a group"),
+        ({"command": "x", "metric_regex": "loss=("}, "no regular expression"),
+    ],
+)
+def test_refused_configs(settings: dict[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        ModelConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_unknown_placeholders_are_refused() -> None:
+    words = command_words(ModelConfig(command="python t.py {args} {lr} {hmp}"))
+    with pytest.raises(UserError, match="unknown placeholder 'hmp': did you mean hpm"):
+        check_command(words, ["lr"], template=False)
+    with pytest.raises(UserError, match="unknown parameter 'lrr'"):
+        render(Template("${lrr}"), {"lr": 1})
+
+
+def test_several_patterns() -> None:
+    patterns = metric_patterns('{"loss": "l=(\\\\d+)", "acc": "a=(\\\\d+)"}', "loss")
+    assert set(patterns) == {"loss", "acc"}
