@@ -11,8 +11,10 @@ import random
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from hpogrid.engine.messages import (
@@ -58,6 +60,10 @@ class WorkerSession:
         return saving(self.folder, self._step + 1)
 
 
+_told_to_end: list[int] = []
+_PATIENCE_SECONDS = 1.0
+
+
 def work(channel: Channel[ToWorker]) -> None:
     """Serve the driver until it closes the channel."""
     setup = channel.receive()
@@ -73,6 +79,8 @@ def work(channel: Channel[ToWorker]) -> None:
     channel.send(Ready())
     while isinstance(task := channel.receive(), Evaluate):
         done = evaluate(objective, task, channel, scripts)
+        if done.failure is not None and _told_to_end:
+            time.sleep(_PATIENCE_SECONDS)
         log.close(task)
         channel.send(done)
 
@@ -146,10 +154,19 @@ def _channel(handle: int) -> Iterator[Channel[ToWorker]]:
         yield Channel(stream, ToWorker)
 
 
+def _leave_it_to_the_driver(number: int, frame: FrameType | None) -> None:
+    """Batch systems send SIGTERM to all processes of a job; the driver decides what it means.
+
+    What the signal breaks in a trial must not be told before the driver has had its own.
+    """
+    _told_to_end.append(number)
+
+
 def main() -> None:
     """Entry point: the socket's number is the only argument."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave_it_to_the_driver)
     with _channel(int(sys.argv[1])) as channel:
         work(channel)
 

@@ -10,6 +10,7 @@ SITES = Registry(
     "site",
     {
         "local": Entry("hpogrid.site.local:LocalSite", "detached processes on this machine"),
+        "slurm": Entry("hpogrid.site.slurm:site", "job arrays of a Slurm cluster"),
     },
 )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from hpogrid.site.tasks import Task
 
-JobState = Literal["queued", "running", "done", "failed", "killed", "lost"]
+JobState = Literal["queued", "running", "done", "failed", "killed", "lost", "unknown"]
 ACTIVE = ("queued", "running")
 
 
@@ -19,6 +20,7 @@ class JobStatus(msgspec.Struct, frozen=True):
     Attributes:
         job: its index, from 0.
         state: ``lost`` is a job that has vanished without a result; it can be retried.
+            ``unknown``: the site does not answer.
         reason: why, in words, where there is something to say.
     """
 
@@ -52,6 +54,14 @@ class Site(Protocol):
         """Bring the task's ledgers into its folder."""
 
 
+@runtime_checkable
+class WithScripts(Protocol):
+    """A site that writes files when it submits, such as a submit script."""
+
+    def scripts(self, task: Task) -> dict[Path, str]:
+        """Those files, with their texts."""
+
+
 def task_status(jobs: Sequence[JobStatus]) -> str:
     """The status of a task in PanDA's words."""
     states = {status.state for status in jobs}
@@ -59,6 +69,8 @@ def task_status(jobs: Sequence[JobStatus]) -> str:
         return "running"
     if "queued" in states:
         return "pending" if states == {"queued"} else "running"
+    if "unknown" in states:
+        return "unknown"
     if states == {"done"}:
         return "done"
     if "done" in states:

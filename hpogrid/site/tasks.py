@@ -180,6 +180,11 @@ def next_number() -> int:
     return max((number for number in _numbers() if number < LARGEST), default=0) + 1
 
 
+def next_number() -> int:
+    """The number that the next task is likely to get."""
+    return max(_numbers(), default=0) + 1 if tasks_path().is_dir() else 1
+
+
 def _numbers() -> Iterable[int]:
     return (int(path.name) for path in tasks_path().iterdir() if path.name.isdigit())
 
