@@ -364,7 +364,13 @@ class Run:
         running.unwritten.clear()
 
     def finish(self, trial: str, failure: str | None = None) -> None:
-        """A running trial ended by itself or as it was told; ``failure`` is why it failed."""
+        """A running trial ended by itself or as it was told; ``failure`` is why it failed.
+
+        What fails while the run is being cut off, was cut off with it.
+        """
+        if failure is not None and self.interrupted:
+            self.interrupt(trial, self.stopped or failure)
+            return
         running = self._running.pop(trial)
         metrics = result(self.config, running.reports or self._inherited(trial))
         reason = failure or what_is_missing(self.config, metrics)

@@ -167,9 +167,9 @@ def _binds(project: Project, task: Task) -> Iterable[tuple[str, str]]:
 
 
 def shell_words(words: Sequence[str]) -> str:
-    """Words quoted for a shell; `JOB` becomes ``$job``."""
+    """Words quoted for a shell; `JOB` becomes ``$HPOGRID_JOB``."""
     return " ".join(
-        '"$job"'.join(shlex.quote(part) if part else "" for part in word.split(JOB))
+        '"$HPOGRID_JOB"'.join(shlex.quote(part) if part else "" for part in word.split(JOB))
         for word in words
     )
 

@@ -8,11 +8,11 @@ ${directives}
 member=${member}
 set -- ${jobs}
 shift $$((member - 1))
-job=$$1
+HPOGRID_JOB=$$1
 
 # When this job has to be over, in seconds since 1970 (empty: no limit is known).
 HPOGRID_END_TIME=$$(${end_time})
-export HPOGRID_END_TIME
+export HPOGRID_JOB HPOGRID_END_TIME
 
 # hpogrid came with the task; nothing is installed here.
 ${environment}
