@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("hpogrid.cli.run:run_command", "Submit the jobs of a project."),
     "local_run": ("hpogrid.cli.run:local_run", "Run a project here, in the foreground."),
     "tasks": ("hpogrid.cli.tasks:tasks", "Watch, end, repeat what was submitted."),
+    "study": ("hpogrid.cli.study:study", "List, show, create, export, import studies."),
     "report": ("hpogrid.cli.report:report", "Show and export the results."),
     "schema": ("hpogrid.cli.schema:schema", "Print the JSON Schema of a config."),
     "completion": ("hpogrid.cli.completion:completion", "Print the shell's completion script."),

@@ -143,7 +143,7 @@ def new_task(
 ) -> Task:
     """Make a task's folder with a bundle of the project as it is now."""
     task = sketch(
-        project, site, n_jobs, number=_claim_folder(), shared=shared, foreground=foreground
+        project, site, n_jobs, number=claim_folder(), shared=shared, foreground=foreground
     )
     try:
         copy_bundle(project, task.bundle)
@@ -159,7 +159,7 @@ def new_task(
     return task
 
 
-def _claim_folder() -> int:
+def claim_folder() -> int:
     """The next free number; its folder is ours once it is made."""
     with explained(tasks_path()):
         make_folder(tasks_path())
@@ -178,11 +178,6 @@ def next_number() -> int:
     if not tasks_path().is_dir():
         return 1
     return max((number for number in _numbers() if number < LARGEST), default=0) + 1
-
-
-def next_number() -> int:
-    """The number that the next task is likely to get."""
-    return max(_numbers(), default=0) + 1 if tasks_path().is_dir() else 1
 
 
 def _numbers() -> Iterable[int]:

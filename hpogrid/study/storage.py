@@ -13,9 +13,9 @@ import random
 import re
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from hpogrid.errors import UserError, first_line
@@ -30,6 +30,7 @@ _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 10.0
 _ATTEMPTS = 5
 _ATTRIBUTE = "hpogrid"
+T = TypeVar("T")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -105,12 +106,34 @@ def open_study(url: str, name: str, modes: Sequence[Mode]) -> tuple[Any, int]:
             raise
         except Exception as error:  # every storage has exceptions of its own
             if attempt == _ATTEMPTS - 1:
-                shown = re.sub(r"//[^@/]*@", "//", url)
-                raise UserError(f"storage {shown} cannot be used: {first_line(error)}") from error
+                raise _unusable(url, error) from error
             time.sleep(random.uniform(0.2, 1.0) * (attempt + 1))
         else:
             return storage, study._study_id
     raise AssertionError("unreachable")
+
+
+def reach(url: str, action: Callable[[Any], T]) -> T:
+    """Do something with a storage.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    try:
+        return action(open_storage(url))
+    except UserError:
+        raise
+    except Exception as error:  # every storage has exceptions of its own
+        raise _unusable(url, error) from error
+
+
+def without_secret(url: str) -> str:
+    """A URL as it can be shown: without user and password."""
+    return re.sub(r"//[^@/]*@", "//", url)
+
+
+def _unusable(url: str, error: Exception) -> UserError:
+    return UserError(f"storage {without_secret(url)} cannot be used: {first_line(error)}")
 
 
 def _variable(match: re.Match[str]) -> str:

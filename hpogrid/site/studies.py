@@ -1,0 +1,184 @@
+"""Studies as things of their own: in a storage, and as files that go from place to place."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hpogrid.config.project import load_project, project_names
+from hpogrid.engine.job import RESULT
+from hpogrid.errors import RunError, UserError
+from hpogrid.files import explained
+from hpogrid.registry import unknown
+from hpogrid.site.tasks import FILE, Task, claim_folder, find_tasks, load_task
+from hpogrid.space.space import plain
+from hpogrid.study.ledger import SUFFIX
+from hpogrid.study.study import Trial, load_study
+
+
+def stored_studies(url: str) -> list[dict[str, Any]]:
+    """The studies of an Optuna storage: name, directions, trials, best value, start.
+
+    Raises:
+        UserError: the storage cannot be used.
+    """
+    from optuna import get_all_study_summaries
+
+    from hpogrid.study.storage import reach
+
+    summaries = reach(url, lambda storage: get_all_study_summaries(storage=storage))
+    return [
+        {
+            "study": item.study_name,
+            "mode": ",".join("min" if d.name == "MINIMIZE" else "max" for d in item.directions),
+            "trials": item.n_trials,
+            "best": item.best_trial.value if item.best_trial else None,
+            "started": str(item.datetime_start or "")[:19],
+        }
+        for item in summaries
+    ]
+
+
+def own_studies() -> list[dict[str, Any]]:
+    """A row for each project that was run: its trials and the best of them."""
+    rows = []
+    for name in project_names():
+        tasks = find_tasks(project=name)
+        if tasks:
+            rows.append(_summary(name, tasks))
+    return rows
+
+
+def own_study(name: str) -> dict[str, Any]:
+    """The row of one project, with how many trials are in which state.
+
+    Raises:
+        UserError: no such project, or it was never run.
+    """
+    load_project(name)
+    tasks = find_tasks(project=name)
+    if not tasks:
+        raise UserError(f"project '{name}' was not run yet; start it with: hpogrid run {name}")
+    return _summary(name, tasks)
+
+
+def stored_study(url: str, name: str) -> dict[str, Any]:
+    """One study of a storage.
+
+    Raises:
+        UserError: no such study.
+    """
+    rows = {row["study"]: row for row in stored_studies(url)}
+    if name not in rows:
+        raise UserError(unknown("study", name, list(rows)))
+    return rows[name]
+
+
+def create_study(project_name: str, url: str | None) -> tuple[str, str]:
+    """Make the study of a project in its storage, or in ``url``; return name and storage.
+
+    Raises:
+        UserError: neither names a storage, or it cannot be used.
+    """
+    from hpogrid.study.storage import open_study, without_secret
+
+    project = load_project(project_name)
+    config = project.hpo_config
+    where = url or config.storage
+    if where is None:
+        raise UserError(
+            f"project '{project_name}' has no storage; give --storage URL (jobs on one shared "
+            "file system need none)"
+        )
+    name = config.study_name or project.name
+    open_study(where, name, config.modes)
+    return name, without_secret(where)
+
+
+def _summary(name: str, tasks: Iterable[Task]) -> dict[str, Any]:
+    project = load_project(name)
+    metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
+    trials: list[Trial] = []
+    for task in tasks:
+        trials += load_study(task.ledgers)[0].trials.values()
+    values = [trial.metrics[metric] for trial in trials if _has(trial.metrics, metric)]
+    best = (min if mode == "min" else max)(values, default=None)
+    states = Counter(trial.state for trial in trials)
+    return {
+        "study": name,
+        "mode": mode,
+        "trials": len(trials),
+        "best": best,
+        "states": ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
+        "started": time.strftime(
+            "%Y-%m-%d %H:%M", time.localtime(min((t.started for t in trials), default=0))
+        ),
+    }
+
+
+def _has(metrics: Mapping[str, Any], name: str) -> bool:
+    return isinstance(metrics.get(name), int | float)
+
+
+def export_task(number: int, output: Path | None) -> Path:
+    """Write a task to one ``.tar.gz`` file: bundle, ledgers and results.
+
+    Raises:
+        UserError: no such task.
+    """
+    task = load_task(number)
+    output = output or Path(f"{task.project}-{number}.tar.gz")
+    with explained(output), tarfile.open(output, "w:gz") as archive:
+        archive.add(task.folder / FILE, FILE)
+        archive.add(task.bundle, "bundle")
+        for path in sorted(task.ledgers.glob(f"*{SUFFIX}")):
+            archive.add(path, f"ledger/{path.name}")
+        for path in sorted(task.folder.glob(f"jobs/*/{RESULT}")):
+            archive.add(path, str(path.relative_to(task.folder)))
+    return output
+
+
+def import_task(path: Path) -> Task:
+    """Make a task of an exported file, under a new number of this user directory.
+
+    Raises:
+        UserError: the file is missing, or no export, or holds paths outside of itself.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            with tarfile.open(path) as archive:
+                archive.extractall(folder, filter="data")
+            task = msgspec.json.decode((folder / FILE).read_bytes(), type=Task)
+        except FileNotFoundError as error:
+            raise UserError(f"no such file, or no export of a task: {path}") from error
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise UserError(f"{path} cannot be unpacked: {error}") from error
+        except msgspec.ValidationError as error:
+            raise UserError(f"{path}: {plain(error)}") from error
+        except (msgspec.DecodeError, json.JSONDecodeError) as error:
+            raise UserError(f"{path} is damaged: {error}") from error
+        task = msgspec.structs.replace(task, id=claim_folder(), native={"imported": True})
+        for part in ("bundle", "ledger", "jobs"):
+            if (folder / part).is_dir():
+                _move(folder / part, task.folder / part)
+        task.ledgers.mkdir(exist_ok=True)
+        task.save()
+    return task
+
+
+def _move(source: Path, target: Path) -> None:
+    import shutil
+
+    try:
+        shutil.copytree(source, target)
+    except OSError as error:
+        raise RunError(f"cannot write {target}: {error}") from error

@@ -1,0 +1,95 @@
+"""``hpogrid study`` and ``hpogrid plan``, from the command line."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from hpogrid.cli.main import run
+
+SPACE = '{"x":{"method":"uniform","dimension":{"low":0,"high":1}}}'
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
+    script = tmp_path / "train.py"
+    script.write_text("def train(config):\n    return config['x']\n")
+    for line in (
+        ["search_space", "create", "s", SPACE],
+        ["hpo_config", "create", "h", "--metric", "loss", "--mode", "min", "--trials", "4"],
+        ["grid_config", "create", "g", "--site", "local"],
+        ["model_config", "create", "m", "--script", "train.py", "--model", "train"],
+        ["project", "create", "p", "--scripts_path", str(script), "--model_config", "m",
+         "--search_space", "s", "--hpo_config", "h", "--grid_config", "g"],
+    ):  # fmt: skip
+        assert run(line) == 0
+    return "p"
+
+
+def test_export_and_import_keep_every_trial(
+    project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["local_run", project]) == 0
+    path = tmp_path / "task.tar.gz"
+    assert run(["study", "export", "1", "-o", str(path)]) == 0
+    assert run(["study", "import", str(path)]) == 0
+    capsys.readouterr()
+    assert run(["tasks", "show", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["jeditaskid"], row["status"], row["trials"]) for row in rows] == [
+        (2, "done", 4),
+        (1, "done", 4),
+    ]
+    assert run(["study", "show", project, "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["study"], row["trials"], row["states"]) == ("p", 8, "8 complete")
+    assert 0 <= row["best"] <= 1
+
+
+def test_studies_of_a_storage(
+    project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"journal://{tmp_path / 'journal.log'}"
+    assert run(["study", "create", project]) == 2
+    assert "has no storage" in capsys.readouterr().err
+    assert run(["study", "create", project, "--storage", url]) == 0
+    assert run(["study", "list", "--storage", url, "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["study"], row["mode"], row["trials"]) == ("p", "min", 0)
+    assert run(["study", "show", "pp", "--storage", url]) == 2
+    assert "did you mean p?" in capsys.readouterr().err
+
+
+def test_refusals(project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["study", "show", project]) == 2
+    assert "was not run yet" in capsys.readouterr().err
+    assert run(["study", "export", "9"]) == 2
+    assert "there is no task 9" in capsys.readouterr().err
+    assert run(["study", "import", str(tmp_path / "none.tar.gz")]) == 2
+    assert "no such file" in capsys.readouterr().err
+    evil = tmp_path / "evil.tar.gz"
+    with tarfile.open(evil, "w:gz") as archive:
+        archive.add(tmp_path / "train.py", "../../escaped.py")
+    assert run(["study", "import", str(evil)]) == 2
+    assert "cannot be unpacked" in capsys.readouterr().err
+    assert not (tmp_path / "home" / "tasks").exists()
+
+
+def test_plan_says_what_would_happen(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", project, "-n", "3", "--scout"]) == 0
+    text = capsys.readouterr().out
+    for part in ("3 jobs x 4 = 12", "scouting trial", "expected time", "scripts/train.py",
+                 "hpogrid.site.local", 'algorithm = "random"'):  # fmt: skip
+        assert part in text
+
+
+def test_plan_of_a_finite_space(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    space = '{"x":{"method":"categorical","dimension":{"categories":[1,2]}}}'
+    assert run(["search_space", "recreate", "s", space]) == 0
+    assert run(["project", "update", project, "--search_space", "s"]) == 0
+    assert run(["plan", project]) == 0
+    assert "no more than 2: then every one was tried" in capsys.readouterr().out
