@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
-from hpogrid.engine.job import RESULT
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report.resultfile import read_result_file
@@ -94,7 +93,8 @@ def _task_source(task: StoredTask) -> Source:
 
     warnings: list[str] = []
     try:
-        make_site(task.site).fetch(task)
+        missing = make_site(task.site).fetch(task) or []
+        warnings += [f"task {task.id}: {sentence}" for sentence in missing]
     except UserError as error:
         warnings.append(f"task {task.id}: {error}; showing what was fetched before")
     source = _source(task.ledgers, f"*{SUFFIX}")
@@ -116,8 +116,8 @@ def read_path(path: Path) -> Source:
         return _read_folder(path)
     if path.suffix == SUFFIX:
         return _source(path.parent, path.name)
-    if path.name == RESULT and path.resolve().parent.parent.name == JOBS:
-        job = path.resolve().parent
+    job = path.resolve().parent
+    if job.parent.name == JOBS and job.name.isdigit() and (job.parent.parent / LEDGER).is_dir():
         return _source(job.parent.parent / LEDGER, f"job-{int(job.name):04d}.*{SUFFIX}")
     return read_result_file(path)
 

@@ -15,6 +15,7 @@ from hpogrid._version import VERSION
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.curves import curves
 from hpogrid.report.importance import FEWEST_TRIALS, ROUNDS, importance
+from hpogrid.report.importance import MOST_TRIALS as MOST_LEARNT
 from hpogrid.report.results import WITH_RESULT, Column, Objective, Results, number
 from hpogrid.study.study import Trial
 
@@ -101,8 +102,8 @@ def _objectives(results: Results) -> list[dict[str, Any]]:
 
 
 def _columns(results: Results, rows: Sequence[int]) -> list[dict[str, Any]]:
-    table = list(results.rows(0, rows[-1] + 1)) if rows else []
-    cells = [table[row] for row in rows]
+    chosen = set(rows)
+    cells = [cells for row, cells in enumerate(results.rows()) if row in chosen]
     return [
         _column(results, column, [row[place] for row in cells])
         for place, column in enumerate(results.columns)
@@ -222,6 +223,8 @@ def _importance(results: Results, index: int) -> dict[str, Any]:
         for trial in results.trials
         if trial.state in WITH_RESULT and (value := results.value(trial, index)) is not None
     ]
+    if len(found) > MOST_LEARNT:
+        found = random.Random(0).sample(found, MOST_LEARNT)
     axes = varied_axes(results, [trial for trial, _ in found])
     measured = importance(
         [axis.name for axis in axes],

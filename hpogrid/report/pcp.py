@@ -43,8 +43,9 @@ def figure(results: Results) -> Any:
     graph = require("plotly.graph_objects", extra="plot", what="a plot")
     columns = [item for item in results.columns if item.kind != "extra"]
     indices = _chosen(results)
-    rows = list(results.rows(0, (indices[-1] + 1) if indices else 0))
-    drawn, same = _axes(results, columns, [rows[index] for index in indices])
+    chosen = set(indices)
+    rows = [row for index, row in enumerate(results.rows()) if index in chosen]
+    drawn, same = _axes(results, columns, rows)
     many = len(drawn) > 8
     trace = graph.Parcoords(
         dimensions=[_dimension(axis, column, results, len(drawn)) for column, axis in drawn],
