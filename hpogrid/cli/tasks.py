@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.output import format_option, message, print_data, print_rows
+from hpogrid.errors import Exit
 
 if TYPE_CHECKING:
-    from hpogrid.site.control import Overview
+    from collections.abc import Callable
+
+    from hpogrid.site.control import Overview, Survey
 
 _COLUMNS = ["jeditaskid", "status", "jobs", "trials", "computingsite", "started", "taskname"]
 _OUTPUT_COLUMNS = "jeditaskid,status,taskname,computingsite,metastruct"
@@ -55,28 +58,27 @@ def show(
     outcol: str,
     watch: bool,
     form: str,
-) -> None:
+) -> int:
     """Show recent tasks; with an ID, its jobs and why they failed."""
-    from hpogrid.site.control import overview
-    from hpogrid.site.tasks import IdRange, find_tasks, load_task
+    from hpogrid.site.control import Survey, any_task, overview, survey
+    from hpogrid.site.tasks import IdRange
 
     only = task_id or (str(jeditaskid) if jeditaskid is not None else None)
 
-    def look() -> list[Overview]:
+    def look() -> Survey:
         if only is not None and only.isdigit():
-            return overview([load_task(int(only))])
+            return Survey(overview([any_task(int(only))], details=True))
         ids = only or id_range
-        return overview(
-            find_tasks(
-                taskname=taskname,
-                username=None if username == "1" else username,
-                days=days,
-                limit=limit,
-                ids=IdRange(ids) if ids else None,
-            )
+        return survey(
+            taskname=taskname,
+            username=None if username == "1" else username,
+            days=days,
+            limit=limit,
+            ids=IdRange(ids) if ids else None,
         )
 
-    found = _watch(look) if watch else look()
+    seen = _watch(look) if watch else look()
+    found = seen.found
     if output is not None:
         _write(found, outcol, output)
     elif metadata:
@@ -85,8 +87,13 @@ def show(
         _print_details(found[0])
     else:
         print_rows([_row(item, form) for item in found], _columns(form), form)
+    for problem in seen.problems:
+        message(f"hpogrid: {problem}")
+    if seen.problems:
+        return Exit.FAILURE
     if not found:
         message("no task matches; see --days and --limit")
+    return Exit.OK
 
 
 def _columns(form: str) -> list[str]:
@@ -105,20 +112,20 @@ def _row(item: Overview, form: str) -> dict[str, Any]:
     return row
 
 
-def _watch(look: Any) -> list[Overview]:
+def _watch(look: Callable[[], Survey]) -> Survey:
     """Look until nothing is active, less and less often; say on stderr what changes."""
     interval, said = _FIRST_INTERVAL, ""
     while True:
-        found: list[Overview] = look()
-        active = [item for item in found if item.active]
+        seen = look()
+        active = [item for item in seen.found if item.active]
         text = "  ".join(
             f"task {item.task.id}: {item.status}, {item.finished} trials" for item in active
         )
         if text and text != said:
             message(text)
             said = text
-        if not active:
-            return found
+        if not active or seen.problems:
+            return seen
         time.sleep(interval)
         interval = min(interval * 1.2, _LAST_INTERVAL)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
 from hpogrid.site.base import Site
 
@@ -11,22 +10,14 @@ SITES = Registry(
     {
         "local": Entry("hpogrid.site.local:LocalSite", "detached processes on this machine"),
         "slurm": Entry("hpogrid.site.slurm:site", "job arrays of a Slurm cluster"),
+        "panda": Entry("hpogrid.site.panda:PandaSite", "the PanDA grid: any other name is a queue"),
     },
 )
 
 
 def site_kind(name: str) -> str:
-    """The kind of a site: its own name.
-
-    Raises:
-        UserError: no such site.
-    """
-    if name not in SITES:
-        raise UserError(
-            f"site '{name}' cannot be used from here; known: {', '.join(SITES)} "
-            "(choose with --site, or in the grid config)"
-        )
-    return name
+    """The kind of a site: its own name, or ``panda``, whose queues have all other names."""
+    return name if name in SITES else "panda"
 
 
 def make_site(name: str) -> Site:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -12,6 +12,8 @@ from hpogrid.site.tasks import Task
 
 JobState = Literal["queued", "running", "done", "failed", "killed", "lost", "unknown"]
 ACTIVE = ("queued", "running")
+ENDED = ("done", "finished", "failed", "broken", "aborted", "exhausted")
+"""The statuses, in PanDA's words, of tasks in which nothing goes on by itself."""
 
 
 class JobStatus(msgspec.Struct, frozen=True):
@@ -50,8 +52,38 @@ class Site(Protocol):
     def logs(self, task: Task, job: int) -> str:
         """What a job wrote to stdout and stderr."""
 
-    def fetch(self, task: Task) -> None:
-        """Bring the task's ledgers into its folder."""
+    def fetch(self, task: Task) -> Sequence[str] | None:
+        """Bring the task's ledgers into its folder; say what is missing, a sentence each."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A task as its server tells it: its status in PanDA's words, and its jobs."""
+
+    status: str
+    jobs: list[JobStatus] = []
+
+
+@runtime_checkable
+class ServerSite(Site, Protocol):
+    """A site whose server keeps the truth, and knows tasks that were submitted elsewhere."""
+
+    def look(self, tasks: Sequence[Task], *, details: bool = False) -> dict[int, Seen]:
+        """Ask after tasks; without ``details`` jobs are only counted by their state.
+
+        A task whose number turns out only now is given it.
+        """
+
+    def others(self, known: Sequence[Task], *, days: float, username: str | None) -> list[Task]:
+        """Tasks on the server that are not among the known ones; they have no folder here."""
+
+    def other(self, number: int) -> Task | None:
+        """The task of that number on the server."""
+
+    def files(self, task: Task) -> list[tuple[str, int]]:
+        """What is sent with the task: names and sizes in bytes."""
+
+    def metadata(self, task: Task) -> dict[str, Any]:
+        """What the jobs left as ``userJobMetadata.json``, by the server's number of the job."""
 
 
 @runtime_checkable

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.study.study import Trial
+
+METADATA = "userJobMetadata.json"
+LARGEST = 950_000
+"""Bytes of the file. PanDA keeps it up to 1 MB, and drops what is larger."""
 
 _FORMAT = "%m/%d/%Y, %H:%M:%S"
 
@@ -49,3 +55,53 @@ def _row(trial: Trial) -> dict[str, Any]:
         **trial.applied,
         **trial.metrics,
     }
+
+
+def small_metadata(
+    project: Project,
+    trials: Iterable[Trial],
+    about: Mapping[str, Any],
+    largest: int = LARGEST,
+) -> bytes:
+    """The content of ``userJobMetadata.json``: `job_metadata`, cut so that the grid keeps it.
+
+    The further key ``hpogrid`` holds ``about``, the id of each trial, and how many trials
+    finished and failed. If not all rows fit, the best stay, and ``omitted`` tells about the rest.
+
+    Args:
+        project: what was searched.
+        trials: of one job.
+        about: whatever else to say.
+        largest: bytes that the result may have.
+    """
+    trials = [trial for trial in trials if trial.finished]
+    done = [trial for trial in trials if trial.state != "failed"]
+    metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
+    ranked = sorted(done, key=lambda trial: trial.metrics[metric], reverse=mode == "max")
+    counts = {"finished": len(trials), "failed": len(trials) - len(done)}
+
+    def write(kept: int) -> bytes:
+        chosen = {trial.id for trial in ranked[:kept]}
+        rows = [trial for trial in done if trial.id in chosen]
+        data = job_metadata(project, rows)
+        ids = {str(index): trial.id for index, trial in enumerate(rows)}
+        data["hpogrid"] = {**about, **counts, "trials": ids}
+        if kept < len(ranked):
+            values = [trial.metrics[metric] for trial in ranked[kept:]]
+            mean = sum(values) / len(values)
+            data["hpogrid"]["omitted"] = {
+                "trials": len(values), "min": min(values), "max": max(values), "mean": mean,
+            }  # fmt: skip
+        return msgspec.json.encode(data)
+
+    most, least = len(ranked), 0
+    content = write(most)
+    if len(content) <= largest:
+        return content
+    while most - least > 1:
+        middle = (most + least) // 2
+        if len(write(middle)) <= largest:
+            least = middle
+        else:
+            most = middle
+    return write(least)
