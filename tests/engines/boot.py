@@ -1,0 +1,55 @@
+"""Booting engines: each has an ``up.sh`` and a ``down.sh`` in its folder here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def open_folder(name: str) -> Iterator[Path]:
+    """A temporary folder that everybody on this machine may enter (pytest's are private)."""
+    folder = Path(tempfile.mkdtemp(prefix=f"hpogrid-{name}-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def engine(name: str, folder: Path, *arguments: str, seconds: float = 300) -> Iterator[str]:
+    """A running engine with its state in ``folder``; gives the last line that ``up.sh`` printed."""
+    up, down = HERE / name / "up.sh", HERE / name / "down.sh"
+    done = subprocess.run(
+        ["bash", str(up), str(folder), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, f"{name} did not come up; its output is above"
+    try:
+        yield done.stdout.splitlines()[-1]
+    finally:
+        subprocess.run(["bash", str(down), str(folder)], check=True, timeout=120)
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Environment variables for a while."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

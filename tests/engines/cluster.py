@@ -1,0 +1,188 @@
+"""What has to hold on every batch cluster, as its user does it: through the program."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TRAIN = '''
+import os
+import time
+from pathlib import Path
+
+SWITCHES = Path(os.environ["HPOGRID_HOME"]) / "switches"
+
+def train(config):
+    """One trial; leaves a line with its job and when it began and ended."""
+    begun, job = time.time(), os.environ["HPOGRID_JOB"]
+    if (SWITCHES / f"dies-{job}").exists():
+        os.kill(os.getppid(), 9)
+    if (SWITCHES / f"hangs-{job}").exists():
+        time.sleep(300)
+    time.sleep(config.get("seconds", 0.3))
+    with (SWITCHES / "trace").open("a") as trace:
+        print(job, config["a"], config["b"], begun, time.time(), file=trace, flush=True)
+    return {"loss": (config["a"] - 3) ** 2 + config["b"]}
+'''
+
+SPACE = {
+    "a": {"method": "categorical", "dimension": {"categories": list(range(8))}},
+    "b": {"method": "categorical", "dimension": {"categories": [0.0, 0.1, 0.2, 0.3, 0.4]}},
+}
+
+
+def hpogrid(*words: str, fails: bool = False) -> str:
+    """Run the program; return its stdout (where it is to fail, its stderr)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hpogrid", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode != 0) == fails, f"hpogrid {words}:\n{done.stdout}\n{done.stderr}"
+    return done.stderr if fails else done.stdout
+
+
+class User:
+    """Somebody with a user directory that the jobs see."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.switches = home / "switches"
+        before = os.umask(0)  # jobs may run as somebody else
+        self.switches.mkdir(parents=True, mode=0o777)
+        (self.switches / "trace").touch()
+        os.umask(before)
+
+    def make(self, *, site: str, trials: int = 6, space: Any = SPACE, grid: str = "") -> None:
+        """The four configs and the project ``p``."""
+        script = self.home / "train.py"
+        script.write_text(TRAIN)
+        hpogrid("search_space", "create", "s", json.dumps(space))
+        hpogrid("model_config", "create", "m", "--script", "train.py", "--model", "train")
+        hpogrid("hpo_config", "create", "h", "--metric", "loss", "--mode", "min",
+                "--trials", str(trials), "--max_concurrent", "1")  # fmt: skip
+        hpogrid("grid_config", "create", "g", "--site", site, *grid.split())
+        hpogrid("project", "create", "p", "--scripts_path", str(script), "--model_config", "m",
+                "--search_space", "s", "--hpo_config", "h", "--grid_config", "g")  # fmt: skip
+
+    def submit(self, n_jobs: int) -> str:
+        """Submit the project; return the task's id."""
+        before = os.umask(0)
+        try:
+            return hpogrid("run", "p", "--n_jobs", str(n_jobs)).strip()
+        finally:
+            os.umask(before)
+
+    def turn(self, switch: str, on: bool) -> None:
+        """Have jobs misbehave, or no longer."""
+        path = self.switches / switch
+        path.touch() if on else path.unlink()
+
+    def jobs(self, task: str) -> list[tuple[str, str]]:
+        """State and reason of each job, as ``tasks show`` tells them."""
+        lines = hpogrid("tasks", "show", task).split("\n\n")[1].splitlines()[1:]
+        rows = [line.split(maxsplit=2) for line in lines if line]
+        return [(row[1], row[2] if len(row) > 2 else "") for row in rows]
+
+    def wait(
+        self, task: str, wanted: Callable[[list[str]], bool], seconds: float = 90
+    ) -> list[str]:
+        """Look until the jobs' states are as wanted."""
+        end = time.monotonic() + seconds
+        while True:
+            states = [state for state, _ in self.jobs(task)]
+            if wanted(states):
+                return states
+            if time.monotonic() > end:
+                raise AssertionError(f"{self.jobs(task)}\n{hpogrid('tasks', 'logs', task)}")
+            time.sleep(1)
+
+    def trace(self) -> list[dict[str, float]]:
+        """The trials that really ran to their end."""
+        names = ("job", "a", "b", "begun", "ended")
+        lines = (self.switches / "trace").read_text().splitlines()
+        return [dict(zip(names, map(float, line.split()), strict=True)) for line in lines]
+
+    def report(self) -> list[dict[str, str]]:
+        """The rows of ``hpogrid report --to_csv``."""
+        hpogrid("report", "p", "--to_csv", "--outname", str(self.home / "result"))
+        with (self.home / "result.csv").open() as stream:
+            return list(csv.DictReader(stream))
+
+
+def ended(states: list[str]) -> bool:
+    return all(state in ("done", "failed", "killed", "lost") for state in states)
+
+
+def at_once(trace: list[dict[str, float]]) -> int:
+    """How many trials ran at the same time, at most."""
+    return max(
+        sum(other["begun"] <= row["begun"] < other["ended"] for other in trace) for row in trace
+    )
+
+
+class ClusterContract:
+    """Subclass it with `site` and a ``user`` fixture."""
+
+    site: str
+    grid = ""
+    died: str
+    """What the reason of a job is that was killed by signal 9."""
+
+    @pytest.fixture
+    def user(self) -> User:
+        raise NotImplementedError
+
+    def test_life_of_an_array(self, user: User) -> None:
+        user.make(site=self.site, grid=f"--max_jobs 2 {self.grid}")
+        user.turn("dies-1", True)
+        user.turn("hangs-3", True)
+        task = user.submit(4)
+        user.wait(task, lambda states: states == ["done", "failed", "done", "running"])
+        assert user.jobs(task)[1][1] == self.died
+        hpogrid("tasks", "kill", task)
+        user.wait(task, ended)
+        states = [state for state, _ in user.jobs(task)]
+        assert states == ["done", "failed", "done", "killed"]
+
+        user.turn("dies-1", False)
+        user.turn("hangs-3", False)
+        before = user.trace()
+        hpogrid("tasks", "retry", task)
+        assert user.wait(task, ended) == ["done"] * 4
+        after = user.trace()
+        assert {row["job"] for row in after[len(before) :]} == {1, 3}
+
+        assert at_once(after) == 2
+        assert "6 trials finished" in hpogrid("tasks", "logs", task, "--job", "2")
+        points = [(row["a"], row["b"]) for row in after]
+        assert len(points) == len(set(points)) == 24, after  # one search: no point twice
+        rows = user.report()
+        reported = sorted((float(row["a"]), float(row["b"])) for row in rows)
+        assert reported == sorted(points)  # every finished trial exactly once
+
+    def test_refused_submission(self, user: User) -> None:
+        user.make(site=self.site, grid=self.grid)
+        hpogrid("grid_config", "recreate", "g", "--site", self.site, "--extra", self.refused)
+        hpogrid("project", "update", "p", "--grid_config", "g")
+        told = hpogrid("run", "p", fails=True)
+        assert self.refusal in told
+        assert "jeditaskid" in hpogrid("tasks", "show")  # and nothing else
+        assert "hpogrid.p" not in hpogrid("tasks", "show")
+
+    refused: str
+    """Native options (JSON) that the scheduler refuses."""
+    refusal: str
+    """What it says then."""

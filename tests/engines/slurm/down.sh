@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Stop what up.sh started: down.sh DIR
+dir=${1:?folder of the state}
+export SLURM_CONF=$dir/slurm.conf
+scancel --user="$(id -un)" >/dev/null 2>&1
+stop=$(dirname "${BASH_SOURCE[0]}")/../stop.sh
+bash "$stop" "$dir"/{slurmd,slurmctld,slurmdbd}.pid
+bash "$stop" "$dir/munge/munged.pid" "$dir/mysql/pid"

@@ -1,0 +1,35 @@
+"""A real Slurm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines.boot import engine, environment, open_folder
+from tests.engines.cluster import ClusterContract, User
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[None]:
+    with (
+        open_folder("slurm") as folder,
+        engine("slurm", folder) as conf,
+        environment(SLURM_CONF=conf),
+    ):
+        yield
+
+
+class TestSlurm(ClusterContract):
+    site = "slurm"
+    died = "killed by signal 9"
+    refused = '{"partition": "nosuch"}'
+    refusal = "Slurm refused the job: sbatch: error: invalid partition specified: nosuch"
+
+    @pytest.fixture
+    def user(self, slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
+        monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
+        return User(tmp_path / "home")
