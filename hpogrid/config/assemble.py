@@ -147,11 +147,13 @@ def import_project(path: Path, name: str | None) -> str:
         try:
             project = read_project(folder)
         except UserError as error:
-            problem = str(error).replace(f"{folder}/", "").replace(str(folder), "it")
+            problem = str(error).removeprefix(f"{folder} is no project: ")
+            problem = problem.replace(f"{folder}/", "")
             raise UserError(f"{path} is no exported project: {problem}") from error
         project = msgspec.structs.replace(project, name=name or project.name)
         check_exists(project.name, False)
         files = files_below(folder / SCRIPTS)
+        _check_param(project)
         _check_files(project, files, path)
         with draft_project(project, files) as (project, draft):
             publish_project(project, draft)

@@ -60,8 +60,9 @@ class Project(msgspec.Struct, kw_only=True):
 
     def with_hash(self) -> Project:
         """The same, with the hash of its content."""
-        content = [self.hpo_config, self.grid_config, self.model_config, self.search_space]
-        data = msgspec.json.encode([*content, self.scripts], order="deterministic")
+        read = msgspec.json.decode(msgspec.json.encode(self), type=Project)  # 1 becomes 1.0
+        content = [read.hpo_config, read.grid_config, read.model_config, read.search_space]
+        data = msgspec.json.encode([*content, read.scripts], order="deterministic")
         return msgspec.structs.replace(self, hash=hashlib.sha256(data).hexdigest()[:16])
 
 
