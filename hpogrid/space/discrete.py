@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 from collections.abc import Iterator
 
 import msgspec
 
 from hpogrid.space.base import BaseParameter, Multiplied
-from hpogrid.space.latent import Axis, Category, IntegerRange
+from hpogrid.space.latent import Axis, Category, IntegerRange, Unit
 from hpogrid.space.value import Value, canonical, check_value, is_number, same, shown
+
+_LEAST_SHARE = 1e-9
 
 
 class _Choice(Multiplied, frozen=True, kw_only=True):
-    """One of some values."""
+    """One of some values; ``weights`` are relative probabilities (equal ones count as none)."""
 
     choices: tuple[Value, ...]
+    weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -29,11 +34,14 @@ class _Choice(Multiplied, frozen=True, kw_only=True):
             seen.add(canonical(value))
         if self.multiply is not None and not all(map(is_number, self.choices)):
             raise ValueError("only numbers can be multiplied")
+        if self.weights is not None:
+            weights = _checked_weights(self.weights, len(self.choices))
+            msgspec.structs.force_setattr(self, "weights", weights)
 
     def decode(self, latent: float | int) -> Value:
         return self.choices[int(latent)]
 
-    def encode(self, value: Value) -> int:
+    def encode(self, value: Value) -> float | int:
         for matches in (_identical, same):
             for index, choice in enumerate(self.choices):
                 if matches(choice, value):
@@ -50,28 +58,15 @@ class _Choice(Multiplied, frozen=True, kw_only=True):
 class Categorical(_Choice, frozen=True, kw_only=True, tag="categorical"):
     """One of some values without an order.
 
-    ``weights`` are relative probabilities (equal ones are the same as none). With ``grid``,
-    every value is taken for every draw of the other parameters.
+    With ``grid``, every value is taken for every draw of the other parameters.
     """
 
-    weights: tuple[float, ...] | None = None
     grid: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.weights is None:
-            return
-        if self.grid:
+        if self.grid and self.weights is not None:
             raise ValueError("weights mean nothing where every value is taken; leave them out")
-        if len(self.weights) != len(self.choices):
-            raise ValueError("give one weight for each category")
-        if not all(math.isfinite(weight) and weight > 0 for weight in self.weights):
-            raise ValueError("weights must be above 0")
-        if not math.isfinite(sum(self.weights)):
-            raise ValueError("the weights are too large for their sum; make them smaller")
-        equal = len(set(self.weights)) == 1
-        weights = None if equal else tuple(map(float, self.weights))
-        msgspec.structs.force_setattr(self, "weights", weights)
 
     @property
     def axis(self) -> Axis | None:
@@ -83,11 +78,34 @@ class Categorical(_Choice, frozen=True, kw_only=True, tag="categorical"):
 
 
 class Ordinal(_Choice, frozen=True, kw_only=True, tag="ordinal"):
-    """One of some values whose order means something."""
+    """One of some values whose order means something.
+
+    With weights its axis is the unit interval, of which each value has its share.
+    """
 
     @property
     def axis(self) -> Axis:
-        return IntegerRange(0, len(self.choices) - 1)
+        return IntegerRange(0, len(self.choices) - 1) if self.weights is None else Unit()
+
+    def decode(self, latent: float | int) -> Value:
+        if self.weights is None:
+            return self.choices[int(latent)]
+        return self.choices[bisect.bisect_right(self._ends[:-1], latent)]
+
+    def encode(self, value: Value) -> float | int:
+        index = super().encode(value)
+        if self.weights is None:
+            return index
+        ends = self._ends
+        start = ends[int(index) - 1] if index else 0.0
+        return (start + ends[int(index)]) / 2
+
+    @property
+    def _ends(self) -> list[float]:
+        """Where on the unit interval each value ends."""
+        weights = self.weights or ()
+        total = math.fsum(weights)
+        return [part / total for part in itertools.accumulate(weights)]
 
 
 class Constant(BaseParameter, frozen=True, kw_only=True, tag="constant"):
@@ -121,3 +139,16 @@ def _identical(left: Value, right: Value) -> bool:
         return canonical(left) == canonical(right)
     except (TypeError, ValueError):
         return False
+
+
+def _checked_weights(weights: tuple[float, ...], count: int) -> tuple[float, ...] | None:
+    """The weights as floats; None where they are equal."""
+    if len(weights) != count:
+        raise ValueError("give one weight for each category")
+    if not all(math.isfinite(weight) and weight > 0 for weight in weights):
+        raise ValueError("weights must be above 0")
+    if not math.isfinite(sum(weights)):
+        raise ValueError("the weights are too large for their sum; make them smaller")
+    if min(weights) < _LEAST_SHARE * max(weights):
+        raise ValueError("the weights are too different to tell the smallest from 0")
+    return None if len(set(weights)) == 1 else tuple(map(float, weights))

@@ -107,9 +107,14 @@ def shown(value: Any) -> str:
     return _short.repr(value)
 
 
+def one_line(text: str) -> str:
+    """Text with its line breaks written as such, for a message that is one line."""
+    return text.replace("\n", "\\n").replace("\r", "\\r")
+
+
 def plain(error: msgspec.ValidationError) -> str:
     """The message of a validation error in the project's words: ``where: what``."""
-    what, _, where = str(error).partition(" - at `$")
+    what, _, where = one_line(str(error)).partition(" - at `$")
     where = where.rstrip("`").lstrip(".")
     what = what.replace("`", "")
     what = what[:1].lower() + what[1:]

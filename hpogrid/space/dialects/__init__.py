@@ -12,7 +12,6 @@ from hpogrid.space.base import BaseParameter
 from hpogrid.space.dialects.base import Dialect, Parsed, in_space
 from hpogrid.space.space import Space
 from hpogrid.space.value import check_value
-from hpogrid.yamlfile import dump_yaml, parse_yaml
 
 DIALECTS = Registry(
     "dialect",
@@ -36,6 +35,10 @@ DIALECTS = Registry(
         "overrides": Entry(
             "hpogrid.space.dialects.overrides:DIALECT",
             "scheduler.max_lr=interval(0.00001, 0.001); one on each line",
+        ),
+        "python_types": Entry(
+            "hpogrid.space.dialects.python_text:DIALECT",
+            '{"lr": loguniform(1e-6, 1), "n": randint(16, 48)}, in Python code or as text',
         ),
     },
 )
@@ -124,6 +127,8 @@ def write_space(space: Space, dialect: str) -> str:
         case "text":
             return str(data)
         case "yaml":
+            from hpogrid.yamlfile import dump_yaml
+
             return dump_yaml(data)
         case "json":
             return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
@@ -144,6 +149,8 @@ def _structured(text: str, where: str) -> Any:
 
     JSON is never read as YAML, which takes some malformed JSON for something else.
     """
+    from hpogrid.yamlfile import parse_yaml
+
     parse = parse_json if text.lstrip()[:1] in ("{", "[") else parse_yaml
     try:
         data = parse(text, where)

@@ -12,7 +12,7 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.space.space import Space
-from hpogrid.space.value import plain
+from hpogrid.space.value import one_line, plain
 
 Parsed = tuple[Space, list[str]]
 """A space, and what its author should know: settings without effect, weights, conversions."""
@@ -50,9 +50,9 @@ def in_space(where: str, name: str | None = None) -> Iterator[None]:
     try:
         yield
     except msgspec.ValidationError as error:
-        raise UserError(f"{place}: {plain(error)}") from error
+        raise UserError(one_line(f"{place}: {plain(error)}")) from error
     except (ValueError, UserError) as error:
-        raise UserError(f"{place}: {error}") from error
+        raise UserError(one_line(f"{place}: {error}")) from error
 
 
 _CALL = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9.]*)\s*\(.*\)\s*", re.DOTALL)

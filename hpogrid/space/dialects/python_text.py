@@ -1,0 +1,278 @@
+"""The dialect of Python types: text that is read without being run, and mappings.
+
+What the types mean is in `python_types`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import warnings
+from typing import Any
+
+from hpogrid.errors import UserError
+from hpogrid.registry import unknown
+from hpogrid.space.base import BaseParameter
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
+from hpogrid.space.dialects.python_types import TYPES, plain_value
+from hpogrid.space.dialects.repeats import spread
+from hpogrid.space.parameter import (
+    Categorical,
+    Constant,
+    Float,
+    Integer,
+    Ordinal,
+    Parameter,
+)
+from hpogrid.space.scale import Linear, Log, ReverseLog
+from hpogrid.space.space import Space
+from hpogrid.space.value import is_number, shown
+
+
+def detect(data: Any) -> bool:
+    """Whether one of the values is a parameter, or a call of one of the types."""
+    if isinstance(data, str):
+        try:
+            return any(map(_is_type, (value for _, value in _pairs(_tree(data, ""), ""))))
+        except UserError:
+            return False
+    if not isinstance(data, dict):
+        return False
+    return any(isinstance(item, BaseParameter) or _is_type_text(item) for item in data.values())
+
+
+def _is_type_text(item: Any) -> bool:
+    name = is_call(item)
+    if name is None or name.split(".")[-1] not in TYPES:
+        return False
+    try:
+        return _is_type(ast.parse(item.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return name.split(".")[-1] != "choice"
+
+
+def _is_type(node: ast.expr) -> bool:
+    """Whether it is a call of a type; ``choice`` takes one list, else it is an override."""
+    if not isinstance(node, ast.Call) or _name(node) not in TYPES:
+        return False
+    if _name(node) != "choice" or node.keywords:
+        return True
+    return len(node.args) == 1 and isinstance(node.args[0], ast.List | ast.Tuple)
+
+
+def parse(data: Any, where: str) -> Parsed:
+    """Read text or a mapping.
+
+    Args:
+        data: text as in Python code; or a mapping to parameters, to text with a call of a type,
+            and to constants.
+        where: what it is, as it reads in a message.
+
+    Raises:
+        UserError: malformed (line and column in text), or the first type that is wrong.
+    """
+    pairs: list[tuple[str, Any]]
+    if isinstance(data, str):
+        pairs = list(_pairs(_tree(data, where), where))
+    elif isinstance(data, dict):
+        pairs = list(data.items())
+    else:
+        raise UserError(f"{where}: expected names with types such as uniform(0, 1)")
+    parameters: dict[str, Parameter] = {}
+    notes: list[str] = []
+    for name, item in pairs:
+        with in_space(where, name):
+            if name in parameters:
+                raise ValueError("is given twice; keep one of them")
+            parameters[name] = _parameter(item)
+        made = parameters[name]
+        if isinstance(made, Categorical) and made.weights:
+            notes.append(f"parameter '{name}': repeated categories count as weights")
+    with in_space(where):
+        return Space(parameters), notes
+
+
+def _parameter(item: Any) -> Parameter:
+    if isinstance(item, Parameter):
+        return item
+    if isinstance(item, ast.expr):
+        return _called(item) if isinstance(item, ast.Call) else Constant(value=_literal(item))
+    name = is_call(item)
+    if name is None:
+        return Constant(value=plain_value(item))
+    short = name.split(".")[-1]
+    if short in TYPES:
+        try:
+            node = ast.parse(item.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise ValueError(f"{shown(item)} is malformed") from error
+        return _parameter(node)
+    if difflib.get_close_matches(short, TYPES, n=1, cutoff=0.8):
+        raise ValueError(unknown("type", short, TYPES))
+    return Constant(value=item)
+
+
+def _called(node: ast.Call) -> Parameter:
+    name = _name(node)
+    if name not in TYPES:
+        raise ValueError(unknown("type", str(name), TYPES))
+    if any(keyword.arg is None for keyword in node.keywords):
+        raise ValueError(f"{name} takes its arguments one by one, without **")
+    args = [_literal(argument) for argument in node.args]
+    keywords = {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
+    signature = inspect.signature(TYPES[name])
+    try:
+        bound = signature.bind(*args, **keywords)
+    except TypeError as error:
+        raise ValueError(f"{name} takes ({', '.join(signature.parameters)})") from error
+    found: Parameter = TYPES[name](*bound.args, **bound.kwargs)
+    return found
+
+
+def _name(node: ast.Call) -> str | None:
+    """``loguniform``, also of ``config_space.loguniform(...)``."""
+    match node.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return None
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return plain_value(ast.literal_eval(node))
+    except (ValueError, TypeError, RecursionError, MemoryError) as error:
+        place = f"line {node.lineno} column {node.col_offset + 1}"
+        raise ValueError(f"{place}: only plain values are read here, nothing is run") from error
+
+
+def _tree(text: str, where: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text.strip())
+    except SyntaxError as error:
+        place = f"line {error.lineno} column {error.offset}"
+        raise UserError(f"{where}: malformed Python at {place}: {error.msg}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise UserError(f"{where}: malformed Python: {error}") from error
+
+
+def _pairs(tree: ast.Module, where: str) -> list[tuple[str, ast.expr]]:
+    """The names and what they are: of one dict, or of one assignment on each line."""
+    body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    match body:
+        case [ast.Expr(value=found)] | [ast.Assign(value=ast.Dict() as found)]:
+            return _entries(found, where)
+    pairs = []
+    for node in body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pairs.append((name, value))
+            case _:
+                raise UserError(
+                    f"{where}: line {node.lineno}: expected name = uniform(0, 1), or one dict"
+                )
+    return pairs
+
+
+def _entries(found: ast.expr, where: str) -> list[tuple[str, ast.expr]]:
+    if isinstance(found, ast.Call) and _name(found) == "dict" and not found.args:
+        return [(str(keyword.arg), keyword.value) for keyword in found.keywords]
+    if not isinstance(found, ast.Dict):
+        raise UserError(f'{where}: expected a dict such as {{"lr": loguniform(1e-6, 1)}}')
+    pairs = []
+    for key, value in zip(found.keys, found.values, strict=True):
+        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+            raise UserError(f"{where}: line {value.lineno}: a name must be text in quotes")
+        pairs.append((key.value, value))
+    return pairs
+
+
+def render(space: Space) -> str:
+    """Write a space as a Python dict.
+
+    Raises:
+        UserError: it has something that the types cannot say; what and where.
+    """
+    lines = []
+    for name, item in space.parameters.items():
+        try:
+            lines.append(f"    {name!r}: {_written(item)},\n")
+        except ValueError as error:
+            raise UserError(f"'{name}': the Python types have no {error}") from error
+    return "{\n" + "".join(lines) + "}\n"
+
+
+def _written(item: Parameter) -> str:
+    if item.needs():
+        raise ValueError("conditions or links")
+    match item:
+        case Constant(value=value):
+            return repr(value)
+        case Categorical(grid=False):
+            return f"choice({spread(item)!r})"
+        case Ordinal():
+            return _ordinal(item)
+        case Integer(scale=Linear(), step=1):
+            return f"randint({item.low}, {item.high})"
+        case Integer(scale=Log()):
+            return f"lograndint({item.low}, {item.high})"
+        case Float(lattice=None):
+            return _float(item)
+        case Float():
+            return _quantised(item)
+        case Integer():
+            raise ValueError("whole numbers with a step; list them with ordinal")
+    raise ValueError("grid_search")
+
+
+def _float(item: Float) -> str:
+    match item.scale:
+        case Linear(low=low, high=high):
+            return f"uniform({low!r}, {high!r})"
+        case Log(low=low, high=high):
+            return f"loguniform({low!r}, {high!r})"
+        case ReverseLog(low=low, high=high):
+            return f"reverseloguniform({low!r}, {high!r})"
+    raise ValueError(f"{type(item.scale).__name__.lower()} distribution")
+
+
+def _quantised(item: Float) -> str:
+    lattice = item.lattice
+    names: dict[type, str] = {Linear: "quniform", Log: "qloguniform"}
+    name = names.get(type(item.scale))
+    if name is None or lattice is None:
+        raise ValueError(f"quantised {type(item.scale).__name__.lower()} distribution")
+    if lattice.anchor == "low":
+        raise ValueError("steps that count from low; list the values with ordinal")
+    low, high = item.scale.bounds
+    try:
+        TYPES[name](low, high, lattice.step)
+    except ValueError as error:
+        raise ValueError(f"{name} with such bounds: {error}") from error
+    return f"{name}({low!r}, {high!r}, {lattice.step!r})"
+
+
+def _ordinal(item: Ordinal) -> str:
+    """The call that makes it; weights are those of rounding to the nearest or to multiples."""
+    values = list(item.choices)
+    calls = [f"ordinal({values!r}, kind='equal')"]
+    if item.weights is not None and all(map(is_number, values)) and len(values) > 1:
+        calls = [f"ordinal({values!r}, kind={kind!r})" for kind in ("nn", "nn-log")]
+        ends = f"{values[0]!r}, {values[-1]!r}, {values[1] - values[0]!r}"
+        calls += [f"{name}({ends})" for name in ("qrandint", "qlograndint")]
+    for call in calls:
+        if _makes(call, item):
+            return call
+    raise ValueError("weights like these")
+
+
+def _makes(call: str, item: Ordinal) -> bool:
+    try:
+        return _parameter(ast.parse(call, mode="eval").body) == item
+    except ValueError:
+        return False
+
+
+DIALECT = Dialect("python_types", parse, render, detect, syntax="text")
