@@ -106,6 +106,7 @@ def local_run(
     """
     from hpogrid.cli.progress import progress_of_run
     from hpogrid.config.project import load_project
+    from hpogrid.engine import choose_engine
     from hpogrid.site.local import run_here
     from hpogrid.site.point import point_task
     from hpogrid.site.tasks import new_task
@@ -124,6 +125,8 @@ def local_run(
     else:
         start = _start(bundle, search_points, warm_start)
         task = new_task(bundle, site="local", foreground=True, start=start)
+    engine = choose_engine(bundle, task.scripts)
+    message(f"engine {engine.name}: {engine.why}")
     with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
         result = run_here(task, progress)
     _summarise(bundle, task, result)

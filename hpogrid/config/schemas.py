@@ -99,8 +99,15 @@ class HpoConfig(Config):
         dict[str, Any], Meta(description="Parameters of the algorithm: a JSON object")
     ] = msgspec.field(default_factory=dict)
     engine: Annotated[
-        Literal["auto", "process"], Meta(description="Who runs the trials inside a job")
+        Literal["auto", "process", "ray"], Meta(description="Who runs the trials inside a job")
     ] = "auto"
+    ray_address: Annotated[
+        str | None,
+        Meta(description="Ray cluster to run trials on: HOST:PORT, or auto (engine ray)"),
+    ] = None
+    reuse_actors: Annotated[
+        bool, Meta(description="Let a process evaluate one trial after another (engine ray)")
+    ] = True
     aggregate: Annotated[
         str,
         Meta(

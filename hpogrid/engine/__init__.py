@@ -1,1 +1,52 @@
 """Who runs the trials inside one job."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import NamedTuple
+
+from hpogrid.config.project import Project
+from hpogrid.registry import Entry, Registry
+
+ENGINES = Registry(
+    "engine",
+    {
+        "process": Entry(
+            "hpogrid.engine.process:ProcessEngine",
+            "worker processes on one machine: a millisecond of overhead for a trial",
+        ),
+        "ray": Entry(
+            "hpogrid.engine.ray.engine:RayEngine",
+            "Ray Tune: also on a cluster of several nodes",
+        ),
+    },
+)
+
+
+class Choice(NamedTuple):
+    """An engine, and why it is this one."""
+
+    name: str
+    why: str
+
+
+def choose_engine(project: Project, scripts: Path) -> Choice:
+    """The engine of a project: the one that its hpo config names, else what it needs.
+
+    Args:
+        project: says what is run, and where.
+        scripts: the folder with its training scripts.
+    """
+    from hpogrid.engine.ray.script import uses_ray
+
+    config = project.hpo_config
+    if config.engine != "auto":
+        return Choice(config.engine, "the hpo config says so")
+    if config.ray_address is not None:
+        return Choice("ray", f"the trials run on the Ray cluster at {config.ray_address}")
+    if uses_ray(scripts, project.model_config):
+        if importlib.util.find_spec("ray") is not None:
+            return Choice("ray", f"{project.model_config.script} is written for Ray Tune")
+        return Choice("process", "Ray is not installed here")
+    return Choice("process", "nothing here needs Ray")

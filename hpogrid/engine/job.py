@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from hpogrid.config.project import SCRIPTS, Project, read_project
-from hpogrid.engine.process import ProcessEngine
+from hpogrid.engine import ENGINES, choose_engine
 from hpogrid.engine.run import JobSpec, Run, RunningAlready
 from hpogrid.engine.start import read_start
 from hpogrid.errors import UserError, first_line
@@ -85,7 +85,8 @@ def run_job(
     logs = folder / project.hpo_config.log_dir
     try:
         with _stop_on_signals(run):
-            ProcessEngine(run, work, logs, lambda: progress(run)).execute()
+            engine = ENGINES.load(choose_engine(project, work).name)
+            engine(run, work, logs, lambda: progress(run)).execute()
             if not run.interrupted:
                 run.end_paused()
     except Exception as error:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import select
 import socket
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from hpogrid.config.schemas import ModelConfig
+
+if TYPE_CHECKING:
+    from hpogrid.engine.run import Assignment
 
 
 class Setup(msgspec.Struct, tag="setup"):
@@ -31,6 +35,19 @@ class Evaluate(msgspec.Struct, tag="evaluate"):
     from_step: int
     folder: str
     restore: str | None = None
+
+
+def evaluate_message(assignment: Assignment, trials: Path) -> Evaluate:
+    """What a worker is told of an assignment; ``trials`` is the folder of the trials' own."""
+    return Evaluate(
+        assignment.trial,
+        assignment.config,
+        assignment.seed,
+        assignment.attempt,
+        assignment.from_step,
+        str(trials / assignment.trial),
+        str(assignment.restore) if assignment.restore else None,
+    )
 
 
 class Verdict(msgspec.Struct, tag="verdict"):
@@ -66,6 +83,16 @@ ToWorker = Setup | Evaluate | Verdict
 FromWorker = Ready | ReportMade | Done | Broken
 
 T = TypeVar("T")
+
+
+class Line(Protocol):
+    """What a trial speaks to its driver through."""
+
+    def send(self, message: ReportMade) -> None:
+        """Send a message."""
+
+    def receive(self) -> ToWorker | None:
+        """Wait for the answer; None: the other side has gone."""
 
 
 class Channel(Generic[T]):

@@ -16,12 +16,12 @@ from hpogrid.engine.messages import (
     Broken,
     Channel,
     Done,
-    Evaluate,
     FromWorker,
     Ready,
     ReportMade,
     Setup,
     Verdict,
+    evaluate_message,
 )
 from hpogrid.engine.resources import gpu_ids, share_cpus, share_gpus, slot_environment
 from hpogrid.engine.run import Assignment, Run
@@ -65,18 +65,7 @@ class Worker:
         """Hand over a trial."""
         self.assignment = assignment
         self.since = time.monotonic()
-        restore = str(assignment.restore) if assignment.restore else None
-        self.channel.send(
-            Evaluate(
-                assignment.trial,
-                assignment.config,
-                assignment.seed,
-                assignment.attempt,
-                assignment.from_step,
-                str(trials / assignment.trial),
-                restore,
-            )
-        )
+        self.channel.send(evaluate_message(assignment, trials))
 
     def end(self) -> str:
         """Kill the process with all its children; return how it had ended, in words."""

@@ -511,6 +511,7 @@ class Run:
         with contextlib.suppress(RunError):
             self._writer.write(Closed(time=time.time(), reason=reason))
         self._writer.close()
+        self._exchange.close()
         return reason
 
     def poll(self, *, now: bool = False) -> None:
@@ -532,8 +533,15 @@ def make_exchange(project: Project, space: Space, spec: JobSpec) -> Exchange:
     config = project.hpo_config
     if config.storage is None or not spec.shared:
         return Exchange(spec.ledgers, space, spec.job, shared=spec.shared, lease=LEASE_SECONDS)
-    from hpogrid.study.storage import StorageExchange, check_url
+    task = f"{project.hash}-{spec.seed}"
+    from hpogrid.study.storage import StorageExchange, check_url, is_server
 
+    if is_server(config.storage):
+        from hpogrid.study.remote import RemoteExchange
+
+        return RemoteExchange(
+            spec.ledgers, space, spec.job, url=config.storage, task=task, lease=LEASE_SECONDS
+        )
     check_url(config.storage, spec.n_jobs)
     return StorageExchange(
         spec.ledgers,
@@ -541,7 +549,7 @@ def make_exchange(project: Project, space: Space, spec: JobSpec) -> Exchange:
         spec.job,
         url=config.storage,
         study_name=config.study_name or project.name,
-        task=f"{project.hash}-{spec.seed}",
+        task=task,
         metrics=config.metrics,
         modes=config.modes,
     )

@@ -22,12 +22,14 @@ from hpogrid.engine.messages import (
     Channel,
     Done,
     Evaluate,
+    Line,
     Ready,
     ReportMade,
     Setup,
     ToWorker,
     Verdict,
 )
+from hpogrid.engine.ray.script import load_ray, ray_session
 from hpogrid.errors import UserError, first_line
 from hpogrid.trial import session
 from hpogrid.trial.checkpoints import saving
@@ -38,8 +40,8 @@ from hpogrid.trial.objective import Objective, make_objective, user_traceback
 class WorkerSession:
     """The session of a trial that runs in a worker."""
 
-    def __init__(self, channel: Channel[ToWorker], task: Evaluate) -> None:
-        self._channel = channel
+    def __init__(self, line: Line, task: Evaluate) -> None:
+        self._line = line
         self.folder = Path(task.folder)
         self._step = task.from_step
         self.config = task.config
@@ -50,8 +52,8 @@ class WorkerSession:
     def report(self, metrics: dict[str, Any]) -> None:
         """Pass metrics to the driver and do as it says."""
         self._step += 1
-        self._channel.send(ReportMade(metrics))
-        answer = self._channel.receive()
+        self._line.send(ReportMade(metrics))
+        answer = self._line.receive()
         if not isinstance(answer, Verdict) or not answer.go_on:
             raise session.StopTrial
 
@@ -70,6 +72,7 @@ def work(channel: Channel[ToWorker]) -> None:
     if not isinstance(setup, Setup):
         return
     scripts = Path(setup.scripts)
+    load_ray(scripts, setup.model)
     try:
         objective = make_objective(scripts, setup.model, setup.metrics)
     except UserError as error:
@@ -85,15 +88,14 @@ def work(channel: Channel[ToWorker]) -> None:
         channel.send(done)
 
 
-def evaluate(
-    objective: Objective, task: Evaluate, channel: Channel[ToWorker], scripts: Path
-) -> Done:
+def evaluate(objective: Objective, task: Evaluate, line: Line, scripts: Path) -> Done:
     """Run one trial; what the user's code raises is the trial's failure, not the worker's."""
-    current = WorkerSession(channel, task)
+    current = WorkerSession(line, task)
     session.set_current(current)
     seed_everything(task.seed)
     try:
-        objective.run(dict(task.config), current)
+        with ray_session(current):
+            objective.run(dict(task.config), current)
     except session.StopTrial:
         return Done()
     except (Exception, SystemExit, KeyboardInterrupt) as error:

@@ -1,0 +1,210 @@
+"""The ray engine itself: between the books of a job and Ray Tune."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hpogrid.config.schemas import HpoConfig
+from hpogrid.engine.messages import Broken, Done, FromWorker, ReportMade, Setup, evaluate_message
+from hpogrid.engine.ray.cluster import running_ray, settings
+from hpogrid.engine.ray.tune import run_tune
+from hpogrid.engine.run import Run
+from hpogrid.errors import RunError, UserError, first_line
+
+_MAX_GIVEN_UP = 3
+"""How often in a row Ray Tune may end without any trial having finished."""
+
+
+class _Leave(BaseException):
+    """Takes us out of Ray Tune at once; an `Exception` would wait for the trials to end."""
+
+
+@dataclass
+class _Leg:
+    """A trial of Ray Tune: a stretch of a trial of ours."""
+
+    trial: str
+    since: float | None = None  # when its actor was there
+
+
+class RayEngine:
+    """Evaluates the trials of a `Run` with Ray Tune.
+
+    Args:
+        run: the books.
+        scripts: the folder of the training scripts; trials have it as working directory.
+        logs: folder for the logs of trials.
+        progress: called a few times a second.
+
+    Raises:
+        UserError: Ray is not installed.
+    """
+
+    def __init__(
+        self, run: Run, scripts: Path, logs: Path, progress: Callable[[], None] = lambda: None
+    ) -> None:
+        self._run = run
+        self._progress = progress
+        self._decoder: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
+        setup = Setup(str(scripts), run.project.model_config, run.config.metrics, str(logs), slot=0)
+        self._setup = msgspec.json.encode(setup).decode()
+        self._logs = logs
+        self._legs: dict[str, _Leg] = {}
+        self._slots = 0
+        self._failure: UserError | None = None
+        self._given_up = 0
+
+    def execute(self) -> None:
+        """Run trials until the budget is spent or the run is stopped.
+
+        Raises:
+            RunError: Ray does not start, or no trial can run.
+        """
+        self._logs.mkdir(parents=True, exist_ok=True)
+        config = self._run.config
+        try:
+            with settings(), running_ray(config) as (ray, folder):
+                self._slots, resources = share(config, ray.cluster_resources())
+                while not (self._run.over or self._run.interrupted):
+                    self._fit(folder, resources)
+        finally:
+            self._interrupt(self._run.stopped or "the driver stopped")
+
+    def _fit(self, folder: Path, resources: dict[str, float]) -> None:
+        """Have Ray Tune run trials until it or the run has no more to do."""
+        finished = self._run.budget.finished
+        try:
+            run_tune(self, folder, resources)
+        except _Leave:
+            pass
+        except Exception as error:  # whatever Ray Tune could not cope with: it concerns few trials
+            self._give_up(error, finished)
+        if self._failure is not None:
+            raise self._failure
+        self._interrupt(self._run.stopped or "Ray Tune ended while it ran")
+
+    def _give_up(self, error: Exception, finished: int) -> None:
+        self._given_up = self._given_up + 1 if self._run.budget.finished == finished else 1
+        if self._given_up >= _MAX_GIVEN_UP and self._failure is None:
+            self._failure = RunError(f"Ray Tune gave up: {first_line(error)}")
+
+    def _interrupt(self, reason: str) -> None:
+        for leg in self._legs.values():
+            self._run.interrupt(leg.trial, reason)
+        self._legs.clear()
+
+    # --- what Ray Tune asks and tells --------------------------------------------------------
+
+    @property
+    def reuse_actors(self) -> bool:
+        """Whether an actor evaluates one trial after another."""
+        return self._run.config.reuse_actors
+
+    @property
+    def over(self) -> bool:
+        """Whether Ray Tune is going to get no further trial."""
+        return self._run.over
+
+    def tick(self) -> None:
+        """Look after things, several times a second."""
+        self._run.poll()
+        self._progress()
+        if self._run.interrupted or self._failure is not None:
+            raise _Leave
+
+    def suggest(self, leg: str) -> dict[str, Any] | None:
+        """What the actor gets to evaluate, or None: nothing now."""
+        if len(self._legs) >= self._slots:
+            return None
+        assignment = self._run.next()
+        if assignment is None:
+            return None
+        self._legs[leg] = _Leg(assignment.trial)
+        task = evaluate_message(assignment, self._run.spec.trials)
+        return {
+            "setup": self._setup,
+            "task": msgspec.json.encode(task).decode(),
+            "timeout": self._run.config.trial_timeout,
+        }
+
+    def began(self, leg: str) -> None:
+        """An actor has taken the trial."""
+        self._legs[leg].since = time.monotonic()
+
+    def report(self, leg: str, message: str) -> bool:
+        """A report was made; whether the trial goes on."""
+        found = self._decoder.decode(message)
+        assert isinstance(found, ReportMade)
+        try:
+            return self._run.report(self._legs[leg].trial, found.metrics) == "continue"
+        except UserError as error:  # the ledger cannot be written
+            self._failure = error
+            return False
+
+    def end(self, leg: str, message: str) -> None:
+        """The trial ended: by itself, or because the last report was answered so."""
+        found = self._decoder.decode(message)
+        if isinstance(found, Broken):
+            self._failure = RunError(found.message)
+            return
+        self._finish(leg, found.failure if isinstance(found, Done) else None)
+
+    def died(self, leg: str, error: BaseException | None) -> None:
+        """The trial's actor is gone."""
+        since = self._legs[leg].since
+        if since is None:
+            self._run.interrupt(self._legs.pop(leg).trial, "its worker process did not start")
+            self._give_up(RunError(f"the worker process did not start: {error}"), -1)
+            return
+        self._finish(leg, self._why(error, time.monotonic() - since))
+
+    def _why(self, error: BaseException | None, seconds: float) -> str:
+        limit = self._run.config.trial_timeout
+        if limit is not None and seconds > 0.95 * limit:
+            return f"it took longer than trial_timeout ({limit:g} s)"
+        if error is not None and "OutOfMemory" in type(error).__name__:
+            return (
+                "the worker process was killed by Ray's memory monitor: the node was running out "
+                "of memory; lower max_concurrent"
+            )
+        return "the worker process died: it crashed, or was killed, perhaps for lack of memory"
+
+    def _finish(self, leg: str, failure: str | None) -> None:
+        try:
+            self._run.finish(self._legs.pop(leg).trial, failure)
+        except UserError as error:  # the ledger cannot be written
+            self._failure = error
+
+
+def share(config: HpoConfig, there: dict[str, float]) -> tuple[int, dict[str, float]]:
+    """How many trials run at once, and the CPUs and GPUs that Ray sets aside for each.
+
+    Args:
+        config: what each trial needs. Without a number of cores it gets one, or less where there
+            are fewer than trials.
+        there: what the cluster has, by Ray's names.
+
+    Raises:
+        UserError: less than one trial needs.
+    """
+    cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
+    cores = config.cpus_per_trial or min(1.0, cpus / config.max_concurrent)
+    fitting = [config.max_concurrent]
+    for name, have, need in (("cpus", cpus, cores), ("gpus", gpus, config.gpus_per_trial)):
+        if need > have:
+            raise UserError(
+                f"a trial needs {need:g} {name.upper()} and Ray has {have:g}; "
+                f"lower {name}_per_trial in the hpo config"
+            )
+        if need:
+            fitting.append(int(have / need + 1e-9))
+    resources = {"cpu": cores}
+    if config.gpus_per_trial:
+        resources["gpu"] = config.gpus_per_trial
+    return min(fitting), resources

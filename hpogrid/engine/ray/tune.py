@@ -1,0 +1,109 @@
+"""What Ray Tune sees of a run: where trials come from, and where reports go."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hpogrid.engine.messages import ReportMade
+from hpogrid.engine.ray.actor import Actor
+
+if TYPE_CHECKING:
+    from hpogrid.engine.ray.engine import RayEngine
+
+
+def run_tune(engine: RayEngine, folder: Path, resources: dict[str, float]) -> None:
+    """Let Ray Tune run trials until ``engine`` has no more, with its files below ``folder``."""
+    tune = importlib.import_module("ray.tune")
+    schedulers = importlib.import_module("ray.tune.schedulers")
+    search = importlib.import_module("ray.tune.search")
+
+    class Ask(search.Searcher):  # type: ignore[misc, name-defined]
+        """Where trials come from."""
+
+        def suggest(self, trial_id: str) -> Any:
+            return search.Searcher.FINISHED if engine.over else engine.suggest(trial_id)
+
+        def on_trial_complete(self, trial_id: str, result: Any = None, error: Any = False) -> None:
+            """Nothing: `Tell` hears of it too."""
+
+        def save(self, checkpoint_path: str) -> None:
+            """Nothing: the ledger has it all."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            """Nothing: the ledger has it all."""
+
+    class Tell(schedulers.FIFOScheduler):  # type: ignore[misc, name-defined]
+        """Where reports go."""
+
+        def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            go_on = engine.report(trial.trial_id, result["message"])
+            kind = schedulers.TrialScheduler
+            decision: str = kind.CONTINUE if go_on else kind.STOP
+            return decision
+
+        def on_trial_complete(self, controller: Any, trial: Any, result: dict[str, Any]) -> None:
+            engine.end(trial.trial_id, result["message"])
+
+        def on_trial_error(self, controller: Any, trial: Any) -> None:
+            engine.died(trial.trial_id, trial.get_pickled_error())
+
+    class Watch(tune.Callback):  # type: ignore[misc, name-defined]
+        """What happens between."""
+
+        def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
+            engine.tick()
+
+        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            engine.began(trial.trial_id)
+
+    tune.run(
+        _trainable(tune.Trainable),
+        name="run",
+        search_alg=Ask(),
+        scheduler=Tell(),
+        callbacks=[Watch()],
+        num_samples=-1,
+        resources_per_trial=resources,
+        reuse_actors=engine.reuse_actors,
+        checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
+        storage_path=str(folder / "tune"),
+        trial_name_creator=_short_name,
+        trial_dirname_creator=_short_name,
+        raise_on_failed_trial=False,
+        verbose=0,
+    )
+
+
+def _short_name(trial: Any) -> str:
+    return str(trial.trial_id)
+
+
+def _trainable(base: Any) -> Any:
+    """The class of which Ray Tune makes actors."""
+
+    class Leg(base):  # type: ignore[misc]
+        """Steps an `Actor`: each step is a report or the end."""
+
+        def setup(self, config: dict[str, Any]) -> None:
+            self._actor = Actor(config["setup"], config["timeout"])
+            self._actor.take(config["task"])
+
+        def reset_config(self, config: dict[str, Any]) -> bool:
+            self._actor.take(config["task"])
+            return True
+
+        def step(self) -> dict[str, Any]:
+            message = self._actor.advance()
+            return {
+                "message": msgspec.json.encode(message).decode(),
+                "done": not isinstance(message, ReportMade),
+            }
+
+        def cleanup(self) -> None:
+            self._actor.end()
+
+    return Leg
