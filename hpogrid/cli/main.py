@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "local_run": ("hpogrid.cli.run:local_run", "Run a project here, in the foreground."),
     "tasks": ("hpogrid.cli.tasks:tasks", "Watch, end, repeat what was submitted."),
     "study": ("hpogrid.cli.study:study", "List, show, create, export, import studies."),
+    "serve": ("hpogrid.cli.serve:serve", "Keep the ledgers of jobs that share no disk."),
     "report": ("hpogrid.cli.report:report", "Show and export the results."),
     "schema": ("hpogrid.cli.schema:schema", "Print the JSON Schema of a config."),
     "completion": ("hpogrid.cli.completion:completion", "Print the shell's completion script."),

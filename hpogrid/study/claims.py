@@ -39,7 +39,9 @@ class Claims:
 
     def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> bool:
         """Claim the configuration with identity ``key``; False: another job has it."""
-        return self._link(self._path(key, 0), Claim(self._job, suggested, applied))
+        return link_new(
+            self._path(key, 0), msgspec.json.encode(Claim(self._job, suggested, applied))
+        )
 
     def owner(self, key: bytes) -> Claim | None:
         """Who has a configuration now: the last who took it over."""
@@ -51,7 +53,8 @@ class Claims:
         if self.owner(key) != claim:
             return False
         path = self._path(key, self._generation(key) + 1)
-        return self._link(path, Claim(self._job, claim.suggested, claim.applied))
+        mine = Claim(self._job, claim.suggested, claim.applied)
+        return link_new(path, msgspec.json.encode(mine))
 
     def all(self) -> Iterator[tuple[bytes, Claim]]:
         """Every configuration that is claimed (by the digest of its identity), and by whom."""
@@ -62,18 +65,6 @@ class Claims:
             newest[path.name.split(".")[0]] = path
         for path in newest.values():
             yield path.name.split(".")[0].encode(), self._read(path)
-
-    def _link(self, path: Path, claim: Claim) -> bool:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / f".{uuid.uuid4().hex}"
-        draft.write_bytes(msgspec.json.encode(claim))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return False
-        finally:
-            draft.unlink()
-        return True
 
     def _generation(self, key: bytes) -> int:
         generation = -1
@@ -92,3 +83,17 @@ class Claims:
 def digest(key: bytes) -> str:
     """The name of a configuration's claim."""
     return hashlib.blake2b(key, digest_size=12).hexdigest()
+
+
+def link_new(path: Path, data: bytes) -> bool:
+    """Make a file, complete and exclusively in one step; False: it is there already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.parent / f".{uuid.uuid4().hex}"
+    draft.write_bytes(data)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True

@@ -72,6 +72,9 @@ class Exchange:
             self._watch(time_now)
         return list({trial.id: trial for trial in self._ledgers.poll()}.values())
 
+    def close(self) -> None:
+        """The job has written its last line."""
+
     def publish(self, trial: Trial) -> None:
         """A trial of this job began or ended; its ledger is where the others see that."""
 

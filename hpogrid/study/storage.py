@@ -34,6 +34,11 @@ T = TypeVar("T")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
+def is_server(url: str) -> bool:
+    """Whether a storage is the server of ``hpogrid serve``."""
+    return url.startswith(("http://", "https://"))
+
+
 def check_url(url: str, n_jobs: int = 1) -> None:
     """Refuse a storage that cannot work, or that would put a secret into a bundle.
 
@@ -46,6 +51,8 @@ def check_url(url: str, n_jobs: int = 1) -> None:
             f"storage: '{url}' is no URL; write for example postgresql://host/db, "
             "redis://host:6379/0, journal:///path/to/file or grpc://host:13000"
         )
+    if is_server(url):
+        return
     if parts.password and not _VARIABLE.fullmatch(parts.password):
         raise UserError(
             "storage: keep the password out of the config, which is copied with every job: "
