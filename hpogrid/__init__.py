@@ -8,6 +8,11 @@ In a training script::
         for epoch in range(10):
             ...
             hpogrid.report(loss=loss)
+
+In a notebook::
+
+    study = hpogrid.load_study("my_project")
+    study.best, study.trials, study.plot_history()
 """
 
 from __future__ import annotations
@@ -17,13 +22,17 @@ from typing import TYPE_CHECKING, Any
 from hpogrid._version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from hpogrid.experiment import Experiment
+    from hpogrid.report.api import load_study
     from hpogrid.trial.session import checkpoint, get_checkpoint, report
 
-__all__ = ["__version__", "checkpoint", "get_checkpoint", "report"]
+__all__ = ["Experiment", "__version__", "checkpoint", "get_checkpoint", "load_study", "report"]
 
 _HOMES = {
+    "Experiment": "hpogrid.experiment",
     "checkpoint": "hpogrid.trial.session",
     "get_checkpoint": "hpogrid.trial.session",
+    "load_study": "hpogrid.report.api",
     "report": "hpogrid.trial.session",
 }
 

@@ -1,0 +1,254 @@
+"""Experiments defined in Python: the four configs and the project in one object.
+
+::
+
+    from hpogrid import Experiment
+    from hpogrid.space.dialects.python_types import loguniform, randint
+
+    experiment = Experiment(
+        script="train.py",
+        config_space={"lr": loguniform(1e-6, 1), "layers": randint(1, 8), "epochs": 40},
+        metric="val_loss",
+        mode="min",
+        max_resource_attr="epochs",
+        max_wallclock_time=3600,
+    )
+    experiment.run()
+    experiment.results()
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpogrid.errors import UserError
+
+if TYPE_CHECKING:
+    from hpogrid.config.project import Project
+    from hpogrid.config.schemas import Config
+    from hpogrid.engine.job import JobResult
+    from hpogrid.report.api import LoadedStudy
+    from hpogrid.space.space import Space
+
+_NUMBERS = {"int": int, "float": float, "int | None": int, "float | None": float}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A search, as the stored configs of the same name describe it.
+
+    Attributes:
+        script: the training script.
+        config_space: a dict of Python types and constants, or any form of a space that
+            ``search_space create`` takes.
+        metric, mode: what is optimised (several: ``a,b``), and whether min or max.
+        name: of the configs and the project; the script's, if not given.
+        model: a function or class in the script; None: the script itself is the trial.
+        trials: of each job.
+        max_wallclock_time: seconds after which no further trial starts.
+        n_workers: trials at once in a job.
+        max_resource_attr: the constant of the space that says how many reports (epochs) a
+            trial may make.
+        resource_attr: the metric that counts them; None: reports are counted.
+        points_to_evaluate: configurations to evaluate first; missing values are filled in.
+        site: where `submit` sends the jobs.
+        hpo: further settings of the hpo config, by its names.
+        grid: further settings of the grid config, by its names.
+    """
+
+    script: str
+    config_space: Any
+    metric: str
+    mode: str = "min"
+    name: str | None = None
+    model: str | None = None
+    trials: int = 100
+    algorithm: str = "random"
+    scheduler: str = "asynchyperband"
+    max_wallclock_time: float | None = None
+    n_workers: int = 4
+    max_resource_attr: str | None = None
+    resource_attr: str | None = None
+    points_to_evaluate: Sequence[Mapping[str, Any]] = ()
+    seed: int | None = None
+    repeat: int = 1
+    site: str = "local"
+    hpo: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def project_name(self) -> str:
+        """The name of the configs and the project."""
+        return self.name or Path(self.script).stem
+
+    def override(self, arguments: Sequence[str]) -> Experiment:
+        """The same with other settings, from a command line: ``--max_wallclock_time 60``.
+
+        Every setting that is text or a number is an option; ``--help`` lists them.
+        """
+        parser = argparse.ArgumentParser(description=f"Experiment {self.project_name}")
+        for item in dataclasses.fields(self):
+            kind = str(item.type)
+            if kind in _NUMBERS or kind.startswith("str"):
+                parser.add_argument(
+                    f"--{item.name}",
+                    type=_NUMBERS.get(kind, str),
+                    default=getattr(self, item.name),
+                    help="default: %(default)s",
+                )
+        return dataclasses.replace(self, **vars(parser.parse_args(list(arguments))))
+
+    def space(self) -> Space:
+        """The search space.
+
+        Raises:
+            UserError: what is wrong with it.
+        """
+        from hpogrid.space.dialects import read_space
+        from hpogrid.space.space import Space
+
+        if isinstance(self.config_space, Space):
+            return self.config_space
+        return read_space(self.config_space, f"search space '{self.project_name}'")[0]
+
+    def store(self) -> Project:
+        """Store the four configs and the project under the experiment's name.
+
+        What is stored already and says the same stays; else it is replaced, and a dated backup
+        of the project is kept.
+
+        Raises:
+            UserError: what is wrong with a setting.
+        """
+        from hpogrid.config.assemble import assemble
+        from hpogrid.config.project import load_project, project_names
+        from hpogrid.config.store import STORES
+
+        name = self.project_name
+        for kind, config in self._configs().items():
+            store = STORES[kind]
+            exists = store.where(name).exists()
+            if not exists:
+                store.create(name, config)
+            elif store.load(name) != config:
+                store.recreate(name, config)
+        kinds = dict.fromkeys(STORES, name)
+        exists = name in project_names()
+        if not exists or not self._is_stored(load_project(name)):
+            assemble(name, Path(self.script), kinds, replace=exists)
+        return load_project(name)
+
+    def run(self) -> JobResult:
+        """Run the experiment here, with a progress bar; return how it ended.
+
+        Raises:
+            UserError: what is wrong with a setting, or with the script.
+        """
+        from hpogrid.cli.progress import progress_of_run
+        from hpogrid.site.local import run_here
+        from hpogrid.site.tasks import new_task
+
+        project = self.store()
+        task = new_task(project, site="local", foreground=True, start=self._start())
+        with progress_of_run(self.trials) as progress:
+            return run_here(task, progress)
+
+    def submit(self, n_jobs: int = 1) -> int:
+        """Submit jobs, which are one search, to the site; return the number of the task."""
+        from hpogrid.site.control import submit
+
+        self.store()
+        return submit(self.project_name, site=self.site, n_jobs=n_jobs, start=self._start()).id
+
+    def results(self) -> LoadedStudy:
+        """What all runs of the experiment have found so far."""
+        from hpogrid.report.api import load_study
+
+        return load_study(self.project_name)
+
+    # --- the equivalents of the stored configs -----------------------------------------------
+
+    def _configs(self) -> dict[str, Config | Space]:
+        from hpogrid.config.store import read_config
+
+        name = self.project_name
+        model = {"script": Path(self.script).name}
+        if self.model is not None:
+            model["model"] = self.model
+        data: dict[str, dict[str, Any]] = {
+            "hpo_config": self._hpo(),
+            "grid_config": {"site": self.site, **self.grid},
+            "model_config": model,
+        }
+        configs: dict[str, Config | Space] = {
+            kind: read_config(kind, settings, f"{kind} '{name}'") for kind, settings in data.items()
+        }
+        return {**configs, "search_space": self.space()}
+
+    def _hpo(self) -> dict[str, Any]:
+        counter = self.resource_attr or "training_iteration"
+        scheduler_param: dict[str, Any] = {"max_concurrent": self.n_workers}
+        settings: dict[str, Any] = {
+            "algorithm": self.algorithm,
+            "metric": self.metric,
+            "mode": self.mode,
+            "trials": self.trials,
+            "scheduler": self.scheduler,
+            "time_limit": self.max_wallclock_time,
+            "seed": self.seed,
+            "repeat": self.repeat,
+            "stop": {},
+        }
+        most = self._max_resource()
+        if most is not None:
+            settings["stop"] = {counter: float(most)}
+            if self.scheduler == "asynchyperband":
+                scheduler_param |= {"max_t": most, "time_attr": counter}
+        return {**settings, "scheduler_param": scheduler_param, **self.hpo}
+
+    def _max_resource(self) -> int | None:
+        if self.max_resource_attr is None:
+            return None
+        item = self.space().parameters.get(self.max_resource_attr)
+        most = getattr(item, "value", None)
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise UserError(
+                f"max_resource_attr: '{self.max_resource_attr}' must be a constant whole number "
+                'in config_space, such as "epochs": 40'
+            )
+        return most
+
+    def _start(self) -> Any:
+        from hpogrid.engine.start import Start
+        from hpogrid.search.points import complete
+
+        space = self.space()
+        points = [
+            complete(dict(values), space, f"points_to_evaluate: point {number}")
+            for number, values in enumerate(self.points_to_evaluate, start=1)
+        ]
+        return Start(first=[point.suggested for point in points])
+
+    def _is_stored(self, project: Project) -> bool:
+        """Whether a stored project says the same as this experiment does now."""
+        import hashlib
+
+        from hpogrid.space.space import Space
+
+        configs = self._configs()
+        space = configs.pop("search_space")
+        assert isinstance(space, Space)
+        path = Path(self.script)
+        script = (
+            {path.name: hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+        )
+        return (
+            all(getattr(project, kind) == config for kind, config in configs.items())
+            and project.search_space == space.to_json()
+            and project.scripts == script
+        )
