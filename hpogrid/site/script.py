@@ -69,6 +69,7 @@ def job_script(
 
 
 def _end_time(scheduler: Scheduler, request: Request) -> str:
-    if scheduler.end_time:
-        return scheduler.end_time
-    return f"echo $(($(date +%s) + {request.seconds}))" if request.seconds else ":"
+    """A shell command that prints when the job has to be over, or nothing."""
+    if request.seconds:
+        return f"echo $(($(date +%s) + {request.seconds}))"
+    return scheduler.end_time or ":"

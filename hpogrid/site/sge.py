@@ -1,0 +1,149 @@
+"""Grid Engine: ``qsub -t 1:N -tc C``, one ``qstat`` for all, ``qacct`` for what has ended."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree
+
+from hpogrid.site.batch import BatchSite
+from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+
+_REASONS = {
+    "1": "its node could not start it",
+    "19": "its node lost it",
+    "21": "its node does not know it",
+    "25": "it was rescheduled",
+    "26": "its output could not be opened; is the folder there on the nodes?",
+    "27": "its shell was not found",
+    "28": "its folder is not there on the nodes",
+    "37": "it reached the limit of its time or memory",
+}
+"""The ``failed`` field of the accounting record."""
+
+_OPTIONS = """a ac A binding c ckpt dc dl h hard hold_jid hold_jid_ad jc js jsv l m M masterq
+notify now ot P p pe q R sc shell soft v V"""
+
+
+class GridEngine(Scheduler):
+    """See `Scheduler`."""
+
+    name = "sge"
+    label = "Grid Engine"
+    member = '"$SGE_TASK_ID"'
+    end_time = (
+        'qstat -j "$JOB_ID" 2>/dev/null'
+        " | sed -n 's/^hard resource_list:.*h_rt=\\([0-9]*\\).*/\\1/p'"
+        " | while read -r limit; do echo $(($(date +%s) + limit)); done"
+    )
+    options = frozenset(_OPTIONS.split())
+    reserved = frozenset(["b", "cwd", "e", "i", "j", "N", "o", "r", "S", "sync", "t", "tc", "wd"])
+
+    def directives(self, request: Request) -> list[str]:
+        """Options as ``#$`` lines; native ones come last."""
+        lines = [
+            f"-N {request.name}",
+            f'-wd "{request.home}"',
+            f'-o "{request.folder}/$TASK_ID.log"',
+            "-j y",
+            "-S /bin/sh",
+            "-r y",
+        ]
+        if request.seconds:
+            lines.append(f"-l h_rt={request.seconds}")
+        if request.grid.memory:
+            lines.append(f"-l mem_free={request.grid.memory}")
+        if request.gpus:
+            lines.append(f"-l gpu={request.gpus}")
+        if request.cpus and request.cpus > 1 and "pe" not in request.grid.extra:
+            lines.append(f"-pe smp {request.cpus}")
+        native = native_options(request.grid.extra, self.options, self.reserved, self.label)
+        lines += [f"-{name} {value}" if value is not None else f"-{name}" for name, value in native]
+        return [f"#$ {line}" for line in lines]
+
+    def submit(self, request: Request) -> list[str]:
+        """``qsub -t 1:N -tc C``."""
+        most = ["-tc", str(request.grid.max_jobs)] if request.grid.max_jobs else []
+        return ["qsub", "-terse", "-t", f"1:{request.count}", *most, str(request.script)]
+
+    def submitted(self, code: int, text: str) -> str | None:
+        """``5.1-3:1``, perhaps after lines with warnings."""
+        match = re.search(r"^(\d+)(\.\S*)?$", text, re.MULTILINE)
+        return match.group(1) if code == 0 and match else None
+
+    def queue(self) -> list[str]:
+        """All members of the user that have not ended, each on its own."""
+        return ["qstat", "-u", getpass.getuser(), "-g", "d", "-xml"]
+
+    def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
+        """The XML of ``qstat``."""
+        try:
+            root = ElementTree.fromstring(text) if code == 0 else None  # noqa: S314 (the cluster's own)
+        except ElementTree.ParseError:
+            return None
+        if root is None:
+            return None
+        found: dict[Member, MemberState] = {}
+        for job in root.iter("job_list"):
+            state = _state(job.findtext("state") or "", job.findtext("JB_job_number") or "")
+            for member in _numbers(job.findtext("tasks") or ""):
+                found[job.findtext("JB_job_number") or "", member] = state
+        return found
+
+    def history(self, arrays: Sequence[str]) -> list[list[str]]:
+        """``qacct`` takes one job at a time."""
+        return [["qacct", "-j", array] for array in arrays]
+
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+        """Blocks of ``name value`` lines; of several runs of a member the last counts."""
+        found: dict[Member, MemberState] = {}
+        for block in re.split(r"^=+$", text, flags=re.MULTILINE) if code == 0 else []:
+            lines = (line.split(maxsplit=1) for line in block.splitlines())
+            record = {words[0]: words[1].strip() for words in lines if len(words) == 2}
+            if record.get("taskid", "").isdigit():
+                found[record["jobnumber"], int(record["taskid"])] = _ended(record)
+        return found
+
+    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
+        """``qdel``."""
+        return ["qdel", *([array] if members is None else [f"{array}.{m}" for m in members])]
+
+
+def _state(letters: str, job: str) -> MemberState:
+    """The letters of ``qstat``, such as ``r``, ``qw``, ``hqw``, ``Eqw``, ``dr``, ``S``."""
+    if "E" in letters:
+        return MemberState("queued", f"the cluster could not start it: 'qstat -j {job}' tells why")
+    if "q" in letters:
+        return MemberState("queued", "held" if "h" in letters else None)
+    return MemberState("running", "suspended" if set(letters) & set("sST") else None)
+
+
+def _numbers(text: str) -> Iterator[int]:
+    """``7``, or ``3,5-9:2``."""
+    for part in filter(None, text.split(",")):
+        match = re.fullmatch(r"(\d+)(?:-(\d+)(?::(\d+))?)?", part.strip())
+        if match:
+            first, last, step = match.groups()
+            yield from range(int(first), int(last or first) + 1, int(step or 1))
+
+
+def _ended(record: dict[str, str]) -> MemberState:
+    failed = record.get("failed", "0").split()[0]
+    code = record.get("exit_status", "0").split()[0]
+    if failed == "0" and code == "0":
+        return MemberState("done")
+    if failed in _REASONS:
+        return MemberState("lost" if failed in ("19", "21", "25") else "failed", _REASONS[failed])
+    limit = re.search(r"\bh_rt=(\d+)", record.get("category", ""))
+    spent = re.match(r"\d+", record.get("ru_wallclock", ""))
+    if code == "137" and limit and spent and int(spent.group()) >= int(limit.group(1)):
+        return MemberState("failed", "it reached its time limit")
+    if code.isdigit() and int(code) > 128:
+        return MemberState("failed", f"killed by signal {int(code) - 128}")
+    return MemberState("failed", f"exit code {code}")
+
+
+def site() -> BatchSite:
+    """The site ``sge``."""
+    return BatchSite(GridEngine())
