@@ -40,6 +40,10 @@ DIALECTS = Registry(
             "hpogrid.space.dialects.python_text:DIALECT",
             '{"lr": loguniform(1e-6, 1), "n": randint(16, 48)}, in Python code or as text',
         ),
+        "idds": Entry(
+            "hpogrid.space.dialects.idds:DIALECT",
+            '{"points": [...], "opt_space": {...}}, plain or segmented, as PanDA hands it over',
+        ),
     },
 )
 
