@@ -218,7 +218,7 @@ class Run:
         )
         self._waiting = deque(self._exchange.orphans())
         self._repeats = deque(self._repetitions.missing(own))
-        self._number = self.study.last_number(self.spec.job)
+        self._number = max(self.spec.after, self.study.last_number(self.spec.job))
 
     def _learn(self, trial: Trial) -> Decision:
         """Tell the algorithm and the scheduler what another process found out."""
