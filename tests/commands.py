@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ def hpogrid(*arguments: str | Path, answer: str = "") -> Outcome:
         except BaseException:
             traceback.print_exc()
             raise
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
         return Outcome(code, out.getvalue().decode(), err.getvalue().decode())
 
 
@@ -52,10 +55,11 @@ def refused(*arguments: str | Path, code: int = Exit.USAGE, answer: str = "") ->
     assert outcome.code == code, outcome
     assert outcome.out == "", outcome
     assert tree(user_directory()) == before, "a refused command has written something"
-    line = outcome.err.splitlines()[-1] if answer or "\n" not in outcome.err else outcome.err
-    assert line.startswith("hpogrid: "), outcome
-    assert "Traceback (most recent call last)" not in line.splitlines()[0], outcome
-    return line.removeprefix("hpogrid: ").rstrip("\n")
+    before_it, found, sentence = outcome.err.partition("hpogrid: ")
+    assert found, outcome
+    assert "Traceback" not in before_it, outcome
+    assert before_it == "" or before_it.endswith("\n"), outcome
+    return sentence.rstrip("\n")
 
 
 def user_directory() -> Path:

@@ -70,7 +70,7 @@ def cell(value: Any) -> str:
 def _print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
     import csv
 
-    writer = csv.writer(sys.stdout)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([[_exact(row[name]) for name in columns] for row in rows])
 

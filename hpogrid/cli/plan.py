@@ -17,6 +17,7 @@ def plan(project: str, n_jobs: int, site: str | None, scout: bool, form: str) ->
     """Show what 'hpogrid run PROJECT' would do, before anything does.
 
     Points, jobs, time, every default that applies, every file and command.
+    For example: hpogrid plan my_project --n_jobs 3
     """
     from hpogrid.site.scout import describe
 

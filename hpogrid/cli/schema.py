@@ -17,6 +17,7 @@ def schema(kind: str) -> None:
     """Print the JSON Schema of a config TYPE, for editors that check while one types.
 
     TYPE is hpo_config, grid_config, model_config or search_space.
+    For example: hpogrid schema hpo_config > hpo_config.schema.json
     """
     import msgspec
 

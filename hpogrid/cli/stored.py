@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_data
+from hpogrid.cli.output import format_option, message, print_data, print_rows
 from hpogrid.errors import UserError
 
 
@@ -41,6 +41,8 @@ def add_list(group: click.Group, store: Callable[[], Named]) -> None:
         names = store().names(expr or pattern)
         if form in ("json", "yaml"):
             print_data(names, form)
+        elif form == "csv":
+            print_rows([{"name": name} for name in names], ["name"], form)
         elif names:
             click.echo("\n".join(names))
         if not names:
@@ -93,7 +95,8 @@ def _must_match(store: Named, pattern: str) -> list[str]:
 def _confirmed(question: str) -> bool:
     try:
         return click.confirm(question, err=True)
-    except click.Abort:
+    except click.Abort:  # the input has ended
+        message("")
         return False
 
 

@@ -15,7 +15,10 @@ _storage = click.option(
 
 @click.group()
 def study() -> None:
-    """What was found: the studies of projects, here or in an Optuna storage."""
+    """What was found: the studies of projects, here or in an Optuna storage.
+
+    For example: hpogrid study show my_project
+    """
 
 
 @study.command("list")

@@ -25,7 +25,10 @@ _TAIL = 20
 
 @click.group()
 def tasks() -> None:
-    """What was submitted: watch it, end it, repeat it."""
+    """What was submitted: watch it, end it, repeat it.
+
+    For example: hpogrid tasks show --watch; hpogrid tasks retry 12
+    """
 
 
 @tasks.command("show")

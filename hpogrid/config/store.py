@@ -102,7 +102,7 @@ class Store(Generic[T]):
 
     def update(self, name: str, change: Callable[[T], T]) -> T:
         """Change a config; nobody else's change made meanwhile is lost. Return the new one."""
-        self._must_exist(name)
+        change(self.load(name))  # what is refused is refused before anything is written
         with locked(self.path):
             config = change(self.load(name))
             write_atomic(self.where(name), self._encode(config))
