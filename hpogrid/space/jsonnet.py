@@ -12,7 +12,16 @@ from hpogrid.registry import require
 
 _PROBLEM = re.compile(r"(?:STATIC|RUNTIME) ERROR: (?:[^\n]*?:(\d+):(\d+)(?:-\d+)?: )?([^\n]*)")
 _PLACE = re.compile(r"\t[^\t\n]*?:(\d+):(\d+)")
+_START = re.compile(
+    r"(?:\s|//[^\n]*|\#[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*"  # blanks and comments
+    r"(?:[\[{(]|local\s+\w|import(?:str)?\s*['\"]|std\s*\.|function\s*\()"
+)
 _FILE = "text"
+
+
+def is_jsonnet(text: str) -> bool:
+    """Whether it starts as Jsonnet does (or JSON): with a bracket, ``local``, ``import``."""
+    return _START.match(text) is not None
 
 
 def parse_jsonnet(text: str, where: str, folder: Path | None = None) -> Any:

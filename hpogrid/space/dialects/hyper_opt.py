@@ -10,7 +10,6 @@ values of the config are constants, so a condition or a product can refer to the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +20,7 @@ from hpogrid.files import parse_json
 from hpogrid.registry import unknown
 from hpogrid.space.dialects.base import Dialect, Parsed, in_space
 from hpogrid.space.dialects.suggest import SUGGEST, HyperOpt, hyper_opt_of
-from hpogrid.space.jsonnet import parse_jsonnet
+from hpogrid.space.jsonnet import is_jsonnet, parse_jsonnet
 from hpogrid.space.parameter import Constant, Parameter
 from hpogrid.space.paths import Path, is_key, join, nest
 from hpogrid.space.space import Space
@@ -29,12 +28,6 @@ from hpogrid.space.value import plain, shown
 from hpogrid.yamlfile import parse_yaml
 
 MARK = "hyper_opt"
-
-_JSONNET = re.compile(
-    r"(?:\s|//[^\n]*|\#[^\n]*|/\*.*?\*/)*"  # blanks and comments
-    r"(?:[\[{(]|local\s+\w|import(?:str)?\s*['\"]|std\s*\.|function\s*\()",
-    re.DOTALL,
-)
 
 
 def detect(data: Any) -> bool:
@@ -78,7 +71,7 @@ def parse(data: Any, where: str) -> Parsed:
 
 def read_text(text: str, where: str) -> Any:
     """Read JSON, Jsonnet (it starts as a program does: a bracket, ``local``), or YAML."""
-    if not _JSONNET.match(text):
+    if not is_jsonnet(text):
         return parse_yaml(text, where)
     try:
         return parse_json(text, where)
