@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class RayEngine:
         try:
             with settings(), running_ray(config) as (ray, folder):
                 self._slots, resources = share(config, ray.cluster_resources())
+                os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self._slots)
                 while not (self._run.over or self._run.interrupted):
                     self._fit(folder, resources)
         finally:
