@@ -43,7 +43,8 @@ _hpogrid_make_venv() {
     _hpogrid_say "installing hpogrid [$extras] into $venv (once; less than a minute)"
     "$python" -m venv "$venv" &&
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-            --constraint "$base/constraints.txt" --editable "$base[$extras]" ||
+            --constraint "$base/constraints.txt" --config-settings editable_mode=compat \
+            --editable "$base[$extras]" ||
         { _hpogrid_say "the installation into $venv failed: see above"; return 1; }
     printf '%s' "$stamp" >| "$venv/.made-of"
 }

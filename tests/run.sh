@@ -12,7 +12,7 @@ made_of="$PWD $(cat pyproject.toml constraints.txt | cksum)"
 if [ "$(cat "$venv/.made-of" 2>/dev/null)" != "$made_of" ]; then
     python3 -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint constraints.txt --editable '.[dev]'
+        --constraint constraints.txt --config-settings editable_mode=compat --editable '.[dev]'
     printf '%s' "$made_of" >"$venv/.made-of"
 fi
 export PATH="$venv/bin:$PATH" VIRTUAL_ENV=$venv
