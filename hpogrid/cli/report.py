@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 @click.option("--to_html", is_flag=True, help="Write a page to look at and hand on.")
 @click.option("--to_csv", is_flag=True, help="Write a CSV file.")
 @click.option("--to_pcp", is_flag=True, help="Write a parallel coordinate plot.")
+@click.option("--to_png", is_flag=True, help="Write a picture of each plot.")
+@click.option("--to_pdf", is_flag=True, help="Write a document with all plots.")
+@click.option("--plot", is_flag=True, help="Draw the history in the terminal.")
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
               help="Most rows of the printed table; 0: all.")  # fmt: skip
 @click.option("--metric", help="Sort by this metric (with --mode).")
@@ -59,6 +62,7 @@ def report(
     metric: str | None,
     mode: Mode | None,
     form: str,
+    plot: bool,
     **formats: bool,
 ) -> None:
     """Show the trials of a project, best first, and write them to files.
@@ -85,9 +89,12 @@ def report(
     names = [name for item in extra for name in item.split(",") if name]
     results = make_results(sources, extra=names, objectives=given_objectives(metric, mode))
     _print(results, form, rows or None)
+    if plot:
+        _draw_history(results)
     message(results.summary)
     for name in chosen:
-        click.echo(save(results, name, outname), err=form != "table")
+        for path in save(results, name, outname):
+            click.echo(path, err=form != "table")
 
 
 def _print(results: Results, form: str, rows: int | None) -> None:
@@ -102,3 +109,13 @@ def _print(results: Results, form: str, rows: int | None) -> None:
     else:
         sys.stdout.flush()
         writer(form).write(results, sys.stdout.buffer)
+
+
+def _draw_history(results: Results) -> None:
+    import shutil
+
+    from hpogrid.report.charts import draw
+    from hpogrid.report.charts.as_text import text_chart
+
+    for chart in draw(results, "history"):
+        click.echo(text_chart(chart, shutil.get_terminal_size().columns), nl=False, err=True)

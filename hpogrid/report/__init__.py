@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from hpogrid.errors import UserError
 from hpogrid.files import explained
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
     from hpogrid.report.base import Writer
     from hpogrid.report.results import Results
 
+
+class _Package(ModuleType):
+    """Training scripts call ``hpogrid.report(loss=0.1)``; that works beside this package too."""
+
+    def __call__(self, *arguments: Any, **metrics: Any) -> None:
+        from hpogrid.trial.session import report
+
+        report(*arguments, **metrics)
+
+
+sys.modules[__name__].__class__ = _Package
+
 WRITERS = Registry(
     "report format",
     {
@@ -23,6 +37,8 @@ WRITERS = Registry(
         "json": Entry("hpogrid.report.jsonfile:JsonWriter", "a JSON list with one object a trial"),
         "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
         "pcp": Entry("hpogrid.report.pcp:PcpWriter", "parallel coordinate plot"),
+        "png": Entry("hpogrid.report.images:PngWriter", "a picture of each plot"),
+        "pdf": Entry("hpogrid.report.images:PdfWriter", "a document with all plots"),
     },
 )
 
@@ -37,18 +53,21 @@ def writer(name: str) -> Writer:
     return made
 
 
-def save(results: Results, name: str, stem: str) -> Path:
-    """Write a report file whole or not at all.
+def save(results: Results, name: str, stem: str) -> list[Path]:
+    """Write the files of a report format, each whole or not at all.
 
     Args:
         results: what to write.
         name: a format of `WRITERS`.
-        stem: path without extension; a file of that name is replaced.
+        stem: path without extension; files of that name are replaced.
 
     Returns:
-        The path that was written.
+        The paths that were written.
     """
-    chosen = writer(name)
+    return [_save(results, part, stem) for part in writer(name).parts(results)]
+
+
+def _save(results: Results, chosen: Writer, stem: str) -> Path:
     path = Path(f"{stem}{chosen.suffix}")
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
         raise UserError(f"cannot write {path}: choose another --outname")

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, BinaryIO
 
 import msgspec
 
 from hpogrid.report.results import Results
 
 
-class Writer(Protocol):
-    """Writes results as one file that needs no other file and no network."""
+class Writer(ABC):
+    """Writes results as one file that needs no other file and no network.
+
+    Making one fails with a `UserError` if the library that it needs is not installed.
+    """
 
     suffix: str
     """What the file name ends in, such as ``.csv``."""
 
+    @abstractmethod
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the whole file; an empty result is a valid file too."""
+
+    def parts(self, results: Results) -> Sequence[Writer]:
+        """The writers of the files of this format: one, except for pictures of each chart."""
+        return [self]
 
 
 def text(value: Any) -> str:

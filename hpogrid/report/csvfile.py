@@ -6,11 +6,11 @@ import csv
 import io
 from typing import BinaryIO
 
-from hpogrid.report.base import text
+from hpogrid.report.base import Writer, text
 from hpogrid.report.results import Results
 
 
-class CsvWriter:
+class CsvWriter(Writer):
     """A header, then one line a trial. Null is empty; lists, objects and bools are JSON."""
 
     suffix = ".csv"

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from hpogrid.report.base import Writer
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Results
 
@@ -17,7 +18,7 @@ SCRIPTS = (
 """The parts of the page's script, in order."""
 
 
-class HtmlWriter:
+class HtmlWriter(Writer):
     """Summary, plots and a table that can be sorted and filtered."""
 
     suffix = ".html"

@@ -6,10 +6,11 @@ from typing import BinaryIO
 
 import msgspec
 
+from hpogrid.report.base import Writer
 from hpogrid.report.results import Results
 
 
-class JsonWriter:
+class JsonWriter(Writer):
     """One object a line, with the names of the columns as keys."""
 
     suffix = ".json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import shlex
 import time
 from collections import Counter
@@ -12,11 +11,11 @@ from typing import Any
 import msgspec
 
 from hpogrid._version import VERSION
-from hpogrid.report.axes import Axis, label, make_axis
+from hpogrid.report.axes import make_axis
 from hpogrid.report.curves import curves
-from hpogrid.report.importance import FEWEST_TRIALS, ROUNDS, importance
-from hpogrid.report.importance import MOST_TRIALS as MOST_LEARNT
-from hpogrid.report.results import WITH_RESULT, Column, Objective, Results, number
+from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.results import Column, Results, number
+from hpogrid.report.sample import choose_rows, end_order
 from hpogrid.study.study import Trial
 
 MOST_TRIALS = 10_000
@@ -28,8 +27,9 @@ STATES = ("complete", "pruned", "failed", "running", "interrupted")
 
 def page_data(results: Results) -> dict[str, Any]:
     """The document. See ``assets/base.js`` for who reads it."""
-    order = _order(results)
-    rows = choose_rows(results, order)
+    order = end_order(results)
+    most = min(MOST_TRIALS, MOST_CELLS // max(len(results.columns), 1))
+    rows = choose_rows(results, most, order)
     shown = [results.trials[row] for row in rows]
     start = min((trial.started for trial in results.trials), default=0.0)
     return {
@@ -50,47 +50,6 @@ def page_data(results: Results) -> dict[str, Any]:
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
         "curves": [curves(shown, item.name) for item in results.objectives],
     }
-
-
-# --- which trials are shown ----------------------------------------------------------------
-
-
-def choose_rows(results: Results, order: Sequence[int | None]) -> list[int]:
-    """The rows to show, ascending: all, or the best half, every record, and others at random."""
-    most = min(MOST_TRIALS, MOST_CELLS // max(len(results.columns), 1))
-    if len(results) <= most:
-        return list(range(len(results)))
-    kept = set(range(most // 2)) | set(_records(results, order)[-most // 4 :])
-    others = [row for row in range(len(results)) if row not in kept]
-    return sorted(kept | set(random.Random(0).sample(others, most - len(kept))))
-
-
-def _order(results: Results) -> list[int | None]:
-    """For each trial its place in the order in which they ended, from 1."""
-    ended = [row for row, trial in enumerate(results.trials) if trial.ended is not None]
-    ended.sort(key=lambda row: results.trials[row].ended or 0.0)
-    places: list[int | None] = [None] * len(results)
-    for place, row in enumerate(ended, 1):
-        places[row] = place
-    return places
-
-
-def _records(results: Results, order: Sequence[int | None]) -> list[int]:
-    """The trials that were the best when they ended, first to last.
-
-    Rows are sorted best first: a record is a row above all that ended before it.
-    """
-    if not results.objectives:
-        return []
-    ended = sorted((place, row) for row, place in enumerate(order) if place is not None)
-    records: list[int] = []
-    for _, row in ended:
-        if results.value(results.trials[row]) is not None and (not records or row < records[-1]):
-            records.append(row)
-    return records
-
-
-# --- its parts -----------------------------------------------------------------------------
 
 
 def _objectives(results: Results) -> list[dict[str, Any]]:
@@ -217,47 +176,5 @@ def command(results: Results, trial: Trial) -> str | None:
 
 
 def _importance(results: Results, index: int) -> dict[str, Any]:
-    objective = results.objectives[index]
-    found = [
-        (trial, value)
-        for trial in results.trials
-        if trial.state in WITH_RESULT and (value := results.value(trial, index)) is not None
-    ]
-    if len(found) > MOST_LEARNT:
-        found = random.Random(0).sample(found, MOST_LEARNT)
-    axes = varied_axes(results, [trial for trial, _ in found])
-    measured = importance(
-        [axis.name for axis in axes],
-        [axis.positions for axis in axes],
-        [value for _, value in found],
-    )
-    if measured is None:
-        return {"note": _why_not(len(found), objective, bool(axes))}
-    note = (
-        f"How much worse a random forest predicts the rank of a trial by {objective.name} when "
-        f"one hyperparameter is shuffled, from {measured.trials} trials. Lines: the range over "
-        f"{ROUNDS} repetitions on other parts of the trials. On trials that it has not seen the "
-        f"forest explains {measured.explained:.0%} of the variance"
-        + ("." if measured.explained > 0.3 else ": too little to rely on the order below.")
-    )
-    return {"note": note, **msgspec.to_builtins(measured)}
-
-
-def _why_not(trials: int, objective: Objective, varied: bool) -> str:
-    if not varied:
-        return "Not measured: no hyperparameter differs between the trials."
-    if trials < FEWEST_TRIALS:
-        return f"Not measured: it needs {FEWEST_TRIALS} trials with a result; there are {trials}."
-    return f"Not measured: {objective.name} is the same in all trials."
-
-
-def varied_axes(results: Results, trials: Sequence[Trial]) -> list[Axis]:
-    """The axes of the hyperparameters that are not the same in all of these trials."""
-    axes = []
-    for column in results.columns:
-        if column.kind != "parameter":
-            continue
-        values = [trial.applied.get(column.key) for trial in trials]
-        if len(set(map(label, values))) > 1:
-            axes.append(make_axis(results, column, values))
-    return axes
+    found, note = rank_hyperparameters(results, index)
+    return {"note": note, **(msgspec.to_builtins(found) if found else {})}

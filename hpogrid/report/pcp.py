@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis, label, make_axis
+from hpogrid.report.base import Writer
 from hpogrid.report.results import WITH_RESULT, Column, Results
 
 _LONG = 32
@@ -18,7 +19,7 @@ MOST_LINES = 2000
 the others are drawn at random from the rest."""
 
 
-class PcpWriter:
+class PcpWriter(Writer):
     """A page with the plot and all it needs."""
 
     suffix = "_parallel_coordinate_plot.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import math
 from collections import Counter
@@ -182,6 +183,12 @@ class Results:
             if column.name == name:
                 return column
         raise UserError(unknown("column", name, self.names))
+
+    def with_extra(self, extra: Sequence[str]) -> Results:
+        """The same trials with other extra columns."""
+        other = copy.copy(self)
+        other.columns = other._columns(extra)
+        return other
 
     # --- how it is made ------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def two_objectives() -> Results:
 
 @pytest.fixture
 def page(chrome: Any, results: Results, tmp_path: Path) -> Any:
-    open_page(chrome, save(results, "html", str(tmp_path / "out")))
+    open_page(chrome, save(results, "html", str(tmp_path / "out"))[0])
     return chrome
 
 
@@ -84,7 +84,7 @@ def test_every_plot_is_drawn_without_error_or_request(page: Any) -> None:
 
 
 def test_two_objectives_have_a_front_and_a_choice(chrome: Any, tmp_path: Path) -> None:
-    open_page(chrome, save(two_objectives(), "html", str(tmp_path / "out")))
+    open_page(chrome, save(two_objectives(), "html", str(tmp_path / "out"))[0])
     assert set(drawn(chrome)) == PLOTS | {"pareto"}
     assert one(chrome, "h1").text == "two <b>objectives</b>"
     assert one(chrome, "#history .legend").text.split() == ["worse", "better", "loss"]
@@ -107,7 +107,7 @@ def test_studies_with_little_in_them(chrome: Any, tmp_path: Path, kind: str) -> 
     }[kind]
     objectives = () if kind == "unknown" else LOSS
     results = Results("little", [(Task(), make_study(trials))], objectives=objectives)
-    open_page(chrome, save(results, "html", str(tmp_path / "out")))
+    open_page(chrome, save(results, "html", str(tmp_path / "out"))[0])
     assert chrome.execute_script("return document.documentElement.dataset.ready") == "yes"
     assert len(rows_shown(chrome)) == len(trials)
     assert errors(chrome) == []
@@ -211,7 +211,7 @@ def test_the_best_configuration_is_there_and_can_be_copied(page: Any, results: R
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_serious_accessibility_issue(chrome: Any, tmp_path: Path, theme: str) -> None:
-    open_page(chrome, save(two_objectives(), "html", str(tmp_path / "out")))
+    open_page(chrome, save(two_objectives(), "html", str(tmp_path / "out"))[0])
     one(chrome, f"#theme option[value={theme}]").click()
     one(chrome, "#parallel summary").click()
     assert chrome.execute_script("return document.documentElement.dataset.theme") == theme
@@ -238,7 +238,7 @@ def test_everything_can_be_reached_with_the_keyboard(page: Any) -> None:
 
 
 def test_a_narrow_window_does_not_scroll_sideways(chrome: Any, tmp_path: Path) -> None:
-    path = save(two_objectives(), "html", str(tmp_path / "out"))
+    path = save(two_objectives(), "html", str(tmp_path / "out"))[0]
     chrome.set_window_size(500, 900)
     try:
         open_page(chrome, path)
@@ -252,7 +252,7 @@ def test_a_narrow_window_does_not_scroll_sideways(chrome: Any, tmp_path: Path) -
 def test_the_parallel_coordinate_plot_is_drawn(
     chrome: Any, results: Results, tmp_path: Path
 ) -> None:
-    open_page(chrome, save(results, "pcp", str(tmp_path / "out")))
+    open_page(chrome, save(results, "pcp", str(tmp_path / "out"))[0])
     names = [item.text for item in chrome.find_elements("css selector", ".axis-title")]
     assert names == ["lr", "units", "momentum", "activation", "layers", "loss (min)"]
     assert len(chrome.find_elements("css selector", "canvas.gl-canvas")) > 0

@@ -24,10 +24,20 @@ def nasty() -> Results:
     return Results("<p>", [(Task(), make_study(trials))], objectives=LOSS, extra=["reason"])
 
 
+def contents(results: Results, name: str) -> list[bytes]:
+    """What is in each file of a format."""
+    found = []
+    for part in writer(name).parts(results):
+        stream = io.BytesIO()
+        part.write(results, stream)
+        found.append(stream.getvalue())
+    return found
+
+
 def written(results: Results, name: str) -> str:
-    stream = io.BytesIO()
-    writer(name).write(results, stream)
-    return stream.getvalue().decode()
+    """What is in the one file of a text format."""
+    (content,) = contents(results, name)
+    return content.decode()
 
 
 @pytest.mark.parametrize("name", list(WRITERS))
@@ -35,16 +45,16 @@ class TestEveryWriter:
     def test_writes_its_file_and_nothing_else(
         self, name: str, results: Results, tmp_path: Path
     ) -> None:
-        path = save(results, name, str(tmp_path / "new" / "out"))
-        assert path.name.startswith("out")
-        assert path.stat().st_size > 100
-        assert list(path.parent.iterdir()) == [path]
+        paths = save(results, name, str(tmp_path / "new" / "out"))
+        assert all(path.name.startswith("out") for path in paths)
+        assert all(path.stat().st_size > 100 for path in paths)
+        assert sorted((tmp_path / "new").iterdir()) == sorted(paths)
 
     def test_replaces_an_older_file(self, name: str, results: Results, tmp_path: Path) -> None:
-        path = save(results, name, str(tmp_path / "out"))
+        path = save(results, name, str(tmp_path / "out"))[0]
         path.write_text("old")
         save(results, name, str(tmp_path / "out"))
-        assert path.read_text() != "old"
+        assert path.read_bytes() != b"old"
 
     def test_a_folder_that_is_a_file_is_refused(
         self, name: str, results: Results, tmp_path: Path
@@ -56,22 +66,24 @@ class TestEveryWriter:
     def test_a_folder_in_its_place_is_refused(
         self, name: str, results: Results, tmp_path: Path
     ) -> None:
-        path = save(results, name, str(tmp_path / "out"))
+        path = save(results, name, str(tmp_path / "out"))[0]
         path.unlink()
         path.mkdir()
         with pytest.raises(UserError, match="cannot write"):
             save(results, name, str(tmp_path / "out"))
-        assert list(tmp_path.iterdir()) == [path]
+        assert path in tmp_path.iterdir()
+        assert list(tmp_path.glob(".*")) == []
 
     def test_takes_nothing_at_all(self, name: str) -> None:
-        assert written(Results("empty", [], objectives=LOSS), name)
+        assert all(contents(Results("empty", [], objectives=LOSS), name))
 
     def test_takes_only_failures(self, name: str) -> None:
         trials = [make_trial("0-0", state="failed", applied={"a": 1}, reason="no")]
-        assert written(Results("p", [(Task(), make_study(trials))], objectives=LOSS), name)
+        results = Results("p", [(Task(), make_study(trials))], objectives=LOSS)
+        assert all(contents(results, name))
 
     def test_takes_every_kind_of_value(self, name: str) -> None:
-        assert written(nasty(), name)
+        assert all(contents(nasty(), name))
 
 
 def test_csv_reads_back() -> None:

@@ -1,0 +1,125 @@
+"""Results for notebooks and scripts: ``hpogrid.load_study``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hpogrid.errors import UserError
+from hpogrid.registry import require
+from hpogrid.report.charts import draw
+from hpogrid.report.charts.as_plotly import plotly_figure
+from hpogrid.report.load import Filters, given_objectives, load_sources
+from hpogrid.report.results import EXTRAS, Results
+from hpogrid.report.source import make_results
+from hpogrid.search.base import Mode
+
+
+def load_study(
+    target: str | Path,
+    *,
+    metric: str | None = None,
+    mode: Mode | None = None,
+    days: float | None = None,
+    taskname: str | None = None,
+    ids: str | None = None,
+) -> LoadedStudy:
+    """Load the trials of a project, of all its tasks, or of a ledger or result file.
+
+    Args:
+        target: name of a project, or a path.
+        metric, mode: sort by this metric; by default what the project optimises.
+        days: only tasks of the last days.
+        taskname: only tasks whose name matches this wildcard pattern.
+        ids: only tasks of this range, such as ``"3-9"``.
+
+    Raises:
+        UserError: nothing of that name.
+    """
+    filters = Filters(limit=None, days=days, taskname=taskname, ids=ids)
+    sources = load_sources(str(target), filters)
+    return LoadedStudy(make_results(sources, objectives=given_objectives(metric, mode)))
+
+
+class LoadedStudy:
+    """The trials of a project and pictures of them.
+
+    The methods ``plot_*`` return plotly figures; ``objective`` is the number of the metric that
+    they show, where there are several. A plot that there are no data for is refused.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+
+    def __repr__(self) -> str:
+        return f"<study of {self.results.name}: {self.results.summary}>"
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @property
+    def name(self) -> str:
+        """The name of the project."""
+        return self.results.name
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The configuration of the best trial; None where no trial has a result."""
+        return self.results.best.applied if self.results.best else None
+
+    @property
+    def best_value(self) -> float | None:
+        """The result of the best trial."""
+        return self.results.value(self.results.best) if self.results.best else None
+
+    @property
+    def trials(self) -> Any:
+        """A pandas DataFrame: one row a trial, best first; the columns as in reports, all of them.
+
+        Raises:
+            UserError: pandas is not installed; the extra is named.
+        """
+        pandas = require("pandas", extra="export", what="LoadedStudy.trials")
+        reported = [name for name in self.results.reported if name not in EXTRAS]
+        results = self.results.with_extra([*reported, *EXTRAS])
+        return pandas.DataFrame(list(results.rows()), columns=results.names)
+
+    def plot_history(self, objective: int = 0) -> Any:
+        """The result of each trial in the order in which they ended, and the best so far."""
+        return self._plot("history", objective)
+
+    def plot_parallel(self) -> Any:
+        """Parallel coordinates."""
+        from hpogrid.report.pcp import figure
+
+        return figure(self.results)
+
+    def plot_importance(self, objective: int = 0) -> Any:
+        """How much of the variance each hyperparameter explains, with its uncertainty."""
+        return self._plot("importance", objective)
+
+    def plot_slices(self, objective: int = 0) -> Any:
+        """The result over each hyperparameter alone."""
+        return self._plot("slices", objective)
+
+    def plot_contour(self, objective: int = 0) -> Any:
+        """The result over the two most important hyperparameters."""
+        return self._plot("contour", objective)
+
+    def plot_curves(self, objective: int = 0) -> Any:
+        """Learning curves."""
+        return self._plot("curves", objective)
+
+    def plot_timeline(self) -> Any:
+        """When each trial ran."""
+        return self._plot("timeline", 0)
+
+    def plot_pareto(self) -> Any:
+        """The first two objectives, and the trials that no other one beats."""
+        return self._plot("pareto", 0)
+
+    def _plot(self, name: str, objective: int) -> Any:
+        charts = draw(self.results, name, objective)
+        if not charts:
+            raise UserError(f"there is nothing to draw for '{name}' in {self!r}")
+        return plotly_figure(charts)

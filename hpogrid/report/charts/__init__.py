@@ -1,0 +1,49 @@
+"""The charts of a project: made once, drawn as figures, images or text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hpogrid.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from hpogrid.report.charts.model import Chart
+    from hpogrid.report.charts.sketch import Sketch
+    from hpogrid.report.results import Results
+
+_NEED_NO_OBJECTIVE = ("parallel", "timeline")
+CHARTS = Registry(
+    "chart",
+    {
+        "history": Entry(
+            "hpogrid.report.charts.trials:history", "results in order, and the best so far"
+        ),
+        "parallel": Entry("hpogrid.report.charts.trials:parallel", "parallel coordinates"),
+        "importance": Entry(
+            "hpogrid.report.charts.effects:importances", "which hyperparameters matter"
+        ),
+        "slices": Entry("hpogrid.report.charts.trials:slices", "results over each hyperparameter"),
+        "contour": Entry(
+            "hpogrid.report.charts.effects:contour", "results over the two that matter most"
+        ),
+        "curves": Entry("hpogrid.report.charts.times:learning_curves", "reports step by step"),
+        "timeline": Entry("hpogrid.report.charts.times:timeline", "when each trial ran"),
+        "pareto": Entry("hpogrid.report.charts.trials:pareto", "trials that no other one beats"),
+    },
+)
+
+
+def draw(results: Results, name: str, objective: int = 0) -> list[Chart]:
+    """The charts of a kind; none where there is nothing to draw.
+
+    Raises:
+        UserError: an unknown kind.
+    """
+    from hpogrid.report.charts.sketch import Sketch
+
+    make: Callable[[Sketch], list[Chart]] = CHARTS.load(name)
+    if not results.objectives and name not in _NEED_NO_OBJECTIVE:
+        return []
+    sketch = Sketch(results, objective)
+    return make(sketch) if sketch.trials else []

@@ -1,0 +1,204 @@
+"""Charts as matplotlib figures, for PNG and PDF files: no browser, no display."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from hpogrid.registry import require
+from hpogrid.report.axes import Axis
+from hpogrid.report.charts.model import (
+    RAMP,
+    STATE_COLORS,
+    Bars,
+    Chart,
+    Heat,
+    Line,
+    Parallel,
+    Points,
+    Spans,
+    ramp,
+)
+
+_WIDTH = 11.0
+_GRID = "#e6e9ed"
+
+
+def matplotlib_figure(charts: Sequence[Chart]) -> Any:
+    """A figure of one chart, or of several as a grid of panels.
+
+    Raises:
+        UserError: matplotlib is not installed; the extra is named.
+    """
+    figures = require("matplotlib.figure", extra="images", what="a PNG or PDF file")
+    columns = min(3, len(charts))
+    rows = math.ceil(len(charts) / columns)
+    height = rows * _WIDTH / columns / charts[0].aspect + 0.9
+    figure = figures.Figure(figsize=(_WIDTH, height), layout="constrained", dpi=130)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for index, panel in enumerate(panels.flat):
+        if index < len(charts):
+            _draw(figure, panel, charts[index], single=len(charts) == 1)
+        else:
+            panel.set_visible(False)
+    if charts[0].color_name and not any(isinstance(item, Parallel) for item in charts[0].layers):
+        _color_bar(figure, list(panels.flat), charts[0].color_name)
+    if charts[0].note:
+        figure.supxlabel("\n".join(textwrap.wrap(charts[0].note, 140)), fontsize=8, color="#545d68")
+    return figure
+
+
+def _color_bar(figure: Any, panels: list[Any], name: str) -> None:
+    colors = require("matplotlib.colors", extra="images", what="a PNG or PDF file")
+    cm = require("matplotlib.cm", extra="images", what="a PNG or PDF file")
+    scale = colors.LinearSegmentedColormap.from_list("goodness", RAMP)
+    bar = figure.colorbar(cm.ScalarMappable(cmap=scale), ax=panels, fraction=0.025, pad=0.01)
+    bar.set_ticks([0, 1], labels=["worst", "best"])
+    bar.set_label(name)
+
+
+def _draw(figure: Any, panel: Any, chart: Chart, *, single: bool) -> None:
+    panel.set_title(chart.title, fontsize=12 if single else 10, loc="left")
+    for side in ("top", "right"):
+        panel.spines[side].set_visible(False)
+    panel.set_axisbelow(True)
+    for layer in chart.layers:
+        if isinstance(layer, Parallel):
+            _draw_parallel(figure, panel, layer, chart.color_name)
+            return
+    panel.grid(color=_GRID)
+    _scale(panel.xaxis, chart.x, panel.set_xlim, 10 if single else 5)
+    _scale(panel.yaxis, chart.y, panel.set_ylim, 30)
+    for layer in chart.layers:
+        _LAYERS[type(layer)](panel, layer)
+
+
+def _scale(side: Any, axis: Axis, set_limits: Any, most: int) -> None:
+    low, high = axis.range
+    margin = 0.6 if axis.scale == "category" else 0.03 * (high - low)
+    set_limits(low - margin, high + margin)
+    places, labels = axis.ticks()
+    every = math.ceil(len(places) / most)
+    side.set_ticks(places[::every], labels=[_cut(item) for item in labels[::every]], fontsize=8)
+    side.set_label_text(axis.name)
+
+
+def _cut(words: str, length: int = 22) -> str:
+    return words if len(words) <= length else f"{words[: length // 2]}…{words[-length // 2 + 1 :]}"
+
+
+def _draw_points(panel: Any, layer: Points) -> None:
+    size = 60 if layer.emphasis else 6 if len(layer.x) > 1000 else 16
+    colors = [ramp(color) for color in layer.color]
+    inside = ["none" if hollow else fill for fill, hollow in zip(colors, layer.hollow, strict=True)]
+    panel.scatter(layer.x, layer.y, s=size, c=inside, edgecolors=colors, linewidths=0.9, zorder=3)
+
+
+def _draw_line(panel: Any, layer: Line) -> None:
+    color = "#1b1f24" if layer.color is None else ramp(layer.color)
+    panel.plot(
+        layer.x,
+        layer.y,
+        color=color,
+        linewidth=0.9 if layer.thin else 1.8,
+        linestyle="--" if layer.dashed else "-",
+        zorder=2 if layer.thin else 4,
+    )
+
+
+def _draw_bars(panel: Any, layer: Bars) -> None:
+    places = range(len(layer.values))
+    panel.barh(places, layer.values, color=STATE_COLORS["complete"], height=0.6, zorder=2)
+    panel.hlines(places, layer.low, layer.high, color="#1b1f24", linewidth=1.4, zorder=3)
+
+
+def _draw_spans(panel: Any, layer: Spans) -> None:
+    widths = [end - start for start, end in zip(layer.start, layer.end, strict=True)]
+    middles = [y + height / 2 for y, height in zip(layer.y, layer.height, strict=True)]
+    panel.barh(
+        middles,
+        widths,
+        left=layer.start,
+        height=layer.height,
+        color=[STATE_COLORS[state] for state in layer.state],
+        edgecolor="white",
+        linewidth=0.2 if len(widths) < 1000 else 0,
+        zorder=2,
+    )
+    for state in dict.fromkeys(layer.state):
+        panel.barh([0], [0], color=STATE_COLORS[state], label=state)
+    panel.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=5, fontsize=8, frameon=False)
+
+
+def _draw_heat(panel: Any, layer: Heat) -> None:
+    half = [(layer.x[1] - layer.x[0]) / 2, (layer.y[1] - layer.y[0]) / 2]
+    extent = (
+        layer.x[0] - half[0], layer.x[-1] + half[0], layer.y[0] - half[1], layer.y[-1] + half[1],
+    )  # fmt: skip
+    cells = [[_rgba(color) for color in row] for row in layer.color]
+    panel.imshow(cells, extent=extent, origin="lower", aspect="auto", zorder=1)
+
+
+def _rgba(color: float | None) -> tuple[float, float, float, float]:
+    if color is None:
+        return (1.0, 1.0, 1.0, 0.0)
+    text = ramp(color)
+    red, green, blue = (int(text[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return (red, green, blue, 0.5)
+
+
+def _draw_parallel(figure: Any, panel: Any, layer: Parallel, color_name: str) -> None:
+    count = len(layer.axes)
+    shares = [_shares(axis) for axis in layer.axes]
+    alpha = min(1.0, max(0.15, 300 / max(len(layer.color), 1)))
+    for index, color in enumerate(layer.color):
+        heights = [share[index] for share in shares]
+        panel.plot(range(count), heights, color=ramp(color), linewidth=0.7, alpha=alpha)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.set_xlim(-0.35, count - 0.8)
+    panel.set_ylim(-0.12, 1.16)
+    panel.spines[:].set_visible(False)
+    for place, axis in enumerate(layer.axes):
+        panel.plot([place, place], [0, 1], color="#545d68", linewidth=0.8)
+        turn = {"rotation": 25, "ha": "left"} if count > 7 else {"ha": "center"}
+        panel.text(place, 1.03, _cut(axis.name), fontsize=9, weight="bold", va="bottom", **turn)
+        _ticks(panel, place, axis)
+    if color_name:
+        _color_bar(figure, [panel], color_name)
+
+
+def _ticks(panel: Any, place: int, axis: Axis) -> None:
+    (low, high), (places, labels) = _extent(axis), axis.ticks()
+    box = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.6}
+    for at, label in zip(places, labels, strict=True):
+        height = (at - low) / (high - low)
+        panel.text(
+            place - 0.02, height, _cut(label, 12), fontsize=7, ha="right", va="center", bbox=box
+        )
+
+
+def _extent(axis: Axis) -> tuple[float, float]:
+    low, high = axis.range
+    return (low - 0.3, high + 0.3) if axis.scale == "category" else (low, high)
+
+
+def _shares(axis: Axis) -> list[float]:
+    """Heights from 0 to 1; a missing value is below, and categories are spread."""
+    low, high = _extent(axis)
+    found = []
+    for index, place in enumerate(axis.positions):
+        shift = ((index * 0.618034) % 1 - 0.5) * 0.3 if axis.scale == "category" else 0.0
+        found.append(-0.09 if place is None else (place + shift - low) / (high - low))
+    return found
+
+
+_LAYERS: dict[type, Any] = {
+    Points: _draw_points,
+    Line: _draw_line,
+    Bars: _draw_bars,
+    Spans: _draw_spans,
+    Heat: _draw_heat,
+}

@@ -1,0 +1,65 @@
+"""Charts of what hyperparameters do: importance, and the contour of two of them."""
+
+from __future__ import annotations
+
+import math
+
+from hpogrid.report.axes import Axis
+from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer, Points
+from hpogrid.report.charts.sketch import Sketch, spread
+from hpogrid.report.ranking import rank_hyperparameters
+
+MOST_HEAT = 600
+
+
+def importances(sketch: Sketch) -> list[Chart]:
+    """How much of the variance each hyperparameter explains."""
+    found, note = rank_hyperparameters(sketch.results, sketch.number)
+    if found is None:
+        return []
+    names = found.names[::-1]
+    y = Axis("", "category", list(map(float, range(len(names)))), names)
+    values, low, high = (
+        [100 * item for item in part[::-1]] for part in (found.mean, found.low, found.high)
+    )
+    x = Axis("part of the variance that it explains, %", "linear", [0.0, max(*high, 1.0)])
+    title = f"{sketch.results.name}: importance for {sketch.objective.name}"
+    return [Chart(title, x, y, [Bars(values, low, high)], note)]
+
+
+def contour(sketch: Sketch) -> list[Chart]:
+    """A smooth mean of the results over the two most important hyperparameters."""
+    if len(sketch.parameters) < 2:
+        return []
+    x, y = sketch.ranked[:2]
+    points = sketch.points(spread(x), spread(y))
+    title = f"{sketch.results.name}: {x.name} and {y.name}"
+    layers: list[Layer] = [_heat(points, x, y), points]
+    return [Chart(title, x, y, layers, color_name=sketch.color_name, aspect=1.6)]
+
+
+def _heat(points: Points, x: Axis, y: Axis, columns: int = 48, rows: int = 32) -> Heat:
+    """Gaussian means of the colours of near points; nothing where none is near."""
+    (left, right), (bottom, top) = x.range, y.range
+    width, height = right - left, top - bottom
+    near = [
+        ((across - left) / width, (up - bottom) / height, color)
+        for across, up, color in zip(points.x, points.y, points.color, strict=True)
+        if color is not None
+    ][-MOST_HEAT:]
+    reach = max(0.03, 0.9 / math.sqrt(len(near) + 20))
+    xs = [(column + 0.5) / columns for column in range(columns)]
+    ys = [(row + 0.5) / rows for row in range(rows)]
+    colors = [[_mean(near, u, v, reach) for u in xs] for v in ys]
+    return Heat([left + u * width for u in xs], [bottom + v * height for v in ys], colors)
+
+
+def _mean(near: list[tuple[float, float, float]], u: float, v: float, reach: float) -> Color:
+    total = weight = 0.0
+    for x, y, color in near:
+        square = ((x - u) ** 2 + (y - v) ** 2) / (reach * reach)
+        if square < 9:
+            one = math.exp(-square / 2)
+            total += one * color
+            weight += one
+    return total / weight if weight >= 0.3 else None

@@ -1,0 +1,130 @@
+"""The trials that charts show, with their places on every axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from hpogrid.report.axes import Axis, label, make_axis
+from hpogrid.report.charts.model import Color, Points
+from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.results import Column, Objective, Results
+from hpogrid.report.sample import choose_rows, end_order
+from hpogrid.study.study import Trial
+
+MOST_TRIALS = 3000
+
+
+class Sketch:
+    """The trials that charts show, with their places on every axis.
+
+    Args:
+        results: of a project.
+        objective: the number of the objective that is shown.
+    """
+
+    def __init__(self, results: Results, objective: int = 0) -> None:
+        self.results = results
+        self.number = objective
+        self.order = end_order(results)
+        self.rows = choose_rows(results, MOST_TRIALS, self.order)
+        self.trials = [results.trials[row] for row in self.rows]
+
+    @property
+    def objective(self) -> Objective:
+        """The objective that is shown."""
+        return self.results.objectives[self.number]
+
+    def axis(self, column: Column) -> Axis:
+        """The places of the shown trials in a column."""
+        get = {"parameter": lambda trial: trial.applied, "metric": lambda trial: trial.metrics}
+        values = [get[column.kind](trial).get(column.key) for trial in self.trials]
+        return make_axis(self.results, column, values)
+
+    @cached_property
+    def parameters(self) -> list[Axis]:
+        """The hyperparameters that vary, in the order of their columns."""
+        found = []
+        for column in self.results.columns:
+            if column.kind == "parameter":
+                axis = self.axis(column)
+                if len(set(axis.positions)) > 1:
+                    found.append(axis)
+        return found
+
+    @cached_property
+    def ranked(self) -> list[Axis]:
+        """The same, most important first."""
+        found, _ = rank_hyperparameters(self.results, self.number)
+        if found is None:
+            return self.parameters
+        places = {name: place for place, name in enumerate(found.names)}
+        return sorted(self.parameters, key=lambda axis: places.get(axis.name, len(places)))
+
+    def metric(self, number: int) -> Axis:
+        """The places of an objective, of trials with a result only."""
+        objective = self.results.objectives[number]
+        values = [self.results.value(trial, number) for trial in self.trials]
+        return make_axis(self.results, Column(objective.name, "metric", objective.name), values)
+
+    @cached_property
+    def result(self) -> Axis:
+        """The places of the objective that is shown."""
+        return self.metric(self.number)
+
+    @cached_property
+    def colors(self) -> list[Color]:
+        """How good each trial is; the worst twentieth are equally bad."""
+        sign = -1 if self.objective.mode == "min" else 1
+        places = [None if place is None else sign * place for place in self.result.positions]
+        known = sorted(place for place in places if place is not None)
+        if not known:
+            return [None] * len(places)
+        worst, best = known[int(0.05 * (len(known) - 1))], known[-1]
+        spread = best - worst or 1.0
+        return [
+            None if place is None else min(max((place - worst) / spread, 0.0), 1.0)
+            for place in places
+        ]
+
+    def points(self, x: Sequence[float | None], y: Sequence[float | None]) -> Points:
+        """A mark for each trial that has both places; the best come last."""
+        found = Points([], [], [], [], [])
+        for index in reversed(range(len(self.trials))):
+            across, up = x[index], y[index]
+            if across is None or up is None:
+                continue
+            found.x.append(across)
+            found.y.append(up)
+            found.color.append(self.colors[index])
+            found.hollow.append(self.trials[index].state == "pruned")
+            found.hover.append(self.hover(self.trials[index]))
+        return found
+
+    def hover(self, trial: Trial) -> str:
+        """What is told about a trial."""
+        values = {**trial.applied, **trial.metrics}
+        lines = [f"trial {trial.id} ({trial.state})"]
+        lines += [f"{name}: {_short(value)}" for name, value in list(values.items())[:14]]
+        return "\n".join(lines)
+
+    @property
+    def color_name(self) -> str:
+        """What the colours say."""
+        name, mode = self.objective
+        return f"{name}, {'lower' if mode == 'min' else 'higher'} is better"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else label(value)
+
+
+def spread(axis: Axis) -> list[float | None]:
+    """Positions; those of one category side by side."""
+    if axis.scale != "category":
+        return axis.positions
+    return [
+        None if place is None else place + ((index * 0.618034) % 1 - 0.5) * 0.5
+        for index, place in enumerate(axis.positions)
+    ]

@@ -1,0 +1,113 @@
+"""Charts with one mark a trial: history, slices, the Pareto front, parallel coordinates."""
+
+from __future__ import annotations
+
+from hpogrid.report.axes import Axis
+from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel
+from hpogrid.report.charts.sketch import Sketch, spread
+from hpogrid.report.results import WITH_RESULT, Results
+from hpogrid.report.sample import records
+
+MOST_SLICES = 12
+
+
+def history(sketch: Sketch) -> list[Chart]:
+    """The result of each trial in the order in which they ended, and the best so far."""
+    order = [sketch.order[row] for row in sketch.rows]
+    x = Axis("trials that ended", "linear", list(order))
+    points = sketch.points(x.positions, sketch.result.positions)
+    best = _best_so_far(sketch)
+    layers: list[Layer] = [points, best] if best.x else [points]
+    title = f"{sketch.results.name}: optimisation history"
+    return [Chart(title, x, sketch.result, layers, color_name=sketch.color_name)]
+
+
+def _best_so_far(sketch: Sketch) -> Line:
+    line = Line([], [], "best so far")
+    place_of = dict(zip(sketch.rows, sketch.result.positions, strict=True))
+    for row in records(sketch.results, sketch.order, sketch.number):
+        end, place = sketch.order[row], place_of.get(row)
+        if end is not None and place is not None:
+            line.x += [end, end] if line.x else [end]
+            line.y += [line.y[-1], place] if line.y else [place]
+    if line.x:
+        line.x.append(max(place for place in sketch.order if place is not None))
+        line.y.append(line.y[-1])
+    return line
+
+
+def slices(sketch: Sketch) -> list[Chart]:
+    """The result over each hyperparameter alone, most important first."""
+    return [
+        Chart(
+            axis.name,
+            axis,
+            sketch.result,
+            [sketch.points(spread(axis), sketch.result.positions)],
+            color_name=sketch.color_name,
+            aspect=1.3,
+        )
+        for axis in sketch.ranked[:MOST_SLICES]
+    ]
+
+
+def pareto(sketch: Sketch) -> list[Chart]:
+    """The trials that no other one beats in every objective."""
+    objectives = sketch.results.objectives
+    if len(objectives) < 2:
+        return []
+    x, y = sketch.metric(0), sketch.metric(1)
+    front = set(pareto_rows(sketch.results))
+    beaten = sketch.points(x.positions, y.positions)
+    beaten.color = [None] * len(beaten.x)
+    places = [row in front for row in sketch.rows]
+    best = sketch.points(
+        [place if good else None for place, good in zip(x.positions, places, strict=True)],
+        y.positions,
+    )
+    best.emphasis = True
+    note = f"{len(front)} trials are on the front"
+    title = f"{sketch.results.name}: Pareto front"
+    x.name, y.name = (f"{item.name} ({item.mode})" for item in objectives[:2])
+    return [Chart(title, x, y, [beaten, best], note, sketch.color_name)]
+
+
+def pareto_rows(results: Results) -> list[int]:
+    """The rows that no other one beats: as good in every objective and better in one."""
+    signs = [1 if item.mode == "min" else -1 for item in results.objectives]
+    points: list[tuple[tuple[float, ...], int]] = []
+    for row, trial in enumerate(results.trials):
+        values = [results.value(trial, number) for number in range(len(signs))]
+        known = [value for value in values if value is not None]
+        if len(known) == len(signs):
+            points.append((tuple(s * v for s, v in zip(signs, known, strict=True)), row))
+    front: list[tuple[tuple[float, ...], int]] = []
+    for point, row in sorted(points):
+        if not any(_beats(other, point) for other, _ in front):
+            front.append((point, row))
+    return sorted(row for _, row in front)
+
+
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+
+
+def parallel(sketch: Sketch) -> list[Chart]:
+    """One axis a hyperparameter and metric, one line a trial."""
+    metrics = [sketch.axis(column) for column in sketch.results.columns if column.kind == "metric"]
+    axes = [*sketch.parameters, *metrics]
+    if len(axes) < 2:
+        return []
+    x = Axis("", "category", [], [axis.name for axis in axes])
+    y = Axis("", "linear", [0.0, 1.0])
+    kept = [i for i, trial in enumerate(sketch.trials) if trial.state in WITH_RESULT][::-1]
+    drawn = [
+        Axis(axis.name, axis.scale, [axis.positions[i] for i in kept], axis.categories)
+        for axis in axes
+    ]
+    colors: list[Color] = [None] * len(kept)
+    if sketch.results.objectives:
+        colors = [sketch.colors[index] for index in kept]
+    title = f"{sketch.results.name}: parallel coordinates"
+    name = sketch.color_name if sketch.results.objectives else ""
+    return [Chart(title, x, y, [Parallel(drawn, colors)], color_name=name, aspect=2.2)]

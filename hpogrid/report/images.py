@@ -1,0 +1,73 @@
+"""Pictures of the charts: a PNG file for each, or one PDF with a page for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+from hpogrid.registry import require
+from hpogrid.report.base import Writer
+from hpogrid.report.charts import CHARTS, draw
+from hpogrid.report.charts.as_matplotlib import matplotlib_figure
+from hpogrid.report.charts.model import Chart
+from hpogrid.report.results import Results
+
+
+def all_charts(results: Results) -> dict[str, list[Chart]]:
+    """The charts that there is something to draw for, by kind."""
+    found = {name: draw(results, name) for name in CHARTS}
+    return {name: charts for name, charts in found.items() if charts}
+
+
+class PngWriter(Writer):
+    """One PNG file for each chart."""
+
+    suffix = ".png"
+
+    def __init__(self) -> None:
+        require("matplotlib", extra="images", what="--to_png")
+
+    def parts(self, results: Results) -> Sequence[Writer]:
+        """A writer for each chart."""
+        return [_Picture(name, charts) for name, charts in all_charts(results).items()]
+
+    def write(self, results: Results, stream: BinaryIO) -> None:
+        """Write the first chart that there is."""
+        for part in self.parts(results)[:1]:
+            part.write(results, stream)
+
+
+class _Picture(Writer):
+    """The PNG file of one chart."""
+
+    def __init__(self, name: str, charts: list[Chart]) -> None:
+        self.suffix = f"_{name}.png"
+        self._charts = charts
+
+    def write(self, results: Results, stream: BinaryIO) -> None:
+        matplotlib_figure(self._charts).savefig(stream, format="png")
+
+
+class PdfWriter(Writer):
+    """One PDF file with a page for each chart."""
+
+    suffix = ".pdf"
+
+    def __init__(self) -> None:
+        require("matplotlib", extra="images", what="--to_pdf")
+
+    def write(self, results: Results, stream: BinaryIO) -> None:
+        """Write the file; without a chart it has one page that says so."""
+        pdf = require("matplotlib.backends.backend_pdf", extra="images", what="--to_pdf")
+        with pdf.PdfPages(stream, metadata={"Title": results.name, "Creator": "hpogrid"}) as pages:
+            for charts in all_charts(results).values():
+                pages.savefig(matplotlib_figure(charts))
+            if not pages.get_pagecount():
+                pages.savefig(_empty(results))
+
+
+def _empty(results: Results) -> Any:
+    figures = require("matplotlib.figure", extra="images", what="--to_pdf")
+    figure = figures.Figure(figsize=(8, 2))
+    figure.text(0.05, 0.5, f"{results.name}: there is no trial to draw.")
+    return figure

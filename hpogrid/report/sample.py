@@ -1,0 +1,54 @@
+"""Which trials a plot shows where there are too many to draw."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+from hpogrid.report.results import Results
+
+
+def choose_rows(
+    results: Results, most: int, order: Sequence[int | None] | None = None
+) -> list[int]:
+    """The rows to show, ascending: all, or the best half, the records, and others at random.
+
+    Args:
+        results: sorted best first.
+        most: how many rows at most.
+        order: what `end_order` gives, where it is known already.
+    """
+    if len(results) <= most:
+        return list(range(len(results)))
+    kept = set(range(most // 2))
+    order = order or end_order(results)
+    for objective in range(len(results.objectives)):
+        kept |= set(records(results, order, objective)[-most // 8 :])
+    others = [row for row in range(len(results)) if row not in kept]
+    return sorted(kept | set(random.Random(0).sample(others, most - len(kept))))
+
+
+def end_order(results: Results) -> list[int | None]:
+    """For each trial its place, from 1, in the order in which they ended; None: it has not."""
+    ended = [row for row, trial in enumerate(results.trials) if trial.ended is not None]
+    ended.sort(key=lambda row: results.trials[row].ended or 0.0)
+    places: list[int | None] = [None] * len(results)
+    for place, row in enumerate(ended, 1):
+        places[row] = place
+    return places
+
+
+def records(results: Results, order: Sequence[int | None], objective: int = 0) -> list[int]:
+    """The trials that were the best in an objective when they ended, first to last."""
+    if not results.objectives:
+        return []
+    sign = 1 if results.objectives[objective].mode == "min" else -1
+    found: list[int] = []
+    best = math.inf
+    for _, row in sorted((place, row) for row, place in enumerate(order) if place is not None):
+        value = results.value(results.trials[row], objective)
+        if value is not None and sign * value < best:
+            best = sign * value
+            found.append(row)
+    return found

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import itertools
+import random
+from typing import Any
+
+import pytest
+
+from hpogrid.report.charts import CHARTS, draw
+from hpogrid.report.charts.as_matplotlib import matplotlib_figure
+from hpogrid.report.charts.as_text import text_chart
+from hpogrid.report.charts.model import Bars, Heat, Line, Points, Spans, ramp
+from hpogrid.report.charts.trials import pareto_rows
+from hpogrid.report.results import Objective, Results, Task
+from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
+
+TWO = (*LOSS, Objective("acc", "max"))
+
+
+def simple(*trials: Any, objectives: Any = LOSS) -> Results:
+    return Results("p", [(Task(id=1), make_study(trials))], objectives=objectives)
+
+
+def layer(results: Results, chart: str, kind: type[Any], objective: int = 0) -> Any:
+    (found,) = [
+        item for item in draw(results, chart, objective)[0].layers if isinstance(item, kind)
+    ]
+    return found
+
+
+def ended(index: int, loss: float, **changes: Any) -> Any:
+    return make_trial(f"0-{index}", metrics={"loss": loss}, ended=1010.0 + index, **changes)
+
+
+def test_the_best_so_far_falls_in_steps() -> None:
+    losses = [5, 7, 3, 4, 1]
+    results = simple(*(ended(index, loss) for index, loss in enumerate(losses)))
+    line = layer(results, "history", Line)
+    assert list(zip(line.x, line.y, strict=True)) == [
+        (1, 5), (3, 5), (3, 3), (5, 3), (5, 1), (5, 1),
+    ]  # fmt: skip
+
+
+def test_the_best_so_far_rises_for_a_maximum() -> None:
+    results = simple(
+        *(ended(i, v) for i, v in enumerate([1, 3, 2])), objectives=[Objective("loss", "max")]
+    )
+    assert layer(results, "history", Line).y == [1, 1, 3, 3]
+
+
+def test_better_trials_have_larger_colours_and_come_last() -> None:
+    trials = [ended(index, loss, applied={"x": loss}) for index, loss in enumerate([3.0, 1.0, 2.0])]
+    for mode, order in (("min", [3, 2, 1]), ("max", [1, 2, 3])):
+        points = layer(simple(*trials, objectives=[Objective("loss", mode)]), "slices", Points)  # type: ignore[arg-type]
+        assert points.y == order
+        assert points.color == sorted(points.color)
+
+
+def test_early_stopped_trials_are_hollow_and_failed_ones_left_out() -> None:
+    trials = [
+        ended(0, 1.0, applied={"x": 1}, state="pruned"),
+        ended(1, 2.0, applied={"x": 2}),
+        make_trial("0-2", state="failed", applied={"x": 3}),
+    ]
+    points = layer(simple(*trials), "slices", Points)
+    assert (points.y, points.hollow) == ([2.0, 1.0], [False, True])
+
+
+def test_slices_and_contour_begin_with_the_most_important() -> None:
+    results = Results("p", [(Task(), sampled_study(150))], objectives=LOSS, space=SPACE)
+    assert draw(results, "slices")[0].title == "lr"
+    (contour,) = draw(results, "contour")
+    assert contour.x.name == "lr"
+    heat = layer(results, "contour", Heat)
+    middle = [row[len(heat.x) // 2] for row in heat.color if row[len(heat.x) // 2] is not None]
+    edge = [row[0] for row in heat.color if row[0] is not None]
+    assert min(middle) > max(edge)
+
+
+def test_importance_has_bars_inside_their_ranges(results: Results) -> None:
+    bars = layer(results, "importance", Bars)
+    assert bars.values == sorted(bars.values)
+    for value, low, high in zip(bars.values, bars.low, bars.high, strict=True):
+        assert low <= value <= high
+
+
+def test_the_pareto_front_is_what_no_trial_beats() -> None:
+    rng = random.Random(2)
+    trials = [
+        make_trial(f"0-{i}", metrics={"loss": rng.random(), "acc": rng.random()}) for i in range(60)
+    ]
+    results = simple(*trials, objectives=TWO)
+
+    def beats(one: Any, other: Any) -> bool:
+        a, b = one.metrics, other.metrics
+        return bool(a["loss"] <= b["loss"] and a["acc"] >= b["acc"] and a != b)
+
+    expected = [
+        row
+        for row, trial in enumerate(results.trials)
+        if not any(beats(other, trial) for other in trials)
+    ]
+    assert pareto_rows(results) == expected
+    assert 1 < len(expected) < 20
+
+
+def test_equal_trials_are_both_on_the_front() -> None:
+    trials = [make_trial(f"0-{i}", metrics={"loss": 1, "acc": 1}) for i in range(2)]
+    assert pareto_rows(simple(*trials, objectives=TWO)) == [0, 1]
+
+
+def test_trials_that_ran_at_once_do_not_overlap_in_the_timeline() -> None:
+    trials = [
+        make_trial("0-0", started=0.0, ended=10.0), make_trial("0-1", started=2.0, ended=5.0),
+        make_trial("0-2", started=5.0, ended=8.0), make_trial("1-0", job=1, started=0.0, ended=4.0),
+    ]  # fmt: skip
+    (chart,) = draw(simple(*trials), "timeline")
+    assert chart.y.categories == ["job 0", "job 1"]
+    spans = layer(simple(*trials), "timeline", Spans)
+    boxes = list(zip(spans.y, spans.height, spans.start, spans.end, strict=True))
+    assert len(boxes) == 4
+    for (y1, h1, s1, e1), (y2, h2, s2, e2) in itertools.combinations(boxes, 2):
+        assert y1 + h1 <= y2 + 1e-9 or y2 + h2 <= y1 + 1e-9 or e1 <= s2 or e2 <= s1
+
+
+@pytest.mark.parametrize("name", list(CHARTS))
+def test_every_chart_takes_little(name: str) -> None:
+    for trials in ([], [make_trial("0-0", state="failed")], [ended(0, 1.0, applied={"x": 1})]):
+        for objectives in ((), LOSS, TWO):
+            charts = draw(simple(*trials, objectives=objectives), name)
+            if charts:
+                assert matplotlib_figure(charts).axes
+
+
+def test_a_history_in_letters() -> None:
+    results = simple(*(ended(index, loss) for index, loss in enumerate([5.0, 7.0, 1.0, 3.0])))
+    (chart,) = draw(results, "history")
+    lines = text_chart(chart, width=60, height=14).splitlines()
+    assert lines[0] == "p: optimisation history"
+    assert max(map(len, lines)) <= 60
+    assert sum(line.count("*") for line in lines) >= 1
+    assert "-----" in lines[-3]
+    assert lines[-1].split() == ["1", "trials", "that", "ended", "4"]
+
+
+def test_colours_are_dark_for_good_and_grey_for_unknown() -> None:
+    assert ramp(0) == "#f5e626"
+    assert ramp(1) == "#440154"
+    assert ramp(None) == "#7a8490"
+    assert ramp(0.5) == "#21918c"
