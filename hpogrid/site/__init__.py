@@ -11,6 +11,7 @@ SITES = Registry(
         "local": Entry("hpogrid.site.local:LocalSite", "detached processes on this machine"),
         "slurm": Entry("hpogrid.site.slurm:site", "job arrays of a Slurm cluster"),
         "sge": Entry("hpogrid.site.sge:site", "job arrays of a Grid Engine cluster"),
+        "htcondor": Entry("hpogrid.site.htcondor:site", "clusters of jobs of an HTCondor pool"),
         "panda": Entry("hpogrid.site.panda:PandaSite", "the PanDA grid: any other name is a queue"),
     },
 )

@@ -1,0 +1,182 @@
+"""HTCondor: ``queue N`` with ``max_materialize``; the nodes must see the task's folder."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hpogrid.site.base import JobState
+from hpogrid.site.batch import BatchSite
+from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+
+SUBMIT_FILE = "job.sub"
+
+_STATES: dict[int, JobState] = {1: "queued", 2: "running", 5: "queued", 6: "running", 7: "running"}
+_REASONS = {34: "out of memory", 46: "it reached its time limit", 47: "it reached its time limit"}
+"""Why the cluster held a job that is then removed, by ``HoldReasonCode``."""
+
+_OPTIONS = """accounting_group accounting_group_user allowed_execute_duration
+allowed_job_duration coresize cron_day cron_hour cron_minute cron_month concurrency_limits
+cuda_version deferral_prep_time deferral_time deferral_window description email_attributes
+environment getenv gpus_minimum_capability gpus_minimum_memory gpus_minimum_runtime hold
+job_lease_duration job_machine_attrs job_max_vacate_time keep_claim_idle kill_sig leave_in_queue
+load_profile max_idle max_retries next_job_start_delay nice_user notification notify_user
+on_exit_hold on_exit_remove periodic_hold periodic_release periodic_remove priority rank
+request_cpus request_disk request_gpus request_memory require_gpus requirements retry_until
+run_as_owner stack_size stream_error stream_output success_exit_code use_oauth_services
+x509userproxy"""
+
+_ATTRIBUTES = (
+    "ClusterId,ProcId,JobStatus,HoldReason,HoldReasonCode,LastHoldReasonCode,ExitCode,"
+    "ExitBySignal,ExitSignal,RemoveReason,JobMaterializeNextProcId,TotalSubmitProcs"
+)
+
+
+class HTCondor(Scheduler):
+    """See `Scheduler`."""
+
+    name = "htcondor"
+    label = "HTCondor"
+    member = "$1"
+    end_time = (
+        "sed -n 's/^Allowed[JE][a-z]*Duration = \\([0-9][0-9]*\\)$/\\1/p' \"$_CONDOR_JOB_AD\""
+        " 2>/dev/null | sort -n | head -n 1"
+        " | while read -r limit; do echo $(($(date +%s) + limit)); done"
+    )
+    options = frozenset(_OPTIONS.split())
+    reserved = frozenset(
+        ["arguments", "batch_name", "error", "executable", "initialdir", "log", "max_materialize",
+         "output", "queue", "should_transfer_files", "universe"]
+    )  # fmt: skip
+
+    def directives(self, request: Request) -> list[str]:
+        """None: they are in the submit file."""
+        return [f"# submitted by {request.folder / SUBMIT_FILE}"]
+
+    def files(self, request: Request) -> dict[str, str]:
+        """The submit file; native options come last and win."""
+        grid = request.grid
+        lines = [
+            "universe = vanilla",
+            f"batch_name = {request.name}",
+            "member = $(Process) + 1",
+            f"executable = {_path(request.script)}",
+            "arguments = $INT(member)",
+            f"initialdir = {_path(request.home)}",
+            f"output = {_path(request.folder)}/$INT(member).log",
+            f"error = {_path(request.folder)}/$INT(member).err",
+            "# The nodes see the same folders as this machine.",
+            "should_transfer_files = NO",
+            "# A job that the cluster holds because it used too much has ended.",
+            "periodic_remove = (JobStatus == 5) && member(HoldReasonCode, {34, 46, 47})",
+        ]
+        if grid.max_jobs:
+            lines.append(f"max_materialize = {grid.max_jobs}")
+        if request.seconds:
+            lines.append(f"allowed_job_duration = {request.seconds}")
+        if grid.memory_mb:
+            lines.append(f"request_memory = {grid.memory_mb}")
+        if request.cpus:
+            lines.append(f"request_cpus = {request.cpus}")
+        if request.gpus:
+            lines.append(f"request_gpus = {request.gpus}")
+        own = {name: value for name, value in grid.extra.items() if name.startswith("+")}
+        native = {name: value for name, value in grid.extra.items() if name not in own}
+        pairs = native_options(native, self.options, self.reserved, self.label)
+        lines += [f"{name} = {'true' if value is None else value}" for name, value in pairs]
+        lines += [f"{name} = {json.dumps(value)}" for name, value in own.items()]
+        return {SUBMIT_FILE: "\n".join([*lines, f"queue {request.count}"]) + "\n"}
+
+    def submit(self, request: Request) -> list[str]:
+        """``condor_submit``."""
+        return ["condor_submit", "-terse", str(request.folder / SUBMIT_FILE)]
+
+    def submitted(self, code: int, text: str) -> str | None:
+        """``1.0 - 1.3``."""
+        match = re.search(r"^(\d+)\.\d+ - \d+\.\d+$", text, re.MULTILINE)
+        return match.group(1) if code == 0 and match else None
+
+    def queue(self) -> list[str]:
+        """What the user has in the queue, as JSON."""
+        return [
+            "condor_q",
+            getpass.getuser(),
+            "-json",
+            "-attributes",
+            _ATTRIBUTES,
+        ]
+
+    def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
+        """Also members that are not made yet: their siblings tell how many follow."""
+        ads = _ads(text) if code == 0 else None
+        if ads is None:
+            return None
+        found: dict[Member, MemberState] = {}
+        for ad in ads:
+            array = str(ad["ClusterId"])
+            for process in range(
+                ad.get("JobMaterializeNextProcId", 0), ad.get("TotalSubmitProcs", 0)
+            ):
+                later = MemberState("queued", "waiting: as many run as max_jobs allows")
+                found.setdefault((array, process + 1), later)
+            found[array, ad["ProcId"] + 1] = _state(ad)
+        return {member: state for member, state in found.items() if state.state != "done"}
+
+    def history(self, arrays: Sequence[str]) -> list[list[str]]:
+        """``condor_history``, in one call."""
+        return [["condor_history", *arrays, "-json", "-attributes", _ATTRIBUTES]]
+
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+        """How jobs left the queue."""
+        ads = (_ads(text) if code == 0 else None) or []
+        return {(str(ad["ClusterId"]), ad["ProcId"] + 1): _state(ad) for ad in ads}
+
+    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
+        """``condor_rm``."""
+        if members is None:
+            return ["condor_rm", array]
+        return ["condor_rm", *(f"{array}.{member - 1}" for member in members)]
+
+    def logs(self, folder: Path, member: int) -> list[Path]:
+        """Output and errors are two files."""
+        return [folder / f"{member}.log", folder / f"{member}.err"]
+
+
+def _ads(text: str) -> list[dict[str, Any]] | None:
+    """The records of an answer in JSON; an empty answer has none."""
+    try:
+        found = json.loads(text) if text.strip() else []
+    except json.JSONDecodeError:
+        return None
+    return [ad for ad in found if "ClusterId" in ad and "ProcId" in ad]
+
+
+def _state(ad: dict[str, Any]) -> MemberState:
+    status = ad.get("JobStatus", 0)
+    if status == 5:
+        return MemberState("queued", f"held: {ad.get('HoldReason', 'no reason given')}")
+    if status in _STATES:
+        return MemberState(_STATES[status], "suspended" if status == 7 else None)
+    limit = _REASONS.get(ad.get("LastHoldReasonCode", ad.get("HoldReasonCode", 0)))
+    if status == 3:
+        if limit is not None:
+            return MemberState("failed", limit)
+        return MemberState("killed", str(ad.get("RemoveReason", "removed")))
+    if ad.get("ExitBySignal"):
+        return MemberState("failed", f"killed by signal {ad.get('ExitSignal')}")
+    if ad.get("ExitCode") == 0:
+        return MemberState("done")
+    return MemberState("failed", f"exit code {ad.get('ExitCode')}")
+
+
+def _path(path: Path) -> str:
+    return str(path).replace("$", "$(DOLLAR)")
+
+
+def site() -> BatchSite:
+    """The site ``htcondor``."""
+    return BatchSite(HTCondor())
