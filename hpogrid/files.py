@@ -136,7 +136,8 @@ def parse_json(text: str, where: str) -> Any:
     """Parse JSON that a person wrote.
 
     Stricter than the standard library: a repeated key, ``NaN`` and ``Infinity`` are refused,
-    and so is a number beyond the range of floats.
+    and so is a number beyond the range of floats. A backslash at the end of a line is taken for
+    the shell's way to go on in the next.
 
     Args:
         text: the JSON.
@@ -146,6 +147,8 @@ def parse_json(text: str, where: str) -> Any:
         UserError: malformed, with line, column and the text around the place.
     """
     import json
+
+    text = text.replace("\\\n", " \n")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -180,18 +183,27 @@ def parse_json(text: str, where: str) -> Any:
         raise UserError(f"{where}: a whole number has too many digits; write it as text") from error
 
 
+def read_text(path: Path) -> str:
+    """The text of a file that a person wrote.
+
+    Raises:
+        UserError: missing, unreadable or no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"no such file: {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+
+
 def parse_file(path: Path) -> Any:
     """Parse a JSON or YAML file, by its ending.
 
     Raises:
         UserError: missing, unreadable or malformed.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UserError(f"no such file: {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
+    text = read_text(path)
     if path.suffix.lower() in (".yaml", ".yml"):
         from hpogrid.yamlfile import parse_yaml
 

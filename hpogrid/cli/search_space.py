@@ -18,14 +18,17 @@ STORE = STORES["search_space"]
 
 _INPUT = (
     click.argument("name"),
-    click.argument("text", required=False, metavar="[JSON | @FILE]"),
+    click.argument("texts", nargs=-1, metavar="[JSON | @FILE | KEY=VALUE...]"),
     click.option("-s", "--search_space", "text_option", metavar="JSON", help="The space as JSON."),
     click.option(
-        "--file", type=click.Path(path_type=Path), help="JSON or YAML file with the space."
+        "--file",
+        type=click.Path(path_type=Path),
+        help="File with the space: JSON, YAML, Jsonnet, or text.",
     ),
     click.option(
         "--dialect", type=click.Choice(list(DIALECTS)), help="How it is written  [default: look]."
     ),
+    click.option("--compat", metavar="SYSTEM", help="Whose meaning words have: optuna-sweeper."),
 )
 
 
@@ -45,22 +48,29 @@ def search_space() -> None:
 
 
 def _read(
-    name: str, text: str | None, option: str | None, file: Path | None, dialect: str | None
+    name: str,
+    *,
+    texts: tuple[str, ...],
+    text_option: str | None,
+    file: Path | None,
+    dialect: str | None,
+    compat: str | None,
 ) -> Space:
     """Read the space from the one place where it was given; say what its author should know."""
-    from hpogrid.files import parse_file
-    from hpogrid.space.dialects import read_space
+    from hpogrid.space.dialects import read_space, read_space_file
 
-    given = [source for source in (text, option, file) if source is not None]
+    where = f"search space '{name}'"
+    words: Any = list(texts) if len(texts) > 1 else next(iter(texts), None)
+    given = [source for source in (words, text_option, file) if source is not None]
     if len(given) != 1:
-        raise UserError(
-            f"search space '{name}': give the space once: as JSON, as @FILE, or with --file"
-        )
-    source: Any = given[0]
+        raise UserError(f"{where}: give the space once: as JSON, as @FILE, or with --file")
+    source = given[0]
     if isinstance(source, str) and source.startswith("@"):
         source = Path(source[1:])
-    data = parse_file(source) if isinstance(source, Path) else source
-    space, notes = read_space(data, f"search space '{name}'", dialect)
+    if isinstance(source, Path):
+        space, notes = read_space_file(source, where, dialect, compat)
+    else:
+        space, notes = read_space(source, where, dialect, compat)
     for note in notes:
         message(f"note: {note}")
     return space
@@ -68,47 +78,28 @@ def _read(
 
 @search_space.command("create")
 @_input
-def create(
-    name: str,
-    text: str | None,
-    text_option: str | None,
-    file: Path | None,
-    dialect: str | None,
-) -> None:
+def create(name: str, **given: Any) -> None:
     """Store a new search space under NAME."""
-    STORE.create(name, _read(name, text, text_option, file, dialect))
+    STORE.create(name, _read(name, **given))
     message(f"created search space '{name}'")
 
 
 @search_space.command("recreate")
 @_input
-def recreate(
-    name: str,
-    text: str | None,
-    text_option: str | None,
-    file: Path | None,
-    dialect: str | None,
-) -> None:
+def recreate(name: str, **given: Any) -> None:
     """Replace the search space NAME."""
-    STORE.recreate(name, _read(name, text, text_option, file, dialect))
+    STORE.recreate(name, _read(name, **given))
     message(f"recreated search space '{name}'")
 
 
 @search_space.command("update")
 @_input
 @click.option("--drop", multiple=True, metavar="PARAMETER", help="Remove a parameter.")
-def update(
-    name: str,
-    text: str | None,
-    text_option: str | None,
-    file: Path | None,
-    dialect: str | None,
-    drop: tuple[str, ...],
-) -> None:
+def update(name: str, drop: tuple[str, ...], **given: Any) -> None:
     """Add or replace the given parameters of the search space NAME, and keep the others."""
     new: dict[str, Any] = {}
-    if not drop or text or text_option or file:
-        new = _read(name, text, text_option, file, dialect).parameters
+    if not drop or given["texts"] or given["text_option"] or given["file"]:
+        new = _read(name, **given).parameters
 
     def change(old: Space) -> Space:
         from hpogrid.registry import unknown
@@ -178,16 +169,10 @@ def _describe(space: Space) -> list[dict[str, str]]:
 
 @search_space.command("validate")
 @_input
-def validate(
-    name: str,
-    text: str | None,
-    text_option: str | None,
-    file: Path | None,
-    dialect: str | None,
-) -> None:
+def validate(name: str, **given: Any) -> None:
     """Check a space without storing it; with only a NAME, check the stored one."""
-    if text or text_option or file:
-        space = _read(name, text, text_option, file, dialect)
+    if given["texts"] or given["text_option"] or given["file"]:
+        space = _read(name, **given)
     else:
         space = STORE.load(name)
     click.echo(f"search space '{name}' is valid: {len(space.parameters)} parameters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Iterator
@@ -96,12 +97,7 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
 
     def _indices(self, lattice: Lattice) -> tuple[int | None, int | None]:
         """The first and last step of the lattice inside the bounds; None: no bound."""
-        low, high = self.scale.bounds
-        origin = self._origin(lattice)
-        return (
-            math.ceil(lattice.steps(origin, low)) if math.isfinite(low) else None,
-            math.floor(lattice.steps(origin, high)) if math.isfinite(high) else None,
-        )
+        return _inside(lattice, self._origin(lattice), *self.scale.bounds)
 
     @property
     def axis(self) -> Axis:
@@ -234,6 +230,17 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
         return iter(range(self.low, self.high + 1, self.step))
 
 
+@functools.lru_cache
+def _inside(
+    lattice: Lattice, origin: float, low: float, high: float
+) -> tuple[int | None, int | None]:
+    return (
+        math.ceil(lattice.steps(origin, low)) if math.isfinite(low) else None,
+        math.floor(lattice.steps(origin, high)) if math.isfinite(high) else None,
+    )
+
+
+@functools.lru_cache
 def _exact(number: float) -> Fraction:
     """The number as people wrote it: 0.1 is one tenth."""
     return Fraction(repr(float(number)))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hpogrid.errors import UserError
-from hpogrid.files import parse_json
+from hpogrid.files import parse_json, read_text
 from hpogrid.registry import unknown
 from hpogrid.space.dialects import detect_dialect, read_space
 from hpogrid.space.jsonnet import is_jsonnet, parse_jsonnet
@@ -118,12 +118,7 @@ def read_template_file(path: Path, space: Space | None = None) -> Template:
     Raises:
         UserError: as `read_template`, or the file cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UserError(f"no such file: {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
+    text = read_text(path)
     form = _SUFFIXES.get(path.suffix.lower())
     return read_template(text, str(path), form, space, path.parent)
 

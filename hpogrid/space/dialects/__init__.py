@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from hpogrid.errors import UserError
-from hpogrid.files import parse_json
+from hpogrid.files import parse_json, read_text
 from hpogrid.registry import Entry, Registry
 from hpogrid.space.base import BaseParameter
 from hpogrid.space.dialects.base import Dialect, Parsed, in_space
@@ -87,6 +88,27 @@ def read_space(
             f"{where}: dialect {found.name} is not compatible with '{compat}'; known: {known}"
         )
     return found.compat[compat](data, where)
+
+
+def read_space_file(
+    path: Path, where: str, dialect: str | None = None, compat: str | None = None
+) -> Parsed:
+    """`read_space` of a file: JSON, YAML and Jsonnet by its ending, else text.
+
+    Raises:
+        UserError: as `read_space`, or the file cannot be read.
+    """
+    from hpogrid.files import parse_file
+
+    suffix = path.suffix.lower()
+    if suffix in (".json", ".yaml", ".yml"):
+        return read_space(parse_file(path), where, dialect, compat)
+    text = read_text(path)
+    if suffix in (".jsonnet", ".libsonnet"):
+        from hpogrid.space.jsonnet import parse_jsonnet
+
+        return read_space(parse_jsonnet(text, str(path), path.parent), where, dialect, compat)
+    return read_space(text, where, dialect, compat)
 
 
 def detect_dialect(data: Any, where: str) -> str:

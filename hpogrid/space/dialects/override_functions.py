@@ -104,9 +104,7 @@ class Functions:
     def _value(self, node: Node) -> Value:
         found = self.evaluate(node)
         if isinstance(found, Sweep):
-            article = "an" if isinstance(found, Interval) else "a"
-            kind = f"{article} {_kind(found)}"
-            raise ValueError(f"{kind} cannot stand inside a list, an object or a choice")
+            raise ValueError(f"{_kind(found)} cannot stand inside a list, an object or a choice")
         return found
 
     def _arguments(self, call: Call, names: tuple[str, ...], needed: int) -> list[Node]:
@@ -168,7 +166,7 @@ class Functions:
             if word.text == "log" and isinstance(sweep, Interval):
                 tagged = replace(sweep, log=True)
             else:
-                self.notes.append(f"the tag {word.text} has no effect on a {_kind(sweep)}")
+                self.notes.append(f"the tag {word.text} has no effect on {_kind(sweep)}")
         return tagged
 
     def _sort(self, call: Call) -> Meaning:
@@ -199,7 +197,7 @@ class Functions:
                 raise ValueError(f"shuffle takes at most {_MOST_LISTED:,} values")
             return Choice([found.at(index) for index in range(found.count())])
         if not isinstance(found, Choice):
-            raise ValueError(f"a {_kind(found)} cannot be shuffled here; its order would be random")
+            raise ValueError(f"{_kind(found)} cannot be shuffled here; its order would be random")
         self.notes.append("shuffle has no effect: a choice has no order")
         return found
 
@@ -286,4 +284,7 @@ def _text_of(value: Value) -> str:
 
 
 def _kind(found: Meaning) -> str:
-    return type(found).__name__.lower() if isinstance(found, Sweep) else "value"
+    """What it is, with its article."""
+    if isinstance(found, Interval):
+        return "an interval"
+    return f"a {type(found).__name__.lower()}" if isinstance(found, Sweep) else "a value"
