@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,7 +73,7 @@ class PandaSite:
 
     def files(self, task: Task) -> list[tuple[str, int]]:
         """What is in the bundle."""
-        return sizes(self._content(task))
+        return sizes(self.content(task))
 
     def submit(self, task: Task) -> None:
         """Submit one task with all jobs; its number on the server becomes the task's.
@@ -86,11 +86,12 @@ class PandaSite:
             project = _project(task)
             _require_client(task)
             login()
+            _check_queues(task.site)
             task.native.setdefault(_OUT, _out_ds(task, project))
             task.native.setdefault(_EARLIER, f"sources.{uuid.uuid4()}.__ow__")
             task.name = task.native[_OUT]
             archive = task.folder / ARCHIVE
-            write_bundle(self._content(task), archive)
+            write_bundle(self.content(task), archive)
             arguments = _arguments(
                 task, project, task.native[_OUT], str(archive), _inputs(project, known=True)
             )
@@ -104,7 +105,8 @@ class PandaSite:
             raise
         _take_number(task, number)
 
-    def _content(self, task: Task) -> Content:
+    def content(self, task: Task) -> Content:
+        """The files of the bundle."""
         project = _project(task)
         folder = task.bundle if task.bundle.is_dir() else project_path(task.project)
         earlier = task.native.get(_EARLIER)
@@ -164,7 +166,7 @@ class PandaSite:
         numbers = {_number(task) for task in known}
         names = {task.native.get(_OUT) for task in known}
         return [
-            _foreign(info, exact or user_name())
+            _foreign(info)
             for info in list_tasks(time.time() - days * DAY, exact)
             if info.id not in numbers and info.name.rstrip("/") not in names
         ]
@@ -174,7 +176,7 @@ class PandaSite:
         if not _in_use(find_tasks()):
             return None
         info = get_task(number)
-        return _foreign(info, user_name()) if info is not None else None
+        return _foreign(info) if info is not None else None
 
     def metadata(self, task: Task) -> dict[str, Any]:
         """``userJobMetadata.json`` of all finished jobs."""
@@ -233,6 +235,15 @@ def _require_client(task: Task) -> None:
     others = ", ".join(name for name in SITES if name != "panda")
     what = f"site '{task.site}' (a queue of PanDA; other sites: {others})"
     require("pandaclient", extra="panda", what=what)
+
+
+def _check_queues(site: str) -> None:
+    """Refuse a queue that is not on the list, where there is a list."""
+    from hpogrid.site.panda_check import check_queues
+
+    for finding in check_queues(site):
+        if finding.state == "bad":
+            raise UserError(f"site: {finding.text}")
 
 
 def _arguments(
@@ -352,15 +363,16 @@ def _latest(jobs: Sequence[JobInfo]) -> list[JobStatus]:
     return found
 
 
-def _foreign(info: TaskInfo, user: str) -> Task:
+def _foreign(info: TaskInfo) -> Task:
     """A task that has no folder here."""
+    owner = re.match(r"(?:user|group)\.([^.]+)\.", info.name)
     match = re.search(r"\.hpogrid\.(.+)\.out\.", info.name)
     return Task(
         id=info.id,
         name=info.name.rstrip("/"),
         project=match.group(1) if match else "",
         site=info.site or "ANY",
-        user=user,
+        user=owner.group(1) if owner else "",
         n_jobs=max(1, len(_counted(info.statistics))),
         created=_time(info.created),
         seed=0,
@@ -372,8 +384,8 @@ def _foreign(info: TaskInfo, user: str) -> Task:
 def _time(text: str | None) -> float:
     """A time of the server (UTC) in seconds since the epoch."""
     try:
-        return float(calendar.timegm(time.strptime((text or "")[:19], "%Y-%m-%d %H:%M:%S")))
-    except ValueError:
+        return datetime.fromisoformat(text or "").replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
         return 0.0
 
 

@@ -6,6 +6,7 @@ The calls themselves are made by `hpogrid.site.panda_call` in another process.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -28,6 +29,7 @@ _CALL_SECONDS = 60.0
 _SUBMIT_SECONDS = 600.0
 _PAGE = 500  # what the server hands out at once
 _PAGES = 200
+_FRESH_SECONDS = 2.0
 _UNSURE = "whether PanDA took the task is not known: 'hpogrid tasks show' will tell"
 
 T = TypeVar("T")
@@ -142,13 +144,34 @@ def check_arguments(command: str, arguments: Sequence[str], folder: Path) -> dic
 # --- the calls -----------------------------------------------------------------------------
 
 
+class _Listing(msgspec.Struct):
+    """The list of tasks as it was last got, for those who ask again within a moment."""
+
+    got: float = -math.inf
+    since: float = math.inf
+    user: str | None = None
+    tasks: list[TaskInfo] = []
+
+
+_last = _Listing()
+
+
 def list_tasks(since: float, user: str | None = None) -> list[TaskInfo]:
-    """The tasks that changed since a time (seconds since the epoch), page by page.
+    """The tasks that changed since a time (seconds since the epoch), and perhaps older ones.
 
     Args:
-        since: tasks that have not changed since are left out.
+        since: tasks that have not changed since need not be there.
         user: whose; None: one's own.
     """
+    global _last
+    now = time.monotonic()
+    if user != _last.user or since < _last.since or now - _last.got > _FRESH_SECONDS:
+        _last = _Listing(now, since, user, _list_tasks(since, user))
+    return _last.tasks
+
+
+def _list_tasks(since: float, user: str | None) -> list[TaskInfo]:
+    """Get the list page by page."""
     text = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(since))
     found: dict[int, TaskInfo] = {}
     last: int | None = None
@@ -295,7 +318,7 @@ def _explain(answer: Answer, name: str, said: str) -> str:
     """One sentence for a call that came to nothing."""
     if answer.http is not None:
         code, text, _ = answer.http
-        text = _one_line(redact(re.sub(r"<[^>]*>", " ", text)))
+        text = _one_line(redact(re.sub(r"<[^>]*>", " ", text))).removeprefix("ERROR : ")
         if code in (401, 403):
             return (
                 f"the PanDA server {server()} refuses the credentials: {text}; "

@@ -17,6 +17,7 @@ import tarfile
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -103,6 +104,8 @@ def main(arguments: Sequence[str], folder: str) -> int:
             )
     except UserError as error:
         sys.stderr.write(f"hpogrid: {error}\n")
+    except Exception:  # results have to get out whatever is wrong with us
+        traceback.print_exc()
     with _undisturbed():
         finished = _deliver(place)
     if result is not None:
@@ -119,6 +122,7 @@ def _make_home(place: Place) -> None:
     hidden.mkdir(exist_ok=True)
     os.environ["HPOGRID_HOME"] = str(hidden)
     os.environ["HPOGRID_RUN_MODE"] = "grid"
+    os.environ["HPOGRID_JOB"] = str(place.index)
     os.environ["HPOGRID_WORK_DIR"] = str(place.job / "work")
     os.environ["HPOGRID_DATA_DIR"] = str(place.job / "work")
     home = Path(os.environ.get("HOME", "/nonexistent"))

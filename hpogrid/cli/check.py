@@ -1,0 +1,29 @@
+"""``hpogrid check``."""
+
+from __future__ import annotations
+
+import click
+
+from hpogrid.cli.output import format_option, print_rows
+from hpogrid.errors import Exit
+
+
+@click.command()
+@click.argument("project", required=False)
+@click.option("-s", "--site", help="Queue to check  [default: the grid config's].")
+@format_option()
+def check(project: str | None, site: str | None, form: str) -> int:
+    """Say whether all is ready for the grid, and what mends what is not.
+
+    Looks at the client, the credentials, the PanDA and Rucio servers; with a PROJECT also at its
+    scripts, image, queue, datasets and options. Nothing is submitted.
+    """
+    from hpogrid.config.project import load_project
+    from hpogrid.site.panda_check import check_grid, check_project
+
+    loaded = load_project(project) if project is not None else None
+    findings = list(check_grid())
+    if loaded is not None:
+        findings += check_project(loaded, site or loaded.grid_config.site)
+    print_rows([finding._asdict() for finding in findings], ["item", "state", "text"], form)
+    return Exit.FAILURE if any(item.state == "bad" for item in findings) else Exit.OK
