@@ -157,8 +157,8 @@ class RayEngine:
             return
         self._finish(leg, found.failure if isinstance(found, Done) else None)
 
-    def died(self, leg: str, error: BaseException | None) -> None:
-        """The trial's actor is gone."""
+    def died(self, leg: str, error: str) -> None:
+        """The trial's actor is gone; ``error`` is what Ray wrote about it."""
         since = self._legs[leg].since
         if since is None:
             self._run.interrupt(self._legs.pop(leg).trial, "its worker process did not start")
@@ -166,11 +166,11 @@ class RayEngine:
             return
         self._finish(leg, self._why(error, time.monotonic() - since))
 
-    def _why(self, error: BaseException | None, seconds: float) -> str:
+    def _why(self, error: str, seconds: float) -> str:
         limit = self._run.config.trial_timeout
         if limit is not None and seconds > 0.95 * limit:
             return f"it took longer than trial_timeout ({limit:g} s)"
-        if error is not None and "OutOfMemory" in type(error).__name__:
+        if "low on memory" in error:
             return (
                 "the worker process was killed by Ray's memory monitor: the node was running out "
                 "of memory; lower max_concurrent"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,11 @@ from hpogrid.engine.ray.actor import Actor
 
 if TYPE_CHECKING:
     from hpogrid.engine.ray.engine import RayEngine
+
+_WHERE_ACTORS_DIE = (
+    "ray.air.execution._internal.actor_manager",
+    "ray.tune.execution.tune_controller",
+)
 
 
 def run_tune(engine: RayEngine, folder: Path, resources: dict[str, float]) -> None:
@@ -49,7 +56,7 @@ def run_tune(engine: RayEngine, folder: Path, resources: dict[str, float]) -> No
             engine.end(trial.trial_id, result["message"])
 
         def on_trial_error(self, controller: Any, trial: Any) -> None:
-            engine.died(trial.trial_id, trial.get_pickled_error())
+            engine.died(trial.trial_id, _error(trial))
 
     class Watch(tune.Callback):  # type: ignore[misc, name-defined]
         """What happens between."""
@@ -60,22 +67,48 @@ def run_tune(engine: RayEngine, folder: Path, resources: dict[str, float]) -> No
         def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             engine.began(trial.trial_id)
 
-    tune.run(
-        _trainable(tune.Trainable),
-        name="run",
-        search_alg=Ask(),
-        scheduler=Tell(),
-        callbacks=[Watch()],
-        num_samples=-1,
-        resources_per_trial=resources,
-        reuse_actors=engine.reuse_actors,
-        checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
-        storage_path=str(folder / "tune"),
-        trial_name_creator=_short_name,
-        trial_dirname_creator=_short_name,
-        raise_on_failed_trial=False,
-        verbose=0,
-    )
+    no_checkpoints = tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0)
+    with _memory_kills_understood():
+        tune.run(
+            _trainable(tune.Trainable),
+            name="run",
+            search_alg=Ask(),
+            scheduler=Tell(),
+            callbacks=[Watch()],
+            num_samples=-1,
+            resources_per_trial=resources,
+            reuse_actors=engine.reuse_actors,
+            checkpoint_config=no_checkpoints,
+            storage_path=str(folder / "tune"),
+            trial_name_creator=_short_name,
+            trial_dirname_creator=_short_name,
+            raise_on_failed_trial=False,
+            verbose=0,
+        )
+
+
+@contextlib.contextmanager
+def _memory_kills_understood() -> Iterator[None]:
+    """Let an actor that Ray's memory monitor killed be a dead actor to Ray Tune.
+
+    Ray Tune (seen in 2.60) ends the whole run at this error, which is of another class. Were the
+    names gone in another release, the engine would start Tune anew, which is slower.
+    """
+    errors = importlib.import_module("ray.exceptions")
+    dead = (errors.RayActorError, errors.OutOfMemoryError)
+    places = [importlib.import_module(name) for name in _WHERE_ACTORS_DIE]
+    for place in places:
+        place.RayActorError = dead  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for place in places:
+            place.RayActorError = errors.RayActorError  # type: ignore[attr-defined]
+
+
+def _error(trial: Any) -> str:
+    """What Ray Tune wrote down about the death of an actor."""
+    return Path(trial.error_file).read_text(errors="replace") if trial.error_file else ""
 
 
 def _short_name(trial: Any) -> str:
