@@ -205,9 +205,11 @@ class Run:
                 self._account(trial)
             elif trial.finished:
                 self.budget.see(trial)
-            elif trial.job == self.spec.job and decision == "pause":
-                self._paused.add(trial.id)
-                self._judge.pause(trial)
+            elif trial.job == self.spec.job:
+                self._proposer.begun(trial.suggested)
+                if decision == "pause":
+                    self._paused.add(trial.id)
+                    self._judge.pause(trial)
         self.budget.started = len(own)
         self._again = deque(
             trial

@@ -53,6 +53,12 @@ class Proposer:
         if latents is not None:
             self.searcher.observe(latents, outcome)
 
+    def begun(self, suggested: Mapping[str, Any]) -> None:
+        """Note that a point is being evaluated which an earlier attempt of the job began."""
+        latents = self._encode(suggested)
+        if latents is not None:
+            self.searcher.start(latents)
+
     def report(self, suggested: Mapping[str, Any], outcome: Outcome, resource: float) -> None:
         """Pass on an intermediate result after ``resource`` (such as epochs) of a running point."""
         latents = self._encode(suggested)
