@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
+from hpogrid.engine.deadline import Deadline
 from hpogrid.study.study import Trial
 
 
@@ -33,10 +34,13 @@ class Budget:
 
     Args:
         config: the limits.
+        deadline: when the batch system ends the job.
     """
 
-    def __init__(self, config: HpoConfig) -> None:
+    def __init__(self, config: HpoConfig, deadline: Deadline | None = None) -> None:
         self._config = config
+        self._end = deadline or Deadline(None)
+        self._longest = 0.0
         self._rules = config.stop_search
         self._deadline = time.monotonic() + config.time_limit if config.time_limit else None
         self._met: str | None = None
@@ -61,6 +65,7 @@ class Budget:
 
     def see(self, trial: Trial) -> None:
         """Look at the result of a finished trial, whichever job's it is."""
+        self._longest = max(self._longest, trial.duration)
         if trial.state == "failed":
             return
         self._met = self._met or self._threshold(trial.metrics)
@@ -96,6 +101,8 @@ class Budget:
                 return words
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return f"the time limit of {config.time_limit:g} s is reached"
+        if self._end.too_late(self._longest):
+            return "no further trial could finish before the job's end"
         return self._target() or self._met or self._plateau()
 
     def _target(self) -> str | None:

@@ -94,7 +94,8 @@ def run_job(
         with contextlib.suppress(UserError):  # a full disk, perhaps: the first error tells
             _conclude(run, folder, "failed", started)
         raise
-    return _conclude(run, folder, "interrupted" if run.interrupted else "done", started)
+    cut_off = run.interrupted and not run.expired
+    return _conclude(run, folder, "interrupted" if cut_off else "done", started)
 
 
 def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobResult:

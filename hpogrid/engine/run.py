@@ -20,6 +20,7 @@ from typing import Any
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
 from hpogrid.engine.budget import Budget, reached
+from hpogrid.engine.deadline import Deadline
 from hpogrid.engine.judge import Judge
 from hpogrid.engine.repeat import Repetitions
 from hpogrid.engine.results import loss, objectives, result, what_is_missing
@@ -137,7 +138,9 @@ class Run:
         self._judged: dict[str, int] = {}
         self.stopped: str | None = None
         self.interrupted = False
-        self.budget = Budget(self.config)
+        self.expired = False
+        self._deadline = Deadline.of_this_job()
+        self.budget = Budget(self.config, self._deadline)
         self._writer = self._open()
         for item in past:
             self._proposer.tell(item.suggested, Outcome(item.values))
@@ -517,7 +520,13 @@ class Run:
         return reason
 
     def poll(self, *, now: bool = False) -> None:
-        """Take in what other jobs have written meanwhile: now and then, or ``now``."""
+        """Take in what other jobs have written meanwhile: now and then, or ``now``.
+
+        Called a few times a second, it also ends the run when the time of the job is up.
+        """
+        if self._deadline.reached and not self.interrupted:
+            self.expired = True
+            self.stop("the time of the job is up", interrupt=True)
         for trial in self._exchange.poll(now=now):
             self._proposer.take(trial.applied)
             self._learn(trial)
