@@ -91,6 +91,11 @@ def study_of(task: Task) -> Study:
     return study
 
 
+def finished_in(task: Task) -> int:
+    """How many trials of a task have finished so far; it may be running."""
+    return len(load_study(task.ledgers)[0].finished)
+
+
 def trials_of(task: Task) -> list[Trial]:
     """The trials of a task in the order of job and number."""
     return sorted(study_of(task), key=lambda trial: tuple(map(int, trial.id.split("-"))))

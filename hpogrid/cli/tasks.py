@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.output import format_option, message, print_data, print_rows
-from hpogrid.errors import Exit
+from hpogrid.errors import Exit, RunError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hpogrid.site.control import Overview, Survey
+    from hpogrid.site.tasks import Task
 
 _COLUMNS = ["jeditaskid", "status", "jobs", "trials", "computingsite", "started", "taskname"]
 _OUTPUT_COLUMNS = "jeditaskid,status,taskname,computingsite,metastruct"
@@ -69,7 +70,7 @@ def show(
     only = task_id or (str(jeditaskid) if jeditaskid is not None else None)
 
     def look() -> Survey:
-        if only is not None and only.isdigit():
+        if only is not None and only.isdecimal():
             return Survey(overview([any_task(int(only))], details=True))
         ids = only or id_range
         return survey(
@@ -166,44 +167,79 @@ def _print_details(item: Overview) -> None:
                 click.echo("\n".join(text.splitlines()[-_TAIL:]))
 
 
+_DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be done.")
+
+
 @tasks.command("kill")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--dry_run", is_flag=True, help="Only say what would be ended.")
+@_DRY_RUN
 def kill(ids: tuple[str, ...], dry_run: bool) -> None:
     """End the jobs of tasks. An ID may be a range such as 3-9."""
     from hpogrid.site import control
 
-    for task in control.select(ids):
+    def act(task: Task) -> str:
         if dry_run:
-            message(f"would kill task {task.id} ({task.name})")
-            continue
+            return f"would kill task {task.id} ({task.name})"
         control.kill(task)
-        message(f"killed task {task.id}")
+        return f"killed task {task.id}"
+
+    _each(ids, act)
 
 
 @tasks.command("retry")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--dry_run", is_flag=True, help="Only say what would be started.")
+@_DRY_RUN
 def retry(ids: tuple[str, ...], dry_run: bool) -> None:
     """Start jobs again that failed, were killed or lost; they go on where they were."""
     from hpogrid.site import control
 
-    for task in control.select(ids):
+    def act(task: Task) -> str:
         jobs = control.retryable(task) if dry_run else control.retry(task)
         names = ", ".join(map(str, jobs))
-        message(f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}")
+        return f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}"
+
+    _each(ids, act)
 
 
 @tasks.command("kill_and_retry", hidden=True)
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-def kill_and_retry(ids: tuple[str, ...]) -> None:
+@_DRY_RUN
+def kill_and_retry(ids: tuple[str, ...], dry_run: bool) -> None:
     """End the jobs of tasks and start them again."""
     from hpogrid.site import control
 
-    for task in control.select(ids):
-        control.kill(task)
+    def act(task: Task) -> str:
+        if dry_run:
+            return f"would kill and retry task {task.id} ({task.name})"
+        if control.overview([task])[0].active:
+            control.kill(task)
         control.retry(task)
-        message(f"killed and retried task {task.id}")
+        return f"killed and retried task {task.id}"
+
+    _each(ids, act)
+
+
+def _each(ids: tuple[str, ...], act: Callable[[Task], str]) -> None:
+    """Do something to each task; that one refuses keeps the others from nothing.
+
+    Raises:
+        RunError: a site could not do it.
+        UserError: the first refusal, if nothing at all was done.
+    """
+    from hpogrid.site import control
+
+    refusals: list[UserError] = []
+    found = control.select(ids)
+    for task in found:
+        try:
+            message(act(task))
+        except UserError as error:
+            refusals.append(error)
+    serious = [error for error in refusals if isinstance(error, RunError)]
+    if serious or len(refusals) == len(found):
+        raise (serious or refusals)[0]
+    for refusal in refusals:
+        message(f"note: {refusal}")
 
 
 @tasks.command("logs")

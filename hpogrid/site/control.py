@@ -224,7 +224,7 @@ def select(texts: Sequence[str]) -> list[Task]:
     """
     found: dict[int, Task] = {}
     for text in texts:
-        if text.isdigit():
+        if text.isdecimal():
             found[int(text)] = any_task(int(text))
             continue
         matching = find_tasks(ids=IdRange(text))

@@ -68,8 +68,8 @@ class LedgerWriter:
         data = b"".join(_encoder.encode(event) + b"\n" for event in events)
         try:
             written = os.write(self._file, data)
-            if written < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            while written < len(data):  # the next attempt tells why that was not all
+                written += os.write(self._file, data[written:])
         except OSError as error:
             os.ftruncate(self._file, self._size)
             raise RunError(f"cannot write the ledger {self.path}: {error.strerror}") from error

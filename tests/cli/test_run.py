@@ -1,0 +1,249 @@
+"""``hpogrid run`` and ``hpogrid local_run``."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hpogrid.errors import Exit
+from hpogrid.site.tasks import find_tasks, load_task
+from tests.commands import hpogrid, ok, parsed, refused, tree
+from tests.projects import RETURNS, finished_in, store_project, study_of, trials_of, wait_for
+
+HPOGRID = [sys.executable, "-m", "hpogrid"]
+SLOW = """
+import time, hpogrid
+def train(config):
+    time.sleep(0.15)
+    hpogrid.report(loss=config["x"])
+"""
+
+
+def test_local_run_ends_with_the_best_trial() -> None:
+    store_project(trials=5)
+    outcome = hpogrid("local_run", "p")
+    assert outcome.code == 0
+    best = min(trials_of(load_task(1)), key=lambda trial: trial.metrics["loss"])
+    value = f"{best.metrics['loss']:.6g}"
+    assert outcome.out == f"best loss={value}  with  x={value}  (trial {best.id})\n"
+    assert "task 1: 5 trials finished: all 5 trials are done" in outcome.err
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_the_mode_says_what_is_best(mode: str) -> None:
+    store_project(trials=4, mode=mode)
+    ok("run", "p", "--mode", "local")
+    trials = trials_of(load_task(1))
+    losses = [trial.metrics["loss"] for trial in trials]
+    best = trials[losses.index(min(losses) if mode == "min" else max(losses))]
+    assert f"(trial {best.id})" in ok("local_run", "p", "--resume")
+
+
+@pytest.mark.parametrize("command", [["local_run", "p"], ["run", "p", "--mode", "local"]])
+def test_a_metric_that_is_not_there_fails_and_names_those_seen(command: list[str]) -> None:
+    store_project("def train(config):\n    return {'accuracy': 1, 'auc': 2}\n")
+    outcome = hpogrid(*command)
+    assert outcome.code == Exit.FAILURE
+    assert "3 trials finished, 3 of them failed" in outcome.err
+    reason = "every trial failed: the metric 'loss' was not reported; metrics seen: accuracy, auc"
+    assert reason in outcome.err
+    assert outcome.out == ""
+
+
+def test_some_failures_are_no_failure() -> None:
+    store_project(
+        "def train(config):\n    if config['x'] > 0.5: raise ValueError('large')\n    return 1\n",
+        trials=6,
+    )
+    outcome = hpogrid("local_run", "p")
+    states = {trial.state for trial in trials_of(load_task(1))}
+    assert states == {"complete", "failed"}
+    assert outcome.code in (Exit.OK, Exit.FAILURE)
+    failed = sum(trial.state == "failed" for trial in trials_of(load_task(1)))
+    assert f"6 trials finished, {failed} of them failed" in outcome.err
+
+
+def test_a_script_that_breaks_at_once_is_a_sentence() -> None:
+    store_project("import os\nraise RuntimeError('no data here')\n")
+    outcome = hpogrid("local_run", "p")
+    assert outcome.code == Exit.FAILURE
+    assert "RuntimeError: no data here" in outcome.err
+    assert "hpogrid/engine" not in outcome.err
+
+
+def test_refusals() -> None:
+    assert "unknown project 'p'; known: none yet" in refused("run", "p")
+    assert "unknown project 'p'" in refused("local_run", "p")
+    store_project(name="my_project")
+    assert "did you mean my_project?" in refused("run", "my_projct")
+    assert "has no run to resume; leave out --resume" in refused(
+        "local_run", "my_project", "--resume"
+    )
+    assert "not in the range x>=1" in refused("run", "my_project", "--n_jobs", "0")
+
+
+def test_resume_of_a_project_that_has_changed_is_refused() -> None:
+    store_project()
+    ok("local_run", "p")
+    ok("project", "remove", "p", "-y")
+    store_project(trials=9)
+    assert "project 'p' has changed since task 1; start a new run" in refused(
+        "local_run", "p", "--resume"
+    )
+
+
+def test_dry_run_prints_files_and_commands_and_does_nothing(home: Path) -> None:
+    store_project(files={"lib/net.py": "x = 1"})
+    before = tree(home)
+    text = ok("run", "p", "--n_jobs", "3", "--site", "local", "--dry-run")
+    assert tree(home) == before
+    assert "site: local\njobs: 3\n" in text
+    assert "scripts/lib/net.py" in text
+    assert "hpogrid.site.local" in text.splitlines()[-1]
+    assert text.splitlines()[-1].endswith(" 0 1 2")
+
+
+def test_progress_is_shown_on_a_terminal_only() -> None:
+    store_project(trials=3)
+    assert "━" not in hpogrid("local_run", "p").err
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*HPOGRID, "local_run", "p"], stderr=theirs, stdout=subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:
+            break
+    os.close(ours)
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    assert "━" in shown.decode()
+    assert b"best loss" in out
+
+
+def test_a_script_edited_after_submission_does_not_change_the_job(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("import time\ntime.sleep(0.5)\ndef train(config):\n    return 1\n")
+    for kind, options in {
+        "hpo_config": ["--metric", "loss", "--mode", "min", "--trials", "2"],
+        "grid_config": ["--site", "local"],
+        "model_config": ["--script", "train.py", "--model", "train"],
+        "search_space": ['{"x":{"method":"uniform","dimension":{"low":0,"high":1}}}'],
+    }.items():
+        ok(kind, "create", "c", *options)
+    names = [f"--{kind}=c" for kind in ("hpo_config", "grid_config", "model_config")]
+    project = ["p", "--scripts_path", str(script), *names, "--search_space=c", "--no_check"]
+    ok("project", "create", *project)
+    assert ok("run", "p") == "1\n"
+    script.write_text("def train(config):\n    return 2\n")
+    ok("project", "recreate", *project)
+    ok("project", "remove", "p", "-y")
+    ok("tasks", "show", "1", "--watch")
+    assert [trial.metrics["loss"] for trial in trials_of(load_task(1))] == [1, 1]
+
+
+# --- Ctrl-C and resume -----------------------------------------------------------------------
+
+
+def start_local_run() -> subprocess.Popen[str]:
+    """``local_run`` in a process group of its own, as a shell starts it; trials have begun."""
+    process = subprocess.Popen(
+        [*HPOGRID, "local_run", "p"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process_group=0,
+    )  # fmt: skip
+    wait_for(lambda: find_tasks())
+    wait_for(lambda: finished_in(load_task(1)) >= 2)
+    return process
+
+
+def test_ctrl_c_ends_in_good_order_and_resume_goes_on() -> None:
+    store_project(SLOW, trials=8, scheduler_param={"max_concurrent": 2})
+    process = start_local_run()
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == Exit.INTERRUPTED
+    assert err.splitlines()[-1] == "resume with: hpogrid local_run p --resume"
+    assert "Traceback" not in err
+    assert out.startswith("best loss=")
+    before = {trial.id: trial for trial in trials_of(load_task(1))}
+    assert {trial.state for trial in before.values()} <= {"complete", "interrupted"}
+    assert 2 <= sum(trial.finished for trial in before.values()) < 8
+
+    outcome = hpogrid("local_run", "p", "--resume")
+    assert outcome.code == 0
+    assert "task 1: 8 trials finished: all 8 trials are done" in outcome.err
+    after = {trial.id: trial for trial in trials_of(load_task(1))}
+    assert list(after) == [f"0-{number}" for number in range(1, 9)]
+    for name, trial in before.items():
+        assert after[name].applied == trial.applied
+        assert after[name].seed == trial.seed
+        if trial.finished:
+            assert after[name] == trial
+        else:
+            assert after[name].attempt == 2
+    assert [task.id for task in find_tasks()] == [1]
+
+
+def test_a_killed_run_is_resumed_and_its_workers_are_gone() -> None:
+    store_project(SLOW, trials=6, scheduler_param={"max_concurrent": 2})
+    process = start_local_run()
+    workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children")
+               .read_text().split()]  # fmt: skip
+    assert len(workers) == 2
+    process.kill()
+    process.communicate()
+    for pid in workers:
+        wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists())  # type: ignore[misc]
+    ok("local_run", "p", "--resume")
+    trials = trials_of(load_task(1))
+    assert [trial.id for trial in trials] == [f"0-{number}" for number in range(1, 7)]
+    assert all(trial.state == "complete" for trial in trials)
+
+
+def test_a_second_driver_of_a_running_task_is_refused() -> None:
+    store_project(SLOW, trials=500)
+    process = start_local_run()
+    outcome = hpogrid("local_run", "p", "--resume")
+    assert outcome.code == Exit.FAILURE
+    assert "task 1 is running already" in outcome.err
+    finished = finished_in(load_task(1))
+    wait_for(lambda: finished_in(load_task(1)) > finished)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == Exit.INTERRUPTED
+
+
+def test_a_full_disk_ends_the_run_and_a_resume_finishes_it() -> None:
+    store_project(
+        "def train(config):\n    return {'loss': config['x'], 'text': 'x' * 500}\n", trials=30
+    )
+    limited = f"ulimit -f 8; exec {' '.join(HPOGRID)} local_run p"
+    answer = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    assert answer.returncode == Exit.FAILURE, answer
+    last = answer.stderr.splitlines()[-1]
+    assert last.startswith("hpogrid: cannot write the ledger")
+    assert "File too large" in last
+    before = {trial.id: trial for trial in study_of(load_task(1)).finished}
+    assert 3 < len(before) < 30
+    ok("local_run", "p", "--resume")
+    after = {trial.id: trial for trial in trials_of(load_task(1))}
+    assert len(after) == 30
+    assert all(after[name] == trial for name, trial in before.items())
+
+
+def test_report_of_a_run() -> None:
+    store_project(RETURNS, trials=3)
+    ok("local_run", "p")
+    assert len(parsed("report", "p", "--format", "json")) == 3
+    assert json.loads(ok("tasks", "show", "--format", "json"))[0]["trials"] == 3

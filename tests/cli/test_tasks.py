@@ -1,0 +1,165 @@
+"""``hpogrid tasks``."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hpogrid.errors import Exit
+from hpogrid.site.tasks import load_task
+from tests.commands import hpogrid, ok, parsed, refused
+from tests.projects import finished_in, store_project, trials_of, wait_for
+
+SLEEPS = "import time\ndef train(config):\n    time.sleep(30)\n"
+PRINTS = "def train(config):\n    print('hello from a trial')\n    return config['x']\n"
+
+
+def test_submit_watch_and_show() -> None:
+    store_project(PRINTS, trials=2)
+    outcome = hpogrid("submit", "p", "-n", "2", "-s", "local")
+    assert (outcome.code, outcome.out) == (0, "1\n")
+    assert "watch: hpogrid tasks show 1 --watch" in outcome.err
+    watched = hpogrid("tasks", "show", "1", "--watch")
+    assert watched.code == 0
+    assert "task 1: " in watched.err
+    table, jobs = watched.out.split("\n\n")
+    assert re.search(r"^1 +done +2/2 +4 +local +\d", table, re.MULTILINE)
+    assert re.search(r"^1 +done +all 2 trials are done", jobs, re.MULTILINE)
+
+    (row,) = parsed("tasks", "show", "--format", "json")
+    assert (row["jeditaskid"], row["status"], row["computingsite"]) == (1, "done", "local")
+    assert (row["trials"], row["jobs"], row["project"]) == (4, 2, "p")
+    assert row["taskname"].startswith("hpogrid.p.")
+    assert yaml.safe_load(ok("tasks", "show", "--format", "yaml")) == [row]
+    (line,) = csv.DictReader(io.StringIO(ok("tasks", "show", "--format", "csv")))
+    assert (line["jeditaskid"], line["taskname"]) == ("1", row["taskname"])
+
+    metadata = parsed("tasks", "show", "--metadata")["1"]
+    assert set(metadata) == {"0", "1"}
+    assert len(metadata["0"]["result"]) == 2
+    assert metadata["0"]["hyperparameters"] == ["x"]
+
+    assert "2 trials finished" in ok("tasks", "logs", "1", "--job", "1")
+    assert ok("tasks", "logs", "1").count("--- job ") == 2
+    assert ok("tasks", "logs", "1", "--trial", "0-1") == "hello from a trial\n"
+
+
+def test_filters_and_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUCIO_ACCOUNT", "alice")
+    for name in ("one", "two", "three"):
+        store_project(name=name, trials=1)
+        ok("local_run", name)
+
+    def shown(*options: str) -> list[int]:
+        rows = parsed("tasks", "show", "--format", "json", *options)
+        return [row["jeditaskid"] for row in rows]
+
+    assert shown() == [3, 2, 1]
+    assert shown("--range", "1-2") == shown("1-2") == [2, 1]
+    assert shown("-r", "2-") == [3, 2]
+    assert shown("--range", "-2") == [2, 1]
+    assert shown("--limit", "1") == [3]
+    assert shown("--taskname", "hpogrid.t*") == [3, 2]
+    assert shown("--username", "al*") == shown("--username", "1") == [3, 2, 1]
+    assert shown("--username", "bob") == []
+    assert shown("--days", "0.0000001") == []
+    assert shown("--jeditaskid", "2") == shown("2") == [2]
+    assert "'x' is no range of task ids; write 7, 3-9" in refused("tasks", "show", "x")
+    assert "the range '9-3' is empty: write 3-9" in refused("tasks", "show", "--range", "9-3")
+
+    file = tmp_path / "tasks"
+    assert ok("tasks", "show", "-o", file) == f"{file}.json\n"
+    rows = json.loads(file.with_suffix(".json").read_text())
+    columns = {"jeditaskid", "status", "taskname", "computingsite", "metastruct"}
+    assert [set(row) for row in rows] == [columns] * 3
+    ok("tasks", "show", "-o", file, "--outcol", "jeditaskid, trials")
+    rows = json.loads(file.with_suffix(".json").read_text())
+    assert rows[0] == {"jeditaskid": 3, "trials": 1}
+
+
+def test_what_is_not_there() -> None:
+    outcome = hpogrid("tasks", "show")
+    assert (outcome.code, outcome.err) == (0, "no task matches; see --days and --limit\n")
+    for command in ("kill", "retry", "kill_and_retry"):
+        assert "there is no task in 3-9" in refused("tasks", command, "3-9")
+        assert "'x' is no range" in refused("tasks", command, "x")
+    store_project(trials=1)
+    ok("local_run", "p")
+    assert "task 1 has the jobs 0 to 0, not 4" in refused("tasks", "logs", "1", "--job", "4")
+    assert "task 1 has no trial '9-9'" in refused("tasks", "logs", "1", "--trial", "9-9")
+    assert "task 1 has no job that waits or runs" in refused("tasks", "kill", "1")
+    assert "task 1 is done: no job has failed" in refused("tasks", "retry", "1")
+    assert "task 1 is done: no job has failed" in refused("tasks", "kill-and-retry", "1")
+
+
+def test_kill_and_retry() -> None:
+    store_project(SLEEPS, trials=2)
+    ok("run", "p", "--n_jobs", "1")
+    wait_for(lambda: parsed("tasks", "show", "--format", "json")[0]["status"] == "running")
+    dry = hpogrid("tasks", "kill", "1", "--dry_run")
+    assert (dry.code, dry.out) == (0, "")
+    assert dry.err.startswith("would kill task 1 (hpogrid.p.")
+    assert hpogrid("tasks", "kill", "1").err == "killed task 1\n"
+    assert re.search(r"^1 +aborted +0/1 +0 +local", ok("tasks", "show"), re.MULTILINE)
+    assert "killed by 'hpogrid tasks kill'" in ok("tasks", "show", "1")
+    assert hpogrid("tasks", "retry", "1", "--dry-run").err == "would retry task 1, job(s) 0\n"
+    assert hpogrid("tasks", "retry", "1").err == "retried task 1, job(s) 0\n"
+    assert "would kill and retry task 1" in hpogrid("tasks", "kill-and-retry", "1", "--dry_run").err
+    assert hpogrid("tasks", "kill_and_retry", "1").err == "killed and retried task 1\n"
+    ok("tasks", "kill", "1")
+
+
+def test_of_several_tasks_those_that_can_are_killed() -> None:
+    store_project(name="short", trials=1)
+    store_project(SLEEPS, name="long")
+    ok("local_run", "short")
+    ok("run", "long")
+    outcome = hpogrid("tasks", "kill", "1-2")
+    assert (outcome.code, outcome.err) == (
+        0, "killed task 2\nnote: task 1 has no job that waits or runs\n",
+    )  # fmt: skip
+
+
+def test_a_failed_job_shows_why() -> None:
+    store_project(
+        "import sys\nprint('some context', file=sys.stderr)\nraise ValueError('no data')\n"
+    )
+    ok("run", "p")
+    text = ok("tasks", "show", "1", "--watch")
+    assert re.search(r"^1 +failed", text, re.MULTILINE)
+    assert "train.py cannot be imported:" in text
+    assert text.rstrip().endswith("ValueError: no data")
+    outcome = hpogrid("tasks", "retry", "1")
+    assert outcome.code == Exit.OK
+    assert "failed" in ok("tasks", "show", "1", "--watch")
+
+
+def test_a_full_disk_while_submitting_leaves_no_task(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    store_project(trials=1)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    outcome = hpogrid("run", "p")
+    assert outcome.code == Exit.FAILURE
+    assert "no space left on device; nothing was changed" in outcome.err
+    assert list((home / "tasks").iterdir()) == []
+
+
+def test_trials_of_a_running_task_are_counted() -> None:
+    store_project("import time\ndef train(config):\n    time.sleep(0.05)\n    return 1\n", trials=6)
+    ok("run", "p")
+    wait_for(lambda: finished_in(load_task(1)) > 0)
+    ok("tasks", "show", "--watch")
+    assert len(trials_of(load_task(1))) == 6
