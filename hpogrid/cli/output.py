@@ -51,6 +51,7 @@ def print_data(data: Any, form: str) -> None:
 
 def message(text: str) -> None:
     """Say something to the person at the terminal: on stderr, so that it is no result."""
+    sys.stdout.flush()  # where both streams end up in one file, they stay in order
     click.echo(text, err=True)
 
 

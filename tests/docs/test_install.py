@@ -30,7 +30,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_quickstart_ends_with_the_report_and_a_plot(checkout: Path) -> None:
     lines = (checkout.parent / "said").read_text().splitlines()
-    assert any(line.startswith("600 trials: 600 complete; best loss ") for line in lines[-8:])
+    assert "\n600 trials: 600 complete; best loss " in "\n".join(lines[-8:])
     plot = Path(lines[-1])
     assert plot.suffix == ".html"
     assert "height" in plot.read_text()
