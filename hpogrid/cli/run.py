@@ -42,9 +42,10 @@ def _start_options(function: Any) -> Any:
 @click.option(
     "-m",
     "--mode",
-    type=click.Choice(["grid", "local"]),
+    type=click.Choice(["grid", "idds", "local"]),
     default="grid",
-    help="'local' runs the project here, as local_run does.",
+    help="'local' runs the project here, as local_run does; with 'idds' PanDA's HPO service "
+    "runs the search.",
 )
 @_start_options
 @click.option("--dry_run", is_flag=True, help="Only print the commands and the files.")
@@ -73,11 +74,11 @@ def run_command(
     from hpogrid.site.control import plan, submit
 
     if dry_run:
-        for line in plan(project, site=site, n_jobs=n_jobs):
+        for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
             click.echo(line)
         return Exit.OK
     start = _start(load_project(project), search_points, warm_start)
-    task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start)
+    task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
     message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
             f"hpogrid tasks show {task.id} --watch")  # fmt: skip
     click.echo(task.id)

@@ -82,6 +82,9 @@ class ServerSite(Site, Protocol):
     def files(self, task: Task) -> list[tuple[str, int]]:
         """What is sent with the task: names and sizes in bytes."""
 
+    def fetch_job(self, task: Task, job: int) -> None:
+        """Bring the logs and checkpoints of a job's trials into its folder."""
+
     def metadata(self, task: Task) -> dict[str, Any]:
         """What the jobs left as ``userJobMetadata.json``, by the server's number of the job."""
 

@@ -15,7 +15,16 @@ from hpogrid.engine.start import Start
 from hpogrid.engine.worker import trial_log
 from hpogrid.errors import RunError, UserError
 from hpogrid.site import make_site, site_kind
-from hpogrid.site.base import ACTIVE, ENDED, JobStatus, Seen, ServerSite, WithScripts, task_status
+from hpogrid.site.base import (
+    ACTIVE,
+    ENDED,
+    JobStatus,
+    Seen,
+    ServerSite,
+    Site,
+    WithScripts,
+    task_status,
+)
 from hpogrid.site.tasks import (
     IdRange,
     Task,
@@ -97,6 +106,7 @@ def submit(
     n_jobs: int,
     shared: bool = True,
     start: Start | None = None,
+    mode: str = "grid",
 ) -> Task:
     """Submit the jobs of a project.
 
@@ -106,6 +116,7 @@ def submit(
         n_jobs: how many.
         shared: whether they are one search.
         start: points to evaluate first, and earlier results.
+        mode: ``idds``: PanDA's HPO service runs the search, and the jobs evaluate its points.
 
     Raises:
         UserError: unknown project or site; nothing is submitted then.
@@ -113,11 +124,13 @@ def submit(
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
+    native = _native(where, mode, start)
     if project.hpo_config.storage is not None and shared:
         check_url(project.hpo_config.storage, n_jobs)
     if isinstance(where, WithScripts):
         where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
     task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start)
+    task.native |= native
     try:
         where.submit(task)
     except UserError:
@@ -125,6 +138,19 @@ def submit(
             shutil.rmtree(task.folder, ignore_errors=True)
         raise
     return task
+
+
+def _native(where: Site, mode: str, start: Start | None) -> dict[str, Any]:
+    """What a task is marked with whose search PanDA's HPO service runs."""
+    if mode != "idds":
+        return {}
+    if not isinstance(where, ServerSite):
+        raise UserError("--mode idds is for queues of PanDA; choose one with --site")
+    if start is not None and start != Start():
+        raise UserError(
+            "PanDA's HPO service takes neither --search_points nor --warm_start; use --mode grid"
+        )
+    return {"mode": mode}
 
 
 def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
@@ -275,12 +301,13 @@ def retry(task: Task) -> list[int]:
     return jobs
 
 
-def plan(project_name: str, *, site: str | None, n_jobs: int) -> list[str]:
+def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:
     """What `submit` would do: the files of the bundle with their sizes, and the commands."""
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
     task = sketch(project, name, n_jobs, number=next_number())
+    task.native |= _native(where, mode, None)
     files = where.files(task) if isinstance(where, ServerSite) else _files(project_name)
     lines = [f"site: {name}", f"jobs: {n_jobs}", f"bundle of project {project.hash}:"]
     lines += [f"  {size:>10}  {path}" for path, size in files]
@@ -319,6 +346,9 @@ def _trial_log(task: Task, trial: str) -> str:
     if trial not in study.trials:
         raise UserError(f"task {task.id} has no trial '{trial}'; they are called 0-1, 0-2, ...")
     record = study.trials[trial]
+    site = make_site(task.site)
+    if isinstance(site, ServerSite):
+        site.fetch_job(task, record.job)
     folder = task.job_folder(record.job) / task.read_project().hpo_config.log_dir
     path = trial_log(folder, trial, record.attempt)
     return path.read_text(errors="replace").rstrip() if path.exists() else "(it wrote nothing)"

@@ -24,6 +24,10 @@ LEDGER = "hpogrid_ledger.jsonl"
 """The output that holds what a job did: its ledgers, one after the other."""
 PACKED = "hpogrid_job.tgz"
 """The output that holds the logs and checkpoints of a job's trials."""
+METRICS = "hpogrid_metrics.tgz"
+"""The output of a job of PanDA's HPO service."""
+BUNDLED = "hpogrid_bundle.json"
+"""Holds the bundle where only some kinds of files are sent."""
 BUNDLE = "bundle"
 LIB = "lib"
 VENDOR = "vendor"
@@ -45,6 +49,16 @@ if sys.version_info < (3, 11):
     sys.exit("hpogrid: the image has Python %d.%d, and hpogrid needs 3.11 or later; "
              "choose another with 'hpogrid grid_config update NAME --container IMAGE'"
              % sys.version_info[:2])
+if not os.path.isdir(os.path.join(here, "{lib}")):
+    import base64
+    import io
+    import json
+    import tarfile
+
+    with open(os.path.join(here, "{bundled}")) as stream:
+        packed = base64.b64decode(json.load(stream)["tgz"])
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(here)
 paths = [os.path.join(here, "{lib}")]
 try:
     import msgspec
@@ -97,6 +111,7 @@ def bundle_content(project_folder: Path, settings: JobSettings) -> Content:
         version=VERSION,
         lib=LIB,
         vendor=VENDOR,
+        bundled=BUNDLED,
         msgspec=_MSGSPEC,
         msgspec_text=".".join(map(str, _MSGSPEC)),
     )

@@ -158,15 +158,15 @@ def _inputs(project: Project) -> str:
 
 
 def _command(project: Project, site: str) -> str:
-    from hpogrid.site.panda import PandaSite
     from hpogrid.site.panda_bundle import write_bundle
+    from hpogrid.site.panda_submit import content, planned
     from hpogrid.site.tasks import sketch
 
     task = sketch(project, site, 1)
-    [command] = PandaSite().plan(task)
+    command = planned(task)
     with tempfile.TemporaryDirectory(prefix="hpogrid-") as folder:
         path = Path(folder) / "bundle"
-        write_bundle(PandaSite().content(task), path)
+        write_bundle(content(task), path)
         size = path.stat().st_size
     out = command[command.index("--outDS") + 1]
     return f"prun takes it; output {out}; bundle {size / 1e6:.1f} MB"

@@ -5,14 +5,8 @@ The calls themselves are made by `hpogrid.site.panda_call` in another process.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,9 +15,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.registry import require
-from hpogrid.site.panda_auth import login, redact, server
-from hpogrid.site.panda_call import Answer, Call, Request
+from hpogrid.site.panda_ask import TimeUp, Unsure, ask, explain, last_error, one_line, pair, result
+from hpogrid.site.panda_auth import redact
+from hpogrid.site.panda_call import Call, Request
 
 _CALL_SECONDS = 60.0
 _SUBMIT_SECONDS = 600.0
@@ -33,14 +27,6 @@ _FRESH_SECONDS = 2.0
 _UNSURE = "whether PanDA took the task is not known: 'hpogrid tasks show' will tell"
 
 T = TypeVar("T")
-
-
-class TimeUp(RunError):
-    """The server did not answer in time."""
-
-
-class Unsure(RunError):
-    """The connection broke while a task was submitted: the server may have taken it."""
 
 
 class TaskInfo(msgspec.Struct, kw_only=True, rename={"id": "jediTaskID", "name": "taskName"}):
@@ -100,8 +86,8 @@ def call(*calls: Call, seconds: float = _CALL_SECONDS) -> list[Any]:
         UserError: no client, no valid credentials.
         RunError: the server cannot be reached, refuses, or does not make sense.
     """
-    answers, said = _ask(Request(calls=list(calls)), seconds)
-    return [_result(answer, item.name, said) for answer, item in zip(answers, calls, strict=True)]
+    answers, said = ask(Request(calls=list(calls)), seconds)
+    return [result(answer, item.name, said) for answer, item in zip(answers, calls, strict=True)]
 
 
 def submit(command: str, arguments: Sequence[str], folder: Path) -> int:
@@ -113,18 +99,18 @@ def submit(command: str, arguments: Sequence[str], folder: Path) -> int:
     """
     request = Request(command=command, arguments=list(arguments))
     try:
-        [answer], said = _ask(request, _SUBMIT_SECONDS, folder)
+        [answer], said = ask(request, _SUBMIT_SECONDS, folder)
     except TimeUp as error:
         raise Unsure(f"{error}; {_UNSURE}") from error
     task = answer.result.get("task") if isinstance(answer.result, dict) else None
     if isinstance(task, int) and task > 0:
         return task
     if answer.http is not None and answer.http[2].endswith("/task/submit"):
-        raise Unsure(f"{_explain(answer, command, said)}; {_UNSURE}")
+        raise Unsure(f"{explain(answer, command, said)}; {_UNSURE}")
     if answer.http is not None or not isinstance(answer.result, dict):
-        raise RunError(_explain(answer, command, said))
-    reason = answer.result.get("said") or _last_error(said) or answer.error or "no reason is given"
-    raise RunError(f"PanDA refuses the task: {_one_line(redact(str(reason)))}")
+        raise RunError(explain(answer, command, said))
+    reason = answer.result.get("said") or last_error(said) or answer.error or "no reason is given"
+    raise RunError(f"PanDA refuses the task: {one_line(redact(str(reason)))}")
 
 
 def check_arguments(command: str, arguments: Sequence[str], folder: Path) -> dict[str, Any]:
@@ -134,11 +120,11 @@ def check_arguments(command: str, arguments: Sequence[str], folder: Path) -> dic
         UserError: they are wrong.
     """
     request = Request(command=command, arguments=list(arguments), check=True)
-    [answer], said = _ask(request, _CALL_SECONDS, folder, credentials=False)
+    [answer], said = ask(request, _CALL_SECONDS, folder, credentials=False)
     if isinstance(answer.result, dict):
         return answer.result
-    reason = _last_error(said) or answer.error or "no reason is given"
-    raise UserError(f"{command} does not take these options: {_one_line(redact(reason))}")
+    reason = last_error(said) or answer.error or "no reason is given"
+    raise UserError(f"{command} does not take these options: {one_line(redact(reason))}")
 
 
 # --- the calls -----------------------------------------------------------------------------
@@ -210,7 +196,7 @@ def task_error(task: int) -> str | None:
     [found] = call(Call("get_tasks_detailed_info_since", kwargs={"filters": filters}))
     for item in found or []:
         if _is_dict(item) and item.get("errorDialog"):
-            return _one_line(re.sub(r"<[^>]*>", " ", str(item["errorDialog"])))
+            return one_line(re.sub(r"<[^>]*>", " ", str(item["errorDialog"])))
     return None
 
 
@@ -238,9 +224,9 @@ def kill_task(task: int) -> None:
         RunError: it is not one's own, or has ended.
     """
     [answer] = call(Call("killTask", [task]))
-    good, said = _pair(answer)
+    good, said = pair(answer)
     if good is not True:
-        raise RunError(f"PanDA does not kill task {task}: {_one_line(str(said))}")
+        raise RunError(f"PanDA does not kill task {task}: {one_line(str(said))}")
 
 
 def retry_task(task: int) -> None:
@@ -250,109 +236,16 @@ def retry_task(task: int) -> None:
         RunError: it is not one's own, or there is nothing to retry.
     """
     [answer] = call(Call("retryTask", [task, False, True, None]))
-    code, said = _pair(answer)
+    code, said = pair(answer)
     if code not in (0, 3, True) or code is False:
-        raise RunError(f"PanDA does not retry task {task}: {_one_line(str(said))}")
+        raise RunError(f"PanDA does not retry task {task}: {one_line(str(said))}")
 
 
 def upload(path: Path) -> None:
     """Put a file into the server's cache, over an older one if its name ends in ``__ow__``."""
     [said] = call(Call("putFile", [str(path)]), seconds=_SUBMIT_SECONDS)
     if said != "True":
-        raise RunError(f"PanDA does not take {path.name}: {_one_line(redact(str(said)))}")
-
-
-# --- asking --------------------------------------------------------------------------------
-
-
-def _ask(
-    request: Request, seconds: float, folder: Path | None = None, *, credentials: bool = True
-) -> tuple[list[Answer], str]:
-    """Hand a request to another process; return its answers and what was printed."""
-    require("pandaclient", extra="panda", what="the PanDA grid")
-    if credentials:
-        login()
-    seconds = float(os.environ.get("HPOGRID_PANDA_TIMEOUT") or seconds)
-    with tempfile.TemporaryDirectory(prefix="hpogrid-") as scratch:
-        answer = Path(scratch) / "answer.json"
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "hpogrid.site.panda_call", str(answer)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=folder or scratch,
-            start_new_session=True,
-        )
-        try:
-            output, _ = process.communicate(msgspec.json.encode(request), seconds)
-        except subprocess.TimeoutExpired as error:
-            raise TimeUp(
-                f"the PanDA server {server()} did not answer within {seconds:g} s"
-            ) from error
-        finally:
-            _end(process)
-        said = output.decode(errors="replace")
-        try:
-            return msgspec.json.decode(answer.read_bytes(), type=list[Answer]), said
-        except (OSError, msgspec.DecodeError) as error:
-            reason = _one_line(redact(said.strip().splitlines()[-1] if said.strip() else "no word"))
-            raise RunError(f"panda-client broke off: {reason}") from error
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process with everything that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def _result(answer: Answer, name: str, said: str) -> Any:
-    """The second part of the client's ``(transport code, answer)``."""
-    code, data = _pair(answer.result)
-    if answer.error is None and answer.http is None and code == 0:
-        return data
-    raise RunError(_explain(answer, name, said))
-
-
-def _explain(answer: Answer, name: str, said: str) -> str:
-    """One sentence for a call that came to nothing."""
-    if answer.http is not None:
-        code, text, _ = answer.http
-        text = _one_line(redact(re.sub(r"<[^>]*>", " ", text))).removeprefix("ERROR : ")
-        if code in (401, 403):
-            return (
-                f"the PanDA server {server()} refuses the credentials: {text}; "
-                "get new ones ('hpogrid check' shows what is used)"
-            )
-        if code == 1:
-            return f"the PanDA server {server()} cannot be reached: {text}"
-        return f"the PanDA server {server()} answered with error {code} to {name}: {text}"
-    if answer.error is not None and "JSON" in answer.error:
-        return (
-            f"what answers at {server()} is no PanDA server (it does not answer in JSON); "
-            "check PANDA_URL_SSL"
-        )
-    if answer.error is not None and answer.error.startswith("exit code"):
-        return f"panda-client gives up: {_one_line(redact(_last_error(said) or answer.error))}"
-    if answer.error is not None:
-        return f"panda-client fails in {name}: {_one_line(redact(answer.error))}"
-    return f"the PanDA server {server()} refuses {name}; is the task your own?"
-
-
-def _last_error(said: str) -> str | None:
-    """The last complaint among what the client printed."""
-    lines = [line.strip() for line in said.splitlines()]
-    marked = [line for line in lines if re.match(r"(\w+: )?(error|ERROR)\b", line)]
-    return re.sub(r"^(\w+: )?(error|ERROR)\s*:\s*", "", marked[-1]) if marked else None
-
-
-def _one_line(text: str, limit: int = 300) -> str:
-    text = " ".join(text.split()).rstrip(". ")
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _pair(value: Any) -> tuple[Any, Any]:
-    return tuple(value) if isinstance(value, list) and len(value) == 2 else (None, value)
+        raise RunError(f"PanDA does not take {path.name}: {one_line(redact(str(said)))}")
 
 
 def _is_dict(value: Any) -> bool:

@@ -106,7 +106,7 @@ def prun_arguments(
     vo = os.environ.get("PANDA_AUTH_VO") or os.environ.get("OIDC_AUTH_VO")
     if vo and vo != "atlas" and "vo" not in grid.extra:
         arguments += ["--vo", vo]
-    arguments += _resources(project) + _inputs(inputs, n_jobs)
+    arguments += resource_arguments(project) + _inputs(inputs, n_jobs)
     return arguments + extra_arguments(grid.extra)
 
 
@@ -173,7 +173,8 @@ def _container(grid: GridConfig) -> str:
     return grid.container
 
 
-def _resources(project: Project) -> list[str]:
+def resource_arguments(project: Project) -> list[str]:
+    """Cores, memory, time and GPUs of a job, where they are not among the further options."""
     grid, config = project.grid_config, project.hpo_config
     cores = grid.cpus
     if cores is None and config.cpus_per_trial is not None:

@@ -8,11 +8,12 @@ they are kept in the task's folder, and only what is missing is fetched.
 
 from __future__ import annotations
 
+import re
 import tarfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,12 +22,13 @@ from hpogrid.errors import UserError
 from hpogrid.files import write_atomic
 from hpogrid.site.base import ENDED
 from hpogrid.site.panda_bundle import LEDGER
-from hpogrid.site.panda_client import JobInfo, job_metadata, list_jobs
+from hpogrid.site.panda_client import FileInfo, JobInfo, job_metadata, list_jobs
+from hpogrid.site.panda_metadata import metadata_events
 from hpogrid.site.tasks import Task
 from hpogrid.site.worknode import LOG_MARK
-from hpogrid.study.events import Ended, Event, Opened, Started
+from hpogrid.study.events import Ended, Event
 from hpogrid.study.ledger import SUFFIX, ledger_name
-from hpogrid.study.study import LedgerFolder
+from hpogrid.study.study import Source, Study
 
 STATE = "fetched.json"
 _LARGEST_LOG = 200 * 2**20
@@ -38,7 +40,7 @@ class Wanted(NamedTuple):
 
     job: JobInfo
     number: int  # of the job in the task, from 0
-    kind: str  # ledger or log
+    kind: str  # ledger, metrics (an archive with the ledger), or log
     did: Did
 
 
@@ -47,16 +49,6 @@ class State(msgspec.Struct):
 
     done: list[int] = []
     complete: bool = False
-
-
-class MetadataFile(msgspec.Struct):
-    """``userJobMetadata.json`` as far as it is needed; rows hold hyperparameters and metrics."""
-
-    result: dict[str, dict[str, Any]]
-    hyperparameters: list[str]
-    project_name: str = ""
-    start_timestamp: float = 0.0
-    hpogrid: dict[str, Any] = {}
 
 
 def fetch(task: Task, number: int, status: str) -> list[str]:
@@ -102,16 +94,25 @@ def _wanted(jobs: Iterable[JobInfo]) -> list[Wanted]:
     """For each job that has ended the file to get: its ledger, or else its log."""
     wanted = []
     for job in jobs:
-        kind = {"finished": "ledger"} | dict.fromkeys(_GONE, "log")
-        index = job.index
-        if index is None or job.status not in kind:
-            continue
         for file in job.files:
-            is_ledger = file.type == "output" and file.lfn.endswith(LEDGER)
-            if is_ledger if kind[job.status] == "ledger" else file.type == "log":
+            kind = _kind(job, file)
+            if kind is not None:
                 scope = file.scope or ".".join(file.lfn.split(".")[:2])
-                wanted.append(Wanted(job, index, kind[job.status], Did(scope, file.lfn)))
+                # A job of the HPO service has no number in its task, but one that is its own.
+                number = job.index if job.index is not None else job.id
+                wanted.append(Wanted(job, number, kind, Did(scope, file.lfn)))
     return wanted
+
+
+def _kind(job: JobInfo, file: FileInfo) -> str | None:
+    """What can be taken from a file of a job, if anything."""
+    if job.status in _GONE and file.type == "log":
+        return "log"
+    if job.status != "finished" or file.type != "output":
+        return None
+    if file.lfn.endswith(LEDGER):
+        return "ledger"
+    return "metrics" if re.search(r"\.metrics\.\d+\.tgz$", file.lfn) else None
 
 
 def _fetch_files(task: Task, wanted: Sequence[Wanted]) -> tuple[dict[int, str], list[str]]:
@@ -139,9 +140,43 @@ def _fetch_files(task: Task, wanted: Sequence[Wanted]) -> tuple[dict[int, str], 
 
 
 def _take(task: Task, item: Wanted, path: Path) -> None:
-    data = path.read_bytes() if item.kind == "ledger" else ledger_in_log(path)
+    if item.kind == "ledger":
+        data = path.read_bytes()
+    elif item.kind == "metrics":
+        data = _member(path, LEDGER)
+    else:
+        data = ledger_in_log(path)
+        data += _interrupted(data)
     if data:
         install(task, item.number, item.job, data)
+
+
+def _member(archive: Path, name: str) -> bytes:
+    """A file at the top of an archive; nothing if it is not there."""
+    with tarfile.open(archive) as stream:
+        for member in stream:
+            if member.name == name and member.isfile() and member.size <= _LARGEST_LOG:
+                content = stream.extractfile(member)
+                return content.read() if content else b""
+    return b""
+
+
+def _interrupted(data: bytes) -> bytes:
+    """Lines that end the trials which a job that is no more had left running."""
+    study, source, last = Study(), Source(), 0.0
+    for line in data.splitlines():
+        try:
+            event = msgspec.json.decode(line, type=Event)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        study.apply(event, source)
+        last = max(last, event.time)
+    ended = [
+        Ended(time=last, trial=trial.id, state="interrupted", reason="its job was ended")
+        for trial in study
+        if trial.state == "running"
+    ]
+    return b"".join(msgspec.json.encode(event) + b"\n" for event in ended)
 
 
 def install(task: Task, index: int, job: JobInfo, data: bytes) -> None:
@@ -194,7 +229,7 @@ def _from_metadata(
     """Take from the metadata what could not be fetched: notes, and trials for each job."""
     notes: list[str] = []
     rescued: dict[int, int] = {}
-    finished = {str(job): item for job, item in left.items() if item.kind == "ledger"}
+    finished = {str(job): item for job, item in left.items() if item.kind != "log"}
     if not finished:
         return notes, rescued
     try:
@@ -217,53 +252,6 @@ def _from_metadata(
     return notes, rescued
 
 
-def metadata_events(content: Any, index: int, attempt: int, project: str) -> list[Event]:
-    """The trials of ``userJobMetadata.json`` as lines of a ledger, under their own ids.
-
-    Raises:
-        ValueError: it is not one of hpogrid, or of another project.
-    """
-    try:
-        file = msgspec.convert(content, MetadataFile)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"it is not hpogrid's ({error})") from error
-    if project and file.project_name and file.project_name != project:
-        raise ValueError(f"it is of project '{file.project_name}'")
-    ids = file.hpogrid.get("trials", {})
-    ids = ids if isinstance(ids, dict) else {}
-    opened = Opened(
-        time=file.start_timestamp,
-        job=index,
-        attempt=attempt,
-        host="",
-        pid=0,
-        version="metadata",
-        project="",
-        seed=0,
-    )
-    events: list[Event] = [opened]
-    for order, (key, row) in enumerate(file.result.items(), 1):
-        name = ids.get(key)
-        if not isinstance(name, str) or not name.startswith(f"{index}-"):
-            name = f"{index}-{order}"
-        events += _trial_events(name, row, file.hyperparameters)
-    return events
-
-
-def _trial_events(name: str, row: dict[str, Any], hyperparameters: list[str]) -> list[Event]:
-    point = {key: row.get(key) for key in hyperparameters}
-    others = {key: value for key, value in row.items() if key not in point}
-    ended, seconds = _seconds(others.pop("timestamp", 0)), _seconds(others.pop("time_s", 0))
-    return [
-        Started(time=ended - seconds, trial=name, seed=0, suggested=point),
-        Ended(time=ended, trial=name, state="complete", metrics=others),
-    ]
-
-
-def _seconds(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
 def _count(wanted: Sequence[Wanted], missing: dict[int, str], rescued: dict[int, int]) -> str:
     """How much came, and of what did not come one example."""
     kinds = {item.job.id: item.kind for item in wanted}
@@ -273,10 +261,3 @@ def _count(wanted: Sequence[Wanted], missing: dict[int, str], rescued: dict[int,
     if rescued:
         text += f"; {sum(rescued.values())} trials are taken from the metadata instead"
     return text
-
-
-def read_ledgers(folder: Path) -> int:
-    """How many trials have finished, as far as was fetched."""
-    ledgers = LedgerFolder(folder)
-    ledgers.poll()
-    return len(ledgers.study.finished)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpogrid.data.rucio import Did, Rucio
-from hpogrid.errors import UserError
+from hpogrid.errors import RunError, UserError
+from hpogrid.site.panda_bundle import PACKED
 from hpogrid.site.panda_client import JobInfo
 from hpogrid.site.panda_fetch import log_texts
 from hpogrid.site.tasks import Task
+from hpogrid.site.unpack import Refused, unpack
 from hpogrid.site.worknode import LOG_MARK
 
 
@@ -45,3 +48,30 @@ def _text(did: Did, folder: Path) -> str:
         return f"(its log {path} is damaged: {error})"
     lines = [line for text in texts.values() for line in text.splitlines() if LOG_MARK not in line]
     return "\n".join(lines)
+
+
+def fetch_packed(task: Task, number: int, jobs: Sequence[JobInfo]) -> None:
+    """Get what finished attempts of a job packed (logs, checkpoints) and unpack it in its folder.
+
+    Raises:
+        UserError: there is nothing, or it cannot be had.
+    """
+    dids = [
+        Did(file.scope or ".".join(file.lfn.split(".")[:2]), file.lfn)
+        for job in jobs
+        for file in job.files
+        if job.status == "finished" and file.type == "output" and file.lfn.endswith(PACKED)
+    ]
+    if not dids:
+        raise RunError(f"job {number} of task {task.id} has left no logs of trials yet")
+    folder = task.folder / "outputs"
+    absent = [did for did in dids if not (folder / did.name).is_file()]
+    failed = Rucio().download(absent, folder) if absent else {}
+    for did in dids:
+        if did in failed:
+            raise RunError(f"the logs of job {number} cannot be fetched: {failed[did]}")
+        task.job_folder(number).mkdir(parents=True, exist_ok=True)
+        try:
+            unpack(folder / did.name, task.job_folder(number))
+        except Refused as error:
+            raise RunError(f"{folder / did.name} cannot be unpacked: {error}") from error

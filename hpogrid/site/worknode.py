@@ -72,7 +72,7 @@ class Place:
     def own(self, name: str) -> bool:
         """Whether a file of the directory is ours, and no input."""
         ours = (BUNDLE, LIB, VENDOR, "job", "ledger", SETTINGS, METADATA, "tmp", ".hpogrid")
-        return name in ours or name.startswith(("hpogrid_", "__", "."))
+        return name in ours or name.startswith(("hpogrid_", "point-", "__", "."))
 
 
 def main(arguments: Sequence[str], folder: str) -> int:
@@ -81,15 +81,19 @@ def main(arguments: Sequence[str], folder: str) -> int:
     It is 0 as soon as results are written, for PanDA keeps the results of such jobs only.
     """
     parser = argparse.ArgumentParser(prog="hpogrid_job.py")
-    parser.add_argument("--job", type=int, required=True, help="number of the job, from 1")
-    place = Place(Path(folder), parser.parse_args(arguments).job - 1)
+    parser.add_argument("--job", type=int, default=1, help="number of the job, from 1")
+    parser.add_argument("--evaluate", nargs=2, metavar=("POINT", "LOSS"), help="files of one point")
+    options = parser.parse_args(arguments)
+    place = Place(Path(folder), options.job - 1)
     os.chdir(place.folder)
     _make_home(place)
+    if options.evaluate:
+        return _evaluate(place, *map(Path, options.evaluate))
     _say(f"task {place.settings.task}, job {place.index}, attempt {place.attempt}")
     result: JobResult | None = None
     try:
         seed, after = _go_on(place)
-        _prepare(place)
+        _prepare(place, place.job / "work")
         with _time_limit(place.settings.seconds), _Log(place.ledgers) as log:
             result = run_job(
                 place.bundle,
@@ -111,6 +115,17 @@ def main(arguments: Sequence[str], folder: str) -> int:
     if result is not None:
         _say(f"{finished} trials finished: {result.reason}")
     return Exit.OK if finished or result is not None else Exit.FAILURE
+
+
+def _evaluate(place: Place, given: Path, wanted: Path) -> int:
+    """Evaluate one point for PanDA's HPO service."""
+    from hpogrid.site.evaluate import evaluate, prepare_point
+
+    job = _number("PandaID") or 1
+    point = prepare_point(place.folder)
+    _prepare(place, point / "job" / "work")
+    with _Log(point / "ledger"):
+        return evaluate(place.bundle, place.folder, point, job, place.settings.seed, given, wanted)
 
 
 # --- before ---------------------------------------------------------------------------------
@@ -167,9 +182,8 @@ def _fetch_earlier(place: Place, url: str) -> None:
     _say(f"earlier ledgers: {', '.join(sorted(path.name for path in place.ledgers.iterdir()))}")
 
 
-def _prepare(place: Place) -> None:
+def _prepare(place: Place, work: Path) -> None:
     """The working directory of trials: the scripts, and the input data beside them."""
-    work = place.job / "work"
     copy_files(files_below(place.bundle / SCRIPTS), work)
     folders = [place.folder]
     if PROJECT_FOLDER.is_dir() and PROJECT_FOLDER.resolve() != place.folder.resolve():
