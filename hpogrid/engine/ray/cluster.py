@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.ray.daemons import last_words, short_folder, sweep
+from hpogrid.engine.ray.daemons import last_words, temporary_folder
 from hpogrid.engine.ray.script import SETTINGS
 from hpogrid.engine.resources import cpu_count, gpu_ids
 from hpogrid.errors import RunError, first_line
@@ -49,27 +49,30 @@ def running_ray(config: HpoConfig) -> Iterator[tuple[Any, Path]]:
     ray = require("ray", extra="ray", what="engine ray")
     require("ray.tune", extra="ray", what="engine ray")
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    folder = short_folder()
+    with temporary_folder() as folder:
+        connection = _Connection(ray, _options(config, folder))
+        try:
+            connection.open(config.ray_address, folder)
+            yield ray, folder
+        finally:
+            connection.close()
+
+
+def _options(config: HpoConfig, folder: Path) -> dict[str, Any]:
+    """The arguments of ``ray.init``."""
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if config.ray_address is not None:
-        options["address"] = config.ray_address
-    else:
-        options |= {
-            "address": "local",
-            "num_cpus": cpu_count(),
-            "num_gpus": len(gpu_ids()) if config.gpus_per_trial else 0,
-            "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE,
-            "_temp_dir": str(folder),
-            "_node_ip_address": "127.0.0.1",
-        }
-    connection = _Connection(ray, options)
-    try:
-        connection.open(config.ray_address, folder)
-        yield ray, folder
-    finally:
-        connection.close()
-        sweep(folder)
+        return {**options, "address": config.ray_address}
+    return {
+        **options,
+        "address": "local",
+        "num_cpus": cpu_count(),
+        "num_gpus": len(gpu_ids()) if config.gpus_per_trial else 0,
+        "include_dashboard": False,
+        "object_store_memory": _OBJECT_STORE,
+        "_temp_dir": str(folder),
+        "_node_ip_address": "127.0.0.1",
+    }
 
 
 class _Connection(threading.Thread):

@@ -1,29 +1,52 @@
-"""The processes and files that a Ray of our own leaves on this machine, found by its folder."""
+"""The processes and files that a Ray of our own has on this machine, found by its folder."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 _LONGEST = 107
 _SOCKET = "/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+_PREFIX = "hpogrid-ray-"
+_LOCK = "lock"
 _LINES = 15
 
 
-def short_folder() -> Path:
-    """A new folder for temporary files in which the paths of sockets are not too long.
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for Ray's files; at the end nothing of it is left, neither files nor processes.
 
-    A socket's path has at most 107 bytes; batch systems like to set long ``TMPDIR``.
+    Folders that killed drivers have left go as well.
+    """
+    parent = short_parent()
+    for left in parent.glob(f"{_PREFIX}*"):
+        _sweep_dead(left)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        sweep(folder)
+        os.close(lock)
+
+
+def short_parent() -> Path:
+    """A folder below which the paths of Ray's sockets are not too long.
+
+    A socket's path has at most 107 bytes, and batch systems like to set a long ``TMPDIR``.
     """
     for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108
-        room = _LONGEST - len(_SOCKET) - len(os.fsencode(parent))
-        if room > len("/hpogrid-xxxxxxxx") and os.access(parent, os.W_OK):
-            return Path(tempfile.mkdtemp(prefix="hpogrid-", dir=parent))
-    return Path(tempfile.mkdtemp(prefix="hpogrid-"))
+        length = len(os.fsencode(f"{parent}/{_PREFIX}xxxxxxxx{_SOCKET}"))
+        if length <= _LONGEST and os.access(parent, os.W_OK):
+            return Path(parent)
+    return Path(tempfile.gettempdir())
 
 
 def last_words(folder: Path) -> str:
@@ -35,7 +58,7 @@ def last_words(folder: Path) -> str:
                 lines = path.read_text(errors="replace").strip().splitlines()[-_LINES:]
                 if lines:
                     parts.append("\n".join([f"--- {path.name}", *lines]))
-    return "\n".join(parts) or f"nothing was written to {folder}"
+    return "\n".join(parts) or "Ray wrote no logs"
 
 
 def sweep(folder: Path) -> None:
@@ -46,3 +69,14 @@ def sweep(folder: Path) -> None:
                 if os.fsencode(folder) in (entry / "cmdline").read_bytes():
                     os.kill(int(entry.name), signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_dead(folder: Path) -> None:
+    """Sweep a folder whose driver has gone: nobody holds its lock."""
+    with contextlib.suppress(OSError):
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            sweep(folder)
+        finally:
+            os.close(lock)
