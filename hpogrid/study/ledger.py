@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.errors import RunError
+from hpogrid.files import make_folder
 from hpogrid.study.events import Event
 
 SUFFIX = ".jsonl"
@@ -48,7 +49,7 @@ class LedgerWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             self._file = os.open(path, flags, 0o666)
         except FileExistsError as error:

@@ -102,7 +102,7 @@ def import_script(folder: Path, script: str) -> ModuleType:
 def _module_name(script: str) -> str:
     stem = Path(script).stem
     known = sys.modules.get(stem)
-    mine = known is None or getattr(known, "__file__", "").endswith(script)
+    mine = known is None or str(getattr(known, "__file__", None)).endswith(script)
     return stem if mine else f"_hpogrid_script_{stem}"
 
 

@@ -1,0 +1,25 @@
+"""Scripts that are run by hand, or as a process of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import hpogrid
+for epoch in range(2):
+    with hpogrid.checkpoint() as folder:
+        (folder / "epoch").write_text(str(epoch))
+    hpogrid.report(loss=0.5, epoch=epoch)
+print(hpogrid.get_checkpoint())
+"""
+
+
+def test_by_hand_reports_are_printed(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SCRIPT)
+    answer = subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "[hpogrid] loss=0.5  epoch=0\n[hpogrid] loss=0.5  epoch=1\nNone\n"
+    assert (tmp_path / "checkpoint_000002" / "epoch").read_text() == "1"
