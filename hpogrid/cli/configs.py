@@ -69,6 +69,11 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
             config = read_config(kind, _merged({}, settings), where)
             (store.create if action == "create" else store.recreate)(name, config)
         message(f"{action}d {store.label} '{name}'")
+        if kind == "hpo_config":
+            from hpogrid.config.advice import hpo_notes
+
+            for note in hpo_notes(store.load(name)):
+                message(f"note: {note}")
 
     if kind == "hpo_config":
         option = click.option(

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from hpogrid.config.advice import checkpoint_notes
 from hpogrid.config.project import (
     FILE,
     SCRIPTS,
@@ -64,6 +65,7 @@ def assemble(
     project = _project(name, shown, configs, base)
     _check_param(project)
     _check_files(project, files, shown)
+    notes += checkpoint_notes(project, files)
     with draft_project(project, files) as (project, folder):
         if check:
             notes += _check_model(project, folder / SCRIPTS, shown)

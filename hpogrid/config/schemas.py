@@ -163,12 +163,13 @@ class HpoConfig(Config):
     ] = "last"
 
     def __post_init__(self) -> None:
-        from hpogrid.schedule import schedule_options
+        from hpogrid.schedule import check_pair, schedule_options
         from hpogrid.search import check_params
 
         try:
             check_params(self.algorithm, self.algorithm_param)
             schedule_options(self.scheduler, self.scheduler_param)
+            check_pair(self.scheduler, self.algorithm, self.repeat)
         except UserError as error:
             raise ValueError(str(error)) from error
         self._check_metrics()

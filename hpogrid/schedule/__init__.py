@@ -45,8 +45,8 @@ def schedule_options(name: str, params: dict[str, Any]) -> ScheduleOptions:
     return options
 
 
-def check_pair(scheduler: str, algorithm: str) -> None:
-    """Refuse an algorithm that a scheduler cannot serve.
+def check_pair(scheduler: str, algorithm: str, repeat: int = 1) -> None:
+    """Refuse an algorithm that a scheduler cannot serve, or repetitions that would differ.
 
     Raises:
         UserError: the reason, and the algorithms to choose from.
@@ -57,6 +57,11 @@ def check_pair(scheduler: str, algorithm: str) -> None:
             f"scheduler {scheduler} changes the parameters of running trials by itself, so the "
             f"model of algorithm {algorithm} would learn nothing true; use --algorithm "
             f"{' or '.join(served)}, or another scheduler"
+        )
+    if served is not None and repeat > 1:
+        raise UserError(
+            f"scheduler {scheduler} changes the parameters of running trials, so that repetitions "
+            "would not be of the same configuration; use --repeat 1, or another scheduler"
         )
 
 

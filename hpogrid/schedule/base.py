@@ -41,6 +41,8 @@ class Scheduler(Protocol):
     Settings: ClassVar[type[Options]]
     algorithms: ClassVar[tuple[str, ...] | None]
     """The algorithms that it goes with; None: all."""
+    pauses: ClassVar[bool]
+    """Whether it pauses trials at all."""
     needs_checkpoints: ClassVar[bool]
     """Whether a trial without checkpoints cannot be served."""
     rungs: tuple[int, ...]
@@ -92,6 +94,7 @@ class BaseScheduler:
 
     Settings: ClassVar[type[Options]] = ScheduleOptions
     algorithms: ClassVar[tuple[str, ...] | None] = None
+    pauses: ClassVar[bool] = False
     needs_checkpoints: ClassVar[bool] = False
     rungs: tuple[int, ...] = ()
 

@@ -58,6 +58,7 @@ class HyperBandScheduler(BaseScheduler):
     """Fills one bracket after another, from many short trials to few long ones, and again."""
 
     Settings = HyperBandOptions
+    pauses = True
 
     def __init__(self, options: ScheduleOptions | None = None, task: Task | None = None) -> None:
         super().__init__(options, task)

@@ -64,6 +64,7 @@ class PbtScheduler(BaseScheduler):
 
     Settings = PbtOptions
     algorithms = ("random", "tune", "grid")
+    pauses = True
     needs_checkpoints = True
 
     def __init__(self, options: ScheduleOptions | None = None, task: Task | None = None) -> None:
