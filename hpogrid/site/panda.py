@@ -23,7 +23,15 @@ from hpogrid.site.panda_client import (
     retry_task,
     upload,
 )
-from hpogrid.site.panda_state import STATUS, foreign, number_of, remember, see, take_number
+from hpogrid.site.panda_state import (
+    STATUS,
+    foreign,
+    newest,
+    number_of,
+    remember,
+    see,
+    take_number,
+)
 from hpogrid.site.panda_submit import EARLIER, OUT, content, planned, prepare, send
 from hpogrid.site.tasks import DAY, Task, find_tasks
 
@@ -128,10 +136,8 @@ class PandaSite:
         """What the newest attempt of a job printed."""
         from hpogrid.site.panda_logs import read_log
 
-        found = [item for item in list_jobs(_sent(task)) if item.index == job]
-        if not found:
-            return "(PanDA has not made this job yet)"
-        return read_log(task, found[-1])
+        found = newest(list_jobs(_sent(task)))
+        return read_log(task, found[job]) if job in found else "(PanDA has not made this job yet)"
 
     def fetch_job(self, task: Task, job: int) -> None:
         """Bring the logs and checkpoints of a job's trials into its folder.

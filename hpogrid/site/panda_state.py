@@ -84,11 +84,16 @@ def counted(statistics: str | None) -> list[JobStatus]:
     return [JobStatus(index, state) for index, state in enumerate(states)]
 
 
+def newest(jobs: Sequence[JobInfo]) -> dict[int, JobInfo]:
+    """The newest attempt of each job; those of the HPO service have no number, but an order."""
+    order = {job.id: number for number, job in enumerate(jobs)}
+    return {order[job.id] if job.index is None else job.index: job for job in jobs}
+
+
 def latest(jobs: Sequence[JobInfo]) -> list[JobStatus]:
-    """The newest attempt of each job."""
-    newest = {job.index: job for job in jobs if job.index is not None}
+    """The state of the newest attempt of each job."""
     found = []
-    for index, job in sorted(newest.items()):
+    for index, job in sorted(newest(jobs).items()):
         state = _JOB_STATES.get(job.status, "queued")
         words = [f"PanDA {job.id}", f"attempt {job.attempt}" if job.attempt > 1 else "", job.site]
         about = ", ".join(word for word in words if word)
