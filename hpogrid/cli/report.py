@@ -44,6 +44,18 @@ if TYPE_CHECKING:
 @click.option("--to_pcp", is_flag=True, help="Write a parallel coordinate plot.")
 @click.option("--to_png", is_flag=True, help="Write a picture of each plot.")
 @click.option("--to_pdf", is_flag=True, help="Write a document with all plots.")
+@click.option("--to_parquet", is_flag=True, help="Write a Parquet file.")
+@click.option("--to_excel", is_flag=True, help="Write an Excel file.")
+@click.option("--to_mlflow", is_flag=True, help="Write runs to MLflow (see --tracking_uri).")
+@click.option(
+    "--tracking_uri",
+    envvar="MLFLOW_TRACKING_URI",
+    default="sqlite:///mlflow.db",
+    show_default=True,
+    help="Server or store of MLflow.",
+)
+@click.option("--to_tensorboard", is_flag=True, help="Write a folder for TensorBoard's HParams.")
+@click.option("--to_optuna", metavar="URL", help="Add the trials to a study in an Optuna storage.")
 @click.option("--plot", is_flag=True, help="Draw the history in the terminal.")
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
               help="Most rows of the printed table; 0: all.")  # fmt: skip
@@ -63,6 +75,10 @@ def report(
     mode: Mode | None,
     form: str,
     plot: bool,
+    to_mlflow: bool,
+    tracking_uri: str,
+    to_tensorboard: bool,
+    to_optuna: str | None,
     **formats: bool,
 ) -> None:
     """Show the trials of a project, best first, and write them to files.
@@ -76,12 +92,19 @@ def report(
       hpogrid report ledger/job-0000.001.jsonl --metric loss --mode min
     """
     from hpogrid.report import save, writer
+    from hpogrid.report.export import exporter
     from hpogrid.report.load import Filters, given_objectives, load_sources
     from hpogrid.report.source import make_results
 
     chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
     for name in chosen:
         writer(name)  # a missing library is better known before the work than after it
+    targets = {
+        "mlflow": tracking_uri if to_mlflow else None,
+        "tensorboard": f"{outname}_tensorboard" if to_tensorboard else None,
+        "optuna": to_optuna,
+    }
+    trackers = {name: (exporter(name), at) for name, at in targets.items() if at is not None}
     sources = load_sources(target, Filters(limit, days, taskname, ids))
     for source in sources:
         for warning in source.warnings:
@@ -95,6 +118,8 @@ def report(
     for name in chosen:
         for path in save(results, name, outname):
             click.echo(path, err=form != "table")
+    for tracker, at in trackers.values():
+        message(tracker.export(results, at))
 
 
 def _print(results: Results, form: str, rows: int | None) -> None:

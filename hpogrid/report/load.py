@@ -98,7 +98,7 @@ def _task_source(task: StoredTask) -> Source:
     except UserError as error:
         warnings.append(f"task {task.id}: {error}; showing what was fetched before")
     source = _source(task.ledgers, f"*{SUFFIX}")
-    own = Task(task.id, task.site, span(source.study), task.created, str(task.folder))
+    own = Task(task.id, task.site, span(source.study), task.created, str(task.folder), task.name)
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
     budget = source.project.hpo_config.trials * task.n_jobs if source.project else None
     return msgspec.structs.replace(

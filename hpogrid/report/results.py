@@ -31,6 +31,7 @@ class Task(msgspec.Struct, gc=False):
         seconds: from its first to its last event.
         created: seconds since the epoch.
         folder: what is kept of it.
+        name: unique among all tasks.
     """
 
     id: int | str = ""
@@ -38,6 +39,7 @@ class Task(msgspec.Struct, gc=False):
     seconds: float = 0.0
     created: float = 0.0
     folder: str = ""
+    name: str = ""
 
 
 class Column(NamedTuple):

@@ -1,0 +1,138 @@
+"""A study of Optuna, in any storage that it knows: for its dashboard, plots and samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from hpogrid.registry import require
+from hpogrid.report.axes import label
+from hpogrid.report.export.base import trial_key
+from hpogrid.report.results import Results, Task, number
+from hpogrid.search.base import Mode
+from hpogrid.study.optuna_view import distributions, to_params
+from hpogrid.study.storage import open_study, without_secret
+from hpogrid.study.study import Trial
+
+_KEY = "hpogrid_key"
+_STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+
+
+class OptunaExporter:
+    """One study with the name of the project; trials that have ended are added to it once."""
+
+    def __init__(self) -> None:
+        require("optuna", extra="optuna", what="--to_optuna")
+
+    def export(self, results: Results, target: str) -> str:
+        """Add what is not there yet to the study at a storage URL."""
+        modes: list[Mode] = [item.mode for item in results.objectives] or ["min"]
+        storage, study = open_study(target, results.name, modes)
+        there = {
+            frozen.user_attrs.get(_KEY) for frozen in storage.get_all_trials(study, deepcopy=False)
+        }
+        added = 0
+        for key, frozen in frozen_trials(results):
+            if key not in there:
+                storage.create_new_trial(study, template_trial=frozen)
+                added += 1
+        return (
+            f"{added} trials added to the study '{results.name}' in {without_secret(target)}; "
+            f"{len(there - {None})} were there"
+        )
+
+
+def frozen_trials(results: Results) -> Iterable[tuple[str, Any]]:
+    """The trials that have ended, as Optuna's, in the order in which they started."""
+    known = _Distributions(results)
+    both = zip(results.trials, results.tasks, strict=True)
+    for trial, task in sorted(both, key=lambda pair: pair[0].started):
+        if trial.state in _STATES:
+            yield trial_key(results, task, trial), _frozen(results, trial, task, known)
+
+
+def _frozen(results: Results, trial: Trial, task: Task, known: _Distributions) -> Any:
+    from optuna.trial import TrialState, create_trial
+
+    params = known.params(trial)
+    values = [results.value(trial, index) for index in range(len(results.objectives))]
+    found = [value for value in values if value is not None]
+    usable = trial.state != "failed" and found and len(found) == len(values)
+    state = TrialState[_STATES[trial.state] if usable else "FAIL"]
+    frozen = create_trial(
+        state=state,
+        params=params,
+        distributions={name: known.of(name) for name in params},
+        values=found if usable else None,
+        intermediate_values=_intermediate(results, trial) if len(values) == 1 else None,
+        user_attrs={
+            _KEY: trial_key(results, task, trial),
+            "hpogrid_trial": trial.id,
+            "task": task.id,
+            "site": task.site,
+            "host": trial.host,
+            "applied": trial.applied,
+            "metrics": trial.metrics,
+            **({"reason": trial.reason} if trial.reason else {}),
+        },
+    )
+    frozen.datetime_start = datetime.fromtimestamp(trial.started)
+    frozen.datetime_complete = datetime.fromtimestamp(trial.ended or trial.started)
+    return frozen
+
+
+def _intermediate(results: Results, trial: Trial) -> dict[int, float]:
+    name = results.objectives[0].name
+    values = {report.step: number(report.metrics.get(name)) for report in trial.reports}
+    return {step: float(value) for step, value in values.items() if value is not None}
+
+
+class _Distributions:
+    """What Optuna is told about each hyperparameter: from the space, or from the values seen."""
+
+    def __init__(self, results: Results) -> None:
+        self._space = results.space
+        self._known = distributions(results.space) if results.space else {}
+        self._seen: dict[str, Any] = {}
+        if not self._known:
+            for name in results.parameters:
+                self._seen[name] = _from_values(
+                    [trial.applied[name] for trial in results.trials if name in trial.applied]
+                )
+
+    def of(self, name: str) -> Any:
+        """The distribution of a parameter."""
+        return self._known[name] if name in self._known else self._seen[name]
+
+    def params(self, trial: Trial) -> dict[str, Any]:
+        """The parameters of a trial that a distribution is known for and that fit it."""
+        if self._space is not None and self._known:
+            inside = {n: v for n, v in trial.suggested.items() if n in self._known}
+            params = to_params(self._space, inside)
+        else:
+            params = {
+                name: value if _is_number(self._seen[name]) else label(value)
+                for name, value in trial.applied.items()
+            }
+        return {name: value for name, value in params.items() if _fits(self.of(name), value)}
+
+
+def _from_values(values: list[Any]) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    numbers = [value for value in map(number, values) if value is not None]
+    if len(numbers) == len(values) and numbers:
+        return FloatDistribution(float(min(numbers)), float(max(numbers)))
+    return CategoricalDistribution(tuple(dict.fromkeys(map(label, values))))
+
+
+def _is_number(distribution: Any) -> bool:
+    return hasattr(distribution, "low")
+
+
+def _fits(distribution: Any, value: Any) -> bool:
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (ValueError, TypeError):
+        return False

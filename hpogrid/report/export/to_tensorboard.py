@@ -1,0 +1,153 @@
+"""TensorBoard's HParams dashboard: one run a trial, with the curves of its metrics."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from hpogrid.errors import UserError
+from hpogrid.files import explained
+from hpogrid.registry import require
+from hpogrid.report.axes import label
+from hpogrid.report.export.base import Point, series, short_key, trial_key
+from hpogrid.report.results import Results, number
+from hpogrid.report.sample import choose_rows
+from hpogrid.study.study import Trial
+
+MOST_TRIALS = 1000
+"""TensorBoard is slow with more runs; the best half of them, the records, and others at random."""
+
+Kind = Literal["bool", "number", "text"]
+_MARK = ".hpogrid"
+_EVENTS = "events.out.tfevents.0000000000.hpogrid"
+
+
+class TensorboardExporter:
+    """A folder for ``tensorboard --logdir``; an older one that was written here is replaced."""
+
+    def __init__(self) -> None:
+        require("tensorboard", extra="tensorboard", what="--to_tensorboard")
+
+    def export(self, results: Results, target: str) -> str:
+        """Write the folder.
+
+        Raises:
+            UserError: it is there, and not from here.
+        """
+        folder = Path(target)
+        if folder.exists() and not (folder / _MARK).is_file():
+            raise UserError(f"{folder} is there and was not written by hpogrid; name another one")
+        rows = choose_rows(results, MOST_TRIALS)
+        with explained(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            (folder / _MARK).touch()
+            kinds = _kinds(results)
+            _write(folder / _EVENTS, [_Event(0.0, 0, _config(results, kinds))])
+            for row in rows:
+                trial, task = results.trials[row], results.tasks[row]
+                name = f"{trial.id}.{short_key(trial_key(results, task, trial))[:6]}"
+                (folder / name).mkdir()
+                _write(folder / name / _EVENTS, _events(trial, name, kinds))
+        return (
+            f"{len(rows)} of {len(results)} trials written to {folder}; look: "
+            f"tensorboard --logdir {folder}"
+        )
+
+
+class _Event:
+    """A summary at a time (seconds since the epoch) and a step."""
+
+    def __init__(self, time: float, step: int, summary: Any) -> None:
+        self.time, self.step, self.summary = time, step, summary
+
+
+def _write(path: Path, events: Sequence[_Event]) -> None:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    with path.open("wb") as stream:
+        records = RecordWriter(stream)
+        first = Event(wall_time=events[0].time if events else 0.0, file_version="brain.Event:2")
+        records.write(first.SerializeToString())
+        for event in events:
+            one = Event(wall_time=event.time, step=event.step, summary=event.summary)
+            records.write(one.SerializeToString())
+        records.flush()
+
+
+def _config(results: Results, kinds: dict[str, Kind]) -> Any:
+    from tensorboard.plugins.hparams import api_pb2, metadata
+
+    types = {
+        "bool": api_pb2.DATA_TYPE_BOOL,
+        "number": api_pb2.DATA_TYPE_FLOAT64,
+        "text": api_pb2.DATA_TYPE_STRING,
+    }
+    hparams = [
+        api_pb2.HParamInfo(name=name, display_name=name, type=types[kind])
+        for name, kind in kinds.items()
+    ]
+    names = [item.name for item in results.objectives] or results.reported
+    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name)) for name in names]
+    experiment = api_pb2.Experiment(hparam_infos=hparams, metric_infos=metrics)
+    return _summary(metadata.EXPERIMENT_TAG, experiment=experiment)
+
+
+def _kinds(results: Results) -> dict[str, Kind]:
+    """The type of each hyperparameter that the dashboard is told, and that all values have."""
+    found: dict[str, Kind] = {}
+    for name in results.parameters:
+        values = [trial.applied[name] for trial in results.trials if name in trial.applied]
+        if all(isinstance(value, bool) for value in values):
+            found[name] = "bool"
+        else:
+            numbers = all(number(value) is not None for value in values)
+            found[name] = "number" if numbers else "text"
+    return found
+
+
+def _events(trial: Trial, group: str, kinds: dict[str, Kind]) -> list[_Event]:
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+    ended = trial.ended or trial.started
+    start = plugin_data_pb2.SessionStartInfo(group_name=group, start_time_secs=trial.started)
+    for name, value in trial.applied.items():
+        _set(start.hparams[name], value, kinds[name])
+    status = {"failed": api_pb2.STATUS_FAILURE, "running": api_pb2.STATUS_RUNNING}.get(
+        trial.state, api_pb2.STATUS_SUCCESS
+    )
+    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=ended)
+    started = _summary(metadata.SESSION_START_INFO_TAG, session_start_info=start)
+    return [
+        _Event(trial.started, 0, started),
+        *map(_scalar, series(trial)),
+        _Event(ended, 0, _summary(metadata.SESSION_END_INFO_TAG, session_end_info=end)),
+    ]
+
+
+def _set(slot: Any, value: Any, kind: Kind) -> None:
+    if kind == "bool":
+        slot.bool_value = value
+    elif kind == "number":
+        slot.number_value = value
+    else:
+        slot.string_value = label(value)
+
+
+def _scalar(point: Point) -> _Event:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    value = Summary.Value(tag=point.name, simple_value=point.value)
+    return _Event(point.time, point.step, Summary(value=[value]))
+
+
+def _summary(tag: str, **content: Any) -> Any:
+    """A summary for the plugin: ``content`` is one of the fields of its message."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+    about = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(**content))
+    return Summary(value=[Summary.Value(tag=tag, metadata=about, tensor=metadata.NULL_TENSOR)])
