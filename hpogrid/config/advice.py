@@ -14,7 +14,7 @@ from hpogrid.schedule import SCHEDULERS
 _BETTER_HIGH = re.compile(r"(^|[^a-z])(acc|accuracy|auc|f1|precision|recall|reward|r2)($|[^a-z])")
 _BETTER_LOW = re.compile(r"(^|[^a-z])(loss|error|mse|mae|rmse|perplexity|cost|regret)($|[^a-z])")
 _RESTORES = re.compile(
-    rb"get_checkpoint|load_checkpoint|checkpoint_dir|HPOGRID_RESTORE|def _restore\b|loaded_checkpoint"
+    rb"get_checkpoint|load_checkpoint|checkpoint_dir|HPOGRID_RESTORE|def _restore\b"
 )
 
 
