@@ -73,8 +73,8 @@ class Slurm(Scheduler):
     label = "Slurm"
     member = '"$SLURM_ARRAY_TASK_ID"'
     end_time = (
-        'echo "${SLURM_JOB_END_TIME:-$(date +%s -d'
-        ' "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)" 2>/dev/null)}"'
+        'echo "${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue --noheader --format=%e'
+        ' --jobs="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID")" 2>/dev/null)}"'
     )
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(

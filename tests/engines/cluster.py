@@ -40,6 +40,11 @@ SPACE = {
 }
 
 
+LARGE_SPACE = {
+    name: {"method": "categorical", "dimension": {"categories": list(range(40))}} for name in "ab"
+}
+
+
 def hpogrid(*words: str, fails: bool = False) -> str:
     """Run the program; return its stdout (where it is to fail, its stderr)."""
     done = subprocess.run(
@@ -53,6 +58,14 @@ def hpogrid(*words: str, fails: bool = False) -> str:
     )
     assert (done.returncode != 0) == fails, f"hpogrid {words}:\n{done.stdout}\n{done.stderr}"
     return done.stderr if fails else done.stdout
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come so in time"
+        time.sleep(0.2)
 
 
 class User:
@@ -113,10 +126,10 @@ class User:
         return [dict(zip(names, map(float, line.split()), strict=True)) for line in lines]
 
     def report(self) -> list[dict[str, str]]:
-        """The rows of ``hpogrid report --to_csv``."""
+        """The rows of ``hpogrid report --to_csv`` of trials that have a result."""
         hpogrid("report", "p", "--to_csv", "--outname", str(self.home / "result"))
         with (self.home / "result.csv").open() as stream:
-            return list(csv.DictReader(stream))
+            return [row for row in csv.DictReader(stream) if row["loss"]]
 
 
 def ended(states: list[str]) -> bool:
@@ -178,6 +191,46 @@ class ClusterContract:
         assert self.refusal in told
         assert "jeditaskid" in hpogrid("tasks", "show")  # and nothing else
         assert "hpogrid.p" not in hpogrid("tasks", "show")
+
+    def test_time_limit(self, user: User) -> None:
+        """Nobody told hpogrid of the limit: the job asks its batch system."""
+        user.make(site=self.site, trials=500, space=LARGE_SPACE)
+        hpogrid("grid_config", "recreate", "g", "--site", self.site, "--extra", self.limited)
+        hpogrid("project", "update", "p", "--grid_config", "g")
+        user.turn("hangs-1", True)
+        task = user.submit(2)
+        assert user.wait(task, ended, 150) == ["done", "done"]
+        first, second = (reason for _, reason in user.jobs(task))
+        assert first in (
+            "no further trial could finish before the job's end",
+            "the time of the job is up",
+        )
+        assert second == "the time of the job is up"
+        trace = user.trace()
+        assert len(trace) >= 5
+        reported = sorted((float(row["a"]), float(row["b"])) for row in user.report())
+        assert reported == sorted((row["a"], row["b"]) for row in trace)
+
+    def test_requeued_job_continues(self, user: User) -> None:
+        user.make(site=self.site, trials=6, grid=self.grid)
+        user.turn("hangs-0", True)
+        task = user.submit(1)
+        user.wait(task, lambda states: states == ["running"])
+        wait_until(lambda: list(user.home.glob("tasks/1/ledger/job-0000.001.jsonl")))
+        user.turn("hangs-0", False)
+        native = json.loads((user.home / "tasks/1/task.json").read_text())["native"]
+        subprocess.run(self.requeue(native["arrays"][0]["id"]), check=True, timeout=60)
+        wait_until(lambda: list(user.home.glob("tasks/1/ledger/job-0000.002.jsonl")), 200)
+        assert user.wait(task, ended) == ["done"]
+        assert len(user.report()) == len(user.trace()) == 6
+        assert {row["job"] for row in user.trace()} == {0}
+
+    limited: str
+    """Native options (JSON) for a time limit of 30 to 60 seconds."""
+
+    def requeue(self, array: str) -> list[str]:
+        """The command with which an administrator requeues the first member of an array."""
+        raise NotImplementedError
 
     refused: str
     """Native options (JSON) that the scheduler refuses."""

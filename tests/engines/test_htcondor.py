@@ -41,8 +41,12 @@ def pool() -> Iterator[Path]:
 class TestHTCondor(ClusterContract):
     site = "htcondor"
     died = "killed by signal 9"
+    limited = '{"allowed_job_duration": 30}'
     refused = '{"requirements": "((("}'
     refusal = "HTCondor refused the job"
+
+    def requeue(self, array: str) -> list[str]:
+        return ["condor_vacate_job", f"{array}.0"]
 
     @pytest.fixture
     def user(self, pool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:

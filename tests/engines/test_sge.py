@@ -26,8 +26,12 @@ def sge() -> Iterator[None]:
 class TestGridEngine(ClusterContract):
     site = "sge"
     died = "killed by signal 9"
+    limited = '{"l": "h_rt=30"}'
     refused = '{"q": "nosuch.q"}'
     refusal = 'job requests unknown queue "nosuch.q"'
+
+    def requeue(self, array: str) -> list[str]:
+        return ["qmod", "-rj", f"{array}.1"]
 
     @pytest.fixture
     def user(self, sge: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:

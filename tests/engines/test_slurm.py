@@ -26,8 +26,14 @@ def slurm() -> Iterator[None]:
 class TestSlurm(ClusterContract):
     site = "slurm"
     died = "killed by signal 9"
+    limited = '{"time": "1"}'
     refused = '{"partition": "nosuch"}'
     refusal = "Slurm refused the job: sbatch: error: invalid partition specified: nosuch"
+
+    def requeue(self, array: str) -> list[str]:
+        member = f"{array}_1"  # which Slurm would let wait for two minutes
+        now = f"scontrol update JobId={member} StartTime=now"
+        return ["sh", "-c", f"scontrol requeue {member} && sleep 8 && {now}"]
 
     @pytest.fixture
     def user(self, slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:

@@ -74,7 +74,7 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 [ -n "$up" ] || { echo "HTCondor did not come up" >&2; exit 1; }
-for tool in condor_submit condor_q condor_rm condor_history condor_status; do
+for tool in condor_submit condor_q condor_rm condor_history condor_status condor_vacate_job; do
     cat >"$dir/bin/$tool" <<X
 #!/bin/sh
 exec chroot --userspec=www-data:www-data $root /bin/sh -c 'cd "\$1" 2>/dev/null; shift; exec "\$@"' sh "\$PWD" /usr/bin/$tool "\$@"
