@@ -153,11 +153,20 @@ def _write(found: list[Overview], outcol: str, output: Path) -> None:
 
 def _print_details(item: Overview) -> None:
     from hpogrid.site import make_site
+    from hpogrid.trial.checkpoints import size
 
     print_rows([_row(item, "table")], _COLUMNS, "table")
     click.echo()
-    rows = [{"job": job.job, "state": job.state, "reason": job.reason} for job in item.jobs]
-    print_rows(rows, ["job", "state", "reason"], "table")
+    rows = [
+        {
+            "job": job.job,
+            "state": job.state,
+            "checkpoints": _size(size(item.task.job_folder(job.job))),
+            "reason": job.reason,
+        }
+        for job in item.jobs
+    ]
+    print_rows(rows, ["job", "state", "checkpoints", "reason"], "table")
     site = make_site(item.task.site)
     for job in item.jobs:
         if job.state in ("failed", "lost"):
@@ -165,6 +174,17 @@ def _print_details(item: Overview) -> None:
             if text:
                 click.echo(f"\nthe last lines of job {job.job}:")
                 click.echo("\n".join(text.splitlines()[-_TAIL:]))
+
+
+def _size(count: float) -> str | None:
+    """Bytes as people read them."""
+    if not count:
+        return None
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1000
+        units.pop(0)
+    return f"{count:.3g} {units[0]}"
 
 
 _DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be done.")
