@@ -23,6 +23,8 @@ def serve(host: str, port: int, cert: Path | None, key: Path | None) -> None:
     The jobs find it by their project's storage: hpo_config --storage https://HOST:PORT. They
     need the token, which is made once and kept in the user directory: set HPOGRID_TOKEN, or
     HPOGRID_TOKEN_FILE, where they run.
+
+    For example: hpogrid serve --port 8765
     """
     from hpogrid.site.serving import open_server, token_path
 
