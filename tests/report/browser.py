@@ -41,9 +41,14 @@ def browser() -> Iterator[Any]:
 
 def open_page(driver: Any, path: Path) -> None:
     """Open a file and forget what was logged before."""
+    open_url(driver, path.as_uri())
+
+
+def open_url(driver: Any, url: str) -> None:
+    """Open an address and forget what was logged before."""
     driver.get_log("browser")
     driver.get_log("performance")
-    driver.get(path.as_uri())
+    driver.get(url)
 
 
 def requests(driver: Any) -> list[str]:

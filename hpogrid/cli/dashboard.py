@@ -1,0 +1,29 @@
+"""``hpogrid dashboard``."""
+
+from __future__ import annotations
+
+import click
+
+from hpogrid.cli.output import message
+
+
+@click.command()
+@click.argument("target", metavar="PROJECT_OR_FILE")
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option("--metric", help="The metric that is optimised (with --mode), if not known.")
+@click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
+def dashboard(target: str, port: int, metric: str | None, mode: str | None) -> None:
+    """Look at a project in Optuna's dashboard: a snapshot, for this machine only.
+
+    For example: hpogrid dashboard my_project --port 8081
+    """
+    from typing import Any
+
+    from hpogrid.report.dashboard import HOST, serve
+    from hpogrid.report.load import given_objectives, load_sources
+    from hpogrid.report.source import make_results
+
+    chosen: Any = mode
+    results = make_results(load_sources(target), objectives=given_objectives(metric, chosen))
+    message(f"{results.summary}\nopen http://{HOST}:{port}/ (Ctrl-C ends it)")
+    serve(results, port)

@@ -1,0 +1,154 @@
+"""Real servers read what was exported: MLflow, optuna-dashboard, TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpogrid.report.export import exporter
+from hpogrid.report.results import Results, Task
+from tests.report.browser import browser, errors, open_url
+from tests.report.studies import LOSS, SPACE, sampled_study, store, submit
+
+pytestmark = pytest.mark.engine
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def server(url: str, *command: str, cwd: Path) -> Iterator[None]:
+    """Run a server until it is no longer needed; it has to answer within two minutes."""
+    log = cwd / "server.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command, cwd=cwd, stdout=stream, stderr=stream, env=os.environ.copy()
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while not answers(url):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.3)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def ask(url: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def some(count: int) -> Results:
+    task = Task(id=3, site="local", name="hpogrid.demo.3")
+    return Results("demo", [(task, sampled_study(count))], objectives=LOSS, space=SPACE)
+
+
+def script(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def test_an_mlflow_server_reads_the_runs(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = (
+        script("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db",
+        "--artifacts-destination", str(tmp_path / "artifacts"),
+    )  # fmt: skip
+    results = some(8)
+    with server(f"{url}/health", *command, cwd=tmp_path):
+        assert "8 runs written" in exporter("mlflow").export(results, url)
+        assert "0 runs written" in exporter("mlflow").export(results, url)
+        api = f"{url}/api/2.0/mlflow"
+        experiment = ask(f"{api}/experiments/get-by-name?experiment_name=demo")["experiment"]
+        number = experiment["experiment_id"]
+        runs = ask(f"{api}/runs/search", {"experiment_ids": [number]})["runs"]
+        assert len(runs) == 9
+        with browser() as chrome:
+            open_url(chrome, f"{url}/#/experiments/{number}/runs")
+            wait_for_text(chrome, "demo")
+
+
+def test_the_dashboard_of_optuna_shows_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    submit(store("p"), [3.0, 1.5, 2.0])
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "hpogrid", "dashboard", "p", "--port", str(port))
+    with server(f"{url}/dashboard", *command, cwd=tmp_path):
+        (study,) = ask(f"{url}/api/studies")["study_summaries"]
+        assert study["study_name"] == "p"
+        trials = ask(f"{url}/api/studies/{study['study_id']}?after=0")["trials"]
+        assert sorted(trial["values"][0] for trial in trials) == [1.5, 2.0, 3.0]
+        with browser() as chrome:
+            open_url(chrome, f"{url}/dashboard/studies/{study['study_id']}")
+            wait_for_text(chrome, "Best Trial")
+            assert errors(chrome) == []
+
+
+def test_tensorboard_shows_the_hyperparameters(tmp_path: Path) -> None:
+    results = some(8)
+    exporter("tensorboard").export(results, str(tmp_path / "tb"))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = (
+        script("tensorboard"), "--logdir", str(tmp_path / "tb"), "--host", "127.0.0.1",
+        "--port", str(port), "--load_fast=false",
+    )  # fmt: skip
+    with server(url, *command, cwd=tmp_path):
+        wanted = {"experimentName": "", "startIndex": 0, "sliceSize": 100, "allowedStatuses": [
+            "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING", "STATUS_UNKNOWN"],
+            "colParams": []}  # fmt: skip
+        deadline = time.monotonic() + 60
+        groups: list[Any] = []
+        while len(groups) < 8 and time.monotonic() < deadline:
+            answer = ask(f"{url}/data/plugin/hparams/session_groups", wanted)
+            groups = answer.get("sessionGroups", [])
+            time.sleep(0.5)
+        values = sorted(group["hparams"]["lr"] for group in groups)
+        assert values == pytest.approx(sorted(trial.applied["lr"] for trial in results.trials))
+
+
+def wait_for_text(driver: Any, text: str) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, 60).until(
+        lambda page: text in page.execute_script("return document.body.innerText")
+    )
