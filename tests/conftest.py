@@ -8,7 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Machines are busy with other things: no deadline for each example.
+hypothesis.settings.register_profile("hpogrid", deadline=None)
+hypothesis.settings.load_profile("hpogrid")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

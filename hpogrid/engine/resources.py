@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import shutil
@@ -48,14 +49,17 @@ def gpu_ids() -> list[str]:
     for variable in _GPU_VARIABLES:
         value = os.environ.get(variable)
         if value is not None:
-            ids = [item.strip() for item in value.split(",")]
-            return [] if ids[0] in _NO_GPU else ids
+            ids = (item.strip() for item in value.split(","))
+            return list(itertools.takewhile(lambda name: name not in _NO_GPU, ids))
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
     command = [program, "--query-gpu=index", "--format=csv,noheader"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return answer.stdout.split() if answer.returncode == 0 else []
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return answer.stdout.split()
 
 
 def share_gpus(concurrent: int, per_trial: float, gpus: list[str]) -> list[tuple[str, ...]]:
@@ -67,12 +71,10 @@ def share_gpus(concurrent: int, per_trial: float, gpus: list[str]) -> list[tuple
         gpus: the ids there are.
 
     Raises:
-        UserError: fewer GPUs than one trial needs, or a number like 1.5.
+        UserError: fewer GPUs than one trial needs.
     """
     if per_trial == 0:
         return [()] * concurrent
-    if per_trial > 1 and per_trial != int(per_trial):
-        raise UserError(f"gpus_per_trial {per_trial:g} must be a whole number or below 1")
     if len(gpus) < per_trial or not gpus:
         raise UserError(
             f"a trial needs {per_trial:g} GPUs and this job sees {len(gpus)}; "

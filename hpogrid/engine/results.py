@@ -48,7 +48,12 @@ def loss(config: HpoConfig, metrics: dict[str, Any]) -> float | None:
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite number (a truth value is none)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the range of floats
+        return False
 
 
 def _aggregate(rule: str, values: list[float], mode: str) -> float:

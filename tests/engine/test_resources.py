@@ -1,0 +1,152 @@
+"""Cores and GPUs, and how trials share them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hpogrid.engine import resources
+from hpogrid.engine.resources import cpu_count, gpu_ids, share_cpus, share_gpus, slot_environment
+from hpogrid.errors import UserError
+from tests.projects import run_script, store_project
+
+
+@pytest.fixture(autouse=True)
+def no_gpu_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in (*resources._GPU_VARIABLES, "SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "ids"),
+    [
+        ("0", ["0"]),
+        ("2, 5", ["2", "5"]),
+        ("GPU-1b2c,MIG-3d4e/7/0", ["GPU-1b2c", "MIG-3d4e/7/0"]),
+        ("", []),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("0,-1,2", ["0"]),
+        ("1,", ["1"]),
+    ],
+)
+def test_ids_are_names(monkeypatch: pytest.MonkeyPatch, value: str, ids: list[str]) -> None:
+    monkeypatch.setenv("ROCR_VISIBLE_DEVICES", "9")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    assert gpu_ids() == ids
+
+
+@pytest.mark.parametrize(
+    ("program", "ids"),
+    [("echo 0; echo 1", ["0", "1"]), ("echo broken; exit 9", []), ("exit 0", [])],
+)
+def test_without_a_variable_the_driver_tells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, ids: list[str]
+) -> None:
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{program}\n")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert gpu_ids() == []
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    assert gpu_ids() == ids
+
+
+@pytest.mark.parametrize(
+    ("concurrent", "per_trial", "gpus", "slots"),
+    [
+        (3, 0, [], [(), (), ()]),
+        (4, 1, ["a", "b"], [("a",), ("b",)]),
+        (1, 1, ["a", "b"], [("a",)]),
+        (9, 2, ["a", "b", "c", "d", "e"], [("a", "b"), ("c", "d")]),
+        (9, 0.5, ["a", "b"], [("a",), ("b",), ("a",), ("b",)]),
+        (9, 1 / 3, ["a"], [("a",)] * 3),
+        (9, 0.4, ["a"], [("a",)] * 2),
+        (9, 0.1, ["a"], [("a",)] * 9),
+    ],
+)
+def test_slots(
+    concurrent: int, per_trial: float, gpus: list[str], slots: list[tuple[str, ...]]
+) -> None:
+    assert share_gpus(concurrent, per_trial, gpus) == slots
+
+
+@pytest.mark.parametrize(("per_trial", "gpus"), [(1, []), (0.5, []), (3, ["a", "b"])])
+def test_too_few_gpus(per_trial: float, gpus: list[str]) -> None:
+    with pytest.raises(UserError, match=f"a trial needs {per_trial:g} GPUs and this job sees"):
+        share_gpus(4, per_trial, gpus)
+
+
+def test_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "cpu_count", lambda: 8)
+    assert share_cpus(4, None) == 4
+    assert share_cpus(100, 2) == 4
+    assert share_cpus(3, 2) == 3
+    assert share_cpus(100, 0.1) == 80
+    with pytest.raises(UserError, match="a trial needs 9 CPU cores and this job has 8"):
+        share_cpus(1, 9)
+
+
+@pytest.mark.parametrize("variable", ["SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS"])
+def test_the_batch_system_says_how_many_cores(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(resources, "_cgroup_limits", list)
+    assert cpu_count() == 64
+    for value, cores in (("3", 3), ("0", 64), ("", 64), ("many", 64)):
+        monkeypatch.setenv(variable, value)
+        assert cpu_count() == cores
+    monkeypatch.setattr(resources, "_cgroup_limits", lambda: [2.5])
+    assert cpu_count() == 2
+    monkeypatch.setattr(resources, "_cgroup_limits", lambda: [0.2])
+    assert cpu_count() == 1
+
+
+def test_the_environment_of_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert slot_environment((), None) == {}
+    assert slot_environment(("a", "b"), None) == {"CUDA_VISIBLE_DEVICES": "a,b"}
+    assert slot_environment((), 2.5) == {"MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "a,b")
+    assert slot_environment(("a",), 0.5)["HIP_VISIBLE_DEVICES"] == "a"
+
+
+SEES = """
+import os, time
+def train(config):
+    time.sleep(0.2)
+    return {"loss": 1, "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid(),
+            "threads": os.environ.get("MKL_NUM_THREADS")}
+"""
+
+
+def test_trials_see_the_gpus_of_their_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b,GPU-c")
+    settings = {"trials": 6, "scheduler_param": {"max_concurrent": 4}}
+    trials = run_script(SEES, gpus_per_trial=1, **settings)
+    found = {trial.metrics["pid"]: trial.metrics["gpu"] for trial in trials}
+    assert len(found) <= 3
+    assert sorted(found.values()) == sorted(set(found.values()))
+    assert set(found.values()) <= {"GPU-a", "GPU-b", "GPU-c"}
+
+
+def test_trials_share_a_gpu_and_are_told_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    trials = run_script(
+        SEES, trials=2, gpus_per_trial=0.5, cpus_per_trial=1, scheduler_param={"max_concurrent": 2}
+    )
+    assert {trial.metrics["gpu"] for trial in trials} == {"7"}
+    assert {trial.metrics["threads"] for trial in trials} == {"1"}
+
+
+def test_a_job_without_the_gpus_that_it_needs_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.projects import run_project
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    project = store_project(SEES, gpus_per_trial=1)
+    with pytest.raises(UserError, match="a trial needs 1 GPUs and this job sees 0"):
+        run_project(project)
