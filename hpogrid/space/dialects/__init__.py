@@ -170,16 +170,21 @@ def _check(data: Any, where: str) -> None:
                 check_value(item)
 
 
+def _parsed(text: str, where: str) -> Any:
+    if text.lstrip()[:1] in ("{", "["):
+        return parse_json(text, where)
+    from hpogrid.yamlfile import parse_yaml
+
+    return parse_yaml(text, where)
+
+
 def _structured(text: str, where: str) -> Any:
     """Parse text that is JSON (it starts with a bracket) or YAML; other text stays as it is.
 
     JSON is never read as YAML, which takes some malformed JSON for something else.
     """
-    from hpogrid.yamlfile import parse_yaml
-
-    parse = parse_json if text.lstrip()[:1] in ("{", "[") else parse_yaml
     try:
-        data = parse(text, where)
+        data = _parsed(text, where)
     except UserError:
         if any(load_dialect(name).detect(text) for name in DIALECTS):
             return text

@@ -25,7 +25,6 @@ from hpogrid.space.parameter import Constant, Parameter
 from hpogrid.space.paths import Path, is_key, join, nest
 from hpogrid.space.space import Space
 from hpogrid.space.value import plain, shown
-from hpogrid.yamlfile import parse_yaml
 
 MARK = "hyper_opt"
 
@@ -72,6 +71,8 @@ def parse(data: Any, where: str) -> Parsed:
 def read_text(text: str, where: str) -> Any:
     """Read JSON, Jsonnet (it starts as a program does: a bracket, ``local``), or YAML."""
     if not is_jsonnet(text):
+        from hpogrid.yamlfile import parse_yaml
+
         return parse_yaml(text, where)
     try:
         return parse_json(text, where)

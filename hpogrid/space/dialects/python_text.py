@@ -6,8 +6,6 @@ What the types mean is in `python_types`.
 from __future__ import annotations
 
 import ast
-import difflib
-import inspect
 import warnings
 from typing import Any
 
@@ -108,6 +106,8 @@ def _parameter(item: Any) -> Parameter:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ValueError(f"{shown(item)} is malformed") from error
         return _parameter(node)
+    import difflib
+
     if difflib.get_close_matches(short, TYPES, n=1, cutoff=0.8):
         raise ValueError(unknown("type", short, TYPES))
     return Constant(value=item)
@@ -121,6 +121,8 @@ def _called(node: ast.Call) -> Parameter:
         raise ValueError(f"{name} takes its arguments one by one, without **")
     args = [_literal(argument) for argument in node.args]
     keywords = {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
+    import inspect
+
     signature = inspect.signature(TYPES[name])
     try:
         bound = signature.bind(*args, **keywords)

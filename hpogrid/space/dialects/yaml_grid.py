@@ -22,7 +22,6 @@ from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Parameter
 from hpogrid.space.space import Space
 from hpogrid.space.value import shown
-from hpogrid.yamlfile import parse_yaml
 
 SINGLE = ("workdir", "rootdir", "src", "trg", "train_tok", "valid_tok")
 """The keys of a translation recipe that are never searched."""
@@ -46,6 +45,8 @@ def parse(data: Any, where: str) -> Parsed:
         UserError: malformed YAML, an empty list, a list where one value is needed, an object.
     """
     if isinstance(data, str):
+        from hpogrid.yamlfile import parse_yaml
+
         data = parse_yaml(data, where)
     if not isinstance(data, dict):
         raise UserError(f"{where}: expected a mapping of names to values, got {shown(data)}")
