@@ -106,7 +106,9 @@ def last_error(said: str) -> str | None:
     """The last complaint among what the client printed."""
     lines = [line.strip() for line in said.splitlines()]
     marked = [line for line in lines if re.match(r"(\w+: )?(error|ERROR)\b", line)]
-    return re.sub(r"^(\w+: )?(error|ERROR)\s*:\s*", "", marked[-1]) if marked else None
+    texts = [re.sub(r"^(\w+: )?(error|ERROR)\s*:\s*", "", line) for line in marked]
+    telling = [text for text in texts if not text.startswith("failed with code=")]
+    return (telling or texts or [None])[-1]
 
 
 def one_line(text: str, limit: int = 300) -> str:

@@ -77,8 +77,9 @@ def _token_login() -> Login:
     if expires is not None and expires < time.time() and not renewable:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(expires))
         raise UserError(f"the PanDA token expired at {when}; get a new one with pbook")
-    name = claims.get("preferred_username")
-    return Login("token", name if isinstance(name, str) else None, expires)
+    account = claims.get("preferred_username")
+    named = isinstance(account, str) and "name" in claims  # the client needs both
+    return Login("token", account if named else None, expires)
 
 
 def _token() -> tuple[str, bool]:

@@ -152,7 +152,8 @@ def list_tasks(since: float, user: str | None = None) -> list[TaskInfo]:
     global _last
     now = time.monotonic()
     if user != _last.user or since < _last.since or now - _last.got > _FRESH_SECONDS:
-        _last = _Listing(now, since, user, _list_tasks(since, user))
+        tasks = _list_tasks(since, user)
+        _last = _Listing(time.monotonic(), since, user, tasks)
     return _last.tasks
 
 
@@ -163,7 +164,7 @@ def _list_tasks(since: float, user: str | None) -> list[TaskInfo]:
     last: int | None = None
     for _ in range(_PAGES):
         [page] = call(Call("getJobIDsJediTasksInTimeRange", [text, user, last]))
-        tasks = list(_decode_all((page or {}).values(), TaskInfo)) if _is_dict(page) else []
+        tasks = list(decode_all((page or {}).values(), TaskInfo)) if _is_dict(page) else []
         found |= {task.id: task for task in tasks}
         if len(tasks) < _PAGE:
             break
@@ -187,7 +188,7 @@ def get_task(task: int) -> TaskInfo | None:
     """One's own task of that number, of whatever age."""
     filters = {"jediTaskID": str(task)}
     [found] = call(Call("get_tasks_detailed_info_since", kwargs={"filters": filters}))
-    return next((info for info in _decode_all(found or [], TaskInfo) if info.id == task), None)
+    return next((info for info in decode_all(found or [], TaskInfo) if info.id == task), None)
 
 
 def task_error(task: int) -> str | None:
@@ -203,7 +204,7 @@ def task_error(task: int) -> str | None:
 def list_jobs(task: int) -> list[JobInfo]:
     """All jobs of a task, every attempt, in the order in which they were made."""
     [found] = call(Call("get_job_descriptions", [task]))
-    return sorted(_decode_all(found or [], JobInfo), key=lambda job: job.id)
+    return sorted(decode_all(found or [], JobInfo), key=lambda job: job.id)
 
 
 def job_metadata(task: int) -> dict[str, Any]:
@@ -252,7 +253,7 @@ def _is_dict(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _decode_all(items: Any, kind: type[T]) -> Iterator[T]:
+def decode_all(items: Any, kind: type[T]) -> Iterator[T]:
     """Those of the items that make sense."""
     for item in items if isinstance(items, Iterable) else []:
         try:

@@ -67,7 +67,9 @@ def prepare(task: Task) -> None:
         UserError: something is wrong; nothing was sent.
     """
     require_client(task.site)
-    login()
+    found = login()
+    if found.kind == "token" and found.account is None:
+        raise UserError("the PanDA token does not say whose it is; get a new one with pbook")
     check_site(task.site)
     task.native.setdefault(OUT, output_name(task, read_task_project(task)))
     task.native.setdefault(EARLIER, f"sources.{uuid.uuid4()}.__ow__")

@@ -45,7 +45,7 @@ def oidc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_a_token(oidc: Path) -> None:
     soon = time.time() + 3600
-    oidc.write_text(token(preferred_username="me", exp=soon) + "\n")
+    oidc.write_text(token(name="Me Myself", preferred_username="me", exp=soon) + "\n")
     found = login()
     assert (found.kind, found.account) == ("token", "me")
     assert found.expires == pytest.approx(soon)
