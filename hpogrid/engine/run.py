@@ -358,6 +358,7 @@ class Run:
         counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
         decision = self._judge.report(record, running.step, counted)
         if reached(self.config, counted):
+            self._judge.end(record)
             return "complete"
         if decision == "pause" and (self.stopped or self.budget.spent):
             decision = "stop"

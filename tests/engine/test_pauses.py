@@ -1,0 +1,135 @@
+"""Trials that are paused and go on, in a whole run: HyperBand and population based training."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hpogrid.config.schemas import HpoConfig
+from hpogrid.engine.judge import Judge
+from hpogrid.search.base import Outcome
+from hpogrid.search.base import Task as SearchTask
+from hpogrid.search.proposer import Proposer
+from hpogrid.search.random import RandomSearcher
+from hpogrid.site.tasks import Task
+from hpogrid.space.dialects import read_space
+from hpogrid.space.latent import Latents
+from hpogrid.study.study import Trial
+from tests.engine.objectives import CLASS, FUNCTION, objective
+from tests.projects import SPACE, run_project, run_script, store_project
+
+SEARCH: dict[str, Any] = {"metric": "score", "mode": "max", "stop": {"training_iteration": 12}}
+HYPERBAND = {**SEARCH, "scheduler": "bohbhyperband", "trials": 9}
+HYPERBAND["scheduler_param"] = {"max_concurrent": 2, "max_t": 9}
+PBT = {**SEARCH, "scheduler": "pbt", "trials": 6}
+PBT["scheduler_param"] = {"max_concurrent": 2, "perturbation_interval": 3}
+
+NO_CHECKPOINTS = """
+    import hpogrid
+
+    def train(config):
+        for step in range(1, 13):
+            hpogrid.report(score=step * config["x"] * (1 - config["x"]), step=step)
+"""
+
+
+def is_right(trial: Trial) -> bool:
+    x, steps = trial.applied["x"], trial.metrics["step"]
+    return bool(trial.metrics["score"] == pytest.approx(steps * x * (1 - x)))
+
+
+@pytest.mark.parametrize("text", [FUNCTION, CLASS], ids=["function", "class"])
+def test_hyperband_gives_the_best_more_and_goes_on_where_they_were(text: str) -> None:
+    trials = run_script(objective(text), **HYPERBAND)
+    assert all(map(is_right, trials))
+    ends = sorted(trial.metrics["step"] for trial in trials)
+    assert ends == [1, 1, 1, 1, 1, 1, 3, 3, 9]
+    assert sorted(trial.attempt for trial in trials) == [1, 1, 1, 1, 1, 1, 2, 2, 3]
+    assert [trial.state for trial in trials].count("complete") == 1
+    best = max(trials, key=lambda trial: trial.applied["x"] * (1 - trial.applied["x"]))
+    assert best.state == "complete"
+    assert [report.step for report in best.reports] == list(range(1, 10))
+
+
+def test_without_checkpoints_hyperband_begins_anew() -> None:
+    trials = run_script(NO_CHECKPOINTS, **HYPERBAND)
+    assert sorted(trial.metrics["step"] for trial in trials) == [1, 1, 1, 1, 1, 1, 3, 3, 9]
+    assert all(map(is_right, trials))
+
+
+@pytest.mark.parametrize("text", [FUNCTION, CLASS], ids=["function", "class"])
+def test_the_worse_of_a_population_go_on_from_the_better(text: str) -> None:
+    task, _, trials = run_project(store_project(objective(text), **PBT))
+    assert [trial.state for trial in trials] == ["complete"] * 6
+    assert [trial.metrics["step"] for trial in trials] == [12] * 6
+    copies = [trial for trial in trials if trial.parent is not None]
+    assert copies
+    scores = scores_reported(task)
+    for trial in copies:
+        gain = trial.applied["x"] * (1 - trial.applied["x"])
+        own = [report for report in trial.reports if report.step > trial.changed_at]
+        start = own[0].metrics["score"] - gain
+        assert start in [pytest.approx(s) for s in scores[str(trial.parent), trial.changed_at]]
+        assert trial.metrics["score"] == pytest.approx(start + len(own) * gain)
+
+
+def scores_reported(task: Task) -> dict[tuple[str, int], list[float]]:
+    """Every score that was ever reported, by trial and step, also with earlier values."""
+    found: dict[tuple[str, int], list[float]] = {}
+    for path in task.ledgers.glob("*.jsonl"):
+        for event in map(json.loads, path.read_text().splitlines()):
+            if event["event"] == "report":
+                key = event["trial"], event["step"]
+                found.setdefault(key, []).append(event["metrics"]["score"])
+    return found
+
+
+def test_population_based_training_needs_checkpoints() -> None:
+    trials = run_script(NO_CHECKPOINTS, **PBT)
+    assert trials[0].state == "failed"
+    assert "pbt needs checkpoints and this trial saved none" in str(trials[0].reason)
+
+
+def test_paused_trials_end_with_the_search() -> None:
+    settings = {**HYPERBAND, "trials": 20, "target": 0.0, "scheduler_param": {"max_t": 9}}
+    _, result, trials = run_project(store_project(objective(FUNCTION), **settings))
+    assert result.state == "done"
+    assert all(trial.finished for trial in trials)
+    assert "the search ended while it was paused" in {trial.reason for trial in trials}
+
+
+def test_checkpoints_of_ended_trials_go_by_the_policy() -> None:
+    project = store_project(objective(CLASS), **HYPERBAND, keep_checkpoints="top 2")
+    task, _, trials = run_project(project)
+    best = sorted(trials, key=lambda trial: trial.metrics["score"])[-2:]
+    kept = {path.parent.name for path in task.job_folder(0).glob("trials/*/checkpoint_*")}
+    assert kept == {trial.id for trial in best}
+
+
+class Hearing(RandomSearcher):
+    """Listens to intermediate results, as the algorithm bohb does."""
+
+    def __init__(self, task: SearchTask) -> None:
+        super().__init__(task)
+        self.heard: list[tuple[float, float]] = []
+
+    def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
+        assert outcome.values is not None
+        self.heard.append((resource, outcome.values[0]))
+
+
+def test_the_budget_of_hyperband_comes_to_the_model() -> None:
+    """What was reached at a rung is told with the rung, once, also where it was stepped over."""
+    config = HpoConfig(
+        scheduler="bohbhyperband", scheduler_param={"max_t": 9}, metric="loss", mode="min"
+    )
+    task = SearchTask(read_space(SPACE, "space")[0], config.modes, 1, 10)
+    searcher = Hearing(task)
+    judge = Judge(config, task, Proposer(task.space, searcher))
+    trial = Trial("0-1", "running", {"x": 0.5}, {"x": 0.5}, 1, 0, "here", 0.0)
+    judge.start(trial)
+    for step, value in ((1, 0.9), (2, 0.8), (4, 0.7), (5, 0.6), (9, 0.5)):
+        judge.report(trial, step, {"loss": value})
+    assert searcher.heard == [(1, 0.9), (3, 0.7), (9, 0.5)]
