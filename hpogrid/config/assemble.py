@@ -101,7 +101,7 @@ def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
             raise UserError(f"model config: {unknown('file', name, list(files))} (in {shown})")
     if model.model is None:
         names = [*model.param, *project.space.parameters]
-        check_command(command_words(model), names, model.template is not None)
+        check_command(command_words(model.command, model.script), names, model.template is not None)
 
 
 def _check_model(project: Project, folder: Path, shown: Path) -> list[str]:

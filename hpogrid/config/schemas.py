@@ -338,7 +338,7 @@ class ModelConfig(Config):
         from hpogrid.trial.placeholders import command_words, metric_patterns
 
         try:
-            command_words(self)
+            command_words(self.command, self.script)
             metric_patterns(self.metric_regex, "metric")
         except UserError as error:
             raise ValueError(str(error)) from error

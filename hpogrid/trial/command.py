@@ -64,7 +64,7 @@ class CommandObjective:
 
     def __init__(self, scripts: Path, config: ModelConfig, metrics: tuple[str, ...]) -> None:
         self._config = config
-        self._command = command_words(config)
+        self._command = command_words(config.command, config.script)
         self._template = None
         if config.template is not None:
             self._template = read_template(scripts / config.template)

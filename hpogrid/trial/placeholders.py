@@ -10,31 +10,28 @@ import string
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
-
-if TYPE_CHECKING:
-    from hpogrid.config.schemas import ModelConfig
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
 _SPREAD = ("args", "overrides")
 _FILES = ("json", "hpm", "template", "metrics", "folder")
 
 
-def command_words(config: ModelConfig) -> list[str]:
+def command_words(command: str | None, script: str | None) -> list[str]:
     """The command as words; a script alone is called with its parameters as options.
 
     Raises:
         UserError: the quotes do not match.
     """
-    if config.command is None:
-        return [sys.executable, str(config.script), "{args}"]
+    if command is None:
+        return [sys.executable, str(script), "{args}"]
     try:
-        words = shlex.split(config.command)
+        words = shlex.split(command)
     except ValueError as error:
-        raise UserError(f"command: {error} in {config.command}") from error
+        raise UserError(f"command: {error} in {command}") from error
     if not words:
         raise UserError("command: it is empty; write for example 'python train.py {args}'")
     return [sys.executable if words[0] in ("python", "python3") else words[0], *words[1:]]
