@@ -9,7 +9,9 @@ from hpogrid.cli.output import message
 
 @click.command()
 @click.argument("target", metavar="PROJECT_OR_FILE")
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of the page."
+)
 @click.option("--metric", help="The metric that is optimised (with --mode), if not known.")
 @click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
 def dashboard(target: str, port: int, metric: str | None, mode: str | None) -> None:

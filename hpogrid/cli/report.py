@@ -105,12 +105,13 @@ def report(
         "optuna": to_optuna,
     }
     trackers = {name: (exporter(name), at) for name, at in targets.items() if at is not None}
-    sources = load_sources(target, Filters(limit, days, taskname, ids))
+    objectives = given_objectives(metric, mode)
+    sources = load_sources(target, Filters(limit, days, taskname, ids), objectives)
     for source in sources:
         for warning in source.warnings:
             message(warning)
     names = [name for item in extra for name in item.split(",") if name]
-    results = make_results(sources, extra=names, objectives=given_objectives(metric, mode))
+    results = make_results(sources, extra=names, objectives=objectives)
     _print(results, form, rows or None)
     if plot:
         _draw_history(results)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,8 @@ from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic
 
 RESULT = "result.json"
+WORK_VARIABLE = "HPOGRID_WORK_DIR"
+"""The environment variable with the name of the working directory inside a container."""
 
 
 JobState = Literal["done", "failed", "interrupted"]
@@ -127,19 +128,21 @@ def _write(folder: Path, result: JobResult) -> None:
 
 
 def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
-    """The working directory: the scripts, and beside them the input data."""
-    work = folder / "work"
-    if not work.exists():
-        draft = folder / ".work"
-        shutil.rmtree(draft, ignore_errors=True)
-        copy_files(files_below(bundle / SCRIPTS), draft)
-        draft.rename(work)
+    """The working directory: the scripts, and beside them the input data.
+
+    In a container it goes by another name, with the same folder behind it.
+    """
+    work, whole = folder / "work", folder / ".work-is-whole"
+    if not whole.exists():
+        copy_files(files_below(bundle / SCRIPTS), work)
+        whole.touch()
     data = project.grid_config.inDS
     if data and Path(data).is_dir():
         for item in Path(data).iterdir():
             if not os.path.lexists(work / item.name):
                 (work / item.name).symlink_to(item.absolute())
-    return work
+    inside = Path(os.environ.get(WORK_VARIABLE) or work)
+    return inside if inside.is_dir() and inside.samefile(work) else work
 
 
 @contextlib.contextmanager

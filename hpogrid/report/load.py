@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import msgspec
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
+from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.resultfile import read_result_file
 from hpogrid.report.results import Objective, Task, no_garbage_collection, span
 from hpogrid.report.source import Source
@@ -41,10 +43,13 @@ class Filters(msgspec.Struct, frozen=True):
     ids: str | None = None
 
 
-def load_sources(target: str, filters: Filters | None = None) -> list[Source]:
+def load_sources(
+    target: str, filters: Filters | None = None, objectives: Sequence[Objective] = ()
+) -> list[Source]:
     """The trials of all tasks of a project, oldest task first, or of one file or folder.
 
-    A project is looked for first; ``./name`` is always a path.
+    A project is looked for first; ``./name`` is always a path. ``objectives`` says which of
+    several checkpoints counts, where the models of another tool are read.
 
     Raises:
         UserError: neither, or no task passes the filters.
@@ -53,7 +58,7 @@ def load_sources(target: str, filters: Filters | None = None) -> list[Source]:
         return _project_sources(target, filters or Filters())
     path = Path(target)
     if path.exists():
-        return [read_path(path)]
+        return [read_path(path, objectives)]
     raise UserError(f"no file {target}, and {unknown('project', target, project_names())}")
 
 
@@ -106,14 +111,14 @@ def _task_source(task: StoredTask) -> Source:
     )
 
 
-def read_path(path: Path) -> Source:
-    """Read a ledger, a folder of ledgers, the folder of a task, or a job's result file.
+def read_path(path: Path, objectives: Sequence[Objective] = ()) -> Source:
+    """Read a ledger, a folder of ledgers or models, the folder of a task, or a result file.
 
     Raises:
         UserError: it is none of them.
     """
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, objectives)
     if path.suffix == SUFFIX:
         return _source(path.parent, path.name)
     job = path.resolve().parent
@@ -122,10 +127,12 @@ def read_path(path: Path) -> Source:
     return read_result_file(path)
 
 
-def _read_folder(folder: Path) -> Source:
+def _read_folder(folder: Path, objectives: Sequence[Objective]) -> Source:
     inner = folder / LEDGER
     found = inner if inner.is_dir() else folder
     if not any(found.glob(f"*{SUFFIX}")):
+        if is_recipe(folder):
+            return read_recipe(folder, objectives)
         raise UserError(
             f"{folder} holds no ledger (*{SUFFIX}); name a project, a ledger, or a result file"
         )

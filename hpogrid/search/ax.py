@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import ModelSearcher, Options, Task, from_unit, to_unit
+from hpogrid.search.base import Options, Task
+from hpogrid.search.model import ModelSearcher, from_unit, to_unit
 from hpogrid.space.latent import Axis, Category, Latents
 
 
@@ -25,8 +28,8 @@ class AxSearcher(ModelSearcher):
 
     def __init__(self, task: Task, options: Options | None = None) -> None:
         super().__init__(task, options)
-        self._library("ax.api.client")
-        logging.getLogger("ax").setLevel(logging.ERROR)
+        with _quiet():
+            self._library("ax.api.client")
 
     @classmethod
     def objectives(cls, options: Any) -> int:
@@ -38,19 +41,36 @@ class AxSearcher(ModelSearcher):
         return require(module, extra="ax", what="algorithm ax")
 
     def _propose(
-        self, points: list[Latents], losses: list[tuple[float, ...]], seed: int
+        self,
+        points: list[Latents],
+        losses: list[tuple[float, ...]],
+        running: list[Latents],
+        seed: int,
     ) -> Latents:
-        metrics = [f"loss{index}" for index in range(len(self.task.modes))]
-        client = self._client(metrics, seed)
-        for index, (point, told) in enumerate(zip(points, losses, strict=True)):
-            number = client.attach_trial(self._parameters(point))
-            if index < len(self._points):  # the others are running
-                client.complete_trial(number, dict(zip(metrics, told, strict=True)))
-        [found] = client.get_next_trials(1).values()
+        with _quiet():
+            found = self._found(points, losses, running, seed)
         return {
             name: _latent(axis, found[f"x{index}"])
             for index, (name, axis) in enumerate(self.axes.items())
         }
+
+    def _found(
+        self,
+        points: list[Latents],
+        losses: list[tuple[float, ...]],
+        running: list[Latents],
+        seed: int,
+    ) -> dict[str, Any]:
+        metrics = [f"loss{index}" for index in range(len(self.task.modes))]
+        client = self._client(metrics, seed)
+        for point, told in zip(points, losses, strict=True):
+            number = client.attach_trial(self._parameters(point))
+            client.complete_trial(number, dict(zip(metrics, told, strict=True)))
+        for point in running:
+            client.attach_trial(self._parameters(point))
+        [found] = client.get_next_trials(1).values()
+        parameters: dict[str, Any] = found
+        return parameters
 
     def _client(self, metrics: list[str], seed: int) -> Any:
         client = self._library("ax.api.client").Client(random_seed=seed)
@@ -74,6 +94,17 @@ class AxSearcher(ModelSearcher):
             f"x{index}": point[name] if isinstance(axis, Category) else to_unit(axis, point[name])
             for index, (name, axis) in enumerate(self.axes.items())
         }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Ax logs every step, at levels that it sets itself."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _latent(axis: Axis, value: Any) -> float | int:

@@ -10,7 +10,6 @@ import hashlib
 import math
 import random
 import typing
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 
 from hpogrid.errors import UserError
-from hpogrid.registry import require
-from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, Unit, middle
+from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, middle
 from hpogrid.space.space import Space, identity, plain
 
 Mode = Literal["min", "max"]
@@ -167,7 +165,7 @@ class BaseSearcher(ABC):
         for failed in waiting:
             self._tell(failed, self._worst)
 
-    def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
+    def report(self, point: Latents, outcome: Outcome, resource: float) -> None:  # noqa: B027
         """Learn an intermediate result (see `Searcher`); most algorithms have no use for it."""
 
     def draw(self, seed: int) -> Latents:
@@ -217,43 +215,6 @@ class BaseSearcher(ABC):
         """Learn the losses (smaller is better) of a started point."""
 
 
-class ModelSearcher(BaseSearcher):
-    """For libraries whose model is made anew for each proposal from what is known.
-
-    So nothing but the history needs to be kept, pickled or replayed. A subclass gives
-    `_propose`. The first ``n_initial_points`` (an option it must have) are drawn at random.
-    Matrices are too small for threads, which made such libraries ten times slower.
-    """
-
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
-        self._points: list[Latents] = []
-        self._told: list[tuple[float, ...]] = []
-
-    def _ask(self, seed: int) -> Latents:
-        if len(self._points) < self.options.n_initial_points:
-            return self.draw(seed)
-        running = [point for points in self._pending.values() for point in points]
-        middling = tuple(
-            sorted(losses)[len(losses) // 2] for losses in zip(*self._told, strict=True)
-        )
-        losses = self._told + [middling] * len(running)
-        threads = require("threadpoolctl", extra="all", what="this algorithm")
-        with threads.threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return self._propose(self._points + running, losses, seed)
-
-    def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
-        self._points.append(point)
-        self._told.append(losses)
-
-    @abstractmethod
-    def _propose(
-        self, points: list[Latents], losses: list[tuple[float, ...]], seed: int
-    ) -> Latents:
-        """Propose a point; running ones are among ``points``, with a middling loss."""
-
-
 def free_axes(space: Space) -> dict[str, Axis]:
     """The axes on which there is something to choose."""
     return {name: axis for name, axis in space.axes.items() if not _single(axis)}
@@ -268,21 +229,6 @@ def _single(axis: Axis) -> bool:
 def _unbounded(space: Space, name: str) -> bool:
     scale = getattr(space.parameters[name], "scale", None)
     return scale is not None and not math.isfinite(scale.bounds[1])
-
-
-def to_unit(axis: Unit | IntegerRange, latent: float | int) -> float:
-    """Where a latent lies in the unit interval: an integer in the middle of its cell."""
-    if isinstance(axis, Unit):
-        return float(latent)
-    return (latent - axis.low + 0.5) / (axis.high - axis.low + 1)
-
-
-def from_unit(axis: Unit | IntegerRange, u: float) -> float | int:
-    """The latent of a number from the unit interval, both ends included."""
-    u = min(max(float(u), 0.0), 1.0)
-    if isinstance(axis, Unit):
-        return u
-    return min(axis.low + int(u * (axis.high - axis.low + 1)), axis.high)
 
 
 def several_refused(most: int, given: int) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import ModelSearcher, Options, Task, from_unit, to_unit
+from hpogrid.search.base import Options, Task
+from hpogrid.search.model import ModelSearcher, from_unit, to_unit, with_lies
 from hpogrid.space.latent import Axis, Category, Latents
 
 
@@ -34,15 +35,21 @@ class BayesianSearcher(ModelSearcher):
         return require("bayes_opt", extra="bayesian", what="algorithm bayesian")
 
     def _propose(
-        self, points: list[Latents], losses: list[tuple[float, ...]], seed: int
+        self,
+        points: list[Latents],
+        losses: list[tuple[float, ...]],
+        running: list[Latents],
+        seed: int,
     ) -> Latents:
         library = self._library()
-        bounds = dict.fromkeys(self._vector(points[0]), (0.0, 1.0))
-        optimizer = library.BayesianOptimization(
-            None, bounds, random_state=seed, verbose=0, allow_duplicate_points=True
-        )
-        for point, (loss,) in zip(points, losses, strict=True):
-            optimizer.register(self._vector(point), -loss)
+        told: dict[tuple[float, ...], list[float]] = {}  # a repeated point has its mean loss
+        for point, loss in zip(points + running, with_lies(losses, running), strict=True):
+            told.setdefault(tuple(self._vector(point).values()), []).append(loss)
+        bounds = {key: (0.0, 1.0) for key in self._vector(points[0])}
+        optimizer = library.BayesianOptimization(None, bounds, random_state=seed, verbose=0)
+        for vector, same in told.items():
+            parameters = dict(zip(bounds, vector, strict=True))
+            optimizer.register(parameters, -sum(same) / len(same))
         options = self.options
         utility = library.UtilityFunction(options.kind, options.kappa, options.xi)
         found = optimizer.suggest(utility)

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import BaseSearcher, Options, Outcome, Task, from_unit, to_unit
+from hpogrid.search.base import BaseSearcher, Options, Outcome, Task
+from hpogrid.search.model import from_unit, to_unit
 from hpogrid.space.latent import Axis, Category, Latents
 from hpogrid.space.space import identity
 
@@ -92,7 +93,9 @@ class BohbSearcher(BaseSearcher):
         for index, axis in enumerate(self.axes.values()):
             if isinstance(axis, Category):
                 values = range(axis.count)
-                space.add(library.CategoricalHyperparameter(f"x{index}", values, weights=axis.weights))
+                space.add(
+                    library.CategoricalHyperparameter(f"x{index}", values, weights=axis.weights)
+                )
             else:
                 space.add(library.UniformFloatHyperparameter(f"x{index}", 0.0, 1.0))
         return space

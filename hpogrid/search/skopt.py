@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import ModelSearcher, Options, Task
+from hpogrid.search.base import Options, Task
+from hpogrid.search.model import ModelSearcher, with_lies
 from hpogrid.space.latent import Category, Latents, Unit
 
 
@@ -34,7 +35,11 @@ class SkoptSearcher(ModelSearcher):
         return require("skopt", extra="skopt", what="algorithm skopt")
 
     def _propose(
-        self, points: list[Latents], losses: list[tuple[float, ...]], seed: int
+        self,
+        points: list[Latents],
+        losses: list[tuple[float, ...]],
+        running: list[Latents],
+        seed: int,
     ) -> Latents:
         optimizer = self._skopt().Optimizer(
             [self._dimension(axis) for axis in self.axes.values()],
@@ -44,8 +49,8 @@ class SkoptSearcher(ModelSearcher):
             acq_optimizer=self.options.acq_optimizer,
             random_state=seed,
         )
-        told = [[point[name] for name in self.axes] for point in points]
-        optimizer.tell(told, [loss for (loss,) in losses])
+        told = [[point[name] for name in self.axes] for point in points + running]
+        optimizer.tell(told, with_lies(losses, running))
         proposed = zip(self.axes.items(), optimizer.ask(), strict=True)
         return {
             name: float(value) if isinstance(axis, Unit) else int(value)

@@ -103,12 +103,12 @@ def explain(answer: Answer, name: str, said: str) -> str:
 
 
 def last_error(said: str) -> str | None:
-    """The last complaint among what the client printed."""
+    """The complaints among what the client printed."""
     lines = [line.strip() for line in said.splitlines()]
     marked = [line for line in lines if re.match(r"(\w+: )?(error|ERROR)\b", line)]
     texts = [re.sub(r"^(\w+: )?(error|ERROR)\s*:\s*", "", line) for line in marked]
     telling = [text for text in texts if not text.startswith("failed with code=")]
-    return (telling or texts or [None])[-1]
+    return "; ".join(dict.fromkeys(telling or texts)) or None
 
 
 def one_line(text: str, limit: int = 300) -> str:

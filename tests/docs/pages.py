@@ -58,10 +58,10 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def needed(page: Path) -> list[Path]:
-    """The pages that have to be run before this one, itself at the end."""
+def needed(page: Path) -> Path | None:
+    """The page that has to be run before this one."""
     match = _NEEDS.search(page.read_text(encoding="utf-8"))
-    return [*(needed(ROOT / match[1]) if match else []), page]
+    return ROOT / match[1] if match else None
 
 
 def prose(page: Path) -> str:

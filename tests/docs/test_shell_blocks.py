@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,46 +42,63 @@ def test_every_block_has_a_known_language() -> None:
     assert {place for place in found if place[2:] == () or place[2] not in known} == set()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    work = tmp_path / "work"
-    shutil.copytree(ROOT / "example" / "scripts", work)
-    (tmp_path / "out").mkdir()
-    return work
+@pytest.fixture(scope="session")
+def starting_points(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """For a page the folder that the pages before it leave behind; each is run only once."""
+    made: dict[Path, Path] = {}
+
+    def after(page: Path) -> Path:
+        if page not in made:
+            folder = tmp_path_factory.mktemp("page")
+            begin(page, folder, after)
+            run_page(page, folder)
+            made[page] = folder
+        return made[page]
+
+    return after
+
+
+def begin(page: Path, folder: Path, after: Callable[[Path], Path]) -> None:
+    """Fill the folder in which a page runs."""
+    before = needed(page)
+    if before is not None:
+        shutil.copytree(after(before), folder, dirs_exist_ok=True)
+    else:
+        shutil.copytree(ROOT / "example" / "scripts", folder / "work")
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    (folder / "out").mkdir()
 
 
 def script_of(page: Path, folder: Path) -> str:
-    """The page as one shell script; the output of block 3 goes to out/3."""
+    """The page as one shell script that runs in work/; the output of block 3 goes to out/3."""
     parts = ["set -euo pipefail"]
     for number, block in enumerate(blocks(page)):
         if len(block.info) > 1 and block.info[0] not in ("sh", "text"):
-            (folder / block.info[1]).write_text(block.text)
+            (folder / "work" / block.info[1]).write_text(block.text)
         if block.is_shell and "no-run" not in block.info:
-            parts += [f"echo {block.line} >{folder}/../line", as_shell(block, number, folder)]
+            parts += [f"echo {block.line} >{folder}/line", as_shell(block, number, folder)]
     return "\n".join(parts)
 
 
 def as_shell(block: Block, number: int, folder: Path) -> str:
-    out = f"{folder}/../out/{number}"
+    out = f"{folder}/out/{number}"
     if "fails" in block.info:
         return f"if (\n{block.text}) >{out} 2>&1; then echo it did not fail; exit 1; fi"
     return f"{{\n{block.text}}} >{out} 2>&1"
 
 
 def run_page(page: Path, folder: Path) -> None:
-    out = folder.parent / "out"
-    shutil.rmtree(out)
-    out.mkdir()
+    """Run the shell blocks of a page."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HPOGRID_HOME": str(folder.parent / "home"),
+        "HPOGRID_HOME": str(folder / "home"),
         "HPOGRID_BASE_PATH": str(ROOT),
         "NO_COLOR": "1",
     }
     process = subprocess.Popen(
         ["bash", "--norc", "-c", script_of(page, folder)],
-        cwd=folder,
+        cwd=folder / "work",
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -93,21 +111,23 @@ def run_page(page: Path, folder: Path) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         said, _ = process.communicate()
-    line = (folder.parent / "line").read_text().strip() if process.returncode else ""
-    last = max(out.iterdir(), key=lambda path: path.stat().st_mtime_ns, default=None)
+    line = (folder / "line").read_text().strip() if process.returncode else ""
+    last = max((folder / "out").iterdir(), key=lambda path: path.stat().st_mtime_ns, default=None)
     shown = last.read_text() if last else ""
     assert process.returncode == 0, f"{page.name}, line {line}: {said}\n{shown}"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_runs_as_it_stands(name: str, folder: Path) -> None:
+def test_page_runs_as_it_stands(
+    name: str, tmp_path: Path, starting_points: Callable[[Path], Path]
+) -> None:
     page = ROOT / name
-    for each in needed(page):
-        run_page(each, folder)
+    begin(page, tmp_path, starting_points)
+    run_page(page, tmp_path)
     found = blocks(page)
     for number, block in enumerate(found):
         if block.info == ("text", "output"):
-            printed = (folder.parent / "out" / str(number - 1)).read_text()
+            printed = (tmp_path / "out" / str(number - 1)).read_text()
             wanted, more, _ = block.text.partition("\n...\n")
             if more:
                 printed = printed[: len(wanted)]

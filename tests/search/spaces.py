@@ -10,7 +10,7 @@ from hpogrid.search.base import FAILED, Mode, Outcome, Searcher, Task
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.condition import Condition
 from hpogrid.space.dialects import read_space
-from hpogrid.space.parameter import Categorical, Float, Integer, Ordinal
+from hpogrid.space.parameter import Categorical, Float, Integer, Ordinal, Parameter
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Point, Space
 
@@ -75,7 +75,7 @@ def methods_space() -> Space:
         "test",
     )
     only_deep = Condition(op="equal", on="layers", value="deep")
-    extra = {
+    extra: dict[str, Parameter] = {
         "depth": Integer(scale=Linear(2, 9), when=only_deep),
         "one.value": Integer(scale=Linear(5, 5)),
         "size": Ordinal(choices=("s", "m", "l")),

@@ -17,7 +17,6 @@ from hpogrid.space.space import Space
 from tests.search.spaces import (
     SLOW,
     VARIANTS,
-    example_loss,
     example_space,
     finite_space,
     live,
@@ -49,7 +48,11 @@ def mixed_space() -> Space:
     return Space({name: parameters[name] for name in names})
 
 
-@pytest.mark.parametrize("variant", list(VARIANTS))
+def _marked(variant: str) -> Any:
+    return pytest.param(variant, marks=pytest.mark.engine) if variant == "ax" else variant
+
+
+@pytest.mark.parametrize("variant", [_marked(variant) for variant in VARIANTS])
 class TestContract:
     def test_expresses_every_method(self, variant: str) -> None:
         space = methods_space()

@@ -1,0 +1,89 @@
+"""``hpogrid analyze``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpogrid.cli.output import format_option, message, print_rows
+
+if TYPE_CHECKING:
+    from hpogrid.report.analysis.model import Analysis, Share
+
+
+@click.command()
+@click.argument("target", metavar="PROJECT_OR_FILE")
+@click.option("--days", type=float, default=30, show_default=True, help="Only tasks of N days.")
+@click.option("--range", "ids", metavar="A-B", help="Only tasks with these ids.")
+@click.option("--metric", help="Explain this metric (with --mode).")
+@click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
+@click.option("--interactions", type=click.IntRange(0), default=5, show_default=True,
+              help="Most pairs of hyperparameters.")  # fmt: skip
+@click.option("--top", type=click.IntRange(0), default=4, show_default=True,
+              help="Best trials to explain one by one.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--outname", default="hpo_analysis", show_default=True, help="Name of the files.")
+@format_option()
+def analyze(
+    target: str,
+    days: float,
+    ids: str | None,
+    metric: str | None,
+    mode: str | None,
+    interactions: int,
+    top: int,
+    seed: int,
+    outname: str,
+    form: str,
+) -> None:
+    """Explain what each hyperparameter did, with Explainable Boosting Machines.
+
+    PROJECT_OR_FILE is a project, a ledger, a result file, or a folder of models that each have
+    the files metrics and hyperparams.txt. Numbers are written as JSON, pictures as PNG.
+
+    For example: hpogrid analyze my_project --outname my_analysis
+    """
+    from hpogrid.report.analysis.draw import write_analysis
+    from hpogrid.report.analysis.fit import analyse
+    from hpogrid.report.load import Filters, given_objectives, load_sources
+    from hpogrid.report.source import make_results
+
+    chosen: Any = mode
+    objectives = given_objectives(metric, chosen)
+    sources = load_sources(target, Filters(days=days, ids=ids), objectives)
+    results = make_results(sources, objectives=objectives)
+    analysis = analyse(results, interactions=interactions, top=top, seed=seed)
+    columns = ["hyperparameter", "effect", "best", "fanova", "permutation"]
+    print_rows(_rows(analysis), columns, form)
+    message(
+        f"{analysis.trials} trials; target {analysis.target}; R² on unseen trials "
+        f"{analysis.r2.mean:.2f} ± {analysis.r2.std:.2f} ({analysis.folds} folds)"
+    )
+    if not analysis.reliable:
+        message("the model explains too little of the results to rely on this table")
+    for path in write_analysis(analysis, outname):
+        click.echo(path, err=form != "table")
+
+
+def _rows(analysis: Analysis) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for effect in analysis.effects:
+        name = effect.name
+        rows.append(
+            {
+                "hyperparameter": name,
+                "effect": _text(effect.share),
+                "best": effect.best,
+                "fanova": _text(analysis.fanova.get(name)),
+                "permutation": _text(analysis.permutation.get(name)),
+            }
+        )
+    for pair in analysis.pairs:
+        names = " & ".join(pair.names)
+        rows.append({"hyperparameter": names, "effect": _text(pair.share)})
+    return rows
+
+
+def _text(share: Share | None) -> str | None:
+    return None if share is None else f"{100 * share.mean:.1f} ± {100 * share.std:.1f} %"

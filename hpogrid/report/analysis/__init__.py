@@ -1,0 +1,1 @@
+"""What each hyperparameter did: Explainable Boosting Machines, and two other opinions."""

@@ -1,0 +1,176 @@
+"""Pictures of an analysis: all terms, each hyperparameter, pairs, and the best trials."""
+
+from __future__ import annotations
+
+import bisect
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from hpogrid.files import write_atomic
+from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Value
+from hpogrid.report.axes import Axis, Scale
+from hpogrid.report.charts.as_matplotlib import matplotlib_figure
+from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Line
+
+_CELLS = 40
+
+
+def write_analysis(analysis: Analysis, stem: str) -> list[Path]:
+    """Write ``<stem>.json`` and a PNG file for each picture; return the paths.
+
+    Raises:
+        UserError: matplotlib is missing, or the place cannot be written.
+    """
+    path = Path(f"{stem}.json")
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(analysis), indent=2) + b"\n")
+    paths = [path]
+    for name, chart in pictures(analysis):
+        picture = Path(f"{stem}_{name}.png")
+        stream = io.BytesIO()
+        matplotlib_figure([chart]).savefig(stream, format="png")
+        write_atomic(picture, stream.getvalue())
+        paths.append(picture)
+    return paths
+
+
+def pictures(analysis: Analysis) -> Iterator[tuple[str, Chart]]:
+    """The charts with their names."""
+    yield "global", _global(analysis)
+    for effect in analysis.effects:
+        yield f"effect_{_slug(effect.name)}", _effect(analysis, effect)
+    for pair in analysis.pairs:
+        yield f"pair_{_slug(pair.names[0])}_{_slug(pair.names[1])}", _pair(analysis, pair)
+    for place, local in enumerate(analysis.locals, 1):
+        yield f"local_{place}", _local(analysis, local)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "x"
+
+
+def _quality(analysis: Analysis) -> str:
+    r2 = analysis.r2
+    words = "" if analysis.reliable else ": too little to rely on this"
+    return (
+        f"{analysis.trials} trials; on trials that it has not seen the model explains "
+        f"R² = {r2.mean:.2f} ± {r2.std:.2f} of the variance ({analysis.folds} folds){words}."
+    )
+
+
+def _bars(title: str, unit: str, names: list[str], bars: Bars, note: str) -> Chart:
+    edges = [*bars.low, *bars.high, 0.0]
+    y = Axis("", "category", list(map(float, range(len(names)))), names)
+    height = max(2.5, 0.5 * len(names) + 1)
+    return Chart(title, Axis(unit, "linear", [*edges]), y, [bars], note, aspect=11 / height)
+
+
+def _global(analysis: Analysis) -> Chart:
+    terms = [(effect.name, effect.share) for effect in analysis.effects]
+    terms += [(" & ".join(pair.names), pair.share) for pair in analysis.pairs]
+    terms.sort(key=lambda term: term[1].mean)
+    values = [100 * share.mean for _, share in terms]
+    spread = [100 * share.std for _, share in terms]
+    bars = Bars(
+        values,
+        [max(v - s, 0.0) for v, s in zip(values, spread, strict=True)],
+        [v + s for v, s in zip(values, spread, strict=True)],
+    )
+    title = f"{analysis.project}: what matters for {analysis.metric}"
+    names = [name for name, _ in terms]
+    return _bars(title, "part of all effects, %", names, bars, _quality(analysis))
+
+
+def _effect(analysis: Analysis, effect: Effect) -> Chart:
+    unit = f"change of {analysis.target} (larger is better)"
+    title = f"{analysis.project}: effect of {effect.name}"
+    low = [score - std for score, std in zip(effect.score, effect.std, strict=True)]
+    high = [score + std for score, std in zip(effect.score, effect.std, strict=True)]
+    if effect.kind == "nominal":
+        names = [str(value) for value in effect.values]
+        return _bars(title, unit, names, Bars(effect.score, low, high), _quality(analysis))
+    axis = _number_axis(effect.name, effect.values)
+    edges = [place for place in axis.positions if place is not None]
+    lines = [
+        Line(*_steps(edges, effect.score)),
+        Line(*_steps(edges, low), dashed=True, thin=True),
+        Line(*_steps(edges, high), dashed=True, thin=True),
+    ]
+    y = Axis(unit, "linear", [*low, *high])
+    return Chart(title, axis, y, [*lines], f"Dashed: one standard deviation. {_quality(analysis)}")
+
+
+def _steps(edges: Sequence[float], scores: Sequence[float]) -> tuple[list[float], list[float]]:
+    x: list[float] = []
+    y: list[float] = []
+    for index, score in enumerate(scores):
+        x += [edges[index], edges[index + 1]]
+        y += [score, score]
+    return x, y
+
+
+def _number_axis(name: str, values: Sequence[Value]) -> Axis:
+    """The axis for the edges of intervals: log where they are evenly spread over decades."""
+    numbers = [float(value) for value in values]
+    scale: Scale = "linear"
+    if numbers[0] > 0 and numbers[-1] >= 100 * numbers[0]:
+        middle = numbers[len(numbers) // 2]
+        scale = "log" if middle * 5 < numbers[-1] else "linear"
+    places = [math.log10(number) if scale == "log" else number for number in numbers]
+    return Axis(name, scale, [*places])
+
+
+def _pair(analysis: Analysis, pair: Pair) -> Chart:
+    """Cells of equal size over intervals of any; worst and best of the pair are 0 and 1."""
+    x, x_cells, x_places = _side(pair.names[0], pair.x, len(pair.score))
+    y, y_cells, y_places = _side(pair.names[1], pair.y, len(pair.score[0]))
+    scores = [score for row in pair.score for score in row]
+    low, spread = min(scores), max(scores) - min(scores) or 1.0
+    color: list[list[Color]] = [
+        [(pair.score[across][up] - low) / spread for across in x_cells] for up in y_cells
+    ]
+    title = f"{analysis.project}: {pair.names[0]} and {pair.names[1]} together"
+    note = (
+        f"Beyond what each does alone: from {low:.3g} to {low + spread:.3g} of "
+        f"{analysis.target}. {_quality(analysis)}"
+    )
+    heat = Heat(x_places, y_places, color)
+    name = f"{analysis.target}, larger is better"
+    return Chart(title, x, y, [heat], note, name, aspect=1.5)
+
+
+def _side(name: str, values: Sequence[Value], bins: int) -> tuple[Axis, list[int], list[float]]:
+    """An axis, and for each cell along it the bin that it shows and its middle."""
+    if any(isinstance(value, str) for value in values):
+        axis = Axis(name, "category", list(map(float, range(bins))), [str(v) for v in values])
+        return axis, list(range(bins)), list(map(float, range(bins)))
+    axis = _number_axis(name, values)
+    edges = [place for place in axis.positions if place is not None]
+    width = (edges[-1] - edges[0]) / _CELLS
+    middles = [edges[0] + (cell + 0.5) * width for cell in range(_CELLS)]
+    cells = [min(max(bisect.bisect_right(edges, m) - 1, 0), bins - 1) for m in middles]
+    return axis, cells, middles
+
+
+def _local(analysis: Analysis, local: Local) -> Chart:
+    terms = sorted(local.scores.items(), key=lambda term: abs(term[1]))
+    names = [_with_value(name, local.config) for name, _ in terms]
+    scores = [score for _, score in terms]
+    title = f"{analysis.project}: why trial {local.trial} is good"
+    note = (
+        f"{analysis.target}: {local.actual:.4g}, expected {local.predicted:.4g}, "
+        f"mean of all {analysis.intercept:.4g}. {_quality(analysis)}"
+    )
+    unit = f"change of {analysis.target} (larger is better)"
+    return _bars(title, unit, names, Bars(scores, scores, scores), note)
+
+
+def _with_value(name: str, config: dict[str, object]) -> str:
+    value = config.get(name)
+    if name not in config:
+        return name
+    return f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"

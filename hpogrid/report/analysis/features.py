@@ -1,0 +1,111 @@
+"""The trials as features and target of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hpogrid.errors import UserError
+from hpogrid.report.analysis.model import Kind, Value
+from hpogrid.report.axes import Axis, Scale, label, make_axis
+from hpogrid.report.ranking import varied_axes
+from hpogrid.report.results import Column, Results
+from hpogrid.study.study import Trial
+
+FEWEST_TRIALS = 20
+FEWEST_PER_FEATURE = 5
+
+
+class Features(msgspec.Struct):
+    """What a model learns from.
+
+    Attributes:
+        names: the hyperparameters that vary.
+        kinds: for each whether it is a number or a category.
+        scales: for each the scale of its places.
+        columns: for each the places of all trials (numbers), or their categories (text).
+        target: for each trial; larger is better.
+        target_name: what it is.
+        trials: best first.
+    """
+
+    names: list[str]
+    kinds: list[Kind]
+    scales: list[Scale]
+    columns: list[list[Any]]
+    target: list[float]
+    target_name: str
+    trials: list[Trial]
+
+    @property
+    def rows(self) -> list[list[Any]]:
+        """The features of each trial."""
+        return [list(row) for row in zip(*self.columns, strict=True)]
+
+    def value(self, index: int, place: float) -> Value:
+        """A place as a value of the hyperparameter."""
+        scale = self.scales[index]
+        if scale == "log":
+            return float(10**place)
+        return float(1 - 10**-place) if scale == "reverse log" else float(place)
+
+
+def make_features(results: Results, objective: int = 0) -> Features:
+    """Take the trials with a result.
+
+    Raises:
+        UserError: too few of them, or nothing varies; it says how many there are.
+    """
+    if not results.objectives:
+        raise UserError("it is not known what is optimised; give --metric and --mode")
+    chosen = results.objectives[objective]
+    pairs = [(trial, results.value(trial, objective)) for trial in results.trials]
+    known = [(trial, value) for trial, value in pairs if value is not None]
+    trials = [trial for trial, _ in known]
+    axes = varied_axes(results, trials)
+    if not axes or len({value for _, value in known}) < 2:
+        raise UserError(
+            f"there is nothing to explain in '{results.name}': the results or all hyperparameters "
+            "are the same in all trials"
+        )
+    wanted = max(FEWEST_TRIALS, FEWEST_PER_FEATURE * len(axes))
+    if len(known) < wanted:
+        raise UserError(
+            f"an analysis of {len(axes)} hyperparameters needs {wanted} trials with a result; "
+            f"'{results.name}' has {len(known)}"
+        )
+    column = Column(chosen.name, "metric", chosen.name)
+    axis = make_axis(results, column, [value for _, value in known])
+    sign = -1.0 if chosen.mode == "min" else 1.0
+    name = f"log10({chosen.name})" if axis.scale == "log" else chosen.name
+    return Features(
+        [item.name for item in axes],
+        ["nominal" if _nominal(item) else "continuous" for item in axes],
+        [item.scale for item in axes],
+        [_column(results, item, trials) for item in axes],
+        [sign * (place or 0.0) for place in axis.positions],
+        f"-{name}" if sign < 0 else name,
+        trials,
+    )
+
+
+def _nominal(axis: Axis) -> bool:
+    return axis.scale == "category" or None in axis.positions
+
+
+def _column(results: Results, axis: Axis, trials: list[Trial]) -> list[Any]:
+    """Places; a hyperparameter that some trials lack is told by the halves of its range."""
+    if axis.scale == "category":
+        return [axis.categories[int(place or 0)] for place in axis.positions]
+    if None not in axis.positions:
+        return list(axis.positions)
+    known = sorted(place for place in axis.positions if place is not None)
+    middle = known[len(known) // 2]
+    return [_half(place, middle) for place in axis.positions]
+
+
+def _half(place: float | None, middle: float) -> str:
+    if place is None:
+        return label(None)
+    return f"below {middle:.4g}" if place < middle else f"{middle:.4g} or above"

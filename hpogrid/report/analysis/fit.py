@@ -1,0 +1,236 @@
+"""Fit an Explainable Boosting Machine, and ask it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from hpogrid.registry import require
+from hpogrid.report.analysis.features import Features, make_features
+from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Share, Value
+from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.results import Results
+
+FOLDS = 5
+_BAGS, _FOLD_BAGS = 8, 4
+_FORESTS = 5
+_BACKGROUND = 128
+_GRID = 24
+
+
+def analyse(
+    results: Results, *, objective: int = 0, interactions: int = 5, top: int = 4, seed: int = 0
+) -> Analysis:
+    """Explain the results of a project.
+
+    Args:
+        results: what was found.
+        objective: the number of the objective to explain.
+        interactions: how many pairs of hyperparameters to look for.
+        top: how many of the best trials to explain one by one.
+        seed: of everything random.
+
+    Raises:
+        UserError: too few trials (the number needed is said), or the library is missing.
+    """
+    require("interpret.glassbox", extra="analysis", what="analyze")
+    features = make_features(results, objective)
+    pairs = min(interactions, len(features.names) * (len(features.names) - 1) // 2)
+    model = _fitted(features, range(len(features.target)), pairs, seed)
+    scores = _cross_validate(features, pairs, seed)
+    chosen = results.objectives[objective]
+    singles, doubles = _terms(model, features)
+    return Analysis(
+        project=results.name,
+        metric=chosen.name,
+        mode=chosen.mode,
+        target=features.target_name,
+        trials=len(features.target),
+        r2=_share(scores),
+        folds=len(scores),
+        intercept=_number(model.intercept_),
+        effects=sorted(singles, key=lambda effect: -effect.share.mean),
+        pairs=sorted(doubles, key=lambda pair: -pair.share.mean),
+        locals=_locals(model, features, top),
+        fanova=_fanova(features, seed),
+        permutation=_permutation(results, objective),
+    )
+
+
+def rank(results: Results, *, objective: int = 0, seed: int = 0) -> list[str]:
+    """The hyperparameters by the size of their effects, largest first, without all the rest."""
+    features = make_features(results, objective)
+    model = _fitted(features, range(len(features.target)), 0, seed, _FOLD_BAGS)
+    singles, _ = _terms(model, features)
+    return [effect.name for effect in sorted(singles, key=lambda item: -item.share.mean)]
+
+
+def _fitted(
+    features: Features, rows: Sequence[int], pairs: int, seed: int, bags: int = _BAGS
+) -> Any:
+    glassbox = require("interpret.glassbox", extra="analysis", what="analyze")
+    model = glassbox.ExplainableBoostingRegressor(
+        feature_names=features.names,
+        feature_types=list(features.kinds),
+        interactions=pairs,
+        outer_bags=bags,
+        min_samples_leaf=max(2, len(rows) // 50),
+        n_jobs=1,
+        random_state=seed,
+    )
+    target = [features.target[row] for row in rows]
+    with warnings.catch_warnings():  # about few rows for many bins: R² says that better
+        warnings.simplefilter("ignore")
+        return model.fit(_frame(features, rows), target)
+
+
+def _frame(features: Features, rows: Sequence[int]) -> Any:
+    numpy = require("numpy", extra="analysis", what="analyze")
+    frame = numpy.empty((len(rows), len(features.names)), dtype=object)
+    for index, column in enumerate(features.columns):
+        for place, row in enumerate(rows):
+            frame[place, index] = column[row]
+    return frame
+
+
+def _cross_validate(features: Features, pairs: int, seed: int) -> list[float]:
+    """R² of each fold on the trials that its model has not seen."""
+    selection = require("sklearn.model_selection", extra="analysis", what="analyze")
+    metrics = require("sklearn.metrics", extra="analysis", what="analyze")
+    found = []
+    rows = list(range(len(features.target)))
+    for train, test in selection.KFold(FOLDS, shuffle=True, random_state=seed).split(rows):
+        model = _fitted(features, [int(row) for row in train], pairs, seed, _FOLD_BAGS)
+        truth = [features.target[row] for row in test]
+        found.append(float(metrics.r2_score(truth, model.predict(_frame(features, test)))))
+    return found
+
+
+def _share(values: Sequence[float]) -> Share:
+    mean = sum(values) / len(values)
+    return Share(mean, (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5)
+
+
+def _number(value: Any) -> float:
+    """A float from a number or an array of one."""
+    return float(value if isinstance(value, float | int) else value.reshape(-1)[0])
+
+
+# --- what the model says -------------------------------------------------------------------
+
+
+def _terms(model: Any, features: Features) -> tuple[list[Effect], list[Pair]]:
+    shares = _term_shares(model)
+    explained = model.explain_global()
+    singles: list[Effect] = []
+    doubles: list[Pair] = []
+    for number, term in enumerate(model.term_features_):
+        data = explained.data(number)
+        if len(term) == 1:
+            singles.append(_effect(features, term[0], data, shares[number]))
+        else:
+            doubles.append(_pair(features, term, data, shares[number]))
+    return singles, doubles
+
+
+def _term_shares(model: Any) -> list[Share]:
+    """The part of each term of all absolute effects: its mean and deviation over the bags."""
+    bags: list[list[float]] = []
+    for bag in range(len(model.bagged_intercept_)):
+        sizes = []
+        for scores, weights in zip(model.bagged_scores_, model.bin_weights_, strict=True):
+            sizes.append(float((abs(scores[bag]) * weights).sum() / weights.sum()))
+        total = sum(sizes) or 1.0
+        bags.append([size / total for size in sizes])
+    return [_share(column) for column in zip(*bags, strict=True)]
+
+
+def _effect(features: Features, index: int, data: dict[str, Any], share: Share) -> Effect:
+    name, kind = features.names[index], features.kinds[index]
+    score = [float(item) for item in data["scores"]]
+    std = [
+        float(high - low) / 2
+        for high, low in zip(data["upper_bounds"], data["lower_bounds"], strict=True)
+    ]
+    peak = max(range(len(score)), key=score.__getitem__)
+    if kind == "nominal":
+        labels: list[Value] = [str(item) for item in data["names"]]
+        return Effect(name, kind, share, labels, score, std, labels[peak])
+    edges = [float(item) for item in data["names"]]
+    values = [features.value(index, edge) for edge in edges]
+    best = features.value(index, (edges[peak] + edges[peak + 1]) / 2)
+    return Effect(name, kind, share, values, score, std, best)
+
+
+def _pair(features: Features, term: Sequence[int], data: dict[str, Any], share: Share) -> Pair:
+    sides: list[list[Value]] = []
+    for index, items in zip(term, (data["left_names"], data["right_names"]), strict=True):
+        nominal = features.kinds[index] == "nominal"
+        sides.append([str(n) if nominal else features.value(index, float(n)) for n in items])
+    score = [[float(cell) for cell in row] for row in data["scores"]]
+    names = (features.names[term[0]], features.names[term[1]])
+    return Pair(names, share, sides[0], sides[1], score)
+
+
+def _locals(model: Any, features: Features, top: int) -> list[Local]:
+    rows = list(range(min(top, len(features.trials))))
+    explained = model.explain_local(_frame(features, rows), [features.target[row] for row in rows])
+    found = []
+    for row in rows:
+        data = explained.data(row)
+        scores = dict(zip(data["names"], map(float, data["scores"]), strict=True))
+        trial = features.trials[row]
+        predicted = float(data["perf"]["predicted"])
+        found.append(Local(trial.id, trial.applied, features.target[row], predicted, scores))
+    return found
+
+
+# --- other opinions ------------------------------------------------------------------------
+
+
+def _permutation(results: Results, objective: int) -> dict[str, Share]:
+    found, _ = rank_hyperparameters(results, objective)
+    if found is None:
+        return {}
+    triples = zip(found.names, found.mean, found.low, found.high, strict=True)
+    return {name: Share(mean, (high - low) / 4) for name, mean, low, high in triples}
+
+
+def _fanova(features: Features, seed: int) -> dict[str, Share]:
+    """Functional analysis of variance: how much a forest's mean over all others varies."""
+    numpy = require("numpy", extra="analysis", what="analyze")
+    ensemble = require("sklearn.ensemble", extra="analysis", what="analyze")
+    table = numpy.array([_coded(column) for column in features.columns], dtype=float).T
+    target = numpy.array(features.target)
+    rng = numpy.random.default_rng(seed)
+    rounds: list[list[float]] = []
+    for number in range(_FORESTS):
+        rows = rng.integers(0, len(target), len(target))
+        forest = ensemble.RandomForestRegressor(64, min_samples_leaf=2, random_state=seed + number)
+        forest.fit(table[rows], target[rows])
+        base = numpy.column_stack([rng.choice(column, _BACKGROUND) for column in table.T])
+        whole = float(forest.predict(base).var()) or 1.0
+        rounds.append(
+            [_marginal(forest, base, table[:, i], i, rng) / whole for i in range(table.shape[1])]
+        )
+    columns = zip(*rounds, strict=True)
+    return {name: _share(column) for name, column in zip(features.names, columns, strict=True)}
+
+
+def _marginal(forest: Any, base: Any, values: Any, index: int, rng: Any) -> float:
+    """The variance of the mean prediction over values of one hyperparameter."""
+    numpy = require("numpy", extra="analysis", what="analyze")
+    chosen = rng.choice(values, min(_GRID, len(values)), replace=False)
+    stacked = numpy.repeat(base, len(chosen), axis=0)
+    stacked[:, index] = numpy.tile(chosen, len(base))
+    means = forest.predict(stacked).reshape(len(base), len(chosen)).mean(axis=0)
+    return float(means.var())
+
+
+def _coded(column: list[Any]) -> list[float]:
+    """Categories as numbers, in the order of their names."""
+    if not isinstance(column[0], str):
+        return column
+    codes = {name: float(code) for code, name in enumerate(sorted(set(column)))}
+    return [codes[item] for item in column]

@@ -1,0 +1,106 @@
+"""Folders of trained models, as the grid-search recipe leaves them.
+
+Each model has a folder with ``hyperparams.txt`` (lines ``name=value``) and ``metrics`` (one line
+for each checkpoint: its number, then ``name=value`` separated by tabs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hpogrid.errors import UserError
+from hpogrid.report.results import Objective, Task, span
+from hpogrid.report.source import Source
+from hpogrid.study.study import Report, Study, Trial
+
+METRICS, HYPERPARAMS = "metrics", "hyperparams.txt"
+_USUAL = Objective("bleu-val", "max")
+_ELAPSED = "time-elapsed"
+
+
+def is_recipe(folder: Path) -> bool:
+    """Whether there is at least one model below a folder."""
+    return next(_models(folder), None) is not None
+
+
+def _models(folder: Path) -> Any:
+    return (path.parent for path in folder.rglob(METRICS) if (path.parent / HYPERPARAMS).is_file())
+
+
+def read_recipe(folder: Path, objectives: Sequence[Objective] = ()) -> Source:
+    """Read all models below a folder; the result of each is its best checkpoint.
+
+    Args:
+        folder: of the models.
+        objectives: the metric that says which checkpoint is best; by default ``bleu-val``.
+    """
+    objective = objectives[0] if objectives else _USUAL
+    study, warnings = Study(), []
+    for place, model in enumerate(sorted(_models(folder), key=str)):
+        name = model.relative_to(folder).as_posix()
+        try:
+            study.trials[name] = _trial(name, place, model, objective)
+        except (UserError, OSError, UnicodeDecodeError) as error:
+            warnings.append(f"{model}: {error}; left out")
+    task = Task(seconds=span(study), folder=str(folder))
+    name = folder.resolve().name
+    return Source(name, task, study, objectives=(objective,), warnings=warnings)
+
+
+def _trial(name: str, place: int, model: Path, objective: Objective) -> Trial:
+    lines = (model / METRICS).read_text(encoding="utf-8").splitlines()
+    start = (model / METRICS).stat().st_mtime
+    reports = [_report(line, start) for line in lines if line.strip()]
+    with_value = [item for item in reports if objective.name in item.metrics]
+    pick = min if objective.mode == "min" else max
+    best = pick(with_value, key=lambda item: item.metrics[objective.name], default=None)
+    seconds = max((item.time - start for item in reports), default=0.0)
+    applied = _hyperparams(model / HYPERPARAMS)
+    return Trial(
+        id=name,
+        state="complete" if best else "failed",
+        suggested=applied,
+        applied=applied,
+        seed=0,
+        job=place,
+        host="",
+        started=start,
+        ended=start + seconds,
+        metrics=best.metrics if best else {},
+        reason=None if best else f"no checkpoint has '{objective.name}'",
+        reports=reports,
+    )
+
+
+def _report(line: str, start: float) -> Report:
+    number, *pairs = line.split("\t")
+    metrics = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        value = _value(text)
+        if sign and isinstance(value, int | float):
+            metrics[name] = value
+    if not number.strip().isdigit():
+        raise UserError(f"'{line[:40]}' is no line of metrics")
+    return Report(int(number), start + float(metrics.get(_ELAPSED, 0.0)), metrics)
+
+
+def _hyperparams(path: Path) -> dict[str, Any]:
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, sign, text = line.partition("=")
+        if sign:
+            found[name.strip()] = _value(text.strip().strip("\"'"))
+    return found
+
+
+def _value(text: str) -> Any:
+    """A number where it is one, else the text (``4:2`` is text)."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,84 @@
+"""What the libraries share whose model is made anew for every proposal."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from hpogrid.registry import require
+from hpogrid.search.base import BaseSearcher, Options, Task
+from hpogrid.space.latent import IntegerRange, Latents, Unit
+
+
+class ModelSearcher(BaseSearcher):
+    """For libraries whose model is made anew for each proposal from what is known.
+
+    So nothing but the history needs to be kept, pickled or replayed. A subclass gives
+    `_propose`. The first ``n_initial_points`` (an option it must have) are drawn at random.
+    Matrices are too small for threads, which made such libraries ten times slower.
+    """
+
+    most_points: ClassVar[int] = 200
+    """How many points a model is made from: its cost grows with their cube."""
+
+    def __init__(self, task: Task, options: Options | None = None) -> None:
+        super().__init__(task, options)
+        self._points: list[Latents] = []
+        self._told: list[tuple[float, ...]] = []
+
+    def _ask(self, seed: int) -> Latents:
+        if len(self._points) < self.options.n_initial_points:
+            return self.draw(seed)
+        kept = self._kept()
+        points = [self._points[index] for index in kept]
+        losses = [self._told[index] for index in kept]
+        running = [point for same in self._pending.values() for point in same]
+        threads = require("threadpoolctl", extra="all", what="this algorithm")
+        with threads.threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self._propose(points, losses, running, seed)
+
+    def _kept(self) -> Sequence[int]:
+        """Of a long history, the best points and the latest."""
+        count, half = len(self._points), self.most_points // 2
+        if count <= self.most_points:
+            return range(count)
+        best = sorted(range(count), key=self._told.__getitem__)[:half]
+        return sorted({*best, *range(count - half, count)})
+
+    def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
+        self._points.append(point)
+        self._told.append(losses)
+
+    @abstractmethod
+    def _propose(
+        self,
+        points: list[Latents],
+        losses: list[tuple[float, ...]],
+        running: list[Latents],
+        seed: int,
+    ) -> Latents:
+        """Propose a point, from those known with their losses and those still running."""
+
+
+def with_lies(losses: list[tuple[float, ...]], running: list[Latents]) -> list[float]:
+    """The losses of the known points, and the median of them for each running one."""
+    known = [first for first, *_ in losses]
+    return known + [sorted(known)[len(known) // 2]] * len(running)
+
+
+def to_unit(axis: Unit | IntegerRange, latent: float | int) -> float:
+    """Where a latent lies in the unit interval: an integer in the middle of its cell."""
+    if isinstance(axis, Unit):
+        return float(latent)
+    return (latent - axis.low + 0.5) / (axis.high - axis.low + 1)
+
+
+def from_unit(axis: Unit | IntegerRange, u: float) -> float | int:
+    """The latent of a number from the unit interval, both ends included."""
+    u = min(max(float(u), 0.0), 1.0)
+    if isinstance(axis, Unit):
+        return u
+    return min(axis.low + int(u * (axis.high - axis.low + 1)), axis.high)

@@ -1,0 +1,80 @@
+"""Points to evaluate first: ``--search_points FILE``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpogrid.errors import UserError
+from hpogrid.files import parse_file
+from hpogrid.registry import unknown
+from hpogrid.space.latent import middle
+from hpogrid.space.parameter import Constant, Float, Reference
+from hpogrid.space.space import Point, Space
+from hpogrid.space.value import same, shown
+
+
+def read_points(path: Path, space: Space) -> list[Point]:
+    """Read points from a JSON or YAML file: a list of ``{name: value}``.
+
+    A parameter that a point leaves out gets the middle of its scale (on a log scale the
+    geometric mean), or its first value.
+
+    Raises:
+        UserError: which point, which parameter and what is wrong.
+    """
+    data = parse_file(path)
+    if not isinstance(data, list) or not data:
+        raise UserError(f'{path}: expected a list of points, such as [{{"lr": 0.01}}]')
+    return [complete(item, space, f"{path}: point {n}") for n, item in enumerate(data, start=1)]
+
+
+def complete(values: Any, space: Space, where: str) -> Point:
+    """The point with these values, and the middle for those that are not given.
+
+    Raises:
+        UserError: an unknown parameter, or a value that is not in the space.
+    """
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: expected an object of parameters, got {shown(values)}")
+    for name in values:
+        if name not in space.parameters:
+            raise UserError(f"{where}: {unknown('parameter', str(name), list(space.parameters))}")
+    point = space.apply(_defaults(space) | _searched(values, space, where))
+    for name, value in values.items():
+        if name not in point.suggested:
+            _check_derived(name, value, point, where)
+    return point
+
+
+def _defaults(space: Space) -> dict[str, Any]:
+    suggested = {
+        name: space.parameters[name].decode(middle(axis)) for name, axis in space.axes.items()
+    }
+    return suggested | next(space.crossings())
+
+
+def _searched(values: Mapping[str, Any], space: Space, where: str) -> dict[str, Any]:
+    """The given values of searched parameters, as the space itself has them (3 for 3.0)."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        item = space.parameters[name]
+        if isinstance(item, Constant | Reference) or (value is None and item.needs()):
+            continue  # not searched, or said to be inactive
+        try:
+            latent = item.encode(value)
+        except ValueError as error:
+            raise UserError(f"{where}: '{name}': {error}") from error
+        real = isinstance(item, Float) and item.lattice is None
+        found[name] = float(value) if real else item.decode(latent)
+    return found
+
+
+def _check_derived(name: str, value: Any, point: Point, where: str) -> None:
+    """Constants, references and inactive parameters may be given as what they are anyway."""
+    if not same(value, point.applied.get(name)):
+        raise UserError(
+            f"{where}: '{name}' is {shown(point.applied.get(name))} in this point, "
+            f"not {shown(value)}; leave it out"
+        )
