@@ -58,7 +58,8 @@ def test_trials_are_counted_with_those_that_failed() -> None:
 def test_the_target_is_reached_at_its_value(mode: str, target: float, enough: float) -> None:
     budget = Budget(config(mode=mode, target=target))
     budget.count([trial(3.0), trial(enough, "failed")])
-    assert budget.spent is None
+    before = budget.spent
+    assert before is None
     budget.count([trial(enough)])
     assert budget.spent == f"the target {target:g} is reached"
     assert budget.best == enough

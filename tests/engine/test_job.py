@@ -108,7 +108,7 @@ def test_a_disk_that_fills_up_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> 
         return real(handle, data)
 
     monkeypatch.setattr(os, "write", nearly_full)
-    with pytest.raises(RunError, match="cannot write the ledger .*: No space left on device"):
+    with pytest.raises(RunError, match=r"cannot write the ledger .*: No space left on device"):
         here(task)
     result = read_result(task.job_folder(0))
     assert result is not None
