@@ -45,7 +45,7 @@ class BayesianSearcher(ModelSearcher):
         told: dict[tuple[float, ...], list[float]] = {}  # a repeated point has its mean loss
         for point, loss in zip(points + running, with_lies(losses, running), strict=True):
             told.setdefault(tuple(self._vector(point).values()), []).append(loss)
-        bounds = {key: (0.0, 1.0) for key in self._vector(points[0])}
+        bounds = dict.fromkeys(self._vector(points[0]), (0.0, 1.0))
         optimizer = library.BayesianOptimization(None, bounds, random_state=seed, verbose=0)
         for vector, same in told.items():
             parameters = dict(zip(bounds, vector, strict=True))

@@ -29,7 +29,12 @@ def synthetic(seed: int, count: int = 70, mode: Mode = "min") -> Results:
     rng = random.Random(seed)
     trials = []
     for index in range(count):
-        point = {"a": rng.random(), "b": rng.random(), "c": rng.choice("xyz"), "d": rng.random()}
+        point: dict[str, Any] = {
+            "a": rng.random(),
+            "b": rng.random(),
+            "c": rng.choice("xyz"),
+            "d": rng.random(),
+        }
         loss = (
             4 * abs(point["a"] - 0.3) + 0.4 * point["b"] + (point["c"] == "y") + rng.gauss(0, 0.05)
         )
@@ -143,7 +148,8 @@ def write_models(folder: Path, count: int = 24) -> None:
         )
         best = 30 + 5 * (layers == "6:3") + rng.random()
         lines = [
-            f"{step}\tbleu-val={best - abs(step - 2)}\tperplexity-val={40 - best}\ttime-elapsed={60 * step}"
+            f"{step}\tbleu-val={best - abs(step - 2)}\tperplexity-val={40 - best}"
+            f"\ttime-elapsed={60 * step}"
             for step in (1, 2, 3)
         ]
         (model / "metrics").write_text("\n".join(lines) + "\n")
