@@ -26,7 +26,8 @@ def data() -> None:
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
 )
 @click.option("--dataset", required=True, help="Where the files go: scope:name, or user.ME.name.")
-@click.option("--rse", required=True, help="Storage, or an expression such as 'type=SCRATCHDISK'.")
+@click.option("--rse", default="type=SCRATCHDISK", show_default=True,
+              help="Storage, or an expression of which the first match is taken.")  # fmt: skip
 @click.option("--dry_run", is_flag=True, help="Only list the files.")
 def upload_command(paths: tuple[Path, ...], dataset: str, rse: str, dry_run: bool) -> int:
     """Fill a dataset with files; folders are gone through.
@@ -36,7 +37,7 @@ def upload_command(paths: tuple[Path, ...], dataset: str, rse: str, dry_run: boo
     For example: hpogrid data upload train.h5 --dataset user.me.digits --rse CERN-PROD_SCRATCHDISK
     """
     from hpogrid.data.rucio import Rucio
-    from hpogrid.data.transfer import files_to_upload, upload
+    from hpogrid.data.transfer import files_to_upload, pick_storage, upload
 
     files = files_to_upload(paths)
     if dry_run:
@@ -45,8 +46,9 @@ def upload_command(paths: tuple[Path, ...], dataset: str, rse: str, dry_run: boo
         return Exit.OK
     rucio = Rucio()
     did = rucio.did(dataset)
-    outcome = upload(rucio, files, did, rse, _progress(len(files)))
-    return _tell(outcome, f"uploaded to {did}", "uploaded")
+    storage = pick_storage(rucio, rse)
+    outcome = upload(rucio, files, did, storage, _progress(len(files)))
+    return _tell(outcome, f"{did} at {storage}", "uploaded")
 
 
 @data.command("list")

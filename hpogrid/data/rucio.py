@@ -61,10 +61,10 @@ class Rucio:
     """
 
     def __init__(self) -> None:
-        self._library = require("rucio.client", extra="rucio", what="data in Rucio")
         self.errors: Any = require("rucio.common.exception", extra="rucio", what="data in Rucio")
-        with self.explained("Rucio"):
-            self.client: Any = self._library.Client(timeout=_SECONDS)
+        with self.explained("Rucio"):  # the library looks for its configuration when imported
+            library = require("rucio.client", extra="rucio", what="data in Rucio")
+            self.client: Any = library.Client(timeout=_SECONDS, logger=silent())
 
     @property
     def account(self) -> str:

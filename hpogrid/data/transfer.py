@@ -57,7 +57,7 @@ def upload(
         rucio: the connection.
         files: what to upload, by name.
         dataset: where it goes.
-        rse: the storage, or an expression that picks one.
+        rse: the storage, see `pick_storage`.
         progress: told after each file.
 
     Raises:
@@ -84,12 +84,21 @@ def upload(
     return outcome
 
 
-def _contents(rucio: Rucio, dataset: Did, rse: str) -> dict[str, File]:
-    """What is in the dataset; it is made if it is not there."""
+def pick_storage(rucio: Rucio, rse: str) -> str:
+    """The storage of that name, or the first one that matches an expression.
+
+    Raises:
+        UserError: there is none.
+    """
     with rucio.explained(rse):
-        storages = [str(item["rse"]) for item in rucio.client.list_rses(rse)]
+        storages = sorted(str(item["rse"]) for item in rucio.client.list_rses(rse))
     if not storages:
         raise UserError(f"there is no storage '{rse}' in Rucio; 'rucio list-rses' shows them")
+    return storages[0]
+
+
+def _contents(rucio: Rucio, dataset: Did, rse: str) -> dict[str, File]:
+    """What is in the dataset; it is made if it is not there."""
     try:
         entry = rucio.entry(dataset)
     except Missing:

@@ -98,7 +98,8 @@ def _proposer(
     seed = derive_seed(model, algorithm, str(sorted(space.axes)))
     searcher = make_searcher(algorithm, Task(space, (mode,), seed), params)
     proposer = Proposer(space, searcher)
-    for item in known:
+    # Failures last: they are told as the worst loss known by then.
+    for item in sorted(known, key=lambda item: item.loss is None or _outcome(item.loss) is FAILED):
         if item.model != model:
             continue
         proposer.take(item.point)

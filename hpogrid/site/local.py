@@ -109,7 +109,7 @@ class LocalSite:
 
     def _status(self, task: Task, job: int) -> JobStatus:
         folder = task.job_folder(job)
-        if processes.holder(folder / _LOCK):
+        if processes.held(folder / _LOCK):
             return JobStatus(job, "running")
         result = read_result(folder)
         if result is not None and result.state != "interrupted":
@@ -127,7 +127,7 @@ class LocalSite:
             runner = (folder / _QUEUED).read_text()
         except FileNotFoundError:
             return False
-        return processes.holder(task.folder / runner) is not None
+        return processes.held(task.folder / runner)
 
 
 def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
@@ -151,12 +151,11 @@ def _end(locks: Sequence[Path], number: signal.Signals) -> None:
     """Send a signal to those who hold the locks, and wait for their end, ten seconds at most."""
     told: set[int] = set()
     deadline = time.monotonic() + _GRACE_SECONDS
-    while holders := {pid for lock in locks if (pid := processes.holder(lock))}:
-        for pid in holders - told - {-1}:
+    while any(map(processes.held, locks)) and time.monotonic() < deadline:
+        holders = {pid for lock in locks if (pid := processes.holder(lock))}
+        for pid in holders - told:
             _signal(pid, number)
         told |= holders
-        if time.monotonic() > deadline:
-            return
         time.sleep(_POLL_SECONDS)
 
 

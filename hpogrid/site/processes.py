@@ -21,7 +21,7 @@ def take(path: Path, patience: float = 0.0) -> int | None:
 
     Args:
         path: of the lock file, made if it is not there.
-        patience: seconds to try; who asks after a `holder` has the lock for a moment.
+        patience: seconds to try; who asks whether it is `held` has the lock for a moment.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -66,20 +66,28 @@ def write_holder(handle: int, pid: int) -> None:
     os.pwrite(handle, str(pid).encode(), 0)
 
 
-def holder(path: Path) -> int | None:
-    """The living process that holds the lock (-1: which one is not written yet), or None."""
+def held(path: Path) -> bool:
+    """Whether a living process holds the lock."""
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return None
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(handle, 32, 0)
-        return int(text) if text.isdigit() else -1
+        return True
     finally:
         os.close(handle)
-    return None
+    return False
+
+
+def holder(path: Path) -> int | None:
+    """The number of the living process that holds the lock, if it is written already."""
+    if not held(path):
+        return None
+    text = path.read_text()
+    # Never 0, 1 or less: a signal to such a number goes to others, or to everybody.
+    return int(text) if text.isdecimal() and int(text) > 1 else None
 
 
 def start_detached(

@@ -203,7 +203,7 @@ def load_task(number: int) -> Task:
     path = tasks_path() / str(number) / FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=Task)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"there is no task {number}; 'hpogrid tasks show' lists them") from error
     except msgspec.ValidationError as error:
         raise UserError(f"{path}: {plain(error)}") from error

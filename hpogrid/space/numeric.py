@@ -37,8 +37,11 @@ class Lattice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"step {self.step:g} is not above 0")
 
     def at(self, origin: float, index: int) -> float:
-        """``origin + index * step``, without the error of binary fractions."""
-        return float(_exact(origin) + _exact(self.step) * index)
+        """``origin + index * step``, without the error of binary fractions; infinite beyond."""
+        try:
+            return float(_exact(origin) + _exact(self.step) * index)
+        except OverflowError:
+            return math.copysign(math.inf, index)
 
     def steps(self, origin: float, value: float) -> Fraction:
         """How many steps there are between ``origin`` and ``value``."""
@@ -168,7 +171,7 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
 class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
     """A whole number on a linear or log scale; ``step`` counts from the lower bound.
 
-    The upper bound becomes the last value that the step reaches.
+    The upper bound becomes the last value that the step reaches; one value has step 1.
     On a log scale the cells of half a unit around each integer are on that scale, so that the
     ends are as likely as their neighbours suggest.
     """
@@ -187,6 +190,8 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
         if self.step > 1:
             last = self.low + (self.high - self.low) // self.step * self.step
             msgspec.structs.force_setattr(self, "scale", Linear(self.low, last))
+            if last == self.low:
+                msgspec.structs.force_setattr(self, "step", 1)
 
     @property
     def low(self) -> int:
@@ -234,10 +239,15 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
 def _inside(
     lattice: Lattice, origin: float, low: float, high: float
 ) -> tuple[int | None, int | None]:
-    return (
-        math.ceil(lattice.steps(origin, low)) if math.isfinite(low) else None,
-        math.floor(lattice.steps(origin, high)) if math.isfinite(high) else None,
-    )
+    """The first and last step; a point that is a bound once it is rounded to a float is in."""
+    first = last = None
+    if math.isfinite(low):
+        first = math.ceil(lattice.steps(origin, low))
+        first -= lattice.at(origin, first - 1) >= low
+    if math.isfinite(high):
+        last = math.floor(lattice.steps(origin, high))
+        last += lattice.at(origin, last + 1) <= high
+    return first, last
 
 
 @functools.lru_cache

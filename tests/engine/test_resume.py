@@ -50,16 +50,15 @@ def is_in_the_middle(task: Path) -> bool:
     return done >= STEPS and any(2 <= step <= STEPS - 3 for step in running.values())
 
 
-def killed(name: str) -> Path:
-    """Run a project, and kill the driver in the middle; return the task's folder."""
+def killed(name: str) -> tuple[Path, list[int]]:
+    """Run a project, and kill the driver in the middle; return the task's folder and processes."""
     command = [sys.executable, "-m", "hpogrid", "local_run", name]
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as driver:
         task = wait_for(lambda: next(home().glob("tasks/*"), None))
         wait_for(lambda: is_in_the_middle(task), 120)
         below = children(driver.pid)
         os.kill(driver.pid, signal.SIGKILL)
-    wait_for(lambda: not any(map(alive, below)), 60)
-    return Path(task)
+    return Path(task), below
 
 
 def check(engine: str, scheduler: str, text: str, **settings: Any) -> None:
@@ -68,10 +67,11 @@ def check(engine: str, scheduler: str, text: str, **settings: Any) -> None:
         mode="max", trials=TRIALS, stop={"training_iteration": STEPS},
         scheduler_param={"max_concurrent": 2, **SCHEDULERS[scheduler]}, **settings,
     )  # fmt: skip
-    task = killed("p")
+    task, processes = killed("p")
     subprocess.run(
         [sys.executable, "-m", "hpogrid", "local_run", "p", "--resume"], check=True, timeout=120
     )
+    wait_for(lambda: not any(map(alive, processes)))
     first, second = events(task)
     over = {e["trial"] for e in first if e["event"] == "end" and e["state"] != "interrupted"}
     assert not over & {event.get("trial") for event in second}, "finished trials ran again"

@@ -43,6 +43,22 @@ def engine(name: str, folder: Path, *arguments: str, seconds: float = 300) -> It
         subprocess.run(["bash", str(down), str(folder)], check=True, timeout=120)
 
 
+CACHE = Path("/var/cache/hpogrid-tests")
+"""What takes long to make and does not change: root filesystems, Apptainer."""
+
+
+@contextmanager
+def apptainer_image() -> Iterator[Path]:
+    """The image of ``docker/hpogrid.def`` as a SIF file, with an ``apptainer`` on the PATH."""
+    with open_folder("image") as folder:
+        image = folder / "hpogrid.sif"
+        build = ["bash", str(HERE / "apptainer" / "build.sh"), str(image)]
+        subprocess.run(build, check=True, timeout=1200, env={**os.environ, "CACHE": str(CACHE)})
+        path = f"{CACHE / 'apptainer' / 'usr' / 'bin'}:{os.environ['PATH']}"
+        with environment(PATH=path, APPTAINER_USERNS="1"):
+            yield image
+
+
 @contextmanager
 def environment(**variables: str) -> Iterator[None]:
     """Environment variables for a while."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.boot import engine, environment, open_folder
-from tests.engines.cluster import ClusterContract, User
+from hpogrid.site.container import PROJECT
+from tests.engines.boot import apptainer_image, engine, environment, open_folder
+from tests.engines.cluster import ArrayContract, ClusterContract, User, ended
 
 pytestmark = pytest.mark.engine
 
@@ -39,3 +40,29 @@ class TestSlurm(ClusterContract):
     def user(self, slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
         monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
         return User(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Path]:
+    with apptainer_image() as path:
+        yield path
+
+
+class TestSlurmInContainer(ArrayContract):
+    """The same in an image, which has its own Python and a copy of hpogrid."""
+
+    site = "slurm"
+    died = "killed by signal 9"
+
+    @pytest.fixture
+    def user(
+        self, image: Path, slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> User:
+        monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
+        self.grid = f"--container {image}"
+        return User(tmp_path / "home")
+
+    def test_working_directory(self, user: User) -> None:
+        user.make(site=self.site, trials=1, grid=self.grid)
+        user.wait(user.submit(1), ended)
+        assert (user.switches / "folder").read_text() == PROJECT

@@ -148,8 +148,8 @@ def write_models(folder: Path, count: int = 24) -> None:
         )
         best = 30 + 5 * (layers == "6:3") + rng.random()
         lines = [
-            f"{step}\tbleu-val={best - abs(step - 2)}\t"
-            f"perplexity-val={40 - best}\ttime-elapsed={60 * step}"
+            f"{step}\tbleu-val={best - abs(step - 2)}\tperplexity-val={40 - best}"
+            f"\ttime-elapsed={60 * step}"
             for step in (1, 2, 3)
         ]
         (model / "metrics").write_text("\n".join(lines) + "\n")

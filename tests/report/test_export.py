@@ -124,7 +124,7 @@ def test_optuna_gets_every_trial_that_has_ended_once(store: str) -> None:
 def test_optuna_gets_the_space_the_reports_and_the_reasons(store: str) -> None:
     import optuna
 
-    results = some(60)
+    results = some(25)
     exporter("optuna").export(results, store)
     frozen = {
         t.user_attrs["hpogrid_trial"]: t
@@ -175,6 +175,7 @@ def runs(tracking: str) -> list[Any]:
     return list(client.search_runs([experiment.experiment_id], max_results=1000))
 
 
+@pytest.mark.engine
 def test_mlflow_gets_a_run_for_each_trial_below_one_for_the_project(tracking: str) -> None:
     results = some()
     assert "12 runs written" in exporter("mlflow").export(results, tracking)
@@ -196,6 +197,7 @@ def test_mlflow_gets_a_run_for_each_trial_below_one_for_the_project(tracking: st
             )
 
 
+@pytest.mark.engine
 def test_mlflow_keeps_every_report_with_its_step_and_the_files(
     tracking: str, tmp_path: Path
 ) -> None:
@@ -218,6 +220,7 @@ def test_mlflow_keeps_every_report_with_its_step_and_the_files(
     assert (tmp_path / "store_artifacts").is_dir()
 
 
+@pytest.mark.engine
 def test_mlflow_twice_changes_nothing_and_brings_running_trials_up_to_date(tracking: str) -> None:
     results = some()
     trial = results.trials[3]
@@ -234,6 +237,7 @@ def test_mlflow_twice_changes_nothing_and_brings_running_trials_up_to_date(track
     assert len(runs(tracking)) == 13
 
 
+@pytest.mark.engine
 def test_mlflow_takes_names_that_it_does_not_allow(tracking: str) -> None:
     trial = make_trial("0-0", applied={"a[0]": "x" * 9000, "b,c": None}, metrics={"loss%": 1.0})
     objectives = (Objective("loss%", "min"),)
@@ -245,6 +249,7 @@ def test_mlflow_takes_names_that_it_does_not_allow(tracking: str) -> None:
     assert run.data.metrics == {"loss_": 1.0}
 
 
+@pytest.mark.engine
 def test_an_mlflow_server_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(RunError, match=r"MLflow at http://127\.0\.0\.1:9 refused"):

@@ -43,34 +43,34 @@ def written(results: Results, name: str) -> str:
 @pytest.mark.parametrize("name", list(WRITERS))
 class TestEveryWriter:
     def test_writes_its_file_and_nothing_else(
-        self, name: str, results: Results, tmp_path: Path
+        self, name: str, few: Results, tmp_path: Path
     ) -> None:
-        paths = save(results, name, str(tmp_path / "new" / "out"))
+        paths = save(few, name, str(tmp_path / "new" / "out"))
         assert all(path.name.startswith("out") for path in paths)
         assert all(path.stat().st_size > 100 for path in paths)
         assert sorted((tmp_path / "new").iterdir()) == sorted(paths)
 
-    def test_replaces_an_older_file(self, name: str, results: Results, tmp_path: Path) -> None:
-        path = save(results, name, str(tmp_path / "out"))[0]
+    def test_replaces_an_older_file(self, name: str, few: Results, tmp_path: Path) -> None:
+        path = save(few, name, str(tmp_path / "out"))[0]
         path.write_text("old")
-        save(results, name, str(tmp_path / "out"))
+        save(few, name, str(tmp_path / "out"))
         assert path.read_bytes() != b"old"
 
     def test_a_folder_that_is_a_file_is_refused(
-        self, name: str, results: Results, tmp_path: Path
+        self, name: str, few: Results, tmp_path: Path
     ) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(UserError, match="cannot write"):
-            save(results, name, str(tmp_path / "file" / "out"))
+            save(few, name, str(tmp_path / "file" / "out"))
 
     def test_a_folder_in_its_place_is_refused(
-        self, name: str, results: Results, tmp_path: Path
+        self, name: str, few: Results, tmp_path: Path
     ) -> None:
-        path = save(results, name, str(tmp_path / "out"))[0]
+        path = save(few, name, str(tmp_path / "out"))[0]
         path.unlink()
         path.mkdir()
         with pytest.raises(UserError, match="cannot write"):
-            save(results, name, str(tmp_path / "out"))
+            save(few, name, str(tmp_path / "out"))
         assert path in tmp_path.iterdir()
         assert list(tmp_path.glob(".*")) == []
 

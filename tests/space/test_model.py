@@ -202,3 +202,21 @@ def test_a_lattice_is_clipped_to_the_multiples_inside_the_bounds() -> None:
     assert item.decode(1.0) == 0.9
     stepped = Float(scale=Linear(0.05, 0.99), lattice=Lattice(0.1, "low"))
     assert list(stepped.values() or ())[-1] == 0.95
+
+
+def test_bounds_survive_the_rounding_of_their_lattice() -> None:
+    item = Float(scale=Linear(1e-300, 1.0), lattice=Lattice(0.1, "low"))
+    assert item.scale.bounds == (1e-300, 1.0)
+    assert Float(scale=item.scale, lattice=item.lattice) == item
+    fine = Float(scale=Linear(0.0, 7 * 0.1234567890123457), lattice=Lattice(0.1234567890123457))
+    assert fine.decode(1.0) == 7 * 0.1234567890123457
+    huge = Float(scale=Linear(0.0, 1.7e308), lattice=Lattice(1e308))
+    assert list(huge.values() or ()) == [0.0, 1e308]
+    assert Integer(scale=Linear(3, 4), step=5) == Integer(scale=Linear(3, 3))
+
+
+@given(some.numbers, some.positive, st.floats(1e-3, 1e3))
+def test_a_stepped_parameter_is_what_it_becomes(low: float, width: float, step: float) -> None:
+    item = Float(scale=Linear(low, low + width), lattice=Lattice(step, "low"))
+    assert Float(scale=item.scale, lattice=item.lattice) == item
+    assert item.decode(latent(item, 1.0)) == item.scale.bounds[1]

@@ -80,6 +80,7 @@ REFUSED: list[tuple[Any, str]] = [
     (one("categorical", categories=[2**64]), "needs more than 64 bits; write it as text"),
     (one("fixed"), "missing required field value (fixed takes value)"),
     (one("fixed", values=3), "fixed has no dimension 'values'; it takes value"),
+    ({"lr": {"method": "fixed", "a\nb": 1}}, "unknown key 'a\\nb'; known: method, dimension"),
     ({" ": one("fixed", value=1)["lr"]}, "' ' is no name for a parameter"),
     ({"a\n": one("fixed", value=1)["lr"]}, "is no name for a parameter"),
     ({"version": 2, "parameters": {}}, "version 2 is not known to this hpogrid, which reads 1"),

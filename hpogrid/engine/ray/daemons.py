@@ -62,13 +62,25 @@ def last_words(folder: Path) -> str:
 
 
 def sweep(folder: Path) -> None:
-    """Kill what still runs with the folder on its command line, and delete the folder."""
+    """Kill what still runs with files of the folder, and delete the folder."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and entry.name != str(os.getpid()):
             with contextlib.suppress(OSError):
-                if os.fsencode(folder) in (entry / "cmdline").read_bytes():
+                if _uses(entry, folder):
                     os.kill(int(entry.name), signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _uses(process: Path, folder: Path) -> bool:
+    """Whether the folder is on a process's command line, or a file in it is open.
+
+    Ray's agents write another name over their command line.
+    """
+    if os.fsencode(folder) in (process / "cmdline").read_bytes():
+        return True
+    return any(
+        Path(os.readlink(link)).is_relative_to(folder) for link in (process / "fd").iterdir()
+    )
 
 
 def _sweep_dead(folder: Path) -> None:

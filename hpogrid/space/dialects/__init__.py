@@ -12,7 +12,7 @@ from hpogrid.registry import Entry, Registry
 from hpogrid.space.base import BaseParameter
 from hpogrid.space.dialects.base import Dialect, Parsed, in_space
 from hpogrid.space.space import Space
-from hpogrid.space.value import check_value
+from hpogrid.space.value import check_value, one_line
 
 DIALECTS = Registry(
     "dialect",
@@ -76,6 +76,13 @@ def read_space(
     Raises:
         UserError: malformed, in no dialect, in several, or the first thing that is wrong.
     """
+    try:
+        return _read(data, where, dialect, compat)
+    except UserError as error:
+        raise UserError(one_line(str(error))) from error
+
+
+def _read(data: Any, where: str, dialect: str | None, compat: str | None) -> Parsed:
     if dialect is None and isinstance(data, str):
         data = _structured(data, where)
     _check(data, where)

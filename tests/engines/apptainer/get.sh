@@ -37,12 +37,12 @@ done
 mkdir -p "$draft/libs"
 find "$scratch/libraries" \( -name 'lib*.so*' -o -name 'ld-linux*' \) -not -type d \
     -exec cp -L {} "$draft/libs/" \; 2>/dev/null
-rm -rf "$dest"
-mv "$draft" "$dest"
 for program in usr/bin/apptainer usr/lib/x86_64-linux-gnu/apptainer/bin/starter; do
     patchelf --force-rpath --set-interpreter "$dest/libs/ld-linux-x86-64.so.2" \
-        --set-rpath "$dest/libs" "$dest/$program"
+        --set-rpath "$dest/libs" "$draft/$program"
 done
-cp -a "$dest/etc" "$dest/usr/etc"
-mkdir -p "$dest/usr/lib/var/lib/apptainer/mnt/session"
+cp -a "$draft/etc" "$draft/usr/etc"
+mkdir -p "$draft/usr/lib/var/lib/apptainer/mnt/session"
+rm -rf "$dest"
+mv "$draft" "$dest"
 "$dest/usr/bin/apptainer" --version >&2

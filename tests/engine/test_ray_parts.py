@@ -1,0 +1,256 @@
+"""The parts of the ray engine that need no Ray: actors, folders, the start, the choice of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hpogrid.config.schemas import HpoConfig, ModelConfig
+from hpogrid.engine import ENGINES, choose_engine
+from hpogrid.engine.messages import Broken, Done, Evaluate, ReportMade, Setup
+from hpogrid.engine.ray import cluster, daemons
+from hpogrid.engine.ray.actor import Actor
+from hpogrid.engine.ray.engine import share
+from hpogrid.errors import RunError, UserError
+from tests.projects import store_project
+
+SCRIPT = r"""
+import os
+import hpogrid
+
+def train(config):
+    os.write(1, f"x is {config['x']}\n".encode())
+    try:
+        for step in range(1, 4):
+            hpogrid.report(loss=config["x"] / step)
+    finally:
+        os.write(1, b"over\n")
+"""
+
+
+def make_actor(folder: Path, script: str = SCRIPT, timeout: float | None = None) -> Actor:
+    scripts = folder / "scripts"
+    scripts.mkdir(exist_ok=True)
+    (scripts / "train_in_ray.py").write_text(script)
+    model = ModelConfig(script="train_in_ray.py", model="train")
+    setup = Setup(str(scripts), model, ("loss",), str(folder / "logs"), slot=0)
+    return Actor(msgspec.json.encode(setup).decode(), timeout)
+
+
+def task(folder: Path, trial: str, x: float) -> str:
+    message = Evaluate(trial, {"x": x}, 1, 1, 0, str(folder / trial))
+    return msgspec.json.encode(message).decode()
+
+
+@pytest.fixture(autouse=True)
+def stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(os.getcwd())  # an actor goes to the scripts
+
+
+def test_an_actor_hands_on_reports_one_by_one(tmp_path: Path) -> None:
+    actor = make_actor(tmp_path)
+    actor.take(task(tmp_path, "0-1", 6.0))
+    for loss in (6.0, 3.0, 2.0):
+        assert actor.advance() == ReportMade({"loss": loss})
+    assert actor.advance() == Done()
+    actor.end()
+
+
+def test_a_trial_is_told_to_stop_at_its_last_report(tmp_path: Path) -> None:
+    actor = make_actor(tmp_path)
+    actor.take(task(tmp_path, "0-1", 1.0))
+    actor.advance()
+    actor.take(task(tmp_path, "0-2", 8.0))  # ends the first
+    assert actor.advance() == ReportMade({"loss": 8.0})
+    actor.end()
+    logs = {path.name: path.read_text() for path in (tmp_path / "logs").iterdir()}
+    assert logs == {"0-1.log": "x is 1.0\nover\n", "0-2.log": "x is 8.0\nover\n"}
+
+
+def test_a_failure_is_the_trials(tmp_path: Path) -> None:
+    actor = make_actor(tmp_path, "def train(config):\n    raise ValueError('no')\n")
+    actor.take(task(tmp_path, "0-1", 1.0))
+    message = actor.advance()
+    assert isinstance(message, Done)
+    assert message.failure == "ValueError: no"
+
+
+def test_a_script_that_cannot_be_imported_is_broken(tmp_path: Path) -> None:
+    actor = make_actor(tmp_path, "import no_such_module\n")
+    actor.take(task(tmp_path, "0-1", 1.0))
+    message = actor.advance()
+    assert isinstance(message, Broken)
+    assert "no_such_module" in message.message
+
+
+def test_a_node_without_the_folder_says_so(tmp_path: Path) -> None:
+    actor = make_actor(tmp_path)
+    (tmp_path / "scripts").rename(tmp_path / "elsewhere")
+    actor.take(task(tmp_path, "0-1", 1.0))
+    message = actor.advance()
+    assert isinstance(message, Broken)
+    assert "does not see the folder" in message.message
+
+
+# --- folders and processes ---------------------------------------------------------------------
+
+
+def test_paths_of_sockets_are_short_whatever_tmpdir_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp/" + "very_long/" * 8)
+    with daemons.temporary_folder() as folder:
+        assert len(f"{folder}/session_2026-01-01_00-00-00_000000_4194304/sockets/raylet.1") < 107
+    assert not folder.exists()
+
+
+HOLDS = "import sys, time; held = open(sys.argv[1], 'w'); print(flush=True); time.sleep(600)"
+
+
+def hold(path: Path) -> subprocess.Popen[bytes]:
+    """A process that has a file open."""
+    command = [sys.executable, "-c", HOLDS, str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def test_nothing_is_left_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemons, "short_parent", lambda: tmp_path)
+    with daemons.temporary_folder() as folder, hold(folder / "log") as process:
+        daemons.sweep(folder)
+        assert process.wait(10) == -signal.SIGKILL
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_driver_left_goes_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemons, "short_parent", lambda: tmp_path)
+    left = tmp_path / "hpogrid-ray-left"
+    left.mkdir()
+    (left / "lock").touch()
+    with hold(left / "log") as process, daemons.temporary_folder() as mine:
+        with daemons.temporary_folder() as other:
+            assert {path.name for path in tmp_path.iterdir()} == {mine.name, other.name}
+        assert process.wait(10) == -signal.SIGKILL
+
+
+# --- starting ----------------------------------------------------------------------------------
+
+
+class FakeRay:
+    """Starts never, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.asked = threading.Event()
+        self.hang = threading.Event()
+
+    def init(self, **options: Any) -> None:
+        self.asked.set()
+        if self.error is not None:
+            raise self.error
+        self.hang.wait()
+
+    def shutdown(self) -> None:
+        """Nothing to do."""
+
+
+def test_a_start_that_hangs_is_given_up_with_the_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "START_SECONDS", 0.1)
+    monkeypatch.setattr(cluster, "_PATIENCE", 0.1)
+    logs = tmp_path / "session_2026-01-01/logs"
+    logs.mkdir(parents=True)
+    (logs / "gcs_server.err").write_text("the port is taken\n")
+    ray = FakeRay()
+    connection = cluster._Connection(ray, {})
+    with pytest.raises(RunError) as raised:
+        connection.open(None, tmp_path)
+    connection.close()
+    ray.hang.set()
+    assert str(raised.value) == (
+        "Ray does not start: no answer in 0.1 s\n--- gcs_server.err\nthe port is taken"
+    )
+
+
+def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
+    connection = cluster._Connection(FakeRay(ConnectionError("nobody there")), {})
+    with pytest.raises(RunError, match=r"cluster at 10\.0\.0\.1:6379 cannot be reached: Connect"):
+        connection.open("10.0.0.1:6379", tmp_path)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("config", "there", "expected"),
+    [
+        ({}, {"CPU": 2.0}, (4, {"cpu": 0.5})),
+        ({}, {"CPU": 64.0}, (4, {"cpu": 1.0})),
+        ({"cpus_per_trial": 2}, {"CPU": 5.0}, (2, {"cpu": 2.0})),
+        ({"gpus_per_trial": 0.5}, {"CPU": 8.0, "GPU": 1.0}, (2, {"cpu": 1.0, "gpu": 0.5})),
+        ({"gpus_per_trial": 2}, {"CPU": 8.0, "GPU": 5.0}, (2, {"cpu": 1.0, "gpu": 2.0})),
+    ],
+)
+def test_cpus_and_gpus_are_shared_out(
+    config: dict[str, Any], there: dict[str, float], expected: tuple[int, dict[str, float]]
+) -> None:
+    assert share(HpoConfig(**config), there) == expected
+
+
+@pytest.mark.parametrize("what", ["cpus_per_trial", "gpus_per_trial"])
+def test_too_little_is_refused(what: str) -> None:
+    settings: dict[str, Any] = {what: 4}
+    with pytest.raises(UserError, match=f"lower {what} in the hpo config"):
+        share(HpoConfig(**settings), {"CPU": 2.0, "GPU": 1.0})
+
+
+# --- which engine ------------------------------------------------------------------------------
+
+
+def chosen(tmp_path: Path, script: str = "", **hpo: Any) -> str:
+    project = store_project(script, **hpo)
+    (tmp_path / "train.py").write_text(script)
+    choice = choose_engine(project, tmp_path)
+    assert choice.name in ENGINES
+    assert choice.why
+    return choice.name
+
+
+def test_auto_takes_ray_only_for_what_needs_it(tmp_path: Path, own_home: None) -> None:
+    assert chosen(tmp_path) == "process"
+
+
+@pytest.mark.parametrize("line", ["import ray", "from ray import tune", "if 1: pass\n  import ray"])
+def test_auto_takes_ray_for_scripts_written_for_it(
+    line: str, tmp_path: Path, own_home: None
+) -> None:
+    assert chosen(tmp_path, f"{line}\n") == "ray"
+
+
+@pytest.mark.parametrize("line", ["import array", "from rayleigh import x", "# import ray"])
+def test_other_names_are_not_taken_for_ray(line: str, tmp_path: Path, own_home: None) -> None:
+    assert chosen(tmp_path, line + "\n") == "process"
+
+
+def test_auto_takes_ray_for_a_cluster(tmp_path: Path, own_home: None) -> None:
+    assert chosen(tmp_path, ray_address="10.0.0.1:6379") == "ray"
+
+
+@pytest.mark.parametrize("engine", ["process", "ray"])
+def test_the_config_decides_otherwise(engine: str, tmp_path: Path, own_home: None) -> None:
+    assert chosen(tmp_path, "import ray\n", engine=engine) == engine
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))

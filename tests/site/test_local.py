@@ -1,0 +1,301 @@
+"""The local site: detached jobs of this machine, and the locks by which they are known."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hpogrid.errors import RunError
+from hpogrid.site import control, local, processes
+from hpogrid.site.local import LocalSite, run_here
+from hpogrid.site.tasks import Task, find_tasks, new_task
+from tests.projects import (
+    RETURNS,
+    alive,
+    children,
+    finished_in,
+    store_project,
+    trials_of,
+    wait_for,
+)
+from tests.site.contract import SiteContract
+
+SLOW = "import time\ndef train(config):\n    time.sleep(0.15)\n    return config['x']\n"
+FOREVER = "import time\ndef train(config):\n    time.sleep(1000)\n"
+
+
+def job_pid(task: Task, job: int) -> int:
+    """The process of a running job."""
+    return pid_of(task.job_folder(job) / "job.lock")
+
+
+def runner_pid(task: Task) -> int:
+    return pid_of(task.folder / "runner-000.lock")
+
+
+def pid_of(lock: Path) -> int:
+    pid: int = wait_for(lambda: processes.holder(lock))
+    assert pid > 1, "a signal to this number would not go to one process"
+    return pid
+
+
+def states(task: Task) -> list[str]:
+    return [job.state for job in LocalSite().status([task])[task.id]]
+
+
+@pytest.fixture(autouse=True)
+def enough_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that two jobs run at once also on a small machine."""
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "2")
+
+
+class TestContract(SiteContract):
+    site = "local"
+
+    def vanish(self, task: Task, job: int) -> None:
+        os.kill(job_pid(task, job), signal.SIGKILL)
+
+
+# --- processes ---------------------------------------------------------------------------------
+
+
+def test_a_job_survives_the_terminal() -> None:
+    store_project(SLOW, trials=4)
+    ours, theirs = pty.openpty()
+    shell = subprocess.Popen(
+        [sys.executable, "-m", "hpogrid", "run", "p"], stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    shell.wait()
+    (task,) = find_tasks()
+    pid = job_pid(task, 0)
+    os.close(ours)  # the terminal is gone: everything that belongs to it gets SIGHUP
+    assert os.getsid(pid) == pid
+    wait_for(lambda: states(task) == ["done"])
+    assert len(trials_of(task)) == 4
+
+
+def test_workers_end_with_a_killed_driver() -> None:
+    store_project(FOREVER, scheduler_param={"max_concurrent": 2})
+    task = control.submit("p", site=None, n_jobs=1)
+    pid = job_pid(task, 0)
+    wait_for(lambda: len(children(pid)) == 2)
+    workers = children(pid)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not any(map(alive, workers)))
+    wait_for(lambda: states(task) == ["lost"])
+
+
+def test_no_more_jobs_at_once_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    store_project(SLOW, trials=2)
+    tasks = [control.submit("p", site=None, n_jobs=2) for _ in range(2)]
+    most = 0
+    while not all(states(task) == ["done", "done"] for task in tasks):
+        now = [state for task in tasks for state in states(task)]
+        assert set(now) <= {"queued", "running", "done"}
+        most = max(most, now.count("running"))
+        time.sleep(0.02)
+    assert most == 1
+
+
+def test_a_runner_that_is_killed_loses_only_what_it_had_not_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    store_project(SLOW, trials=5)
+    task = control.submit("p", site=None, n_jobs=2)
+    job_pid(task, 0)
+    assert states(task) == ["running", "queued"]
+    os.kill(runner_pid(task), signal.SIGKILL)
+    wait_for(lambda: states(task)[1] == "lost")
+    assert states(task)[0] in ("running", "done")
+    assert control.retry(task) == [1]
+    wait_for(lambda: states(task) == ["done", "done"])
+    assert [trial.attempt for trial in trials_of(task)] == [1] * 10
+
+
+def test_kill_ends_waiting_jobs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    store_project(FOREVER)
+    task = control.submit("p", site=None, n_jobs=2)
+    wait_for(lambda: states(task) == ["running", "queued"])
+    job, runner = job_pid(task, 0), runner_pid(task)
+    control.kill(task)
+    assert states(task) == ["killed", "killed"]
+    assert not alive(job)
+    assert not alive(runner)
+    reason = LocalSite().status([task])[task.id][1].reason
+    assert reason == "killed by 'hpogrid tasks kill'"
+
+
+def test_a_job_that_does_not_listen_is_ended_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_GRACE_SECONDS", 0.5)
+    store_project(FOREVER)
+    task = control.submit("p", site=None, n_jobs=1)
+    pid = job_pid(task, 0)
+    os.kill(pid, signal.SIGSTOP)
+    control.kill(task)
+    assert not alive(pid)
+    assert states(task) == ["killed"]
+
+
+def test_a_run_in_the_foreground_can_be_killed_from_elsewhere() -> None:
+    store_project(FOREVER)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hpogrid", "local_run", "p"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    (task,) = wait_for(find_tasks)
+    assert job_pid(task, 0) == process.pid
+    wait_for(lambda: children(process.pid))
+    control.kill(task)
+    _, messages = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted by SIGTERM" in messages
+    assert states(task) == ["killed"]
+
+
+def test_looking_at_jobs_does_not_disturb_them() -> None:
+    """Who asks after a lock has it for a moment: nobody else may take that for its holder."""
+    store_project(RETURNS, trials=1)
+    done = threading.Event()
+    tasks: list[Task] = []
+
+    def look() -> None:
+        while not done.is_set():
+            for task in tasks:
+                states(task)
+
+    watchers = [threading.Thread(target=look) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    try:
+        for _ in range(2):
+            tasks.append(control.submit("p", site=None, n_jobs=3))
+        for task in tasks:
+            wait_for(lambda task=task: states(task) == ["done"] * 3)  # type: ignore[misc]
+    finally:
+        done.set()
+        for watcher in watchers:
+            watcher.join()
+    assert [len(trials_of(task)) for task in tasks] == [3, 3]
+
+
+def test_two_retries_at_once_start_a_job_once() -> None:
+    store_project(SLOW, trials=5)
+    task = control.submit("p", site=None, n_jobs=1)
+    wait_for(lambda: finished_in(task) >= 1)
+    os.kill(job_pid(task, 0), signal.SIGKILL)
+    wait_for(lambda: states(task) == ["lost"])
+    command = [sys.executable, "-m", "hpogrid", "tasks", "retry", "1"]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        process.communicate()
+    assert 0 in [process.returncode for process in both]
+    wait_for(lambda: states(task) == ["done"])
+    wait_for(lambda: not any(processes.held(path) for path in task.folder.glob("runner-*.lock")))
+    assert [trial.id for trial in trials_of(task)] == [f"0-{n}" for n in range(1, 6)]
+
+
+def test_a_job_runs_once() -> None:
+    store_project(SLOW, trials=5)
+    task = control.submit("p", site=None, n_jobs=1)
+    job_pid(task, 0)
+    with pytest.raises(RunError, match=f"task {task.id} is running already"):
+        run_here(task, lambda run: None)
+    control.kill(task)
+
+
+def test_a_killed_file_or_a_full_disk_while_starting_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = new_task(store_project(RETURNS), site="local")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(processes, "start_detached", full)
+    with pytest.raises(RunError, match=r"cannot write .*runner.log: no space left on device"):
+        LocalSite().submit(task)
+    assert states(task) == ["lost"]
+
+
+# --- locks -------------------------------------------------------------------------------------
+
+
+def test_a_lock_has_one_holder(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "lock"
+    assert not processes.held(path)
+    handle = processes.take(path)
+    assert handle is not None
+    assert processes.held(path)
+    assert processes.holder(path) is None
+    processes.write_holder(handle, 123456)
+    processes.write_holder(handle, 99)
+    assert processes.holder(path) == 99
+    assert processes.take(path) is None
+    processes.release([handle])
+    assert not processes.held(path)
+    again = processes.take(path)
+    assert again is not None
+    assert processes.holder(path) is None, "the number of an earlier holder is nobody's"
+    processes.release([again])
+
+
+@pytest.mark.parametrize("text", ["", "-1", "0", "1", "x"])
+def test_a_number_that_stands_for_everybody_is_no_holder(tmp_path: Path, text: str) -> None:
+    handle = processes.take(tmp_path / "lock")
+    assert handle is not None
+    (tmp_path / "lock").write_text(text)
+    assert processes.held(tmp_path / "lock")
+    assert processes.holder(tmp_path / "lock") is None
+    processes.release([handle])
+
+
+def test_patience(tmp_path: Path) -> None:
+    handle = processes.take(tmp_path / "lock")
+    assert handle is not None
+    timer = threading.Timer(0.1, processes.release, [[handle]])
+    timer.start()
+    second = processes.take(tmp_path / "lock", patience=5.0)
+    timer.join()
+    assert second is not None
+    began = time.monotonic()
+    assert processes.take(tmp_path / "lock", patience=0.05) is None
+    assert time.monotonic() - began < 2
+    processes.release([second])
+
+
+def test_several_locks_or_none(tmp_path: Path) -> None:
+    paths = [tmp_path / str(number) for number in range(3)]
+    one = processes.take(paths[1])
+    assert one is not None
+    assert processes.take_several(paths, 3) is None
+    assert not processes.held(paths[0])
+    two = processes.take_several(paths, 2)
+    assert two is not None
+    assert processes.take(paths[2]) is None
+    processes.release([one, *two])
+
+
+def test_a_detached_process_holds_its_lock_until_it_ends(tmp_path: Path) -> None:
+    handle = processes.take(tmp_path / "lock")
+    assert handle is not None
+    process = processes.start_detached(
+        ["sleep", "1000"], locks=[handle], stdout=tmp_path / "out", stderr=tmp_path / "out"
+    )
+    processes.release([handle])
+    assert processes.holder(tmp_path / "lock") == process.pid
+    process.kill()
+    process.wait()
+    assert processes.holder(tmp_path / "lock") is None
