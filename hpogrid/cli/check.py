@@ -17,6 +17,8 @@ def check(project: str | None, site: str | None, form: str) -> int:
 
     Looks at the client, the credentials, the PanDA and Rucio servers; with a PROJECT also at its
     scripts, image, queue, datasets and options. Nothing is submitted.
+
+    For example: hpogrid check my_project
     """
     from hpogrid.config.project import load_project
     from hpogrid.site.panda_check import check_grid, check_project

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Datasets in Rucio: input data of jobs, and what jobs left."""
+    """Datasets in Rucio: input data of jobs, and what jobs left.
+
+    For example: hpogrid data list 'user.me.hpogrid.*'
+    """
 
 
 @data.command("upload")

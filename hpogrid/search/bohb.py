@@ -27,7 +27,7 @@ class BohbOptions(Options, frozen=True):
     num_samples: Annotated[int, Meta(ge=1)] = 64
     random_fraction: Annotated[float, Meta(ge=0, le=1)] = 1 / 3
     bandwidth_factor: Annotated[float, Meta(gt=0)] = 3.0
-    min_bandwidth: Annotated[float, Meta(gt=0)] = 1e-3
+    min_bandwidth: Annotated[float, Meta(gt=0)] = 0.1
 
 
 class BohbSearcher(BaseSearcher):

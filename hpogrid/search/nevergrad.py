@@ -27,7 +27,7 @@ class NevergradOptions(Options, frozen=True):
         "OnePlusOne",
         "DiscreteOnePlusOne",
         "TBPSA",
-    ] = "TwoPointsDE"
+    ] = "CMA"
 
 
 class NevergradSearcher(BaseSearcher):

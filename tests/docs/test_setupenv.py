@@ -136,6 +136,13 @@ class TestNoPython:
         assert not (copy / ".venv").exists()
 
 
+def without_clients(folder: Path) -> str:
+    """The active environment as it is without the clients of PanDA and Rucio."""
+    for name in ("python3", "python", "hpogrid"):
+        write_program(folder, name, f'exec "{Path(sys.executable).parent / name}" "$@"')
+    return f"{folder}:{SYSTEM}"
+
+
 ALRB = """
 lsetup() {
     echo "lsetup $*"
@@ -153,13 +160,15 @@ class TestLoginNode:
         write_program(base / "bin", "prun", "true")
         write_program(base / "bin", "rucio", "true")
         twice = 'source "$SETUP" no-conda; source "$SETUP" no-conda; command -v prun'
-        code, said = source(shell, tmp_path, twice, ATLAS_LOCAL_ROOT_BASE=str(base))
+        path = without_clients(tmp_path / "active")
+        code, said = source(shell, tmp_path, twice, path, ATLAS_LOCAL_ROOT_BASE=str(base))
         assert code == 0
         assert said.splitlines() == ["lsetup --quiet panda rucio", f"{base}/bin/prun"]
 
     def test_goes_on_when_alrb_is_broken(self, shell: str, tmp_path: Path) -> None:
+        path = without_clients(tmp_path / "active")
         code, said = source(
-            shell, tmp_path, 'source "$SETUP" no-conda', ATLAS_LOCAL_ROOT_BASE="/nowhere"
+            shell, tmp_path, 'source "$SETUP" no-conda', path, ATLAS_LOCAL_ROOT_BASE="/nowhere"
         )
         assert code == 0
         assert "going on without panda and rucio" in said

@@ -97,7 +97,7 @@ def wait(task: Task, wanted: Callable[[list[str]], bool], seconds: float = 30) -
 
 
 def ended(found: list[str]) -> bool:
-    return not any(state in ACTIVE for state in found)
+    return not any(state in (*ACTIVE, "unknown") for state in found)
 
 
 def test_array_runs_to_done(project: MakeProject) -> None:
