@@ -1,0 +1,156 @@
+"""The contract of schedulers, over the whole registry; and ASHA, median and none in particular."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from hpogrid.errors import UserError
+from hpogrid.schedule import SCHEDULERS, schedule_options
+from hpogrid.schedule.base import Decision
+from tests.projects import run_script
+from tests.schedule.contract import SchedulerContract, make
+
+PARAMS: dict[str, dict[str, Any]] = {
+    "asynchyperband": {"max_t": 10, "reduction_factor": 2},
+    "bohbhyperband": {"max_t": 9},
+    "pbt": {},
+    "median": {},
+    "none": {},
+}
+
+
+def test_every_scheduler_keeps_the_contract() -> None:
+    assert set(PARAMS) == set(SCHEDULERS), "a new scheduler belongs into PARAMS"
+
+
+class TestAsha(SchedulerContract):
+    name, params = "asynchyperband", PARAMS["asynchyperband"]
+
+
+class TestHyperBand(SchedulerContract):
+    name, params = "bohbhyperband", PARAMS["bohbhyperband"]
+
+
+class TestPbt(SchedulerContract):
+    name, params = "pbt", PARAMS["pbt"]
+
+
+class TestMedian(SchedulerContract):
+    name, params = "median", PARAMS["median"]
+
+
+class TestNone(SchedulerContract):
+    name, params = "none", PARAMS["none"]
+
+
+# --- ASHA --------------------------------------------------------------------------------------
+
+
+def decide(scheduler: Any, *reports: tuple[str, int, float]) -> list[Decision]:
+    return [scheduler.on_report(*report) for report in reports]
+
+
+def test_asha_keeps_the_best_of_each_rung() -> None:
+    asha = make("asynchyperband", max_t=9, reduction_factor=3)
+    assert decide(asha, ("a", 1, 1.0), ("b", 1, 2.0), ("c", 1, 3.0)) == [
+        "continue", "continue", "stop",
+    ]  # fmt: skip
+    assert decide(asha, ("d", 1, 0.5), ("e", 1, 0.9)) == ["continue", "stop"]
+    assert decide(asha, ("a", 2, 1.0), ("a", 3, 1.0)) == ["continue", "continue"]
+    assert decide(asha, ("b", 3, 9.0), ("d", 3, 0.5)) == ["continue", "continue"]
+    assert decide(asha, ("f", 3, 0.4)) == ["continue"], "it has come to two rungs at once"
+    assert decide(asha, ("g", 3, 0.45)) == ["stop"], "good at the first, not at the second"
+
+
+def test_asha_lets_a_trial_that_reaches_max_t_be_complete() -> None:
+    asha = make("asynchyperband", max_t=3)
+    assert decide(asha, ("a", 1, 1.0), ("a", 2, 1.0), ("a", 3, 1.0), ("b", 7, 9.0)) == [
+        "continue", "continue", "complete", "complete",
+    ]  # fmt: skip
+
+
+def test_asha_stops_nothing_before_the_grace_period() -> None:
+    asha = make("asynchyperband", max_t=100, grace_period=5, reduction_factor=2)
+    rng = random.Random(1)
+    reports = [(str(trial), step, rng.random()) for trial in range(20) for step in range(1, 5)]
+    assert set(decide(asha, *reports)) == {"continue"}
+    assert "stop" in decide(asha, *[(str(trial), 5, rng.random()) for trial in range(20)])
+
+
+def test_asha_stops_about_as_many_as_it_should() -> None:
+    asha = make("asynchyperband", max_t=100, reduction_factor=4)
+    rng = random.Random(1)
+    decisions = decide(asha, *[(str(trial), 1, rng.random()) for trial in range(400)])
+    assert 0.2 < decisions.count("continue") / 400 < 0.35
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"grace_period": 0}, "1 <= grace_period <= max_t"),
+        ({"grace_period": 5, "max_t": 4}, "1 <= grace_period <= max_t"),
+        ({"reduction_factor": 1}, "reduction_factor 1 is not above 1"),
+    ],
+)
+def test_asha_refuses(params: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UserError, match=problem):
+        schedule_options("asynchyperband", params)
+
+
+# --- median ------------------------------------------------------------------------------------
+
+
+def test_median_stops_what_is_worse_than_the_others_averages() -> None:
+    median = make("median", min_samples_required=3)
+    for trial, loss in (("a", 1.0), ("b", 2.0), ("c", 3.0)):
+        assert decide(median, (trial, 1, loss), (trial, 2, loss)) == ["continue", "continue"]
+    assert decide(median, ("d", 1, 2.5)) == ["stop"]
+    assert decide(median, ("e", 1, 2.0)) == ["continue"]
+    assert decide(median, ("e", 2, 9.0)) == ["continue"], "its best counts, not its last"
+
+
+def test_median_waits_for_enough_others_and_the_grace_period() -> None:
+    median = make("median", min_samples_required=2, grace_period=3)
+    decide(median, ("a", 1, 0.0), ("b", 1, 0.0))
+    assert decide(median, ("c", 1, 9.0), ("c", 2, 9.0)) == ["continue", "continue"]
+    assert decide(median, ("c", 3, 9.0)) == ["continue"], "nobody else has come so far"
+    decide(median, ("a", 3, 0.0), ("b", 3, 0.0))
+    assert decide(median, ("d", 3, 9.0)) == ["stop"]
+
+
+# --- in a run ----------------------------------------------------------------------------------
+
+EPOCHS = """
+def train(config):
+    for epoch in range(1, 10):
+        yield {"loss": config["x"], "epoch": epoch}
+"""
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "params", "complete"),
+    [
+        ("asynchyperband", {"max_t": 9, "reduction_factor": 3}, {1, 2}),
+        ("median", {"min_samples_required": 2}, {1, 2}),
+        ("none", {}, set(range(1, 9))),
+    ],
+)
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_bad_trials_are_pruned_and_keep_their_result(
+    scheduler: str, params: dict[str, Any], complete: set[int], mode: str
+) -> None:
+    order = [1, 2, 3, 4, 5, 6, 7, 8] if mode == "min" else [8, 7, 6, 5, 4, 3, 2, 1]
+    space = {"x": {"method": "categorical", "dimension": {"categories": order}}}
+    trials = run_script(
+        EPOCHS, space=space, algorithm="grid", trials=8, mode=mode, scheduler=scheduler,
+        scheduler_param={"max_concurrent": 1, **params},
+    )  # fmt: skip
+    kept = {trial.applied["x"] for trial in trials if trial.state == "complete"}
+    assert kept == {value if mode == "min" else 9 - value for value in complete}
+    for trial in trials:
+        assert trial.metrics["loss"] == trial.applied["x"]
+        assert (trial.metrics["epoch"] == 9) == (trial.state == "complete")
+        assert trial.state in ("complete", "pruned")
