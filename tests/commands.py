@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -60,6 +61,17 @@ def refused(*arguments: str | Path, code: int = Exit.USAGE, answer: str = "") ->
     assert "Traceback" not in before_it, outcome
     assert before_it == "" or before_it.endswith("\n"), outcome
     return sentence.rstrip("\n")
+
+
+def limited(blocks: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that can make no file larger than so many kilobytes, as on a full disk."""
+    command = f'ulimit -f {blocks}; exec "$0" -m hpogrid "$@"'
+    # What measures the tests' coverage would have to write files as well.
+    environment = {key: text for key, text in os.environ.items() if not key.startswith("COV")}
+    return subprocess.run(
+        ["bash", "-c", command, sys.executable, *arguments],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def user_directory() -> Path:

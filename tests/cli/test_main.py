@@ -16,7 +16,7 @@ from hpogrid import __version__
 from hpogrid.cli.main import ALIASES, COMMANDS, cli
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.errors import Exit
-from tests.commands import hpogrid, ok, parsed, refused
+from tests.commands import hpogrid, limited, ok, parsed, refused
 from tests.rights import as_nobody
 
 HPOGRID = [sys.executable, "-m", "hpogrid"]
@@ -186,9 +186,8 @@ def test_a_user_directory_that_cannot_be_written(
         assert ok("hpo_config", "list") == "h\n"
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
-    limited = f"ulimit -f 0; {sys.executable} -m hpogrid hpo_config create h"
-    answer = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+def test_a_full_disk() -> None:
+    answer = limited(0, *CREATE)
     assert answer.returncode == Exit.USAGE
     assert answer.stderr.startswith("hpogrid: cannot write")
     assert answer.stderr.endswith("h.json: file too large\n")

@@ -14,7 +14,7 @@ import pytest
 
 from hpogrid.errors import Exit
 from hpogrid.site.tasks import find_tasks, load_task
-from tests.commands import hpogrid, ok, parsed, refused, tree
+from tests.commands import hpogrid, limited, ok, parsed, refused, tree
 from tests.projects import RETURNS, finished_in, store_project, study_of, trials_of, wait_for
 
 HPOGRID = [sys.executable, "-m", "hpogrid"]
@@ -228,8 +228,7 @@ def test_a_full_disk_ends_the_run_and_a_resume_finishes_it() -> None:
     store_project(
         "def train(config):\n    return {'loss': config['x'], 'text': 'x' * 500}\n", trials=30
     )
-    limited = f"ulimit -f 8; exec {' '.join(HPOGRID)} local_run p"
-    answer = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    answer = limited(8, "local_run", "p")
     assert answer.returncode == Exit.FAILURE, answer
     last = answer.stderr.splitlines()[-1]
     assert last.startswith("hpogrid: cannot write the ledger")
