@@ -24,8 +24,6 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> dict[str, Any]:
         """Parse it, or fail with the place that is wrong."""
-        if isinstance(value, dict):
-            return value
         where = f"--{param.name}" if param else "JSON"
         data = parse_file(Path(value[1:])) if value.startswith("@") else parse_json(value, where)
         if not isinstance(data, dict):

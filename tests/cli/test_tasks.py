@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import io
 import json
+import os
+import pty
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +88,29 @@ def test_filters_and_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ok("tasks", "show", "-o", file, "--outcol", "jeditaskid, trials")
     rows = json.loads(file.with_suffix(".json").read_text())
     assert rows[0] == {"jeditaskid": 3, "trials": 1}
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_on_a_terminal_the_table_has_a_bold_head(colour: bool) -> None:
+    store_project(trials=1)
+    ok("local_run", "p")
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "150"}
+    environment.pop("NO_COLOR", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hpogrid", "tasks", "show"], stdout=theirs,
+        env=environment if colour else {**environment, "NO_COLOR": "1"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while data := os.read(ours, 4096):
+            shown += data
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"\x1b[1m" in shown
+    assert b"jeditaskid" in shown
+    assert b"hpogrid.p." in shown
 
 
 def test_what_is_not_there() -> None:
