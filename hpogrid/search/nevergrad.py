@@ -27,7 +27,7 @@ class NevergradOptions(Options, frozen=True):
         "OnePlusOne",
         "DiscreteOnePlusOne",
         "TBPSA",
-    ] = "CMA"
+    ] = "TwoPointsDE"
 
 
 class NevergradSearcher(BaseSearcher):
