@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,28 +188,29 @@ cluster.add_node(num_cpus=2)
 cluster.wait_for_nodes()
 print("address", cluster.address, flush=True)
 sys.stdin.read()
-cluster.shutdown()
 """
 
 
 @pytest.fixture
 def two_nodes() -> Iterator[str]:
-    """The address of a Ray cluster with two nodes of two CPUs each, on the loopback interface."""
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    command = [sys.executable, "-c", CLUSTER]
-    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(
-        command, env=environment, stdin=pipe, stdout=pipe, stderr=nowhere, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        address = next(line for line in process.stdout if line.startswith("address")).split()[1]
-        below = children(process.pid)
-        yield address
-        process.stdin.close()
-        process.wait(60)
-    for pid in filter(alive, below):
-        os.kill(pid, signal.SIGKILL)
+    """The address of a Ray cluster with two nodes of two CPUs each, on this machine."""
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
+        settings = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", CLUSTER],
+            env={**os.environ, **settings, "RAY_TMPDIR": folder},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            yield next(line for line in process.stdout if line.startswith("address")).split()[1]
+        finally:
+            for pid in [process.pid, *children(process.pid)]:
+                os.kill(pid, signal.SIGKILL)
+            process.communicate()
 
 
 def test_a_cluster_of_two_nodes_runs_trials_on_both(two_nodes: str) -> None:
