@@ -195,7 +195,7 @@ def shell_words(words: Sequence[str]) -> str:
 def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
     """The lines of a script that run a command in the container, by the first runtime there is.
 
-    The shell becomes the runtime, so that signals reach it and locks stay with it.
+    The shell becomes the runtime, so that signals reach it.
     """
     programs = " ".join(_RUNTIMES[name].program for name in wanted.runtimes)
     lines = [

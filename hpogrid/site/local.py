@@ -219,7 +219,7 @@ def _command(task: Task, job: int) -> list[str]:
     """What runs a job: hpogrid itself, or the script that does so in a container."""
     script = task.folder / SCRIPT
     if script.exists():
-        return ["/bin/sh", str(script), str(job)]
+        return [*_PYTHON, "hpogrid.site.contained", str(script), str(job)]
     return [*_PYTHON, "hpogrid.site.job", str(task.id), str(job)]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,9 @@ from hpogrid.errors import UserError
 from hpogrid.site import control, processes
 from hpogrid.site.container import PROJECT
 from hpogrid.site.tasks import Task
+from hpogrid.trial.lifeline import kill_session
 from tests.engines.cluster import hpogrid
-from tests.projects import store_project, wait_for
+from tests.projects import alive, children, store_project, wait_for
 from tests.site.contract import SiteContract
 
 pytestmark = pytest.mark.engine
@@ -49,13 +52,29 @@ class TestLocalInContainer(SiteContract):
     site = "local"
 
     @pytest.fixture(autouse=True)
-    def in_the_image(self, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_the_image(self, image: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(TestLocalInContainer, "grid", {"container": str(image)})
+        self.killed: list[int] = []
+        yield
+        for pid in self.killed:
+            kill_session(pid)  # what mounted the image outlives an Apptainer that is killed
 
     def vanish(self, task: Task, job: int) -> None:
         pid = wait_for(lambda: processes.holder(task.job_folder(job) / "job.lock"))
         assert pid > 1
+        self.killed.append(pid)
+        below = children(pid)
         os.kill(pid, signal.SIGKILL)
+        programs = [child for child in below if b"squashfuse" not in command(child)]
+        assert programs
+        wait_for(lambda: not any(map(alive, programs)))
+
+
+def command(pid: int) -> bytes:
+    """The command line of a process; nothing once it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def test_what_a_trial_sees(image: Path, home: Path, tmp_path: Path) -> None:

@@ -96,9 +96,7 @@ def test_on_this_machine_image_and_runtime_have_to_be_there(
         wanted(elsewhere, task(), here=True)
     here = project(container="/tmp")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        UserError, match=r"no program to run the container /tmp"
-    ):
+    with pytest.raises(UserError, match=r"no program to run the container /tmp"):
         wanted(here, task(), here=True)
     (tmp_path / "ch-run").write_text(RUNTIME)
     (tmp_path / "ch-run").chmod(0o755)
