@@ -60,9 +60,12 @@ class Psij(Scheduler):
     def files(self, request: Request) -> dict[str, str]:
         """What PSI/J is asked for."""
         self._check(request)
-        custom = {name: value for name, value in request.grid.extra.items() if self._custom(name)}
-        native = {name: value for name, value in request.grid.extra.items() if name not in custom}
-        known = self.options if self.options else frozenset([f"{self.name}.OPTION"])
+        extra = request.grid.extra
+        if extra and not self.options:
+            raise UserError(f"extra: PSI/J passes no native option on to {self.label}")
+        custom = {name: value for name, value in extra.items() if self._custom(name)}
+        native = {name: value for name, value in extra.items() if name not in custom}
+        known = self.options | {f"{self.name}.*"}
         pairs = native_options(native, known, self.reserved, self.label)
         attributes: dict[str, Any] = dict(pairs) | {"custom_attributes": self._gpus(request)}
         for name, value in native_options(custom, custom, (), self.label):
@@ -81,6 +84,11 @@ class Psij(Scheduler):
         return name.startswith(f"{self.name}.") and name != f"{self.name}."
 
     def _check(self, request: Request) -> None:
+        if request.seconds is None:
+            raise UserError(
+                f"walltime: {self.label} has to be told how long a job may take; "
+                "give the grid config one, such as --walltime 2h"
+            )
         most = request.grid.max_jobs
         if most is not None and most < request.count:
             raise UserError(
@@ -176,9 +184,6 @@ class Flux(Psij):
     options = frozenset()
     cores = "cores"
     unable = ("memory",)
-
-    def _custom(self, name: str) -> bool:
-        return False  # PSI/J would not pass it on
 
 
 class Cobalt(Psij):

@@ -49,10 +49,8 @@ class _Tool:
     def submit(self, path: str, member: str) -> str:
         """Submit one member of the job in a file; return its native id."""
         told = json.loads(Path(path).read_text())
-        attributes = self._psij.JobAttributes(**told["attributes"])
-        attributes.duration = told["seconds"] and timedelta(seconds=told["seconds"])
-        if self._executor.name == "flux" and attributes.duration is None:
-            attributes.duration = timedelta(0)  # no limit
+        limit = timedelta(seconds=told["seconds"])
+        attributes = self._psij.JobAttributes(duration=limit, **told["attributes"])
         spec = self._psij.JobSpec(
             executable=told["executable"],
             arguments=[member],

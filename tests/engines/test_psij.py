@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,6 +19,7 @@ from hpogrid.site import SITES, batch, control
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.psij import PYTHON, Psij
 from hpogrid.site.tasks import Task, find_tasks
+from tests.docs.pages import ROOT
 from tests.docs.shells import copy_checkout
 from tests.engines.boot import engine, environment, open_folder
 from tests.projects import alive, children, store_project, wait_for
@@ -80,6 +82,7 @@ def sites(python: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class PsijContract(SiteContract):
+    grid: ClassVar[dict[str, Any]] = {"walltime": "10m"}
     pace = 8.0
     patience = 120.0
 
@@ -117,17 +120,20 @@ class TestPsijSlurm(PsijContract):
             yield
 
     def test_refusal_and_native_options(self) -> None:
-        store_project(TRAIN, grid={"site": self.site, "extra": {"queue_name": "nosuch"}})
+        store_project(
+            TRAIN, grid={"site": self.site, "walltime": "1h", "extra": {"queue_name": "nosuch"}}
+        )
         with pytest.raises(RunError, match=r"Slurm refused the job: .*invalid partition specified"):
             control.submit("p", site=None, n_jobs=2)
         assert find_tasks() == []
 
 
 def test_cluster_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    store_project(TRAIN, grid={"site": "pbs"})
-    with pytest.raises(RunError, match="PBS refused the job: there is no 'qsub' on the PATH"):
+    store_project(TRAIN, grid={"site": "lsf", "walltime": "1h"})
+    with pytest.raises(RunError, match="LSF refused the job: there is no 'bsub' on the PATH"):
         control.submit("p", site=None, n_jobs=2)
     assert find_tasks() == []
     monkeypatch.setenv(PYTHON, sys.executable)
-    with pytest.raises(RunError, match=r"site pbs needs psij: pip install 'hpogrid\[psij\]'"):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with pytest.raises(RunError, match=r"site lsf needs psij: pip install 'hpogrid\[psij\]'"):
         control.submit("p", site=None, n_jobs=2)
