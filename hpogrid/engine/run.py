@@ -22,6 +22,7 @@ from hpogrid.config.project import Project
 from hpogrid.engine.budget import Budget, reached
 from hpogrid.engine.deadline import Deadline
 from hpogrid.engine.judge import Judge
+from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.repeat import Repetitions
 from hpogrid.engine.results import loss, objectives, result, what_is_missing
 from hpogrid.errors import RunError
@@ -36,6 +37,7 @@ from hpogrid.study.history import Past
 from hpogrid.study.ledger import LedgerWriter, being_written, ledger_attempts, ledger_name
 from hpogrid.study.study import Source, Trial, number_of
 from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
+from hpogrid.trial.prep import fixed_values
 
 _VERDICTS: dict[Decision, State] = {
     "continue": "complete",
@@ -61,6 +63,7 @@ class JobSpec:
         trials: the folder of the trials' own folders (logs, checkpoints).
         shared: whether the jobs of the task are one search.
         n_jobs: how many jobs the task has.
+        prep: the folder in which what trials need is prepared; of all jobs that share a disk.
         after: numbers of trials begin after this one; earlier attempts, of which no ledger is
             here, may have given those up to it.
     """
@@ -72,6 +75,7 @@ class JobSpec:
     shared: bool = True
     n_jobs: int = 1
     after: int = 0
+    prep: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class _Running:
     step: int
     reports: list[dict[str, Any]] = field(default_factory=list)
     unwritten: list[Reported] = field(default_factory=list)
+    prepared: float = 0.0
     verdict: State = "complete"
 
 
@@ -151,6 +156,15 @@ class Run:
         begun = {space.identify(trial.applied) for trial in self.study} if first else set()
         share = first[self.spec.job :: self.spec.n_jobs] if self.spec.shared else first
         return [point for point in share if point.key not in begun]
+
+    @property
+    def prep(self) -> PrepSetup | None:
+        """What is to be prepared before trials, if anything."""
+        model = self.project.model_config
+        if not model.prep or self.spec.prep is None:
+            return None
+        fixed = fixed_values(self.project.space, model.param)
+        return PrepSetup(model.prep, str(self.spec.prep), fixed)
 
     @property
     def own(self) -> list[Trial]:
@@ -354,7 +368,7 @@ class Run:
             self._write_reports(running)
             self._keeper.reported(trial)
         record = self.study.trials[trial]
-        spent = record.before + now - record.started
+        spent = record.before + now - record.started - running.prepared
         counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
         decision = self._judge.report(record, running.step, counted)
         if reached(self.config, counted):
@@ -364,6 +378,10 @@ class Run:
             decision = "stop"
         running.verdict = _VERDICTS[decision]
         return decision
+
+    def prepared(self, trial: str, seconds: float) -> None:
+        """What a running trial needs is there: its own time begins after so many seconds."""
+        self._running[trial].prepared = seconds
 
     def _write_reports(self, running: _Running) -> None:
         self._write(*running.unwritten)
@@ -392,6 +410,7 @@ class Run:
                 metrics=metrics,
                 steps=max(1, running.step),
                 reason=reason,
+                prepared=running.prepared,
             )
         )
 
