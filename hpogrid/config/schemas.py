@@ -296,6 +296,28 @@ class GridConfig(Config):
         return int(int(self.memory[:-1]) * 1024 ** "MGT".index(self.memory[-1]))
 
 
+class PrepStage(Config):
+    """A command that prepares something for trials, once for each combination of some values.
+
+    Attributes:
+        command: with the placeholders of a trial's command, over ``keys`` and constants.
+        keys: names of the hyperparameters whose values make a difference to it.
+    """
+
+    command: str
+    keys: list[str] = []
+
+    def __post_init__(self) -> None:
+        from hpogrid.trial.placeholders import command_words
+
+        try:
+            command_words(self.command, None)
+        except UserError as error:
+            raise ValueError(str(error).replace("command:", "prep:", 1)) from error
+        if not all(self.keys) or len(set(self.keys)) < len(self.keys):
+            raise ValueError(f"prep_keys: '{','.join(self.keys)}' has an empty or repeated name")
+
+
 class ModelConfig(Config):
     """What is trained: a function or class in a script, a script as it is, or any command."""
 
@@ -319,6 +341,10 @@ class ModelConfig(Config):
         str | None,
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
     ] = None
+    prep: Annotated[
+        list[PrepStage],
+        Meta(description="What runs before the trials that need it", extra={"option": False}),
+    ] = []
 
     def __post_init__(self) -> None:
         if (self.script is None) == (self.command is None):

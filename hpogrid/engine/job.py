@@ -15,6 +15,7 @@ import msgspec
 
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine import ENGINES, choose_engine
+from hpogrid.engine.prep import make_workplace
 from hpogrid.engine.records import RunningAlready
 from hpogrid.engine.run import Run
 from hpogrid.engine.spec import JobSpec
@@ -23,6 +24,9 @@ from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic
 
 RESULT = "result.json"
+PREP = "prep"
+"""The folder of preparations, in the folder of the task or of the job."""
+
 WORK_VARIABLE = "HPOGRID_WORK_DIR"
 """The environment variable with the name of the working directory inside a container."""
 
@@ -57,6 +61,7 @@ def run_job(
     shared: bool = True,
     n_jobs: int = 1,
     after: int = 0,
+    prep: Path | None = None,
     progress: Callable[[Run], None] = lambda run: None,
 ) -> JobResult:
     """Run one job to its end.
@@ -66,6 +71,7 @@ def run_job(
         folder: the job's own; gets ``work/`` (a copy of the scripts, and the working directory
             of trials), ``trials/``, the logs and the result.
         job, seed, ledgers, shared, n_jobs, after: see `JobSpec`.
+        prep: the folder of preparations; the job's own, if not given.
         progress: called a few times a second.
 
     Raises:
@@ -75,7 +81,10 @@ def run_job(
     try:
         project = read_project(bundle)
         work = _prepare(project, bundle, folder)
-        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after)
+        prep = prep or folder / PREP
+        if project.model_config.prep:
+            make_workplace(prep, files_below(bundle / SCRIPTS), folder / "work")
+        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after, prep)
         start = read_start(bundle)
         first = [project.space.apply(values) for values in start.first]
         run = Run(project, spec, first, start.past)

@@ -25,7 +25,8 @@ from types import FrameType
 import msgspec
 
 from hpogrid.config.project import SCRIPTS, read_project
-from hpogrid.engine.job import JobResult, run_job
+from hpogrid.engine.job import PREP, JobResult, run_job
+from hpogrid.engine.prep import STEPS
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.search.base import derive_seed
@@ -282,7 +283,7 @@ def _deliver(place: Place) -> int:
     write_atomic(place.folder / LEDGER, b"".join(_whole_lines(path) for path in own))
     study, _ = load_study(place.ledgers)
     trials = [trial for trial in study if trial.job == place.index]
-    packed = ["result.json", "trials"]
+    packed = ["result.json", "trials", f"{PREP}/{STEPS}"]
     with contextlib.suppress(UserError):  # a bundle that cannot be read was told of already
         project = read_project(place.bundle)
         packed.append(os.path.normpath(project.hpo_config.log_dir))
