@@ -236,7 +236,7 @@ class GridConfig(Config):
     container: Annotated[
         str,
         Meta(
-            description="Image in which jobs run: a SIF file, a folder, docker://NAME; "
+            description="Image in which jobs run: a SIF file, a folder, docker://NAME, or none; "
             "the default is for the grid only, elsewhere jobs run without one"
         ),
     ] = CONTAINER
