@@ -167,7 +167,7 @@ class HpoConfig(Config):
         from hpogrid.search import check_params
 
         try:
-            check_params(self.algorithm, self.algorithm_param)
+            check_params(self.algorithm, self.algorithm_param, len(self.metrics))
             schedule_options(self.scheduler, self.scheduler_param)
             check_pair(self.scheduler, self.algorithm, self.repeat)
         except UserError as error:
