@@ -101,6 +101,9 @@ def run_job(
             engine(run, work, logs, lambda: progress(run)).execute()
             if not run.interrupted:
                 run.end_paused()
+    except RunningAlready:
+        run.leave()  # the result is for the other driver to write
+        raise
     except Exception as error:
         run.stop(str(error) if isinstance(error, UserError) else first_line(error))
         with contextlib.suppress(UserError):  # a full disk, perhaps: the first error tells

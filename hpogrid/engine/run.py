@@ -257,6 +257,7 @@ class Run:
         if self._deadline.reached and not self.interrupted:
             self.expired = True
             self.stop("the time of the job is up", interrupt=True)
+        self._records.beat()
         for trial in self._exchange.poll(now=now):
             self._proposer.take(trial.applied)
             self._learning.learn(trial)
@@ -288,6 +289,10 @@ class Run:
     def end_paused(self) -> None:
         """The search is over for good: trials that are still paused end where they are."""
         self._pauses.end()
+
+    def leave(self) -> None:
+        """Another process goes on with the job: write nothing more."""
+        self._records.leave()
 
     def close(self) -> str:
         """Write the last line if that is possible; return why the run ended."""

@@ -177,6 +177,8 @@ def _fetch_earlier(place: Place, url: str) -> None:
         with urllib.request.urlopen(url, timeout=_FETCH_SECONDS) as reply:  # noqa: S310
             target.write_bytes(reply.read(_LARGEST_EARLIER))
         unpack(target, place.ledgers, largest=_LARGEST_EARLIER, suffix=SUFFIX)
+        for path in place.ledgers.iterdir():
+            os.utime(path, (0, 0))  # a copy: nobody writes it any more
     except (OSError, ValueError, Refused) as error:
         _say(f"no earlier ledgers ({error}): the job starts anew")
         return
