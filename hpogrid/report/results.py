@@ -32,6 +32,8 @@ class Task(msgspec.Struct, gc=False):
         created: seconds since the epoch.
         folder: what is kept of it.
         name: unique among all tasks.
+        shared: whether its jobs are one search.
+        seed: of the search, where it is known.
     """
 
     id: int | str = ""
@@ -40,6 +42,8 @@ class Task(msgspec.Struct, gc=False):
     created: float = 0.0
     folder: str = ""
     name: str = ""
+    shared: bool = True
+    seed: int | None = None
 
 
 class Column(NamedTuple):
