@@ -15,7 +15,9 @@ import msgspec
 
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine import ENGINES, choose_engine
-from hpogrid.engine.run import JobSpec, Run, RunningAlready
+from hpogrid.engine.records import RunningAlready
+from hpogrid.engine.run import Run
+from hpogrid.engine.spec import JobSpec
 from hpogrid.engine.start import read_start
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic

@@ -29,7 +29,7 @@ from hpogrid.engine.job import JobResult, run_job
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.search.base import derive_seed
-from hpogrid.site.panda_bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, JobSettings
+from hpogrid.site.panda.bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, JobSettings
 from hpogrid.site.unpack import Refused, unpack
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata

@@ -1,4 +1,4 @@
-"""Calls panda-client in a process of its own: ``python -m hpogrid.site.panda_call ANSWER``.
+"""Calls panda-client in a process of its own: ``python -m hpogrid.site.panda.call ANSWER``.
 
 This is the only module that imports the client, which reads its settings when it is imported,
 overwrites ``sys.argv``, changes directory, prints, asks questions and calls ``sys.exit``; here it

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.errors import UserError
-from hpogrid.site.panda_auth import login, redact
+from hpogrid.site.panda.auth import login, redact
 
 VARIABLES = (
     "PANDA_AUTH", "PANDA_AUTH_VO", "OIDC_AUTH_VO", "PANDA_AUTH_ID_TOKEN", "OIDC_AUTH_ID_TOKEN",

@@ -1,6 +1,6 @@
 """The PanDA server as we use it: typed answers, time limits, and one sentence for each fault.
 
-The calls themselves are made by `hpogrid.site.panda_call` in another process.
+The calls themselves are made by `hpogrid.site.panda.call` in another process.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.panda_ask import TimeUp, Unsure, ask, explain, last_error, one_line, pair, result
-from hpogrid.site.panda_auth import redact
-from hpogrid.site.panda_call import Call, Request
+from hpogrid.site.panda.ask import TimeUp, Unsure, ask, explain, last_error, one_line, pair, result
+from hpogrid.site.panda.auth import redact
+from hpogrid.site.panda.call import Call, Request
 
 _CALL_SECONDS = 60.0
 _SUBMIT_SECONDS = 600.0

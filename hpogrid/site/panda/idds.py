@@ -16,8 +16,8 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.errors import UserError
-from hpogrid.site.panda_bundle import BUNDLED, ENTRY, METRICS, Content, write_bundle
-from hpogrid.site.panda_command import queue_arguments, resource_arguments
+from hpogrid.site.panda.bundle import BUNDLED, ENTRY, METRICS, Content, write_bundle
+from hpogrid.site.panda.command import queue_arguments, resource_arguments
 from hpogrid.space.dialects import render_space
 
 SPACE = "search_space.json"

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.site import panda_client
-from hpogrid.site.panda_ask import Unsure
-from hpogrid.site.panda_call import Call
-from hpogrid.site.panda_client import (
+from hpogrid.site.panda import client as panda_client
+from hpogrid.site.panda.ask import Unsure
+from hpogrid.site.panda.call import Call
+from hpogrid.site.panda.client import (
     JobInfo,
     TaskInfo,
     call,
@@ -29,8 +29,8 @@ from hpogrid.site.panda_client import (
     retry_task,
     submit,
 )
-from tests.site.pandaserver import Answer, Server, bad, good, serve
-from tests.site.test_panda_auth import token
+from tests.site.panda.server import Answer, Server, bad, good, serve
+from tests.site.panda.test_auth import token
 
 TOKEN = token(name="Me Myself", preferred_username="me", exp=4e9)
 

@@ -21,9 +21,9 @@ from hpogrid.data.rucio import Did, Rucio
 from hpogrid.errors import UserError
 from hpogrid.files import write_atomic
 from hpogrid.site.base import ENDED
-from hpogrid.site.panda_bundle import LEDGER
-from hpogrid.site.panda_client import FileInfo, JobInfo, job_metadata, list_jobs
-from hpogrid.site.panda_metadata import metadata_events
+from hpogrid.site.panda.bundle import LEDGER
+from hpogrid.site.panda.client import FileInfo, JobInfo, job_metadata, list_jobs
+from hpogrid.site.panda.metadata import metadata_events
 from hpogrid.site.tasks import Task
 from hpogrid.site.worknode import LOG_MARK
 from hpogrid.study.events import Ended, Event

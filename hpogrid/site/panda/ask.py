@@ -16,8 +16,8 @@ import msgspec
 
 from hpogrid.errors import RunError
 from hpogrid.registry import require
-from hpogrid.site.panda_auth import login, redact, server
-from hpogrid.site.panda_call import Answer, Request
+from hpogrid.site.panda.auth import login, redact, server
+from hpogrid.site.panda.call import Answer, Request
 
 
 class TimeUp(RunError):
@@ -39,7 +39,7 @@ def ask(
     with tempfile.TemporaryDirectory(prefix="hpogrid-") as scratch:
         answer = Path(scratch) / "answer.json"
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "hpogrid.site.panda_call", str(answer)],
+            [sys.executable, "-P", "-m", "hpogrid.site.panda.call", str(answer)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

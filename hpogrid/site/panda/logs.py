@@ -9,9 +9,9 @@ from pathlib import Path
 
 from hpogrid.data.rucio import Did, Rucio
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.panda_bundle import PACKED
-from hpogrid.site.panda_client import JobInfo
-from hpogrid.site.panda_fetch import log_texts
+from hpogrid.site.panda.bundle import PACKED
+from hpogrid.site.panda.client import JobInfo
+from hpogrid.site.panda.fetch import log_texts
 from hpogrid.site.tasks import Task
 from hpogrid.site.unpack import Refused, unpack
 from hpogrid.site.worknode import LOG_MARK

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from hpogrid.config.project import Project, load_project, project_path, read_project
 from hpogrid.errors import UserError
 from hpogrid.registry import require
-from hpogrid.site.panda_auth import login
-from hpogrid.site.panda_bundle import Content, JobSettings, bundle_content, write_bundle
-from hpogrid.site.panda_client import check_arguments, submit
-from hpogrid.site.panda_command import Inputs, dataset_names, output_dataset, prun_arguments
-from hpogrid.site.panda_idds import phpo_arguments, sandbox
+from hpogrid.site.panda.auth import login
+from hpogrid.site.panda.bundle import Content, JobSettings, bundle_content, write_bundle
+from hpogrid.site.panda.client import check_arguments, submit
+from hpogrid.site.panda.command import Inputs, dataset_names, output_dataset, prun_arguments
+from hpogrid.site.panda.idds import phpo_arguments, sandbox
 from hpogrid.site.tasks import Task, find_tasks, user_name
 
 ARCHIVE = "panda.tgz"
@@ -104,7 +104,7 @@ def require_client(site: str) -> None:
 
 def check_site(site: str) -> None:
     """Refuse a queue that is not on the list, where there is a list."""
-    from hpogrid.site.panda_check import check_queues
+    from hpogrid.site.panda.check import check_queues
 
     for finding in check_queues(site):
         if finding.state == "bad":

@@ -11,9 +11,9 @@ from typing import Any
 
 from hpogrid.errors import RunError, UserError
 from hpogrid.site.base import ENDED, JobStatus, Seen
-from hpogrid.site.panda_ask import Unsure
-from hpogrid.site.panda_bundle import sizes
-from hpogrid.site.panda_client import (
+from hpogrid.site.panda.ask import Unsure
+from hpogrid.site.panda.bundle import sizes
+from hpogrid.site.panda.client import (
     find_task,
     get_task,
     job_metadata,
@@ -23,7 +23,7 @@ from hpogrid.site.panda_client import (
     retry_task,
     upload,
 )
-from hpogrid.site.panda_state import (
+from hpogrid.site.panda.state import (
     STATUS,
     foreign,
     newest,
@@ -32,7 +32,7 @@ from hpogrid.site.panda_state import (
     see,
     take_number,
 )
-from hpogrid.site.panda_submit import EARLIER, OUT, content, planned, prepare, send
+from hpogrid.site.panda.submit import EARLIER, OUT, content, planned, prepare, send
 from hpogrid.site.tasks import DAY, Task, find_tasks
 
 _HOUR = 3600.0
@@ -126,7 +126,7 @@ class PandaSite:
             self.submit(task)
             return
         if task.folder.is_dir():
-            from hpogrid.site.panda_retry import lay_out
+            from hpogrid.site.panda.retry import lay_out
 
             self.fetch(task)
             lay_out(task, jobs, str(task.native.get(EARLIER, "")), upload)
@@ -134,7 +134,7 @@ class PandaSite:
 
     def logs(self, task: Task, job: int) -> str:
         """What the newest attempt of a job printed."""
-        from hpogrid.site.panda_logs import read_log
+        from hpogrid.site.panda.logs import read_log
 
         found = newest(list_jobs(_sent(task)))
         return read_log(task, found[job]) if job in found else "(PanDA has not made this job yet)"
@@ -145,14 +145,14 @@ class PandaSite:
         Raises:
             UserError: they are not there; why.
         """
-        from hpogrid.site.panda_logs import fetch_packed
+        from hpogrid.site.panda.logs import fetch_packed
 
         found = [item for item in list_jobs(_sent(task)) if item.index == job]
         fetch_packed(task, job, found)
 
     def fetch(self, task: Task) -> list[str]:
-        """Bring the ledgers home (see `hpogrid.site.panda_fetch`)."""
-        from hpogrid.site.panda_fetch import STATE, fetch
+        """Bring the ledgers home (see `hpogrid.site.panda.fetch`)."""
+        from hpogrid.site.panda.fetch import STATE, fetch
 
         if not (task.folder / STATE).exists() or task.native.get(STATUS) not in ENDED:
             self.look([task])

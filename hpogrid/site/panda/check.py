@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 from hpogrid.config.project import SCRIPTS, Project, project_path
 from hpogrid.errors import UserError
 from hpogrid.registry import require
-from hpogrid.site.panda_auth import login, server
-from hpogrid.site.panda_client import list_tasks
+from hpogrid.site.panda.auth import login, server
+from hpogrid.site.panda.client import list_tasks
 
 State = Literal["good", "bad", "unknown"]
 
@@ -54,8 +54,8 @@ def check_project(project: Project, site: str) -> Iterator[Finding]:
 def check_queues(site: str) -> Iterator[Finding]:
     """Whether the queues that a site names are on the list, and take jobs."""
     from hpogrid.registry import unknown
-    from hpogrid.site.panda_command import queue_arguments
-    from hpogrid.site.panda_queues import load_queues
+    from hpogrid.site.panda.command import queue_arguments
+    from hpogrid.site.panda.queues import load_queues
 
     names = queue_arguments(site)[1:]
     if not names:
@@ -142,7 +142,7 @@ def _container(image: str) -> Finding:
 
 def _inputs(project: Project) -> str:
     from hpogrid.data.rucio import Rucio
-    from hpogrid.site.panda_command import dataset_names
+    from hpogrid.site.panda.command import dataset_names
 
     rucio = Rucio()
     words = []
@@ -158,8 +158,8 @@ def _inputs(project: Project) -> str:
 
 
 def _command(project: Project, site: str) -> str:
-    from hpogrid.site.panda_bundle import write_bundle
-    from hpogrid.site.panda_submit import content, planned
+    from hpogrid.site.panda.bundle import write_bundle
+    from hpogrid.site.panda.submit import content, planned
     from hpogrid.site.tasks import sketch
 
     task = sketch(project, site, 1)

@@ -17,8 +17,8 @@ import pytest
 
 from hpogrid.config.project import project_path
 from hpogrid.errors import UserError
-from hpogrid.site import panda_bundle
-from hpogrid.site.panda_bundle import (
+from hpogrid.site.panda import bundle as panda_bundle
+from hpogrid.site.panda.bundle import (
     ENTRY,
     LEDGER,
     PACKED,

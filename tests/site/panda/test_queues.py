@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.panda_queues import load_queues, parse_queues, select
+from hpogrid.site.panda.queues import load_queues, parse_queues, select
 from tests.commands import parsed
 
 GPU = [

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import OUT_DS
 from hpogrid.errors import UserError
-from hpogrid.site.panda_client import check_arguments
-from hpogrid.site.panda_command import (
+from hpogrid.site.panda.client import check_arguments
+from hpogrid.site.panda.command import (
     Inputs,
     dataset_names,
     extra_arguments,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from hpogrid.site.base import ENDED, JobState, JobStatus, Seen
-from hpogrid.site.panda_client import JobInfo, TaskInfo, get_task, list_jobs, task_error
+from hpogrid.site.panda.client import JobInfo, TaskInfo, get_task, list_jobs, task_error
 from hpogrid.site.tasks import Task
 
 TASK, STATUS = "jediTaskID", "status"
