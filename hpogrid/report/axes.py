@@ -9,8 +9,9 @@ from typing import Any, Literal
 import msgspec
 
 from hpogrid.report.base import text
-from hpogrid.report.results import Column, Results, number
+from hpogrid.report.results import Column, Results
 from hpogrid.space.scale import Log, LogNormal, ReverseLog
+from hpogrid.study.series import number
 
 Scale = Literal["linear", "log", "reverse log", "category"]
 _RANGE, _SKEW = 1000, 20

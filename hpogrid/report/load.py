@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
+from hpogrid.engine.start import read_start
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
@@ -120,6 +121,7 @@ def _own(task: StoredTask, study: Study) -> Task:
         name=task.name,
         shared=task.shared,
         seed=task.seed,
+        key=read_start(task.bundle).task,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hpogrid.report.compare.model import Replicate, Step
-from hpogrid.report.results import WITH_RESULT, Objective, number
+from hpogrid.report.results import WITH_RESULT, Objective
 from hpogrid.report.source import Source
+from hpogrid.study.series import number
 from hpogrid.study.study import Trial
 
 
