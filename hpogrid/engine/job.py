@@ -20,6 +20,7 @@ from hpogrid.engine.records import RunningAlready
 from hpogrid.engine.run import Run
 from hpogrid.engine.spec import JobSpec
 from hpogrid.engine.start import read_start
+from hpogrid.engine.track import live_tracking
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic
 
@@ -95,9 +96,22 @@ def run_job(
         raise
     (folder / RESULT).unlink(missing_ok=True)
     logs = folder / project.hpo_config.log_dir
+    with live_tracking(project, bundle, job, ledgers, logs, lambda: run.interrupted):
+        return _execute(run, project, work, folder, started, progress)
+
+
+def _execute(
+    run: Run,
+    project: Project,
+    work: Path,
+    folder: Path,
+    started: float,
+    progress: Callable[[Run], None],
+) -> JobResult:
     try:
         with _stop_on_signals(run):
             engine = ENGINES.load(choose_engine(project, work).name)
+            logs = folder / project.hpo_config.log_dir
             engine(run, work, logs, lambda: progress(run)).execute()
             if not run.interrupted:
                 run.end_paused()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import gc
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from hpogrid.registry import unknown
 from hpogrid.report import pareto
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
+from hpogrid.study.series import number
 from hpogrid.study.study import Study, Trial
 
 Kind = Literal["parameter", "metric", "extra"]
@@ -34,6 +34,9 @@ class Task(msgspec.Struct, gc=False):
         created: seconds since the epoch.
         folder: what is kept of it.
         name: unique among all tasks.
+        shared: whether its jobs are one search.
+        seed: of the search, where it is known.
+        key: what its own jobs know it by.
     """
 
     id: int | str = ""
@@ -42,6 +45,9 @@ class Task(msgspec.Struct, gc=False):
     created: float = 0.0
     folder: str = ""
     name: str = ""
+    shared: bool = True
+    seed: int | None = None
+    key: str = ""
 
 
 class Column(NamedTuple):
@@ -100,6 +106,7 @@ class Results:
         extra: names of `EXTRAS`, or of further reported metrics.
         project: the stored project whose trials these are, where it is known.
         budget: how many trials were asked for, where it is known.
+        mlflow, experiment: where the project logs to MLflow, if it does.
 
     Attributes:
         trials: best first; then those that still run or were interrupted; failed last.
@@ -119,10 +126,14 @@ class Results:
         extra: Sequence[str] = (),
         project: str | None = None,
         budget: int | None = None,
+        mlflow: str | None = None,
+        experiment: str | None = None,
     ) -> None:
         self.name = name
         self.project = project
         self.budget = budget
+        self.mlflow = mlflow
+        self.experiment = experiment
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]
@@ -271,15 +282,6 @@ class Results:
                 taken.add(name)
                 columns.append(Column(name, kind, key))  # type: ignore[arg-type]
         return columns
-
-
-def number(value: Any) -> float | None:
-    """A finite number, or None for all else; a bool is none."""
-    if type(value) is float:
-        return value if math.isfinite(value) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) else None
 
 
 def span(study: Study) -> float:
