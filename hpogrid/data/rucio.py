@@ -233,7 +233,8 @@ def _details(error: BaseException) -> str:
     details = next((line for line in lines if line.startswith("Details:")), lines[:1] or [""])
     text = details if isinstance(details, str) else details[0]
     text = re.sub(r"(password|token)\S*\s*[:=]\s*\S+", r"\1 ***", text.removeprefix("Details:"))
-    text = " ".join(text.split())[:300].rstrip(". ")
+    text = text.partition(" Rucio looked in the following paths")[0]
+    text = " ".join(text.split())[:300].rstrip(".: ")
     return text or type(error).__name__
 
 

@@ -165,6 +165,16 @@ def token(file: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def rucio_down(panda: Grid, folder: Path) -> Iterator[None]:
+    """A configuration of a Rucio server that is not there."""
+    config = folder / "down.cfg"
+    text = (panda.rucio / "client.cfg").read_text()
+    config.write_text(text.replace(f":{panda.port + 4}", ":9"))
+    with environment(RUCIO_CONFIG=str(config)):
+        yield
+
+
 def test_three_jobs_one_killed_and_one_failing(
     panda: Grid, switches: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -186,6 +196,8 @@ def test_three_jobs_one_killed_and_one_failing(
     assert status(task) == "finished"
     shown = hpogrid("tasks", "show", task)
     assert "failed" in shown
+    with rucio_down(panda, tmp_path):
+        assert {row["job"] for row in rows(tmp_path)} == {"0"}  # PanDA has its metadata
     before = points(rows(tmp_path))
     assert before == trace(switches)
     assert 200 < len(before) < 400
@@ -260,11 +272,33 @@ def test_through_idds(panda: Grid, switches: Path, tmp_path: Path) -> None:
     assert points(rows(tmp_path)) == trace(switches)
 
 
+def test_queues_and_what_is_ready(panda: Grid) -> None:
+    def names(*words: str) -> list[str]:
+        return [row["queue"] for row in json.loads(hpogrid("sites", *words, "--format", "json"))]
+
+    assert names() == ["LOCAL_GPU"]
+    assert set(names("--all_sites")) == {"LOCAL_GPU", "LOCAL_TEST"}
+    assert set(names("--all_sites", "--all_status")) == {"LOCAL_GPU", "LOCAL_TEST", "LOCAL_OFF"}
+
+    example(SCRIPTS / "simple_objective.py", "--container", "docker://hpogrid:latest", trials=5)
+    found = json.loads(hpogrid("check", "simple_objective", "--format", "json"))
+    states = {item["item"]: item["state"] for item in found}
+    assert states.pop("container") == "unknown"
+    assert set(states.values()) == {"good"}, found
+    assert {"credentials", "PanDA server", "Rucio", "scripts", "queue"} <= set(states)
+
+
 def test_what_is_refused(panda: Grid, tmp_path: Path, home: Path) -> None:
     taken = f"user.tuser.taken.{os.getpid()}"
     example(SCRIPTS / "simple_objective.py", "--outDS", taken, trials=5)
     assert "LOCAL_TEST" in hpogrid("run", "simple_objective", "--site", "LOCAL_TESST", fails=True)
     assert "offline" in hpogrid("run", "simple_objective", "--site", "LOCAL_OFF", fails=True)
+    hpogrid("grid_config", "update", "manc_standard", "--inDS", "user.tuser.nothing")
+    hpogrid("project", "update", "simple_objective", "--grid_config", "manc_standard")
+    told = sentence(hpogrid("run", "simple_objective", fails=True))
+    assert "there is no user.tuser:user.tuser.nothing in Rucio" in told
+    hpogrid("grid_config", "update", "manc_standard", "--inDS", "")
+    hpogrid("project", "update", "simple_objective", "--grid_config", "manc_standard")
     task = run(1)
     told = sentence(hpogrid("run", "simple_objective", fails=True))
     assert taken in told
