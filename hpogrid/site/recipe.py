@@ -145,7 +145,7 @@ def _all_steps(space: Space, model: ModelConfig) -> list[Step]:
     found = {
         step.name: step
         for point in space.enumerate()
-        for step in steps(model.prep, point.applied, fixed)
+        for step in steps(model.prep, point.applied, fixed, lasting=True)
     }
     return sorted(found.values(), key=lambda step: step.stage)
 
