@@ -64,6 +64,7 @@ def assemble(
     files, notes, shown = _scripts(scripts, base)
     project = _project(name, shown, configs, base)
     _check_param(project)
+    _ = project.study_name  # is refused here and not in the job
     _check_files(project, files, shown)
     notes += checkpoint_notes(project, files)
     with draft_project(project, files) as (project, folder):

@@ -16,8 +16,11 @@ import msgspec
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine import ENGINES, choose_engine
 from hpogrid.engine.prep import make_workplace
-from hpogrid.engine.run import JobSpec, Run, RunningAlready
+from hpogrid.engine.records import RunningAlready
+from hpogrid.engine.run import Run
+from hpogrid.engine.spec import JobSpec
 from hpogrid.engine.start import read_start
+from hpogrid.engine.track import live_tracking
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic
 
@@ -93,12 +96,28 @@ def run_job(
         raise
     (folder / RESULT).unlink(missing_ok=True)
     logs = folder / project.hpo_config.log_dir
+    with live_tracking(project, bundle, job, ledgers, logs, lambda: run.interrupted):
+        return _execute(run, project, work, folder, started, progress)
+
+
+def _execute(
+    run: Run,
+    project: Project,
+    work: Path,
+    folder: Path,
+    started: float,
+    progress: Callable[[Run], None],
+) -> JobResult:
     try:
         with _stop_on_signals(run):
             engine = ENGINES.load(choose_engine(project, work).name)
+            logs = folder / project.hpo_config.log_dir
             engine(run, work, logs, lambda: progress(run)).execute()
             if not run.interrupted:
                 run.end_paused()
+    except RunningAlready:
+        run.leave()  # the result is for the other driver to write
+        raise
     except Exception as error:
         run.stop(str(error) if isinstance(error, UserError) else first_line(error))
         with contextlib.suppress(UserError):  # a full disk, perhaps: the first error tells

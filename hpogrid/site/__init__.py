@@ -12,7 +12,9 @@ SITES = Registry(
         "slurm": Entry("hpogrid.site.slurm:site", "job arrays of a Slurm cluster"),
         "sge": Entry("hpogrid.site.sge:site", "job arrays of a Grid Engine cluster"),
         "htcondor": Entry("hpogrid.site.htcondor:site", "clusters of jobs of an HTCondor pool"),
-        "panda": Entry("hpogrid.site.panda:PandaSite", "the PanDA grid: any other name is a queue"),
+        "panda": Entry(
+            "hpogrid.site.panda.site:PandaSite", "the PanDA grid: any other name is a queue"
+        ),
     },
 )
 

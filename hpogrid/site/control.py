@@ -126,8 +126,8 @@ def submit(
     name = site or project.grid_config.site
     where = make_site(name)
     native = _native(where, mode, start)
-    if project.hpo_config.storage is not None and shared:
-        check_url(project.hpo_config.storage, n_jobs)
+    if project.storage is not None and shared:
+        check_url(project.storage, n_jobs)
     if isinstance(where, WithScripts):
         where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
     task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start)

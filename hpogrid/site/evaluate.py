@@ -19,7 +19,7 @@ from hpogrid.config.project import FILE, SCRIPTS, Project, read_project
 from hpogrid.engine.job import PREP, run_job
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import parse_file, write_atomic
-from hpogrid.site.panda_bundle import LEDGER, METRICS
+from hpogrid.site.panda.bundle import LEDGER, METRICS
 from hpogrid.site.point import at_point
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.metadata import METADATA, small_metadata

@@ -152,7 +152,7 @@ def new_task(
     )
     try:
         copy_bundle(project, task.bundle)
-        write_start(task.bundle, start or Start())
+        write_start(task.bundle, msgspec.structs.replace(start or Start(), task=task.name))
         with explained(task.folder):
             task.ledgers.mkdir()
             for job in range(n_jobs):

@@ -30,7 +30,7 @@ from hpogrid.engine.prep import STEPS
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.search.base import derive_seed
-from hpogrid.site.panda_bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, JobSettings
+from hpogrid.site.panda.bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, JobSettings
 from hpogrid.site.unpack import Refused, unpack
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata
@@ -177,6 +177,8 @@ def _fetch_earlier(place: Place, url: str) -> None:
         with urllib.request.urlopen(url, timeout=_FETCH_SECONDS) as reply:  # noqa: S310
             target.write_bytes(reply.read(_LARGEST_EARLIER))
         unpack(target, place.ledgers, largest=_LARGEST_EARLIER, suffix=SUFFIX)
+        for path in place.ledgers.iterdir():
+            os.utime(path, (0, 0))  # a copy: nobody writes it any more
     except (OSError, ValueError, Refused) as error:
         _say(f"no earlier ledgers ({error}): the job starts anew")
         return

@@ -24,7 +24,9 @@ class _Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True,
 class Opened(_Event, frozen=True, tag="open"):
     """A job began to write this file; always its first line.
 
-    ``attempt`` counts the times that the job was started, from 1.
+    ``attempt`` counts the times that the job was started, from 1. ``boot`` tells machines apart
+    that have the same name. ``read`` says how many bytes of each earlier attempt's file this one
+    goes on from; what stands after them is void.
     """
 
     job: int
@@ -34,6 +36,8 @@ class Opened(_Event, frozen=True, tag="open"):
     version: str
     project: str  # the project's content hash
     seed: int
+    boot: str = ""
+    read: dict[int, int] = {}
 
 
 class Started(_Event, frozen=True, tag="start"):

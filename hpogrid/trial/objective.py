@@ -147,18 +147,23 @@ class FunctionObjective:
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Call the function and report what comes back."""
         values = {**self._param, **config}
+        if self._names.required == ["trial"]:
+            from hpogrid.trial.optuna_trial import OptunaTrial, may_prune_itself
+
+            with may_prune_itself():
+                self._call([OptunaTrial(values, session, self._metrics[0])], {}, session)
+            return
         named: dict[str, Any] = {}
         arguments: list[Any] = [values]
-        if self._names.required == ["trial"]:
-            from hpogrid.trial.optuna_trial import OptunaTrial
-
-            arguments = [OptunaTrial(values, session, self._metrics[0])]
-        elif "reporter" in self._names.every:
+        if "reporter" in self._names.every:
             named["reporter"] = Reporter(session)
         elif len(self._names.required) >= 2:
             arguments.append(Reporter(session))
         if "checkpoint_dir" in self._names.every:
             named["checkpoint_dir"] = str(session.restore) if session.restore else None
+        self._call(arguments, named, session)
+
+    def _call(self, arguments: list[Any], named: dict[str, Any], session: Session) -> None:
         result = self._function(*arguments, **named)
         if inspect.isgenerator(result):
             self._drain(result, session)
