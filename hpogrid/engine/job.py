@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,6 +96,8 @@ def run_job(
         _write(folder, JobResult(state="failed", reason=str(error), started=started))
         raise
     (folder / RESULT).unlink(missing_ok=True)
+    if run.remark:
+        print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
     logs = folder / project.hpo_config.log_dir
     with live_tracking(project, bundle, job, ledgers, logs, lambda: run.interrupted):
         return _execute(run, project, work, folder, started, progress)
