@@ -94,15 +94,20 @@ def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | 
 
 
 def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
-    from hpogrid.trial.placeholders import check_command, command_words
+    from hpogrid.trial.placeholders import check_command, command_words, uses
 
     model = project.model_config
     for name in model.files:
         if name not in files:
             raise UserError(f"model config: {unknown('file', name, list(files))} (in {shown})")
+    names = [*model.param, *project.space.parameters]
+    words = command_words(model.command, model.script)
     if model.model is None:
-        names = [*model.param, *project.space.parameters]
-        check_command(command_words(model.command, model.script), names, model.template is not None)
+        check_command(words, names, model.template is not None)
+    if model.template is not None and (model.model is not None or uses(words, "config")):
+        from hpogrid.space.template import read_template_file
+
+        read_template_file(files[model.template], names)
 
 
 def _check_model(project: Project, folder: Path, shown: Path) -> list[str]:

@@ -23,6 +23,7 @@ class Setup(msgspec.Struct, tag="setup"):
     metrics: tuple[str, ...]
     logs: str  # folder for the logs of trials
     slot: int
+    names: tuple[str, ...] = ()  # of all parameters
 
 
 class Evaluate(msgspec.Struct, tag="evaluate"):

@@ -177,6 +177,7 @@ class ProcessEngine:
             self._run.config.metrics,
             str(self._logs),
             slot,
+            tuple(self._run.project.search_space["parameters"]),
         )
         environment = slot_environment(self._gpus[slot], self._run.config.cpus_per_trial)
         worker = Worker(slot, setup, environment, self._scripts)

@@ -17,7 +17,9 @@ from hpogrid.registry import unknown
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
 _SPREAD = ("args", "overrides")
-_FILES = ("json", "hpm", "template", "metrics", "folder")
+_FILES = ("json", "hpm", "template", "config", "metrics", "folder")
+_RENDERED = ("template", "config")
+"""What there is only with ``--template FILE``."""
 
 
 def command_words(command: str | None, script: str | None) -> list[str]:
@@ -43,12 +45,19 @@ def check_command(words: list[str], names: list[str], template: bool) -> None:
     Raises:
         UserError: which one.
     """
-    files = [name for name in _FILES if name != "template" or template]
+    files = [name for name in _FILES if name not in _RENDERED or template]
     for word in words:
         for name in _PLACEHOLDER.findall(word):
+            if name in _RENDERED and name not in (*files, *names):
+                raise UserError(f"command: {{{name}}} is made from a file; name it with --template")
             if name not in (*_SPREAD, *files, *names):
                 known = [*_SPREAD, *files, *names]
                 raise UserError(f"command: {unknown('placeholder', name, known)}")
+
+
+def uses(words: list[str], name: str) -> bool:
+    """Whether a placeholder is in the command."""
+    return any(name in _PLACEHOLDER.findall(word) for word in words)
 
 
 def fill(words: list[str], values: Mapping[str, Any], files: Mapping[str, Path]) -> list[str]:

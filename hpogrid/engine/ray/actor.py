@@ -79,7 +79,8 @@ class Actor:
                     "a task must be on a file system that all nodes share (set HPOGRID_HOME)"
                 )
             os.chdir(scripts)
-            self._objective = make_objective(scripts, self._setup.model, self._setup.metrics)
+            setup = self._setup
+            self._objective = make_objective(scripts, setup.model, setup.metrics, setup.names)
         return self._objective
 
 
