@@ -24,6 +24,7 @@ from hpogrid._version import VERSION as __version__
 if TYPE_CHECKING:
     from hpogrid.experiment import Experiment
     from hpogrid.report.api import load_study
+    from hpogrid.report.compare.api import compare
     from hpogrid.trial.arguments import add_to_argparse
     from hpogrid.trial.session import checkpoint, get_checkpoint, report
 
@@ -32,6 +33,7 @@ __all__ = [
     "__version__",
     "add_to_argparse",
     "checkpoint",
+    "compare",
     "get_checkpoint",
     "load_study",
     "report",
@@ -41,6 +43,7 @@ _HOMES = {
     "Experiment": "hpogrid.experiment",
     "add_to_argparse": "hpogrid.trial.arguments",
     "checkpoint": "hpogrid.trial.session",
+    "compare": "hpogrid.report.compare.api",
     "get_checkpoint": "hpogrid.trial.session",
     "load_study": "hpogrid.report.api",
     "report": "hpogrid.trial.session",

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("hpogrid.cli.serve:serve", "Keep the ledgers of jobs that share no disk."),
     "report": ("hpogrid.cli.report:report", "Show and export the results."),
     "analyze": ("hpogrid.cli.analyze:analyze", "Explain what each hyperparameter did."),
+    "compare": ("hpogrid.cli.compare:compare", "Put several studies side by side."),
     "dashboard": ("hpogrid.cli.dashboard:dashboard", "Look at a project in Optuna's dashboard."),
     "sites": ("hpogrid.cli.sites:sites", "List the queues of the grid that have GPUs."),
     "data": ("hpogrid.cli.data:data", "Datasets in Rucio: upload, list, download, check."),

@@ -266,9 +266,10 @@ def _each(ids: tuple[str, ...], act: Callable[[Task], str]) -> None:
 @click.argument("task_id", type=int, metavar="ID")
 @click.option("--job", type=click.IntRange(0), help="Only this job.")
 @click.option("--trial", help="The log of this trial instead.")
-def logs(task_id: int, job: int | None, trial: str | None) -> None:
+@click.option("--prep", is_flag=True, help="What became of the preparation instead.")
+def logs(task_id: int, job: int | None, trial: str | None, prep: bool) -> None:
     """Print what the jobs of a task wrote, or what one of its trials did."""
     from hpogrid.site.control import read_logs
 
-    for text in read_logs(task_id, job, trial):
+    for text in read_logs(task_id, job, trial, prep=prep):
         click.echo(text)

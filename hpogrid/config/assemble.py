@@ -94,7 +94,8 @@ def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | 
 
 
 def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
-    from hpogrid.trial.placeholders import check_command, command_words, uses
+    from hpogrid.trial.placeholders import check_command, command_words, trial_files, uses
+    from hpogrid.trial.prep import check_prep
 
     model = project.model_config
     for name in model.files:
@@ -103,11 +104,12 @@ def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
     names = [*model.param, *project.space.parameters]
     words = command_words(model.command, model.script)
     if model.model is None:
-        check_command(words, names, model.template is not None)
+        check_command(words, names, trial_files(model))
     if model.template is not None and (model.model is not None or uses(words, "config")):
         from hpogrid.space.template import read_template_file
 
         read_template_file(files[model.template], names)
+    check_prep(model.prep, project.space, model.param)
 
 
 def _check_model(project: Project, folder: Path, shown: Path) -> list[str]:

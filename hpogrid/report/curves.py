@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from hpogrid.report.results import number
+from hpogrid.study.series import number
 from hpogrid.study.study import Trial
 
 MOST_CURVES = 200

@@ -14,8 +14,9 @@ from hpogrid._version import VERSION
 from hpogrid.report.axes import make_axis
 from hpogrid.report.curves import curves
 from hpogrid.report.ranking import rank_hyperparameters
-from hpogrid.report.results import Column, Results, number
+from hpogrid.report.results import Column, Results
 from hpogrid.report.sample import choose_rows, end_order
+from hpogrid.study.series import number
 from hpogrid.study.study import Trial
 
 MOST_TRIALS = 10_000

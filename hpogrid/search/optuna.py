@@ -110,7 +110,8 @@ _WITHOUT_EFFECT = ("seed", "consider_prior", "warn_independent_sampling")
 _OUTDATED = {"prior_weight": 1.0, "consider_magic_clip": True, "consider_endpoints": False}
 """Optuna still has these parameters, and complains when they are given."""
 
-_LIBRARIES = {"gp": ("scipy", "torch"), "cmaes": ("cmaes",)}
+_LIBRARIES = {"gp": ("optuna-gp", "scipy", "torch"), "cmaes": ("optuna", "cmaes")}
+"""What a sampler needs: the extra, and the libraries that it brings."""
 
 
 class OptunaSearcher(BaseSearcher):
@@ -121,8 +122,9 @@ class OptunaSearcher(BaseSearcher):
     def __init__(self, task: Task, options: Options | None = None) -> None:
         super().__init__(task, options)
         optuna = self._optuna()
-        for library in _LIBRARIES.get(self.options.sampler, ()):
-            require(library, extra="optuna", what=f"Optuna's {self.options.sampler} sampler")
+        extra, *libraries = _LIBRARIES.get(self.options.sampler, ("optuna",))
+        for library in libraries:
+            require(library, extra=extra, what=f"Optuna's {self.options.sampler} sampler")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._storage = optuna.storages.InMemoryStorage()
         self._study = optuna.create_study(

@@ -1,12 +1,13 @@
 """Running a job in a container image, by whatever runtime the node has.
 
-Inside, ``/hpogrid/project/`` is the working directory with the scripts and the input data; the
-task's folder and the input data are there under the same paths as outside.
+Inside, ``/hpogrid/project/`` is the working directory of trials, with the scripts and the input
+data; the task's folder and the input data are there under the same paths as outside.
 """
 
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ from hpogrid.errors import UserError
 from hpogrid.site.tasks import Task
 
 PROJECT = "/hpogrid/project"
+_START = "/"
+"""Where the job starts: not among the user's scripts, whose names could hide modules."""
+
+NONE = "none"
 JOB = "@JOB@"
 """Stands for the number of the job until it is known."""
 
@@ -58,7 +63,7 @@ class Wanted:
 def _apptainer(program: str) -> Callable[[Wanted], list[str]]:
     def words(wanted: Wanted) -> list[str]:
         binds = [f"--bind={outside}:{inside}" for outside, inside in wanted.binds]
-        return [program, "exec", *binds, f"--pwd={PROJECT}", _GPU, wanted.image]
+        return [program, "exec", *binds, f"--pwd={_START}", _GPU, wanted.image]
 
     return words
 
@@ -68,12 +73,12 @@ def _podman(wanted: Wanted) -> list[str]:
     passed = [f"--env={name}" for name in _PASSED_ON]
     image = ["--rootfs", wanted.image] if wanted.kind == "folder" else [wanted.image]
     return ["podman", "run", "--rm", "--network=host", "--security-opt=label=disable",
-            "--entrypoint=", f"--workdir={PROJECT}", *binds, *passed, _GPU, *image]  # fmt: skip
+            "--entrypoint=", f"--workdir={_START}", *binds, *passed, _GPU, *image]  # fmt: skip
 
 
 def _charliecloud(wanted: Wanted) -> list[str]:
     binds = [f"--bind={outside}:{inside}" for outside, inside in wanted.binds]
-    return ["ch-run", "--write", *binds, f"--cd={PROJECT}", wanted.image, "--"]
+    return ["ch-run", "--write", *binds, f"--cd={_START}", wanted.image, "--"]
 
 
 @dataclass(frozen=True)
@@ -105,20 +110,27 @@ _RUNTIMES = {
 # --- what a job asks for -------------------------------------------------------------------
 
 
-def wanted(project: Project, task: Task, *, gpus: bool = False) -> Wanted | None:
+def wanted(
+    project: Project, task: Task, *, gpus: bool = False, here: bool = False
+) -> Wanted | None:
     """The container that a project's jobs want at a site of the user's own, or None.
 
     The default image of the specification is for sites of the grid: elsewhere it counts only
     where a runtime was chosen.
+
+    Args:
+        project, task: whose jobs.
+        gpus: whether they get GPUs.
+        here: whether they run on this machine: then image and runtime have to be on it.
 
     Raises:
         UserError: no such image, or no runtime that can run it.
     """
     grid = project.grid_config
     image, runtime = grid.container, grid.container_runtime
-    if not image or runtime == "none" or (image == CONTAINER and runtime == "auto"):
+    if image in ("", NONE) or runtime == NONE or (image == CONTAINER and runtime == "auto"):
         return None
-    kind = _kind(image)
+    kind = _kind(image, here)
     names = list(_RUNTIMES) if runtime == "auto" else [runtime]
     usable = tuple(name for name in names if kind in _RUNTIMES[name].kinds)
     if not usable:
@@ -126,10 +138,16 @@ def wanted(project: Project, task: Task, *, gpus: bool = False) -> Wanted | None
         raise UserError(
             f"container_runtime: {runtime} cannot run the {kind} {image}; choose one of {able}"
         )
+    if here and not any(shutil.which(_RUNTIMES[name].program) for name in usable):
+        programs = ", ".join(_RUNTIMES[name].program for name in usable)
+        raise UserError(
+            f"this machine has no program to run the container {image} ({programs}); "
+            "install one, or run without with --container none"
+        )
     return Wanted(image, kind, usable, tuple(_binds(project, task)), gpus)
 
 
-def _kind(image: str) -> Kind:
+def _kind(image: str, here: bool) -> Kind:
     if "://" in image:
         return "registry"
     path = Path(image)
@@ -139,7 +157,7 @@ def _kind(image: str) -> Kind:
         )
     if path.is_dir():
         return "folder"
-    if path.exists() or not _is_visible(path):
+    if path.exists() or not (here or _is_visible(path)):
         return "file" if path.suffix in (".sif", ".img", ".sqfs") or path.exists() else "folder"
     raise UserError(f"container: there is no image {image}; give the path of a SIF file or sandbox")
 
@@ -175,7 +193,10 @@ def shell_words(words: Sequence[str]) -> str:
 
 
 def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
-    """The lines of a script that run a command in the container, by the first runtime there is."""
+    """The lines of a script that run a command in the container, by the first runtime there is.
+
+    The shell becomes the runtime, so that signals reach it.
+    """
     programs = " ".join(_RUNTIMES[name].program for name in wanted.runtimes)
     lines = [
         f"mkdir -p {shell_words([wanted.binds[1][0]])}",

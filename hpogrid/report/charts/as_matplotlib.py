@@ -12,6 +12,7 @@ from hpogrid.report.axes import Axis
 from hpogrid.report.charts.model import (
     RAMP,
     STATE_COLORS,
+    Area,
     Bars,
     Chart,
     Heat,
@@ -20,6 +21,8 @@ from hpogrid.report.charts.model import (
     Points,
     Spans,
     ramp,
+    series_color,
+    series_is_dashed,
 )
 
 _WIDTH = 11.0
@@ -73,6 +76,8 @@ def _draw(figure: Any, panel: Any, chart: Chart, *, single: bool) -> None:
     _scale(panel.yaxis, chart.y, panel.set_ylim, 30)
     for layer in chart.layers:
         _LAYERS[type(layer)](panel, layer)
+    if any(_is_named(layer) for layer in chart.layers):
+        panel.legend(fontsize=9, frameon=False)
 
 
 def _scale(side: Any, axis: Axis, set_limits: Any, most: int) -> None:
@@ -92,20 +97,36 @@ def _cut(words: str, length: int = 22) -> str:
 def _draw_points(panel: Any, layer: Points) -> None:
     size = 60 if layer.emphasis else 6 if len(layer.x) > 1000 else 16
     colors = [ramp(color) for color in layer.color]
+    if layer.series is not None:
+        colors = [series_color(layer.series)] * len(layer.x)
     inside = ["none" if hollow else fill for fill, hollow in zip(colors, layer.hollow, strict=True)]
     panel.scatter(layer.x, layer.y, s=size, c=inside, edgecolors=colors, linewidths=0.9, zorder=3)
 
 
+def _is_named(layer: Any) -> bool:
+    return isinstance(layer, Line) and layer.series is not None and not layer.thin
+
+
 def _draw_line(panel: Any, layer: Line) -> None:
     color = "#1b1f24" if layer.color is None else ramp(layer.color)
+    if layer.series is not None:
+        color = series_color(layer.series)
+    dashed = layer.dashed or (layer.series is not None and series_is_dashed(layer.series))
     panel.plot(
         layer.x,
         layer.y,
         color=color,
+        label=layer.name if _is_named(layer) else None,
         linewidth=0.9 if layer.thin else 1.8,
-        linestyle="--" if layer.dashed else "-",
+        alpha=0.45 if layer.thin and layer.series is not None else None,
+        linestyle="--" if dashed else "-",
         zorder=2 if layer.thin else 4,
     )
+
+
+def _draw_area(panel: Any, layer: Area) -> None:
+    color = series_color(layer.series)
+    panel.fill_between(layer.x, layer.low, layer.high, color=color, alpha=0.18, lw=0, zorder=1)
 
 
 def _draw_bars(panel: Any, layer: Bars) -> None:
@@ -198,6 +219,7 @@ def _shares(axis: Axis) -> list[float]:
 _LAYERS: dict[type, Any] = {
     Points: _draw_points,
     Line: _draw_line,
+    Area: _draw_area,
     Bars: _draw_bars,
     Spans: _draw_spans,
     Heat: _draw_heat,

@@ -46,7 +46,7 @@ def timeline(sketch: Sketch) -> list[Chart]:
         return []
     start = min(trial.started for trial, _ in trials)
     end = max(trial.ended or trial.started for trial, _ in trials)
-    unit, name = _unit(end - start)
+    unit, name = time_unit(end - start)
     tasks = {id(task): place for place, task in enumerate(sketch.results.parts)}
     keys = sorted({(tasks[id(task)], trial.job) for trial, task in trials})
     several = len(sketch.results.parts) > 1
@@ -66,7 +66,8 @@ def timeline(sketch: Sketch) -> list[Chart]:
     return [Chart(title, x, y, [spans], aspect=max(1.0, min(4.0, 24 / len(names))))]
 
 
-def _unit(seconds: float) -> tuple[float, str]:
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The unit to show a span in: how many seconds it has, and its name."""
     if seconds > 7200:
         return 3600.0, "hours"
     return (60.0, "minutes") if seconds > 120 else (1.0, "seconds")
