@@ -133,12 +133,15 @@ def _execute(
 def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobResult:
     reason = run.close()
     finished = [trial for trial in run.own if trial.finished]
+    failed = [trial for trial in finished if trial.state == "failed"]
+    if failed and len(failed) == len(finished):
+        reason += f"; every trial failed: {failed[-1].reason}"
     result = JobResult(
         state=state,
         reason=reason,
         attempt=run.attempt,
         finished=len(finished),
-        failed=sum(trial.state == "failed" for trial in finished),
+        failed=len(failed),
         started=started,
     )
     _write(folder, result)
