@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
 _SPREAD = ("args", "overrides")
 _FILES = ("json", "hpm", "metrics", "folder")
+_RENDERED = ("template", "config")
+"""What there is only with ``--template FILE``."""
 
 
 def command_words(command: str | None, script: str | None) -> list[str]:
@@ -44,7 +46,7 @@ def command_words(command: str | None, script: str | None) -> list[str]:
 
 def trial_files(config: ModelConfig) -> list[str]:
     """The placeholders of a trial's command that are paths."""
-    further = {"template": config.template, "prep": config.prep}
+    further = {**dict.fromkeys(_RENDERED, config.template), "prep": config.prep}
     return [*_FILES, *(name for name, there in further.items() if there)]
 
 
@@ -62,8 +64,15 @@ def check_command(words: list[str], names: Sequence[str], files: Sequence[str]) 
     known = [*_SPREAD, *files, *names]
     for word in words:
         for name in _PLACEHOLDER.findall(word):
+            if name in _RENDERED and name not in known:
+                raise UserError(f"command: {{{name}}} is made from a file; name it with --template")
             if name not in known:
                 raise UserError(f"command: {unknown('placeholder', name, known)}")
+
+
+def uses(words: Sequence[str], name: str) -> bool:
+    """Whether a placeholder is in the command."""
+    return any(name in _PLACEHOLDER.findall(word) for word in words)
 
 
 def runnable(words: Sequence[str], folder: Path) -> list[str]:
@@ -79,9 +88,10 @@ def runnable(words: Sequence[str], folder: Path) -> list[str]:
     own = folder / words[0]
     if "/" in words[0] or shutil.which(words[0]) or not own.is_file():
         return list(words)
+    path = str(own) if own.is_absolute() else f"./{own}"
     if os.access(own, os.X_OK):
-        return [str(own), *words[1:]]
-    return [sys.executable if own.suffix == ".py" else "/bin/sh", str(own), *words[1:]]
+        return [path, *words[1:]]
+    return [sys.executable if own.suffix == ".py" else "/bin/sh", path, *words[1:]]
 
 
 def fill(words: list[str], values: Mapping[str, Any], files: Mapping[str, Path]) -> list[str]:
@@ -122,8 +132,13 @@ def as_override(value: Any) -> str:
 def hpm_text(values: Mapping[str, Any]) -> str:
     """``name=value`` lines that a shell can source: every value is quoted."""
     return "".join(
-        f"{shell_name(name)}={shlex.quote(as_text(value))}\n" for name, value in values.items()
+        f"{shell_name(name)}={_quoted(as_text(value))}\n" for name, value in values.items()
     )
+
+
+def _quoted(text: str) -> str:
+    """Text as a word of the shell, in quotes also where it needs none."""
+    return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def shell_name(name: str) -> str:
