@@ -61,6 +61,11 @@ def hpogrid(*words: str, fails: bool = False) -> str:
     return done.stderr if fails else done.stdout
 
 
+def run(*words: str) -> None:
+    """Run a command of an administrator."""
+    subprocess.run(words, check=True, timeout=60)
+
+
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
@@ -224,7 +229,7 @@ class ClusterContract(ArrayContract):
         wait_until(lambda: list(user.home.glob("tasks/1/ledger/job-0000.001.jsonl")))
         user.turn("hangs-0", False)
         native = json.loads((user.home / "tasks/1/task.json").read_text())["native"]
-        subprocess.run(self.requeue(native["arrays"][0]["id"]), check=True, timeout=60)
+        self.requeue(native["arrays"][0]["id"])
         wait_until(lambda: list(user.home.glob("tasks/1/ledger/job-0000.002.jsonl")), 200)
         assert user.wait(task, ended) == ["done"]
         assert len(user.report()) == len(user.trace()) == 6
@@ -233,8 +238,8 @@ class ClusterContract(ArrayContract):
     limited: str
     """Native options (JSON) for a time limit of 30 to 60 seconds."""
 
-    def requeue(self, array: str) -> list[str]:
-        """The command with which an administrator requeues the first member of an array."""
+    def requeue(self, array: str) -> None:
+        """Have the first member of an array requeued, as an administrator or a fault does it."""
         raise NotImplementedError
 
     refused: str
