@@ -202,6 +202,16 @@ class ClusterContract(ArrayContract):
         assert "jeditaskid" in hpogrid("tasks", "show")  # and nothing else
         assert "hpogrid.p" not in hpogrid("tasks", "show")
 
+    def test_held_job_says_so_and_can_be_killed(self, user: User) -> None:
+        user.make(site=self.site, trials=1)
+        hpogrid("grid_config", "recreate", "g", "--site", self.site, "--extra", self.held)
+        hpogrid("project", "update", "p", "--grid_config", "g")
+        task = user.submit(1)
+        wait_until(lambda: user.jobs(task)[0][1].startswith("held"))
+        assert user.jobs(task)[0][0] == "queued"
+        hpogrid("tasks", "kill", task)
+        assert user.wait(task, ended) == ["killed"]
+
     def test_time_limit(self, user: User) -> None:
         """Nobody told hpogrid of the limit: the job asks its batch system."""
         user.make(site=self.site, trials=500, space=LARGE_SPACE)
@@ -242,6 +252,8 @@ class ClusterContract(ArrayContract):
         """Have the first member of an array requeued, as an administrator or a fault does it."""
         raise NotImplementedError
 
+    held: str
+    """Native options (JSON) with which a job waits until it is released."""
     refused: str
     """Native options (JSON) that the scheduler refuses."""
     refusal: str

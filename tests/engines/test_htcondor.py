@@ -42,6 +42,7 @@ class TestHTCondor(ClusterContract):
     site = "htcondor"
     died = "killed by signal 9"
     limited = '{"allowed_job_duration": 30}'
+    held = '{"hold": true}'
     refused = '{"requirements": "((("}'
     refusal = "HTCondor refused the job"
 

@@ -27,6 +27,7 @@ class TestGridEngine(ClusterContract):
     site = "sge"
     died = "killed by signal 9"
     limited = '{"l": "h_rt=30"}'
+    held = '{"h": true}'
     refused = '{"q": "nosuch.q"}'
     refusal = 'job requests unknown queue "nosuch.q"'
 

@@ -46,6 +46,7 @@ class TestSlurm(ClusterContract):
     site = "slurm"
     died = "killed by signal 9"
     limited = '{"time": "1"}'
+    held = '{"hold": true}'
     refused = '{"partition": "nosuch"}'
     refusal = "Slurm refused the job: sbatch: error: invalid partition specified: nosuch"
 
