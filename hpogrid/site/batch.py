@@ -24,7 +24,7 @@ from hpogrid.files import locked, write_atomic
 from hpogrid.site.base import ACTIVE, JobStatus
 from hpogrid.site.commands import run_command
 from hpogrid.site.polling import Poll
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler
+from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, Target
 from hpogrid.site.script import job_script, make_request
 from hpogrid.site.tasks import Task
 
@@ -258,23 +258,22 @@ class BatchSite:
             RunError: the scheduler does not answer or refuses.
         """
         self._poll.forget()
-        problems = []
+        targets: list[Target] = []
         for array in _arrays(task):
             members = [
                 number
                 for number, job in enumerate(array.jobs, start=1)
                 if _member(task, job) == (array.id, number) and _settled(task, job) is None
             ]
-            if not members:
-                continue
             for number in members:
                 (task.job_folder(array.jobs[number - 1]) / _KILLED).touch()
-            some = None if len(members) == len(array.jobs) else members
-            answer = run_command(self.scheduler.kill(array.id, some), self.scheduler.label)
-            if answer.code != 0:
-                problems.append(f"did not kill {array.id}: {answer.words}")
-        if problems and self._still_there(task):
-            raise RunError(f"{self.scheduler.label} {problems[0]}")
+            if members:
+                targets.append((array.id, members if len(members) < len(array.jobs) else None))
+        if targets:
+            answer = run_command(self.scheduler.kill(targets), self.scheduler.label)
+            if answer.code != 0 and self._still_there(task):
+                arrays = ", ".join(array for array, _ in targets)
+                raise RunError(f"{self.scheduler.label} did not kill {arrays}: {answer.words}")
         self._poll.forget()
 
     def _still_there(self, task: Task) -> bool:
