@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import socket
@@ -17,6 +18,7 @@ from hpogrid.engine.messages import (
     Channel,
     Done,
     FromWorker,
+    Prepared,
     Ready,
     ReportMade,
     Setup,
@@ -24,7 +26,8 @@ from hpogrid.engine.messages import (
     evaluate_message,
 )
 from hpogrid.engine.resources import gpu_ids, share_cpus, share_gpus, slot_environment
-from hpogrid.engine.run import Assignment, Run
+from hpogrid.engine.run import Run
+from hpogrid.engine.spec import Assignment
 from hpogrid.engine.worker import trial_log, worker_log
 from hpogrid.errors import RunError
 from hpogrid.trial.lifeline import describe_exit, kill_session
@@ -44,6 +47,7 @@ class Worker:
         self.assignment: Assignment | None = None
         self.ready = False
         self.since = time.monotonic()
+        self._prepares = setup.prep is not None
         self._logs = Path(setup.logs)
         ours, theirs = socket.socketpair()
         log = worker_log(self._logs, slot)
@@ -64,7 +68,7 @@ class Worker:
     def evaluate(self, assignment: Assignment, trials: Path) -> None:
         """Hand over a trial."""
         self.assignment = assignment
-        self.since = time.monotonic()
+        self.since = math.inf if self._prepares else time.monotonic()
         self.channel.send(evaluate_message(assignment, trials))
 
     def end(self) -> str:
@@ -176,6 +180,8 @@ class ProcessEngine:
             self._run.config.metrics,
             str(self._logs),
             slot,
+            self._run.prep,
+            tuple(self._run.project.search_space["parameters"]),
         )
         environment = slot_environment(self._gpus[slot], self._run.config.cpus_per_trial)
         worker = Worker(slot, setup, environment, self._scripts)
@@ -207,6 +213,14 @@ class ProcessEngine:
                     self._deaths = 0
                 case Broken(message=text):
                     raise RunError(text)
+                case Prepared(seconds=seconds):
+                    assert worker.assignment is not None
+                    worker.since = time.monotonic()
+                    self._run.prepared(worker.assignment.trial, seconds)
+                    try:
+                        worker.channel.send(Verdict(True))
+                    except OSError:
+                        return self._died(worker)
                 case ReportMade(metrics=metrics):
                     assert worker.assignment is not None
                     decision = self._run.report(worker.assignment.trial, metrics)
