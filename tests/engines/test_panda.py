@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.site.panda.client import list_jobs
-from tests.engines.boot import HERE, apptainer_image, environment
+from tests.engines.boot import HERE, environment
 from tests.engines.cluster import hpogrid, wait_until
 from tests.engines.panda import Grid, grid
 
@@ -82,7 +82,7 @@ def simple_objective(config, reporter):
 
 
 @pytest.fixture(scope="module")
-def panda() -> Iterator[Grid]:
+def panda(image: Path) -> Iterator[Grid]:  # the image first: both put programs on the PATH
     with grid() as booted, booted.worker("LOCAL_TEST", 4):
         yield booted
 
@@ -297,7 +297,7 @@ def test_what_is_refused(panda: Grid, tmp_path: Path, home: Path) -> None:
     assert_no_token(panda, home)
 
 
-def test_in_a_container(panda: Grid, tmp_path: Path) -> None:
+def test_in_a_container(panda: Grid, image: Path, tmp_path: Path) -> None:
     """A read-only image, without network and home, whose /hpogrid/project has the input."""
     data, scripts = tmp_path / "data", tmp_path / "scripts"
     data.mkdir()
@@ -309,7 +309,7 @@ def test_in_a_container(panda: Grid, tmp_path: Path) -> None:
         f'exec apptainer exec --contain --no-home --net --network none --bind "$PWD" '
         f'--bind {data}:/hpogrid/project:ro --pwd "$PWD" "$0" /bin/sh -c "$1"'
     )
-    with apptainer_image() as image, panda.worker("LOCAL_GPU", 2, command):
+    with panda.worker("LOCAL_GPU", 2, command):
         example(scripts, "--container", str(image), trials=20, site="LOCAL_GPU")
         task = run(2)
         hpogrid("tasks", "show", "--watch")
