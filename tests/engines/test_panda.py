@@ -216,6 +216,10 @@ def test_three_jobs_one_killed_and_one_failing(
     assert "200 trials finished" in hpogrid("tasks", "logs", task, "--job", "1")
     assert_no_token(panda, home, tmp_path)
 
+    with environment(HPOGRID_HOME=str(tmp_path / "another machine")):
+        example(tmp_path / "scripts")
+        assert points(rows(tmp_path)) == trace(switches)
+
 
 def assert_no_token(panda: Grid, *folders: Path) -> None:
     """No file of ours, nor of what jobs left, holds a token; archives are looked into."""

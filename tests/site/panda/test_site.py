@@ -58,6 +58,7 @@ class Panda:
         self.task: dict[str, Any] = {}
         self.submission: Reply = good(None, "succeeded. new jediTaskID=77")
         self.jobs: list[dict[str, Any]] = []
+        self.metadata: dict[str, Any] = {}
 
     def __call__(self, endpoint: str, query: dict[str, Any]) -> Reply:
         if endpoint == "task/submit":
@@ -70,6 +71,8 @@ class Panda:
             return good([self.task] if self.task else [])
         if endpoint.startswith("job/get_description") or endpoint == "task/get_job_descriptions":
             return good(self.jobs)
+        if endpoint == "job/get_metadata_for_analysis_jobs":
+            return good(self.metadata)
         return good(None, "")
 
 
@@ -203,3 +206,42 @@ def test_a_task_that_was_never_sent(server: Server) -> None:
     [row] = parsed("tasks", "show", "--format", "json")
     assert row["status"] == "broken"
     assert "it was never sent" in ok("tasks", "show", str(task.id))
+
+
+def test_a_task_that_was_submitted_elsewhere_is_reported(server: Server) -> None:
+    store_project(grid={"site": "LONG"})
+    assert "project 'p' has no tasks yet" in refused("report", "p")
+    panda(server).task = {
+        "jediTaskID": 77, "taskName": "user.me.hpogrid.p.out.20300101/", "status": "done",
+        "site": "LONG", "creationDate": "2100-01-01 00:00:00", "statistics": "finished*1",
+    }  # fmt: skip
+    panda(server).jobs = [
+        {"PandaID": 5, "jobStatus": "finished", "Files": [
+            {"type": "pseudo_input", "dataset": "seq_number", "lfn": "1"},
+            {"type": "output", "lfn": "user.me.77._1.hpogrid_ledger.jsonl", "scope": "user.me"},
+        ]},
+    ]  # fmt: skip
+    row = {"x": 0.5, "loss": 0.25, "time_s": 1.0, "timestamp": 4e9}
+    panda(server).metadata = {"5": {"user_job_metadata": {
+        "project_name": "p", "hyperparameters": ["x"], "result": {"0": row},
+    }}}  # fmt: skip
+    outcome = hpogrid("report", "p", "--format", "json", "--extra", "taskid")
+    assert [(row["x"], row["loss"], row["taskid"]) for row in json.loads(outcome.out)] == [
+        (0.5, 0.25, 77)
+    ]
+    assert "1 trials are taken from the metadata instead" in outcome.err
+    panda(server).task = {}
+    store_project(name="other", grid={"site": "local"})
+    before = len(server.asked)
+    refused("report", "other")
+    assert len(server.asked) == before  # it is not for the grid
+
+
+def test_the_server_is_down_when_a_report_is_made(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_project(grid={"site": "LONG"})
+    monkeypatch.setenv("PANDA_URL_SSL", "http://127.0.0.1:9/server/panda")
+    words = refused("report", "p")
+    assert "project 'p' has no tasks here, and the PanDA server" in words
+    assert "cannot be reached" in words
