@@ -10,7 +10,9 @@ import msgspec
 from hpogrid.config.project import Project, load_project
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.errors import RunError
-from hpogrid.site import control
+from hpogrid.site import control, site_kind
+from hpogrid.site.container import wanted
+from hpogrid.site.tasks import sketch
 from hpogrid.study.study import load_study
 
 Line = tuple[str, str]
@@ -35,7 +37,7 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
     lines = [
         ("project", f"{project_name} ({project.hash})"),
         ("site", site or project.grid_config.site),
-        ("container", project.grid_config.container),
+        ("container", _container(project, site or project.grid_config.site)),
         ("input data", project.grid_config.inDS or "none"),
         *_points(project, n_jobs),
     ]
@@ -43,6 +45,14 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
         lines += _times(project, n_jobs)
     lines += [("default", text) for text in _defaults(project)]
     return [*lines, *(("", text) for text in commands)]
+
+
+def _container(project: Project, site: str) -> str:
+    """The image that jobs run in; the default one is for the grid only."""
+    if site_kind(site) == "panda":
+        return project.grid_config.container
+    found = wanted(project, sketch(project, site, 1))
+    return "none" if found is None else found.image
 
 
 def _points(project: Project, n_jobs: int) -> list[Line]:
