@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.files import explained, read_text, write_atomic
@@ -53,14 +54,18 @@ class Numbering:
         return found
 
 
-def point_texts(space: Space) -> list[str]:
+def point_texts(space: Space, param: Mapping[str, Any]) -> list[str]:
     """The text of a file for each point of a finite space.
+
+    Args:
+        space: with all the points.
+        param: values that are added to every point.
 
     Raises:
         UserError: the space has no end or too many points, or two names are one to a shell.
     """
     names: dict[str, str] = {}
-    for name in space.parameters:
+    for name in (*param, *space.parameters):
         other = names.setdefault(shell_name(name), name)
         if other != name:
             raise UserError(
@@ -69,7 +74,7 @@ def point_texts(space: Space) -> list[str]:
     size = space.size()
     if size is not None and size > _MOST:
         raise UserError(f"the grid has {size:,} points; narrow the space to {_MOST:,} at most")
-    return [hpm_text(point.applied) for point in space.enumerate()]
+    return [hpm_text({**param, **point.applied}) for point in space.enumerate()]
 
 
 def number_points(folder: Path, texts: Sequence[str]) -> Numbering:
