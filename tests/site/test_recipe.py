@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.commands import Outcome, hpogrid, ok, refused, tree
+from tests.commands import Outcome, hpogrid, ok, parsed, refused, tree
 
 SAMPLE: dict[str, Any] = {
     "workdir": "./models",
@@ -172,6 +172,8 @@ def test_from_a_project(folder: Path) -> None:
     ok("grid_config", "create", "g", "--site", "sge", "--max_jobs", "3")
     ok("project", "create", "p", "--scripts_path", ".", "--model_config", "m",
        "--search_space", "s", "--hpo_config", "h", "--grid_config", "g")  # fmt: skip
+    lines = {row["what"]: row["value"] for row in parsed("plan", "p", "--format", "json")}
+    assert [lines[f"prep {stage}"].split()[0] for stage in (1, 2, 3)] == ["2", "1", "2"]
     told: Outcome = hpogrid("generate", "--grid", "--project", "p")
     assert told.out.splitlines()[3] == "qsub -S /bin/sh -V -cwd -j y -t 1:16 -tc 3 sge-train.sh"
     assert prepare().returncode == 0
