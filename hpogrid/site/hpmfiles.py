@@ -21,6 +21,8 @@ from hpogrid.trial.placeholders import hpm_text, shell_name
 
 _NAME = re.compile(r"([1-9][0-9]*)\.hpm(\.old)?")
 _MOST = 100_000
+_TAKEN = {"PATH", "IFS", "HOME", "ENV", "PWD", "SHELL", "UID", "LD_PRELOAD", "LD_LIBRARY_PATH"}
+"""Variables that a file which is sourced must not set."""
 
 Content = frozenset[str]
 """What a file says, in whatever order."""
@@ -67,6 +69,8 @@ def point_texts(space: Space, param: Mapping[str, Any]) -> list[str]:
     names: dict[str, str] = {}
     for name in (*param, *space.parameters):
         other = names.setdefault(shell_name(name), name)
+        if shell_name(name) in _TAKEN:
+            raise UserError(f"'{name}' means something to every shell; rename it")
         if other != name:
             raise UserError(
                 f"'{other}' and '{name}' are the same name to a shell; rename one of them"

@@ -139,6 +139,7 @@ def test_a_point_keeps_its_number_whatever_happens_to_the_space(folder: Path) ->
         (["--command", "train.sh {args}"], {}, "must take its parameters from a file: --command"),
         (["--command", "train.sh"], {}, "must take its parameters from a file: --command"),
         ([], {"workdir": ["a", "b"]}, "parameter 'workdir': must be one value"),
+        ([], {"PATH": "x"}, "'PATH' means something to every shell; rename it"),
         ([], {"a.b": 1, "a_b": 2}, "'a.b' and 'a_b' are the same name to a shell"),
         ([], {"x": list(range(99)), "y": list(range(99))}, "has 156,816 points; narrow the space"),
         (["--prep", "x", "--prep_keys", "nosuch"], {}, "prep 1: unknown hyperparameter 'nosuch'"),
