@@ -94,16 +94,21 @@ def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | 
 
 
 def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
-    from hpogrid.trial.placeholders import check_command, command_words, trial_files
+    from hpogrid.trial.placeholders import check_command, command_words, trial_files, uses
     from hpogrid.trial.prep import check_prep
 
     model = project.model_config
     for name in model.files:
         if name not in files:
             raise UserError(f"model config: {unknown('file', name, list(files))} (in {shown})")
+    names = [*model.param, *project.space.parameters]
+    words = command_words(model.command, model.script)
     if model.model is None:
-        names = [*model.param, *project.space.parameters]
-        check_command(command_words(model.command, model.script), names, trial_files(model))
+        check_command(words, names, trial_files(model))
+    if model.template is not None and (model.model is not None or uses(words, "config")):
+        from hpogrid.space.template import read_template_file
+
+        read_template_file(files[model.template], names)
     check_prep(model.prep, project.space, model.param)
 
 

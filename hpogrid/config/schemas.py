@@ -356,7 +356,12 @@ class ModelConfig(Config):
         str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
     ] = None
     template: Annotated[
-        str | None, Meta(description="Text file with ${name} to fill in for {template}")
+        str | None,
+        Meta(
+            description="Config file, relative to the project's scripts: {template} is it with "
+            "${name} filled in, {config} with the values put in their places; a function or class "
+            "gets the latter as its config"
+        ),
     ] = None
     metric_regex: Annotated[
         str | None,

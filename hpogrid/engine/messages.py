@@ -32,6 +32,7 @@ class Setup(msgspec.Struct, tag="setup"):
     logs: str  # folder for the logs of trials
     slot: int
     prep: PrepSetup | None = None
+    names: tuple[str, ...] = ()  # of all parameters
 
 
 class Evaluate(msgspec.Struct, tag="evaluate"):

@@ -181,6 +181,7 @@ class ProcessEngine:
             str(self._logs),
             slot,
             self._run.prep,
+            tuple(self._run.project.search_space["parameters"]),
         )
         environment = slot_environment(self._gpus[slot], self._run.config.cpus_per_trial)
         worker = Worker(slot, setup, environment, self._scripts)

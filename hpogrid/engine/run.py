@@ -273,6 +273,11 @@ class Run:
     # --- the end ---------------------------------------------------------------------------
 
     @property
+    def remark(self) -> str:
+        """What the user should know about the algorithm; mostly empty."""
+        return self._proposer.searcher.remark
+
+    @property
     def over(self) -> bool:
         """Whether no further trial is going to be started."""
         return bool(self.stopped or self.budget.spent or not self.open)

@@ -76,7 +76,7 @@ def work(channel: Channel[ToWorker]) -> None:
     scripts = Path(setup.scripts)
     load_ray(scripts, setup.model)
     try:
-        objective = make_objective(scripts, setup.model, setup.metrics)
+        objective = make_objective(scripts, setup.model, setup.metrics, setup.names)
     except UserError as error:
         channel.send(Broken(str(error)))
         return

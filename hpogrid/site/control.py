@@ -215,7 +215,7 @@ def survey(
             problems.append(str(error))
         wanted = TaskFilter(taskname=taskname, days=days, ids=ids)
         tasks += [task for task in others if wanted.passes(task)]
-        tasks = sorted(tasks, key=lambda task: task.created, reverse=True)[:limit]
+        tasks = sorted(tasks, key=lambda task: (task.created, task.id), reverse=True)[:limit]
     try:
         return Survey(overview(tasks), problems)
     except UserError as error:

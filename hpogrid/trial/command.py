@@ -7,7 +7,8 @@ Placeholders in the command, each a whole argument or part of one:
 ``{overrides}``    ``lr=0.1 layers=3`` (a whole argument; becomes several)
 ``{json}``         path of a JSON file with the parameters
 ``{hpm}``          path of a file of ``name=value`` lines that a shell can source
-``{template}``     path of the rendered template
+``{template}``     path of the template with ``${lr}`` filled in
+``{config}``       path of the config file with the values put in their places
 ``{prep}``         the folder with what was prepared
 ``{metrics}``      path where the program may write metrics (JSON, or one JSON object a line)
 ``{folder}``       the trial's own folder
@@ -25,6 +26,7 @@ stdout (Syne Tune's reporter), from the metrics file, or by regular expressions 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -48,6 +50,7 @@ from hpogrid.trial.placeholders import (
     read_template,
     render,
     runnable,
+    uses,
 )
 from hpogrid.trial.prep import PREP
 from hpogrid.trial.session import REPORTS, Session, plain_metrics
@@ -63,15 +66,28 @@ class CommandObjective:
     Args:
         config: the model config, with a script or a command.
         metrics: names of the objectives; an unnamed regular expression gives the first.
+        names: of all parameters, also of those that some trials do not have.
     """
 
-    def __init__(self, scripts: Path, config: ModelConfig, metrics: tuple[str, ...]) -> None:
-        self._config = config
+    def __init__(
+        self,
+        scripts: Path,
+        config: ModelConfig,
+        metrics: tuple[str, ...],
+        names: Iterable[str] = (),
+    ) -> None:
         self._scripts = scripts
         self._command = command_words(config.command, config.script)
-        self._template = None
-        if config.template is not None:
-            self._template = read_template(scripts / config.template)
+        self._config = config
+        self._writers: dict[str, Callable[[Mapping[str, Any]], str]] = {}
+        if config.template is not None and uses(self._command, "config"):
+            from hpogrid.space.template import read_template_file
+
+            tree = read_template_file(scripts / config.template, [*config.param, *names])
+            self._writers["config"] = tree.write
+        if config.template is not None and uses(self._command, "template"):
+            text = read_template(scripts / config.template)
+            self._writers["template"] = functools.partial(render, text)
         self._patterns = metric_patterns(config.metric_regex, metrics[0])
 
     def run(self, config: dict[str, Any], session: Session) -> None:
@@ -105,9 +121,10 @@ class CommandObjective:
             files[name].unlink(missing_ok=True)
         if PREP in os.environ:
             files["prep"] = Path(os.environ[PREP])
-        if self._template is not None:
-            files["template"] = folder / Path(str(self._config.template)).name
-            files["template"].write_text(render(self._template, values))
+        for name, write in self._writers.items():
+            files[name] = folder / name / Path(str(self._config.template)).name
+            files[name].parent.mkdir(exist_ok=True)
+            files[name].write_text(write(values), encoding="utf-8")
         return files
 
     def _follow(self, stream: IO[bytes], inbox: _Inbox, session: Session) -> deque[str]:

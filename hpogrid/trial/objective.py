@@ -6,15 +6,18 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.trial.session import Session, StopTrial, plain_metrics
+
+if TYPE_CHECKING:
+    from hpogrid.space.template import Template
 
 
 class Objective(Protocol):
@@ -24,8 +27,16 @@ class Objective(Protocol):
         """Evaluate, passing every result to ``session.report``."""
 
 
-def make_objective(folder: Path, config: ModelConfig, metrics: tuple[str, ...]) -> Objective:
+def make_objective(
+    folder: Path, config: ModelConfig, metrics: tuple[str, ...], names: Sequence[str] = ()
+) -> Objective:
     """What a model config describes: a function, a class, or a command.
+
+    Args:
+        folder: where the scripts are.
+        config: names what is evaluated.
+        metrics: of the objectives.
+        names: of all parameters, also of those that some trials do not have.
 
     Raises:
         UserError: it cannot be loaded.
@@ -33,8 +44,14 @@ def make_objective(folder: Path, config: ModelConfig, metrics: tuple[str, ...]) 
     if config.model is None:
         from hpogrid.trial.command import CommandObjective
 
-        return CommandObjective(folder, config, metrics)
-    return load_objective(folder, str(config.script), config.model, config.param, metrics)
+        return CommandObjective(folder, config, metrics, names)
+    if config.template is None:
+        return load_objective(folder, str(config.script), config.model, config.param, metrics)
+    from hpogrid.space.template import read_template_file
+
+    template = read_template_file(folder / config.template, [*config.param, *names])
+    inner = load_objective(folder, str(config.script), config.model, {}, metrics)
+    return TreeObjective(inner, template, config.param)
 
 
 def load_objective(
@@ -116,6 +133,19 @@ def user_traceback(error: BaseException, folder: Path) -> str:
     summary.stack[:] = frames[own[0] :] if own else []
     summary.__context__ = None if own else summary.__context__
     return "".join(summary.format()).rstrip()
+
+
+class TreeObjective:
+    """A function or class whose config is a file's tree, with the values in their places."""
+
+    def __init__(self, inner: Objective, template: Template, param: Mapping[str, Any]) -> None:
+        self._inner = inner
+        self._template = template
+        self._param = dict(param)
+
+    def run(self, config: dict[str, Any], session: Session) -> None:
+        """Evaluate at the filled tree."""
+        self._inner.run(self._template.fill({**self._param, **config}), session)
 
 
 class Reporter:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
 _SPREAD = ("args", "overrides")
 _FILES = ("json", "hpm", "metrics", "folder")
+_RENDERED = ("template", "config")
+"""What there is only with ``--template FILE``."""
 
 
 def command_words(command: str | None, script: str | None) -> list[str]:
@@ -44,7 +46,7 @@ def command_words(command: str | None, script: str | None) -> list[str]:
 
 def trial_files(config: ModelConfig) -> list[str]:
     """The placeholders of a trial's command that are paths."""
-    further = {"template": config.template, "prep": config.prep}
+    further = {**dict.fromkeys(_RENDERED, config.template), "prep": config.prep}
     return [*_FILES, *(name for name, there in further.items() if there)]
 
 
@@ -62,8 +64,15 @@ def check_command(words: list[str], names: Sequence[str], files: Sequence[str]) 
     known = [*_SPREAD, *files, *names]
     for word in words:
         for name in _PLACEHOLDER.findall(word):
+            if name in _RENDERED and name not in known:
+                raise UserError(f"command: {{{name}}} is made from a file; name it with --template")
             if name not in known:
                 raise UserError(f"command: {unknown('placeholder', name, known)}")
+
+
+def uses(words: Sequence[str], name: str) -> bool:
+    """Whether a placeholder is in the command."""
+    return any(name in _PLACEHOLDER.findall(word) for word in words)
 
 
 def runnable(words: Sequence[str], folder: Path) -> list[str]:

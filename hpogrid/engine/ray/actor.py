@@ -83,9 +83,10 @@ class Actor:
                     "a task must be on a file system that all nodes share (set HPOGRID_HOME)"
                 )
             os.chdir(scripts)
-            self._objective = make_objective(scripts, self._setup.model, self._setup.metrics)
-            if self._setup.prep is not None:
-                self._preparation = Preparation(self._setup.prep, scripts)
+            setup = self._setup
+            self._objective = make_objective(scripts, setup.model, setup.metrics, setup.names)
+            if setup.prep is not None:
+                self._preparation = Preparation(setup.prep, scripts)
         return self._objective
 
 

@@ -61,9 +61,8 @@ class RayEngine:
         self._run = run
         self._progress = progress
         self._decoder: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
-        setup = Setup(
-            str(scripts), run.project.model_config, run.config.metrics, str(logs), 0, run.prep
-        )
+        model, names = run.project.model_config, tuple(run.project.search_space["parameters"])
+        setup = Setup(str(scripts), model, run.config.metrics, str(logs), 0, run.prep, names)
         self._setup = msgspec.json.encode(setup).decode()
         self._logs = logs
         self._legs: dict[str, _Leg] = {}
