@@ -237,6 +237,11 @@ class StorageExchange(Exchange):
         self._late[trial.id] = trial
         self._reachable(self._deliver)
 
+    def deliver(self) -> bool:
+        """See `Exchange.deliver`."""
+        self._retry_at = 0.0
+        return not self._late or self._reachable(self._deliver)
+
     # --- the details -------------------------------------------------------------------------
 
     def _reachable(self, action: Any) -> bool:

@@ -168,18 +168,26 @@ def test_a_job_that_loses_its_storage_delivers_later(
     def gone(*args: object, **named: object) -> None:
         raise ConnectionError("gone")
 
-    with monkeypatch.context() as patch:
-        for name in ("create_new_trial", "set_trial_state_values", "get_all_trials"):
-            patch.setattr(storage, name, gone)
-        assignment = run.next()
-        assert assignment is not None
-        run.report(assignment.trial, {"loss": 3.0})
-        run.finish(assignment.trial)
+    def finish_one(loss: float) -> None:
+        with monkeypatch.context() as patch:
+            for name in ("create_new_trial", "set_trial_state_values", "get_all_trials"):
+                patch.setattr(storage, name, gone)
+            assignment = run.next()
+            assert assignment is not None
+            run.report(assignment.trial, {"loss": loss})
+            run.finish(assignment.trial)
+
+    def values() -> list[float | None]:
+        return [trial.value for trial in optuna.load_study(study_name="p", storage=storage).trials]
+
+    finish_one(3.0)
     exchange._retry_at = 0.0  # type: ignore[attr-defined]
     exchange._polled = -10.0
     run.poll()
-    stored = optuna.load_study(study_name="p", storage=storage)
-    assert [trial.value for trial in stored.trials] == [3.0]
+    assert values() == [3.0]
+    finish_one(4.0)
+    run.close()  # the last chance
+    assert values() == [3.0, 4.0]
 
 
 @pytest.mark.parametrize(
