@@ -21,7 +21,7 @@ def check(project: str | None, site: str | None, form: str) -> int:
     For example: hpogrid check my_project
     """
     from hpogrid.config.project import load_project
-    from hpogrid.site.panda_check import check_grid, check_project
+    from hpogrid.site.panda.check import check_grid, check_project
 
     loaded = load_project(project) if project is not None else None
     findings = list(check_grid())

@@ -39,7 +39,7 @@ def sites(
       hpogrid sites
       hpogrid sites --name 'ANALY_*' --all_sites --all_status
     """
-    from hpogrid.site.panda_queues import load_queues, select
+    from hpogrid.site.panda.queues import load_queues, select
 
     found = select(
         load_queues(file, url).values(), name=name, all_sites=all_sites, all_status=all_status

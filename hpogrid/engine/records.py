@@ -167,24 +167,23 @@ class Records:
 def make_exchange(project: Project, space: Space, spec: JobSpec, lease: float) -> Exchange:
     """How the job sees the others of its task: by their ledgers, or through a storage."""
     config = project.hpo_config
-    if config.storage is None or not spec.shared:
+    storage = project.storage
+    if storage is None or not spec.shared:
         return Exchange(spec.ledgers, space, spec.job, shared=spec.shared, lease=lease)
     task = f"{project.hash}-{spec.seed}"
     from hpogrid.study.storage import StorageExchange, check_url, is_server
 
-    if is_server(config.storage):
+    if is_server(storage):
         from hpogrid.study.remote import RemoteExchange
 
-        return RemoteExchange(
-            spec.ledgers, space, spec.job, url=config.storage, task=task, lease=lease
-        )
-    check_url(config.storage, spec.n_jobs)
+        return RemoteExchange(spec.ledgers, space, spec.job, url=storage, task=task, lease=lease)
+    check_url(storage, spec.n_jobs)
     return StorageExchange(
         spec.ledgers,
         space,
         spec.job,
-        url=config.storage,
-        study_name=config.study_name or project.name,
+        url=storage,
+        study_name=project.study_name,
         task=task,
         metrics=config.metrics,
         modes=config.modes,

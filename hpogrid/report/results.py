@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import copy
 import gc
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
+from hpogrid.report import pareto
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
+from hpogrid.study.series import number
 from hpogrid.study.study import Study, Trial
 
 Kind = Literal["parameter", "metric", "extra"]
@@ -32,6 +34,9 @@ class Task(msgspec.Struct, gc=False):
         created: seconds since the epoch.
         folder: what is kept of it.
         name: unique among all tasks.
+        shared: whether its jobs are one search.
+        seed: of the search, where it is known.
+        key: what its own jobs know it by.
     """
 
     id: int | str = ""
@@ -40,6 +45,9 @@ class Task(msgspec.Struct, gc=False):
     created: float = 0.0
     folder: str = ""
     name: str = ""
+    shared: bool = True
+    seed: int | None = None
+    key: str = ""
 
 
 class Column(NamedTuple):
@@ -77,13 +85,17 @@ EXTRAS: dict[str, Callable[[Trial, Task], Any]] = {
 """What ``--extra`` adds beside further metrics. ``*_s`` are seconds, ``started`` is seconds
 since the epoch."""
 
+PARETO = "pareto"
+"""The extra column that several objectives have: whether no other trial beats this one."""
+
 
 class Results:
     """The trials of one project.
 
     Columns are the hyperparameters by their own names, then the metrics by theirs (the objectives
-    first), then the extra ones. A metric with the name of a hyperparameter is called
-    ``metric.<name>``, an extra column with the name of either ``trial.<name>``.
+    first), then the extra ones; with several objectives `PARETO` is among these. A metric with the
+    name of a hyperparameter is called ``metric.<name>``, an extra column with the name of either
+    ``trial.<name>``.
 
     Args:
         name: of the project, or of the file.
@@ -94,6 +106,7 @@ class Results:
         extra: names of `EXTRAS`, or of further reported metrics.
         project: the stored project whose trials these are, where it is known.
         budget: how many trials were asked for, where it is known.
+        mlflow, experiment: where the project logs to MLflow, if it does.
 
     Attributes:
         trials: best first; then those that still run or were interrupted; failed last.
@@ -113,10 +126,14 @@ class Results:
         extra: Sequence[str] = (),
         project: str | None = None,
         budget: int | None = None,
+        mlflow: str | None = None,
+        experiment: str | None = None,
     ) -> None:
         self.name = name
         self.project = project
         self.budget = budget
+        self.mlflow = mlflow
+        self.experiment = experiment
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]
@@ -148,15 +165,27 @@ class Results:
         return dict(Counter(trial.state for trial in self.trials).most_common())
 
     @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why trials failed, and how many for each reason, most frequent first."""
+        failed = (trial for trial in self.trials if trial.state == "failed")
+        return Counter(trial.reason or "unknown" for trial in failed).most_common()
+
+    @property
     def summary(self) -> str:
-        """One sentence: how many trials, in which states, and the best value."""
+        """One sentence: how many trials, in which states, the best value, and why most failed."""
         states = ", ".join(f"{count} {state}" for state, count in self.states.items())
         sentence = f"{len(self)} trials" + (f": {states}" if states else "")
         if self.best is not None:
             name, mode = self.objectives[0]
             sentence += f"; best {name} {self.value(self.best):.6g} ({mode})"
+            if len(self.objectives) > 1:
+                sentence += f"; {len(self.front)} on the Pareto front, hypervolume "
+                sentence += f"{self.hypervolume:.3g}"
         elif not self.objectives and self.trials:
             sentence += "; in the order of their start (--metric and --mode sort them)"
+        if reasons := self.reasons:
+            reason, count = reasons[0]
+            sentence += f"; {'all' if count == len(self) else count} failed because: {reason}"
         return sentence
 
     def value(self, trial: Trial, objective: int = 0) -> float | None:
@@ -165,13 +194,36 @@ class Results:
             return None
         return number(trial.metrics.get(self.objectives[objective].name))
 
+    @cached_property
+    def front(self) -> frozenset[int]:
+        """The rows that no other one beats in all objectives together."""
+        return frozenset(pareto.front(self._losses()))
+
+    @property
+    def hypervolume(self) -> float:
+        """How much of the objectives the front dominates (see `pareto.hypervolume`)."""
+        return pareto.hypervolume(self._losses())
+
+    def _losses(self) -> list[pareto.Losses | None]:
+        signs = [1 if mode == "min" else -1 for _, mode in self.objectives]
+        found: list[pareto.Losses | None] = []
+        for trial in self.trials:
+            values = [self.value(trial, place) for place in range(len(signs))]
+            known = [sign * v for sign, v in zip(signs, values, strict=True) if v is not None]
+            found.append(tuple(known) if len(known) == len(signs) else None)
+        return found
+
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
         """The rows in order, each a list of JSON values as `columns` says."""
         parameters = [column.key for column in self.columns if column.kind == "parameter"]
         metrics = [column.key for column in self.columns if column.kind == "metric"]
-        extras = [EXTRAS[column.key] for column in self.columns if column.kind == "extra"]
-        for trial, task in zip(self.trials[start:stop], self.tasks[start:stop], strict=True):
+        keys = [column.key for column in self.columns if column.kind == "extra"]
+        extras = [EXTRAS[key] for key in keys if key != PARETO]
+        shown = zip(self.trials[start:stop], self.tasks[start:stop], strict=True)
+        for place, (trial, task) in enumerate(shown, start):
             row = [*map(trial.applied.get, parameters), *map(trial.metrics.get, metrics)]
+            if PARETO in keys:
+                row.append(place in self.front)
             row += [get(trial, task) for get in extras]
             yield row
 
@@ -223,11 +275,14 @@ class Results:
                 raise UserError(unknown("extra column", name, [*EXTRAS, *self.reported]))
         shown = [item.name for item in self.objectives] or self.reported
         metrics = dict.fromkeys([*shown, *(name for name in extra if name not in EXTRAS)])
+        extras = [name for name in dict.fromkeys(extra) if name in EXTRAS]
+        if len(self.objectives) > 1:
+            extras.insert(0, PARETO)
         columns = [Column(name, "parameter", name) for name in self.parameters]
         taken = set(self.parameters)
         for prefix, kind, keys in (
             ("metric.", "metric", list(metrics)),
-            ("trial.", "extra", [name for name in dict.fromkeys(extra) if name in EXTRAS]),
+            ("trial.", "extra", extras),
         ):
             for key in keys:
                 name = key
@@ -236,15 +291,6 @@ class Results:
                 taken.add(name)
                 columns.append(Column(name, kind, key))  # type: ignore[arg-type]
         return columns
-
-
-def number(value: Any) -> float | None:
-    """A finite number, or None for all else; a bool is none."""
-    if type(value) is float:
-        return value if math.isfinite(value) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) else None
 
 
 def span(study: Study) -> float:

@@ -25,11 +25,12 @@ from types import FrameType
 import msgspec
 
 from hpogrid.config.project import SCRIPTS, read_project
-from hpogrid.engine.job import JobResult, run_job
+from hpogrid.engine.job import PREP, JobResult, run_job
+from hpogrid.engine.prep import STEPS
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.search.base import derive_seed
-from hpogrid.site.panda_bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, JobSettings
+from hpogrid.site.panda.bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, JobSettings
 from hpogrid.site.unpack import Refused, unpack
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata
@@ -284,7 +285,7 @@ def _deliver(place: Place) -> int:
     write_atomic(place.folder / LEDGER, b"".join(_whole_lines(path) for path in own))
     study, _ = load_study(place.ledgers)
     trials = [trial for trial in study if trial.job == place.index]
-    packed = ["result.json", "trials"]
+    packed = ["result.json", "trials", f"{PREP}/{STEPS}"]
     with contextlib.suppress(UserError):  # a bundle that cannot be read was told of already
         project = read_project(place.bundle)
         packed.append(os.path.normpath(project.hpo_config.log_dir))

@@ -69,7 +69,8 @@ class Ended(_Event, frozen=True, tag="end"):
     """A trial ended.
 
     ``metrics`` is its result: for every metric the last, best or mean value, as the hpo config
-    says. ``steps`` is the number of its reports.
+    says. ``steps`` is the number of its reports. Of the time since its start it waited
+    ``prepared`` seconds for what was prepared for it.
     """
 
     trial: str
@@ -77,6 +78,7 @@ class Ended(_Event, frozen=True, tag="end"):
     metrics: Metrics = {}
     steps: int = 1
     reason: str | None = None
+    prepared: float = 0.0
 
 
 class Closed(_Event, frozen=True, tag="close"):

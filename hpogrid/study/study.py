@@ -177,6 +177,7 @@ class Study:
             return None
         trial.state = event.state
         trial.ended = event.time
+        trial.started += event.prepared
         trial.metrics = event.metrics
         trial.reason = event.reason
         return trial

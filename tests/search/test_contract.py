@@ -49,7 +49,7 @@ def mixed_space() -> Space:
 
 
 def _marked(variant: str) -> Any:
-    return pytest.param(variant, marks=pytest.mark.engine) if variant == "ax" else variant
+    return pytest.param(variant, marks=pytest.mark.engine) if variant in SLOW else variant
 
 
 @pytest.mark.parametrize("variant", [_marked(variant) for variant in VARIANTS])

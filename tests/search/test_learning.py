@@ -32,7 +32,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "skopt": ("skopt", {}),
     "ax": ("ax", {}),
 }
-QUICK = ("hyperopt", "optuna", "optuna-cmaes", "bohb", "nevergrad")
+QUICK = ("hyperopt", "optuna", "optuna-cmaes", "nevergrad")
 
 
 def _marked(names: Any) -> list[Any]:

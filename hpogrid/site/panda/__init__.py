@@ -1,0 +1,1 @@
+"""The PanDA grid: what of it is asked how, what is sent, and what comes back."""

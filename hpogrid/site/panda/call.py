@@ -1,0 +1,144 @@
+"""Calls panda-client in a process of its own: ``python -m hpogrid.site.panda.call ANSWER``.
+
+This is the only module that imports the client, which reads its settings when it is imported,
+overwrites ``sys.argv``, changes directory, prints, asks questions and calls ``sys.exit``; here it
+may. One request (a JSON object) comes from stdin and one answer goes to the file ANSWER, see
+`Request` and `Answer`. What the client prints goes to stdout, which the caller keeps for
+diagnosis.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+# Without this the client looks host names up when it is imported, and picks hosts at random.
+_ENVIRONMENT = {"PANDA_BEHIND_REAL_LB": "1"}
+
+
+class Call(msgspec.Struct):
+    """A function of ``pandaclient.Client`` and its arguments."""
+
+    name: str
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+
+
+class Request(msgspec.Struct):
+    """What to do: some calls, or a command (``prun`` or ``phpo``) with its arguments.
+
+    Attributes:
+        check: only parse the arguments and make the task's parameters; nothing is sent.
+    """
+
+    calls: list[Call] = []
+    command: str | None = None
+    arguments: list[str] = []
+    check: bool = False
+
+
+class Answer(msgspec.Struct):
+    """What came of one call or command.
+
+    Attributes:
+        result: what the function returned; for a command what it says about its task.
+        error: why it ended otherwise, in the client's words.
+        http: the last answer of a server that was not 200: its code (1: no answer), text, URL.
+    """
+
+    result: Any = None
+    error: str | None = None
+    http: tuple[int, str, str] | None = None
+
+
+def main(answer: Path) -> None:
+    """Serve one request."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
+    from pandaclient import Client, openidc_utils
+
+    _forbid_logins(openidc_utils)
+    noted = _note_http(Client)
+    if request.command is not None:
+        answers = [_answer(partial(_command, request), noted)]
+    else:
+        answers = [_answer(partial(_call, Client, call), noted) for call in request.calls]
+    answer.write_bytes(msgspec.json.encode(answers, enc_hook=str))
+
+
+def _call(client: types.ModuleType, call: Call) -> Any:
+    return getattr(client, call.name)(*call.args, **call.kwargs)
+
+
+def _answer(function: Callable[[], Any], noted: list[tuple[int, str, str]]) -> Answer:
+    """Run a function of the client, however it ends."""
+    noted.clear()
+    answer = Answer()
+    try:
+        answer.result = function()
+    except SystemExit as stop:
+        answer.error = f"exit code {stop.code}"
+    except Exception as error:  # a library whose errors are not declared
+        answer.error = f"{type(error).__name__}: {error}"
+    if noted:
+        answer.http = noted[-1]
+    return answer
+
+
+def _command(request: Request) -> Any:
+    from pandaclient import PhpoScript, PrunScript, panda_api
+
+    name = request.command
+    if request.check:
+        script = {"prun": PrunScript, "phpo": PhpoScript}[str(name)]
+        sys.argv = [str(name)]
+        return script.main(get_taskparams=True, ext_args=request.arguments, dry_mode=True)
+    api = panda_api.get_api()
+    submit = {"prun": api.execute_prun, "phpo": api.execute_phpo}[str(name)]
+    good, reply = submit(request.arguments)
+    reply = reply if isinstance(reply, dict) else {}
+    return {"good": good, "task": reply.get("jediTaskID"), "said": reply.get("returnOut")}
+
+
+def _note_http(client: types.ModuleType) -> list[tuple[int, str, str]]:
+    """Keep what servers answer other than 200; the client only prints it."""
+    noted: list[tuple[int, str, str]] = []
+    send = client._HttpClient._send
+
+    def noting(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        code, content = send(self, method, url, *args, **kwargs)
+        if code != 0:
+            noted.append((code, str(content)[:500], url.split("?")[0]))
+        return code, content
+
+    client._HttpClient._send = noting
+    return noted
+
+
+def _forbid_logins(openidc: Any) -> None:
+    """No login in a browser from here, and no login server without a verified certificate."""
+    import ssl
+
+    def refuse(*_: Any) -> tuple[bool, str]:
+        return False, "there is no valid token: log in with pbook, which opens a browser"
+
+    openidc.OpenIdConnect_Utils.get_device_code = refuse
+    if os.environ.get("PANDA_VERIFY_HOST") != "off":
+        verified = types.SimpleNamespace(**vars(ssl))
+        verified._create_unverified_context = ssl.create_default_context
+        openidc.ssl = verified
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    # The client's exit handlers would pass the name of a folder to a shell.
+    os._exit(0)

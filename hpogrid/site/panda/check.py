@@ -1,0 +1,172 @@
+"""Whether all is ready for the grid, before anything is submitted."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from hpogrid.config.project import SCRIPTS, Project, project_path
+from hpogrid.errors import UserError
+from hpogrid.registry import require
+from hpogrid.site.panda.auth import login, server
+from hpogrid.site.panda.client import list_tasks
+
+State = Literal["good", "bad", "unknown"]
+
+_SOON = 3600.0  # seconds; credentials that expire before are worth a word
+
+
+class Finding(NamedTuple):
+    """One thing that has to be right; ``text`` says what was found, or what mends it."""
+
+    item: str
+    state: State
+    text: str
+
+
+def check_grid() -> Iterator[Finding]:
+    """The client, the credentials, the server, and Rucio."""
+    yield _try("panda-client", _client)
+    credentials = _try("credentials", _credentials)
+    yield credentials
+    if credentials.state == "bad":
+        yield Finding("PanDA server", "unknown", "not asked without credentials")
+    else:
+        yield _try("PanDA server", _server)
+    yield _try("Rucio", _rucio)
+
+
+def check_project(project: Project, site: str) -> Iterator[Finding]:
+    """The scripts, image, queue, datasets and options of a project."""
+    yield _try("scripts", lambda: _scripts(project))
+    yield _container(project.grid_config.container)
+    yield from check_queues(site)
+    if project.grid_config.inDS:
+        yield _try("input data", lambda: _inputs(project))
+    yield _try("prun command", lambda: _command(project, site))
+
+
+def check_queues(site: str) -> Iterator[Finding]:
+    """Whether the queues that a site names are on the list, and take jobs."""
+    from hpogrid.registry import unknown
+    from hpogrid.site.panda.command import queue_arguments
+    from hpogrid.site.panda.queues import load_queues
+
+    names = queue_arguments(site)[1:]
+    if not names:
+        yield Finding("queue", "good", "PanDA chooses it")
+        return
+    try:
+        queues = load_queues()
+    except UserError as error:
+        yield Finding("queue", "unknown", str(error))
+        return
+    for name in names[0].split(","):
+        if name not in queues:
+            yield Finding(
+                "queue", "bad", f"{unknown('queue', name, queues)} ('hpogrid sites' lists them)"
+            )
+            continue
+        queue = queues[name]
+        good = queue.usable and queue.status == "online"
+        kind = f"GPU {queue.gpu}" if queue.gpu else "no GPU"
+        words = f"{name}: {queue.status or 'no status'}, {kind}"
+        yield Finding("queue", "good" if good else "bad", words)
+
+
+def _try(item: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(item, "good", look())
+    except UserError as error:
+        return Finding(item, "bad", str(error))
+
+
+def _client() -> str:
+    require("pandaclient", extra="panda", what="the PanDA grid")
+    return f"version {importlib.metadata.version('panda-client')}"
+
+
+def _credentials() -> str:
+    found = login()
+    words = found.kind + (f" of {found.account}" if found.account else "")
+    if found.expires is not None:
+        left = found.expires - time.time()
+        words += f", for {left / 3600:.0f} more hours"
+        if left < _SOON:
+            words = f"{found.kind} for {left / 60:.0f} more minutes: get a new one soon"
+    return words
+
+
+def _server() -> str:
+    require("pandaclient", extra="panda", what="the PanDA grid")
+    tasks = list_tasks(time.time() - 86400)
+    return f"{server()} answers; {len(tasks)} tasks of yours changed in the last day"
+
+
+def _rucio() -> str:
+    from hpogrid.data.rucio import Rucio
+
+    rucio = Rucio()
+    return f"{rucio.host}, account {rucio.whoami()}"
+
+
+def _scripts(project: Project) -> str:
+    model = project.model_config
+    if model.script is None or model.model is None:
+        return "no function or class to import"
+    from hpogrid.trial.check import check_script
+
+    folder = project_path(project.name) / SCRIPTS
+    return check_script(folder, model.script, model.model) or f"{model.script} can be imported"
+
+
+def _container(image: str) -> Finding:
+    if image.startswith("/cvmfs/"):
+        mounted = Path("/cvmfs").is_dir() and any(Path("/cvmfs").iterdir())
+        if not mounted:
+            return Finding("container", "unknown", f"{image}: CVMFS is not mounted here")
+        if not Path(image).exists():
+            return Finding("container", "bad", f"{image} is not there; choose another --container")
+        return Finding("container", "good", image)
+    if re.fullmatch(r"(docker|oras|library)://[\w./:@-]+", image):
+        return Finding("container", "unknown", f"{image}: registries are not asked")
+    return Finding(
+        "container", "bad", f"'{image}' has to be a path below /cvmfs, or docker://NAME:TAG"
+    )
+
+
+def _inputs(project: Project) -> str:
+    from hpogrid.data.rucio import Rucio
+    from hpogrid.site.panda.command import dataset_names
+
+    rucio = Rucio()
+    words = []
+    for name in dataset_names(project.grid_config.inDS):
+        did = rucio.did(name)
+        entry, copies = rucio.entry(did), len(rucio.available(did))
+        if not entry.files:
+            raise UserError(f"{did} has no files; 'hpogrid data upload' fills it")
+        if copies < entry.files:
+            raise UserError(f"of {entry.files - copies} files of {did} there is no copy")
+        words.append(f"{did}: {entry.files} files, {entry.bytes / 1e6:.0f} MB")
+    return "; ".join(words)
+
+
+def _command(project: Project, site: str) -> str:
+    from hpogrid.site.panda.bundle import write_bundle
+    from hpogrid.site.panda.submit import content, planned
+    from hpogrid.site.tasks import sketch
+
+    task = sketch(project, site, 1)
+    command = planned(task)
+    with tempfile.TemporaryDirectory(prefix="hpogrid-") as folder:
+        path = Path(folder) / "bundle"
+        write_bundle(content(task), path)
+        size = path.stat().st_size
+    out = command[command.index("--outDS") + 1]
+    return f"prun takes it; output {out}; bundle {size / 1e6:.1f} MB"

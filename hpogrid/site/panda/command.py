@@ -1,0 +1,219 @@
+"""The prun command of a task: pure functions from configs to an argument list."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
+from hpogrid.errors import UserError
+from hpogrid.site.panda.bundle import ENTRY, LEDGER, PACKED
+
+ANYWHERE = ("ANY", "AUTO", "PANDA")
+"""Names of a site with which PanDA chooses the queue itself (in any case of letters)."""
+
+_OWN = {
+    "site": "site", "container": "container", "outDS": "outDS", "inDS": "inDS",
+    "containerImage": "container", "disableAutoRetry": "retry",
+}  # fmt: skip
+_RESERVED = (
+    "exec outputs nJobs split noBuild inTarBall outTarBall useSandbox forceStaged secondaryDSs "
+    "reusableSecondary loadJson dumpJson dumpTaskParams noSubmit workDir tmpDir bulkSubmission "
+    "inOutDsJson persistentFile version help helpGroup useAthenaPackages useRootCore"
+)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+_DATASET = re.compile(r"(?:[A-Za-z0-9_.\-]+:)?[A-Za-z0-9][A-Za-z0-9_.\-]*/?")
+_LONGEST = 115  # prun allows 132 with what we append
+_DATE = re.compile(r"\$\(date(?: \+([^)]*))?\)")
+_VARIABLE = re.compile(r"\$\{\{(\w+)\}\}|\$\{(\w+)\}|\$(\w+)")
+_MANY_FILES = 200  # in a job; prun wants more to be said
+_MUCH_MEMORY = 4000  # MB for each core, above which prun asks whether one means it
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """Input datasets and how many files each has; every job gets all of them."""
+
+    datasets: dict[str, int] = {}
+
+
+def output_dataset(template: str, project: str, account: str | None) -> str:
+    """The name of the output dataset: the variables of the specification filled in.
+
+    ``${NAME}`` (also ``${{NAME}}``) is an environment variable, ``{HPO_PROJECT_NAME}`` the
+    project, ``$(date +FORMAT)`` the time. ``RUCIO_ACCOUNT`` is, where it is not set, ``account``.
+
+    Raises:
+        UserError: a variable that is not set, or a name that PanDA does not take.
+    """
+
+    def variable(match: re.Match[str]) -> str:
+        name = match.group(1) or match.group(2) or match.group(3)
+        value = os.environ.get(name) or (account if name == "RUCIO_ACCOUNT" else None)
+        if not value:
+            raise UserError(f"outDS: the variable {name} in '{template}' is not set; export it")
+        return value
+
+    def date(match: re.Match[str]) -> str:
+        return time.strftime((match.group(1) or "%Y%m%d%H%M%S").strip("'\" "))
+
+    text = _DATE.sub(date, template)
+    text = _VARIABLE.sub(variable, text)
+    text = text.replace("{HPO_PROJECT_NAME}", re.sub(r"[^A-Za-z0-9_.\-]", "_", project))
+    text = text.rstrip("/")
+    if not _NAME.fullmatch(text):
+        raise UserError(
+            f"outDS: '{text}' is no name of a dataset: use letters, digits and . _ - "
+            "(user.<your account>.<anything>)"
+        )
+    if len(text) > _LONGEST:
+        raise UserError(
+            f"outDS: '{text}' has {len(text)} characters; PanDA takes {_LONGEST} at most"
+        )
+    return text
+
+
+def prun_arguments(
+    project: Project, site: str, n_jobs: int, out_ds: str, archive: str, inputs: Inputs
+) -> list[str]:
+    """What follows ``prun`` on the command line: one task with ``n_jobs`` jobs.
+
+    Args:
+        project: what runs, and its grid config.
+        site: a queue, several with commas, or ANY.
+        n_jobs: how many jobs.
+        out_ds: the name of the output dataset.
+        archive: the path of the bundle.
+        inputs: the datasets that every job gets whole.
+
+    Raises:
+        UserError: a name or an option that cannot be.
+    """
+    grid = project.grid_config
+    arguments = ["--outDS", out_ds, "--exec", f"python3 {ENTRY} --job %RNDM:0"]
+    arguments += ["--outputs", f"{LEDGER},{PACKED}", "--nJobs", str(n_jobs)]
+    arguments += ["--noBuild", "--useSandbox", "--forceStaged", "--inTarBall", archive]
+    arguments += ["--containerImage", _container(grid)]
+    arguments += queue_arguments(site)
+    if not grid.retry:
+        arguments += ["--disableAutoRetry", "--maxAttempt", "1"]
+    vo = os.environ.get("PANDA_AUTH_VO") or os.environ.get("OIDC_AUTH_VO")
+    if vo and vo != "atlas" and "vo" not in grid.extra:
+        arguments += ["--vo", vo]
+    arguments += resource_arguments(project) + _inputs(inputs, n_jobs)
+    return arguments + extra_arguments(grid.extra)
+
+
+def queue_arguments(site: str) -> list[str]:
+    """The option ``--site``, or nothing where PanDA is to choose.
+
+    Raises:
+        UserError: a name that no queue can have.
+    """
+    names = [name.strip() for name in site.split(",") if name.strip()]
+    if not names or any(name.upper() in ANYWHERE for name in names):
+        return []
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise UserError(f"site: '{name}' is no name of a queue; 'hpogrid sites' lists them")
+    return ["--site", ",".join(names)]
+
+
+def extra_arguments(extra: Mapping[str, Any]) -> list[str]:
+    """Further options of prun: ``{"memory": 4000, "noEmail": true}``.
+
+    Raises:
+        UserError: an option that hpogrid sets itself.
+    """
+    arguments = []
+    for name, value in extra.items():
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            raise UserError(f"extra: '{name}' is no option of prun; write it without dashes")
+        if name in _OWN:
+            raise UserError(f"extra: '{name}' is set with --{_OWN[name]} of the grid config")
+        if name in _RESERVED.split():
+            raise UserError(f"extra: '{name}' is what hpogrid sets itself; leave it out")
+        if value is None or value is False:
+            continue
+        if isinstance(value, dict):
+            raise UserError(f"extra: '{name}' needs a value or true, not an object")
+        if value is True:
+            arguments.append(f"--{name}")
+            continue
+        items = value if isinstance(value, list) else [value]
+        arguments.append(f"--{name}={','.join(map(str, items))}")
+    return arguments
+
+
+def dataset_names(text: str | None) -> list[str]:
+    """The datasets that ``inDS`` names, separated by commas.
+
+    Raises:
+        UserError: one of them cannot be a name.
+    """
+    names = [name.strip().rstrip("/") for name in (text or "").split(",") if name.strip()]
+    for name in names:
+        if not _DATASET.fullmatch(name):
+            raise UserError(
+                f"inDS: '{name}' is no name of a dataset; write scope:name "
+                "('hpogrid data list' shows yours)"
+            )
+    return names
+
+
+def _container(grid: GridConfig) -> str:
+    if grid.container == "none":
+        raise UserError("container: jobs of the grid run in an image; name one with --container")
+    if not re.fullmatch(r"[A-Za-z0-9_./:@+\-]+", grid.container):
+        raise UserError(f"container: '{grid.container}' is no name of an image")
+    return grid.container
+
+
+def resource_arguments(project: Project) -> list[str]:
+    """Cores, memory, time and GPUs of a job, where they are not among the further options."""
+    grid, config = project.grid_config, project.hpo_config
+    cores = grid.cpus
+    if cores is None and config.cpus_per_trial is not None:
+        cores = math.ceil(config.cpus_per_trial * config.max_concurrent)
+    arguments = []
+    if cores is not None and cores > 1 and "nCore" not in grid.extra:
+        arguments += ["--nCore", str(cores)]
+    wants_gpu = bool(grid.gpus) or (grid.gpus is None and config.gpus_per_trial > 0)
+    if wants_gpu and "architecture" not in grid.extra:
+        arguments += ["--architecture", "&nvidia"]
+    if grid.walltime_seconds is not None and "maxCpuCount" not in grid.extra:
+        arguments += ["--maxCpuCount", str(grid.walltime_seconds * (cores or 1))]
+    memory = grid.extra.get("memory")
+    if memory is None and grid.memory_mb is not None:
+        memory = math.ceil(grid.memory_mb / (cores or 1))
+        arguments += ["--memory", str(memory)]
+    if isinstance(memory, int) and memory > _MUCH_MEMORY:
+        arguments.append("-y")
+    return arguments
+
+
+def _inputs(inputs: Inputs, n_jobs: int) -> list[str]:
+    """The datasets so that every job gets all files: PanDA deals those of ``--inDS`` out to jobs.
+
+    One job gets all of them so. For several the datasets are secondary ones, used again and again.
+    """
+    if not inputs.datasets:
+        return []
+    total = sum(inputs.datasets.values())
+    most = ["--maxNFilesPerJob", str(total)] if total > _MANY_FILES else []
+    if n_jobs == 1:
+        names = ",".join(inputs.datasets)
+        return ["--inDS", names, "--nFilesPerJob", str(total), *most]
+    streams = [f"IN{index}" for index in range(2, 2 + len(inputs.datasets))]
+    described = [
+        f"{stream}#{count}#{name}"
+        for stream, (name, count) in zip(streams, inputs.datasets.items(), strict=True)
+    ]
+    secondary = ["--secondaryDSs", ",".join(described)]
+    return [*secondary, "--reusableSecondary", ",".join(streams), *most]

@@ -1,0 +1,264 @@
+"""Bringing home what the jobs of a PanDA task found out.
+
+There are three ways, and each trial is taken once whichever it came by: the ledgers that finished
+jobs have as an output; the lines of the ledger in the logs of jobs that failed or were killed; and
+``userJobMetadata.json``, which the server keeps of finished jobs. The first two are files in Rucio;
+they are kept in the task's folder, and only what is missing is fetched.
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from hpogrid.data.rucio import Did, Rucio
+from hpogrid.errors import UserError
+from hpogrid.files import write_atomic
+from hpogrid.site.base import ENDED
+from hpogrid.site.panda.bundle import LEDGER
+from hpogrid.site.panda.client import FileInfo, JobInfo, job_metadata, list_jobs
+from hpogrid.site.panda.metadata import metadata_events
+from hpogrid.site.tasks import Task
+from hpogrid.site.worknode import LOG_MARK
+from hpogrid.study.events import Ended, Event
+from hpogrid.study.ledger import SUFFIX, ledger_name
+from hpogrid.study.study import Source, Study
+
+STATE = "fetched.json"
+_LARGEST_LOG = 200 * 2**20
+_GONE = ("failed", "cancelled", "closed")
+
+
+class Wanted(NamedTuple):
+    """A file in Rucio that holds what a job found out."""
+
+    job: JobInfo
+    number: int  # of the job in the task, from 0
+    kind: str  # ledger, metrics (an archive with the ledger), or log
+    did: Did
+
+
+class State(msgspec.Struct):
+    """What was fetched: ``done`` are PanDA's numbers of jobs; ``complete``: nothing can come."""
+
+    done: list[int] = []
+    complete: bool = False
+
+
+def fetch(task: Task, number: int, status: str) -> list[str]:
+    """Bring home what is missing.
+
+    Args:
+        task: whose folder gets the ledgers.
+        number: of the task on the server.
+        status: of the task, in PanDA's words.
+
+    Returns:
+        A sentence for each thing that is missing.
+
+    Raises:
+        UserError: the PanDA server does not tell which jobs there are.
+    """
+    state = _read_state(task)
+    if state.complete:
+        return []
+    jobs = list_jobs(number)
+    wanted = [item for item in _wanted(jobs) if item.job.id not in state.done]
+    missing, notes = _fetch_files(task, wanted)
+    state.done += [item.job.id for item in wanted if item.job.id not in missing]
+    left = {item.job.id: item for item in wanted if item.job.id in missing}
+    more, rescued = _from_metadata(task, number, left)
+    notes += more
+    if missing:
+        notes.insert(0, _count(wanted, missing, rescued))
+    ended = status in ENDED and time.time() - task.created > 60
+    state.complete = ended and not missing and bool(jobs)
+    write_atomic(task.folder / STATE, msgspec.json.encode(state))
+    return notes
+
+
+def _read_state(task: Task) -> State:
+    try:
+        return msgspec.json.decode((task.folder / STATE).read_bytes(), type=State)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return State()
+
+
+def _wanted(jobs: Iterable[JobInfo]) -> list[Wanted]:
+    """For each job that has ended the file to get: its ledger, or else its log."""
+    wanted = []
+    for job in jobs:
+        for file in job.files:
+            kind = _kind(job, file)
+            if kind is not None:
+                scope = file.scope or ".".join(file.lfn.split(".")[:2])
+                # A job of the HPO service has no number in its task, but one that is its own.
+                number = job.index if job.index is not None else job.id
+                wanted.append(Wanted(job, number, kind, Did(scope, file.lfn)))
+    return wanted
+
+
+def _kind(job: JobInfo, file: FileInfo) -> str | None:
+    """What can be taken from a file of a job, if anything."""
+    if job.status in _GONE and file.type == "log":
+        return "log"
+    if job.status != "finished" or file.type != "output":
+        return None
+    if file.lfn.endswith(LEDGER):
+        return "ledger"
+    return "metrics" if re.search(r"\.metrics\.\d+\.tgz$", file.lfn) else None
+
+
+def _fetch_files(task: Task, wanted: Sequence[Wanted]) -> tuple[dict[int, str], list[str]]:
+    """Get files and take the ledgers from them; for each job that is missing the reason."""
+    missing: dict[int, str] = {}
+    folder = task.folder / "outputs"
+    absent = [item for item in wanted if not (folder / item.did.name).is_file()]
+    reasons: dict[Did, str] = {}
+    if absent:
+        try:
+            reasons = Rucio().download([item.did for item in absent], folder)
+        except UserError as error:
+            lost = [item.did for item in absent if not (folder / item.did.name).is_file()]
+            reasons = dict.fromkeys(lost, str(error))
+    for item in wanted:
+        path = folder / item.did.name
+        if item.did in reasons or not path.is_file():
+            missing[item.job.id] = reasons.get(item.did, "it did not come")
+            continue
+        try:
+            _take(task, item, path)
+        except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+            path.unlink(missing_ok=True)
+            missing[item.job.id] = f"{item.did.name} is damaged: {error}"
+    return missing, []
+
+
+def _take(task: Task, item: Wanted, path: Path) -> None:
+    if item.kind == "ledger":
+        data = path.read_bytes()
+    elif item.kind == "metrics":
+        data = _member(path, LEDGER)
+    else:
+        data = ledger_in_log(path)
+        data += _interrupted(data)
+    if data:
+        install(task, item.number, item.job, data)
+
+
+def _member(archive: Path, name: str) -> bytes:
+    """A file at the top of an archive; nothing if it is not there."""
+    with tarfile.open(archive) as stream:
+        for member in stream:
+            if member.name == name and member.isfile() and member.size <= _LARGEST_LOG:
+                content = stream.extractfile(member)
+                return content.read() if content else b""
+    return b""
+
+
+def _interrupted(data: bytes) -> bytes:
+    """Lines that end the trials which a job that is no more had left running."""
+    study, source, last = Study(), Source(), 0.0
+    for line in data.splitlines():
+        try:
+            event = msgspec.json.decode(line, type=Event)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        study.apply(event, source)
+        last = max(last, event.time)
+    ended = [
+        Ended(time=last, trial=trial.id, state="interrupted", reason="its job was ended")
+        for trial in study
+        if trial.state == "running"
+    ]
+    return b"".join(msgspec.json.encode(event) + b"\n" for event in ended)
+
+
+def install(task: Task, index: int, job: JobInfo, data: bytes) -> None:
+    """Put a ledger into the task's folder, over an earlier and shorter one of the same attempt."""
+    path = task.ledgers / ledger_name(index, job.attempt)
+    if path.exists() and path.stat().st_size > len(data):
+        path = path.with_name(f"{path.name.removesuffix(SUFFIX)}.{job.id}{SUFFIX}")
+    write_atomic(path, data)
+
+
+def ledger_in_log(archive: Path) -> bytes:
+    """The lines of the ledger in the log of a job: a tar file with what the job printed."""
+    found: list[str] = []
+    for text in log_texts(archive).values():
+        lines = (line.partition(LOG_MARK) for line in text.splitlines() if LOG_MARK in line)
+        found += [rest.strip() for _, _, rest in lines]
+    return "".join(f"{line}\n" for line in found).encode()
+
+
+def log_texts(archive: Path) -> dict[str, str]:
+    """What is printed in a job's log: the texts of its ``payload.stdout`` and ``.stderr``.
+
+    Raises:
+        OSError, EOFError, tarfile.TarError, ValueError: the archive is damaged.
+    """
+    import zlib
+
+    texts: dict[str, str] = {}
+    try:
+        with tarfile.open(archive) as stream:
+            for member in stream:
+                name = member.name.rsplit("/", 1)[-1]
+                if not member.isfile() or name not in ("payload.stdout", "payload.stderr"):
+                    continue
+                if member.size > _LARGEST_LOG:
+                    raise ValueError(f"{name} has {member.size} bytes")
+                content = stream.extractfile(member)
+                texts[name] = content.read().decode(errors="replace") if content else ""
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    return texts
+
+
+# --- metadata ------------------------------------------------------------------------------
+
+
+def _from_metadata(
+    task: Task, number: int, left: dict[int, Wanted]
+) -> tuple[list[str], dict[int, int]]:
+    """Take from the metadata what could not be fetched: notes, and trials for each job."""
+    notes: list[str] = []
+    rescued: dict[int, int] = {}
+    finished = {str(job): item for job, item in left.items() if item.kind != "log"}
+    if not finished:
+        return notes, rescued
+    try:
+        found = job_metadata(number)
+    except UserError as error:
+        return [str(error)], rescued
+    for job, item in finished.items():
+        if job not in found:
+            notes.append(f"job {item.number} (PanDA {job}) left no metadata")
+            continue
+        try:
+            events = metadata_events(found[job], item.number, item.job.attempt, task.project)
+        except ValueError as error:
+            notes.append(f"the metadata of job {item.number} (PanDA {job}) is skipped: {error}")
+            continue
+        data = b"".join(msgspec.json.encode(event) + b"\n" for event in events)
+        name = ledger_name(item.number, item.job.attempt).removesuffix(SUFFIX)
+        write_atomic(task.ledgers / f"{name}.metadata{SUFFIX}", data)
+        rescued[int(job)] = sum(isinstance(event, Ended) for event in events)
+    return notes, rescued
+
+
+def _count(wanted: Sequence[Wanted], missing: dict[int, str], rescued: dict[int, int]) -> str:
+    """How much came, and of what did not come one example."""
+    kinds = {item.job.id: item.kind for item in wanted}
+    job, reason = next(iter(missing.items()))
+    text = f"{len(wanted) - len(missing)} of {len(wanted)} ledgers and logs fetched; "
+    text += f"missing for example the {kinds[job]} of PanDA job {job}: {reason}"
+    if rescued:
+        text += f"; {sum(rescued.values())} trials are taken from the metadata instead"
+    return text

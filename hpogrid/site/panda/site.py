@@ -1,0 +1,184 @@
+"""The PanDA grid: one task on its server for each task of ours, with all its jobs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from hpogrid.errors import RunError, UserError
+from hpogrid.site.base import ENDED, JobStatus, Seen
+from hpogrid.site.panda.ask import Unsure
+from hpogrid.site.panda.bundle import sizes
+from hpogrid.site.panda.client import (
+    find_task,
+    get_task,
+    job_metadata,
+    kill_task,
+    list_jobs,
+    list_tasks,
+    retry_task,
+    upload,
+)
+from hpogrid.site.panda.state import (
+    STATUS,
+    foreign,
+    newest,
+    number_of,
+    remember,
+    see,
+    take_number,
+)
+from hpogrid.site.panda.submit import EARLIER, OUT, content, planned, prepare, send
+from hpogrid.site.tasks import DAY, Task, find_tasks
+
+_HOUR = 3600.0
+
+
+class PandaSite:
+    """Jobs on the grid (see `Site` and `ServerSite`)."""
+
+    # --- submission ------------------------------------------------------------------------
+
+    def plan(self, task: Task) -> list[list[str]]:
+        """The prun (or phpo) command, which the client's own parser has read."""
+        return [planned(task)]
+
+    def files(self, task: Task) -> list[tuple[str, int]]:
+        """What is in the bundle."""
+        return sizes(content(task))
+
+    def submit(self, task: Task) -> None:
+        """Submit one task with all jobs; its number on the server becomes the task's.
+
+        Raises:
+            UserError, RunError: it is refused, and nothing is left of it here.
+            Unsure: nobody knows whether the server took it; `look` will find out.
+        """
+        try:
+            prepare(task)
+            number = send(task)
+        except Unsure:
+            raise
+        except UserError:
+            shutil.rmtree(task.folder, ignore_errors=True)
+            raise
+        take_number(task, number)
+
+    # --- state -----------------------------------------------------------------------------
+
+    def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
+        """The jobs of each task (see `Site`)."""
+        seen = self.look(tasks, details=True)
+        return {task.id: seen[task.id].jobs for task in tasks}
+
+    def look(self, tasks: Sequence[Task], *, details: bool = False) -> dict[int, Seen]:
+        """The state of tasks, from one list that the server hands out (see `ServerSite`)."""
+        listed = list_tasks(min(task.created for task in tasks) - _HOUR) if tasks else []
+        by_number = {info.id: info for info in listed}
+        by_name = {info.name.rstrip("/"): info for info in listed}
+        seen = {}
+        for task in tasks:
+            info = by_number.get(number_of(task) or 0) or by_name.get(str(task.native.get(OUT)))
+            if info is not None and number_of(task) is None:
+                take_number(task, info.id)
+            seen[task.id] = see(task, info, details)
+            remember(task, seen[task.id].status)
+        return seen
+
+    def others(self, known: Sequence[Task], *, days: float, username: str | None) -> list[Task]:
+        """Tasks that were submitted elsewhere, if PanDA is used from here at all."""
+        if not _in_use(known):
+            return []
+        exact = username if username and not re.search(r"[*?\[]", username) else None
+        numbers = {number_of(task) for task in known}
+        names = {task.native.get(OUT) for task in known}
+        return [
+            foreign(info)
+            for info in list_tasks(time.time() - days * DAY, exact)
+            if info.id not in numbers and info.name.rstrip("/") not in names
+        ]
+
+    def other(self, number: int) -> Task | None:
+        """A task of one's own that was submitted elsewhere."""
+        if not _in_use(find_tasks()):
+            return None
+        info = get_task(number)
+        return foreign(info) if info is not None else None
+
+    def metadata(self, task: Task) -> dict[str, Any]:
+        """``userJobMetadata.json`` of all finished jobs."""
+        number = number_of(task)
+        return job_metadata(number) if number is not None else {}
+
+    # --- control ---------------------------------------------------------------------------
+
+    def kill(self, task: Task) -> None:
+        """Ask the server to end the task; that takes it some time."""
+        kill_task(_sent(task))
+
+    def retry(self, task: Task, jobs: Sequence[int]) -> None:
+        """Ask the server for new jobs, and lay out for them what the earlier ones found out."""
+        if number_of(task) is None:
+            self.submit(task)
+            return
+        if task.folder.is_dir():
+            from hpogrid.site.panda.retry import lay_out
+
+            self.fetch(task)
+            lay_out(task, jobs, str(task.native.get(EARLIER, "")), upload)
+        retry_task(_sent(task))
+
+    def logs(self, task: Task, job: int) -> str:
+        """What the newest attempt of a job printed."""
+        from hpogrid.site.panda.logs import read_log
+
+        found = newest(list_jobs(_sent(task)))
+        return read_log(task, found[job]) if job in found else "(PanDA has not made this job yet)"
+
+    def fetch_job(self, task: Task, job: int) -> None:
+        """Bring the logs and checkpoints of a job's trials into its folder.
+
+        Raises:
+            UserError: they are not there; why.
+        """
+        from hpogrid.site.panda.logs import fetch_packed
+
+        found = [item for item in list_jobs(_sent(task)) if item.index == job]
+        fetch_packed(task, job, found)
+
+    def fetch(self, task: Task) -> list[str]:
+        """Bring the ledgers home (see `hpogrid.site.panda.fetch`)."""
+        from hpogrid.site.panda.fetch import STATE, fetch
+
+        if not (task.folder / STATE).exists() or task.native.get(STATUS) not in ENDED:
+            self.look([task])
+        number = number_of(task)
+        if number is None:
+            return ["it is not known whether PanDA took the task"]
+        return fetch(task, number, str(task.native.get(STATUS)))
+
+
+def _sent(task: Task) -> int:
+    """The task's number on the server.
+
+    Raises:
+        RunError: the server does not know the task.
+    """
+    number = number_of(task)
+    if number is None:
+        number = find_task(f"{task.native.get(OUT)}/")
+        if number is None:
+            raise RunError(f"PanDA does not know task {task.id}; 'hpogrid tasks retry' sends it")
+        take_number(task, number)
+    return number
+
+
+def _in_use(known: Sequence[Task]) -> bool:
+    """Whether PanDA is used from here: a task was sent, or the client is set up."""
+    if any(OUT in task.native for task in known):
+        return True
+    return any(os.environ.get(name) for name in ("PANDA_AUTH", "PANDA_URL_SSL", "PANDA_SYS"))
