@@ -145,6 +145,7 @@ def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobRes
         started=started,
     )
     _write(folder, result)
+    run.hand_over()
     return result
 
 

@@ -311,5 +311,9 @@ class Run:
         self._records.close(reason)
         return reason
 
+    def hand_over(self) -> None:
+        """After the last line: wait for a while if a server or storage is out of reach."""
+        self._exchange.hand_over()
+
 
 __all__ = ["Assignment", "JobSpec", "Run", "RunningAlready"]
