@@ -297,7 +297,7 @@ def script_gives_configs(text: str) -> None:
         path.write_text(text, encoding="utf-8", errors="replace")
         guess, refusal = attempt(read_script, path)
     if refusal is None:
-        check_space(read_space(guess.space, "guess"), None)
+        check_space((guess.space, guess.notes), None)
         read_config("hpo_config", {"metric": guess.metric, "mode": guess.mode}, "guess")
 
 
