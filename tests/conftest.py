@@ -13,8 +13,9 @@ import pytest
 
 from tests.engines import panda
 
-# Machines are busy with other things: no deadline for each example.
-hypothesis.settings.register_profile("hpogrid", deadline=None)
+# Machines are busy with other things: no deadline for each example. `python -m tests.fuzz` looks
+# for longer at everything that reads what people write.
+hypothesis.settings.register_profile("hpogrid", deadline=None, max_examples=30)
 hypothesis.settings.load_profile("hpogrid")
 
 
