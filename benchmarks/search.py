@@ -1,28 +1,31 @@
 """Where the search algorithms and ``auto`` stand: the regret that they are left with.
 
 For example:
-  python benchmarks/search.py                                       # hours: all, 20 seeds
-  python benchmarks/search.py --seeds 3 --algorithms random,auto --budgets 25,50 --jobs 2
+  python benchmarks/search.py --quick                          # minutes: 3 seeds, no slow ones
+  python benchmarks/search.py --results r.jsonl                # a day: all, 20 seeds
+  python benchmarks/search.py --results r.jsonl --seeds 5 --algorithms random,auto,ax
+  python benchmarks/search.py --results r.jsonl --show         # only the tables, of what is there
+
+With ``--results`` each run is kept as soon as it is done, and not done again by a later call.
 
 The regret of a run is (best loss - optimum) / (reference - optimum), at most 1: 0 is perfect, 1
 is no better than the reference, which is the best of ten random draws (the median over ten such
 tens). Where the optimum is not known, it is the best loss of all runs. The table shows the mean
 over objectives and seeds, with a 95 % confidence interval bootstrapped over seeds, the mean rank
-of an algorithm among those compared (1 is best), and the time for one proposal.
+among those compared (1 is best; over the cases that all of them ran), and the CPU time for one
+proposal. ``auto`` passes everything on to what it chooses, so its runs are the runs of that.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import statistics
 import time
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,9 +33,11 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+import msgspec  # noqa: E402
 from search_objectives import OBJECTIVES  # noqa: E402
 
 from hpogrid.search import make_searcher  # noqa: E402
+from hpogrid.search.auto import choose  # noqa: E402
 from hpogrid.search.base import Outcome, Task  # noqa: E402
 from hpogrid.search.proposer import Proposer  # noqa: E402
 
@@ -40,24 +45,36 @@ ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
     "random": ("random", {}),
     "auto": ("auto", {}),
     "hyperopt": ("hyperopt", {}),
-    "optuna-tpe": ("optuna", {}),
-    "optuna-tpe-univariate": ("optuna", {"multivariate": False}),
+    "optuna-tpe": ("optuna", {"sampler": "tpe"}),
+    "optuna-tpe-univariate": ("optuna", {"sampler": "tpe", "multivariate": False}),
     "optuna-gp": ("optuna", {"sampler": "gp"}),
     "optuna-cmaes": ("optuna", {"sampler": "cmaes"}),
     "optuna-nsga2": ("optuna", {"sampler": "nsga2", "population_size": 10}),
     "skopt": ("skopt", {}),
     "bohb": ("bohb", {}),
+    "bohb-narrow": ("bohb", {"min_bandwidth": 0.001}),
     "ax": ("ax", {}),
     "bayesian": ("bayesian", {}),
     "nevergrad": ("nevergrad", {}),
+    "nevergrad-cma": ("nevergrad", {"optimizer": "CMA"}),
 }
-LOOK_AHEAD = ("auto", "nevergrad")
-"""Those that look at the number of trials, and so are run for each budget."""
+SLOW = ("optuna-gp", "auto", "skopt", "ax", "bayesian")
+"""Those that take a tenth of a second or more for a proposal."""
+
+QUICK_SEEDS = 3
 
 
-@dataclass(frozen=True)
-class Run:
-    """One search; ``best`` is the best loss after each trial, ``seconds`` a proposal took."""
+class Case(msgspec.Struct, frozen=True):
+    """A search to run; ``algorithm`` is a key of `ALGORITHMS`, and never auto."""
+
+    objective: str
+    algorithm: str
+    seed: int
+    budget: int
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One search; ``best`` is the best loss after each trial, ``seconds`` the CPU of a proposal."""
 
     objective: str
     algorithm: str
@@ -67,12 +84,11 @@ class Run:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """How an algorithm did on average; ``low`` and ``high`` bound the mean regret."""
 
     algorithm: str
-    budget: int
+    seeds: int
     regret: float
     low: float
     high: float
@@ -80,28 +96,91 @@ class Row:
     milliseconds: float
 
 
-def run(objective: str, algorithm: str, seed: int, budget: int) -> Run:
+Regrets = dict[tuple[str, int], float]
+"""By objective and seed."""
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+def run(case: Case) -> Run:
     """Search once."""
     warnings.simplefilter("ignore")
-    chosen = OBJECTIVES[objective]
-    space = chosen.space
-    name, params = ALGORITHMS[algorithm]
-    proposer = Proposer(space, make_searcher(name, Task(space, ("min",), seed, budget), params))
+    chosen = OBJECTIVES[case.objective]
+    space, budget = chosen.space, case.budget
+    name, params = ALGORITHMS[case.algorithm]
+    task = Task(space, ("min",), case.seed, budget)
+    proposer = Proposer(space, make_searcher(name, task, params))
     best: list[float] = []
     spent = 0.0
     while len(best) < budget:
-        started = time.perf_counter()
+        started = time.process_time()
         point = proposer.ask()
-        spent += time.perf_counter() - started
+        spent += time.process_time() - started
         if point is None:
             best += [best[-1]] * (budget - len(best))
             break
         loss = chosen.loss(point.applied)
         best.append(min(loss, best[-1]) if best else loss)
-        started = time.perf_counter()
+        started = time.process_time()
         proposer.tell(point.suggested, Outcome((loss,)))
-        spent += time.perf_counter() - started
-    return Run(objective, algorithm, seed, budget, best, spent / budget)
+        spent += time.process_time() - started
+    return Run(case.objective, case.algorithm, case.seed, budget, best, spent / budget)
+
+
+@cache
+def behind(objective: str, algorithm: str, budget: int) -> str:
+    """The algorithm itself, or what auto chooses for the objective, as a key of `ALGORITHMS`."""
+    if algorithm != "auto":
+        return algorithm
+    choice = choose(Task(OBJECTIVES[objective].space, ("min",), 0, budget))
+    for name, known in ALGORITHMS.items():
+        if known == (choice.algorithm, choice.params):
+            return name
+    raise SystemExit(f"auto chose {choice}, which is none of the algorithms measured here")
+
+
+def looks_ahead(algorithm: str) -> bool:
+    """Whether it looks at the number of trials, and so has to be run for each budget."""
+    return algorithm.startswith("nevergrad")
+
+
+def plan(options: argparse.Namespace) -> Iterator[Case]:
+    """Every run there is to do, one seed after the other."""
+    for seed in range(options.seeds):
+        for algorithm in options.algorithms:
+            for objective in options.objectives:
+                for budget in options.budgets:
+                    name = behind(objective, algorithm, budget)
+                    most = budget if looks_ahead(name) else max(options.budgets)
+                    yield Case(objective, name, seed, most)
+
+
+def had(case: Case, done: set[Case]) -> bool:
+    """Whether a run was done already, or one with more trials that would begin the same."""
+    if case in done or looks_ahead(case.algorithm):
+        return case in done
+    budgets = {each.budget for each in done if each.budget > case.budget}
+    return any(msgspec.structs.replace(case, budget=budget) in done for budget in budgets)
+
+
+def complete(cases: Iterable[Case], options: argparse.Namespace) -> list[Run]:
+    """The runs in the file of results and those still to do, which are added to it."""
+    path: Path | None = options.results
+    lines = path.read_bytes().splitlines() if path is not None and path.exists() else []
+    runs = [msgspec.json.decode(line, type=Run) for line in lines]
+    done = {Case(run.objective, run.algorithm, run.seed, run.budget) for run in runs}
+    to_do = [] if options.show else [case for case in dict.fromkeys(cases) if not had(case, done)]
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for future in as_completed([pool.submit(run, case) for case in to_do]):
+            runs.append(future.result())
+            if path is not None:
+                with path.open("ab") as stream:
+                    stream.write(msgspec.json.encode(runs[-1]) + b"\n")
+    return runs
+
+
+# --- the tables ---------------------------------------------------------------------------------
 
 
 @cache
@@ -113,29 +192,35 @@ def reference(objective: str) -> float:
     return statistics.median(map(min, tens))
 
 
-def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, int, int]]:
-    """Every run there is to do."""
+def optimum(objective: str, runs: list[Run]) -> float:
+    """The smallest loss there is, or that any run found."""
+    known = OBJECTIVES[objective].optimum
+    if known is not None:
+        return known
+    return min(run.best[-1] for run in runs if run.objective == objective)
+
+
+def regrets(runs: list[Run], budget: int, options: argparse.Namespace) -> dict[str, Regrets]:
+    """For each algorithm of which there are runs, the regrets after ``budget`` trials."""
+    found: dict[str, Regrets] = {}
     for objective in options.objectives:
+        best = optimum(objective, runs)
+        width = max(reference(objective) - best, 1e-12)
         for algorithm in options.algorithms:
-            budgets = options.budgets if algorithm in LOOK_AHEAD else [max(options.budgets)]
-            for budget in budgets:
-                for seed in range(options.seeds):
-                    yield objective, algorithm, seed, budget
+            name = behind(objective, algorithm, budget)
+            for each in runs:
+                if (each.objective, each.algorithm) != (objective, name):
+                    continue
+                if each.budget == budget or (each.budget > budget and not looks_ahead(name)):
+                    regret = min(max((each.best[budget - 1] - best) / width, 0.0), 1.0)
+                    found.setdefault(algorithm, {})[objective, each.seed] = regret
+    return {name: whole(cases, len(options.objectives)) for name, cases in found.items()}
 
 
-def regrets(runs: list[Run], budget: int) -> dict[str, dict[tuple[str, int], float]]:
-    """For each algorithm, the regret after ``budget`` trials by objective and seed."""
-    found: dict[str, dict[tuple[str, int], float]] = {}
-    for objective in {run.objective for run in runs}:
-        mine = [run for run in runs if run.objective == objective]
-        known = OBJECTIVES[objective].optimum
-        optimum = known if known is not None else min(run.best[-1] for run in mine)
-        width = max(reference(objective) - optimum, 1e-12)
-        for each in mine:
-            if each.budget == budget or (each.algorithm not in LOOK_AHEAD):
-                regret = min(max((each.best[budget - 1] - optimum) / width, 0.0), 1.0)
-                found.setdefault(each.algorithm, {})[objective, each.seed] = regret
-    return found
+def whole(cases: Regrets, objectives: int) -> Regrets:
+    """The cases of the seeds with which every objective was run."""
+    seeds = [seed for _, seed in cases]
+    return {case: regret for case, regret in cases.items() if seeds.count(case[1]) == objectives}
 
 
 def interval(by_seed: list[float]) -> tuple[float, float]:
@@ -145,16 +230,22 @@ def interval(by_seed: list[float]) -> tuple[float, float]:
     return means[50], means[-51]
 
 
-def summarise(runs: list[Run], budget: int) -> list[Row]:
+def ranks(found: dict[str, Regrets]) -> dict[str, float]:
+    """The mean rank of each algorithm, over the cases that all of them ran; ties share it."""
+    common = set.intersection(*(set(cases) for cases in found.values()))
+    ranked: dict[str, list[float]] = {algorithm: [] for algorithm in found}
+    for case in common:
+        losses = sorted(cases[case] for cases in found.values())
+        for algorithm, cases in found.items():
+            first = losses.index(cases[case])
+            ranked[algorithm].append(first + (losses.count(cases[case]) + 1) / 2)
+    return {name: statistics.fmean(places) for name, places in ranked.items()}
+
+
+def summarise(runs: list[Run], budget: int, options: argparse.Namespace) -> list[Row]:
     """One row for each algorithm, the best first."""
-    found = regrets(runs, budget)
-    ranks: dict[str, list[float]] = {algorithm: [] for algorithm in found}
-    for case in next(iter(found.values())):
-        losses = sorted(found[algorithm][case] for algorithm in found)
-        for algorithm in found:
-            mine = found[algorithm][case]
-            last = len(losses) - losses[::-1].index(mine)
-            ranks[algorithm].append((losses.index(mine) + 1 + last) / 2)
+    found = {name: cases for name, cases in regrets(runs, budget, options).items() if cases}
+    ranked = ranks(found)
     rows = []
     for algorithm, cases in found.items():
         seeds = sorted({seed for _, seed in cases})
@@ -162,36 +253,36 @@ def summarise(runs: list[Run], budget: int) -> list[Row]:
             statistics.fmean(regret for (_, own), regret in cases.items() if own == seed)
             for seed in seeds
         ]
+        names = {behind(objective, algorithm, budget) for objective, _ in cases}
+        spent = statistics.fmean(run.seconds for run in runs if run.algorithm in names)
         low, high = interval(by_seed)
-        spent = statistics.fmean(run.seconds for run in runs if run.algorithm == algorithm)
-        mean, rank = statistics.fmean(by_seed), statistics.fmean(ranks[algorithm])
-        rows.append(Row(algorithm, budget, mean, low, high, rank, spent * 1000))
+        mean = statistics.fmean(by_seed)
+        rows.append(Row(algorithm, len(seeds), mean, low, high, ranked[algorithm], spent * 1000))
     return sorted(rows, key=lambda row: row.regret)
 
 
-def show(rows: list[Row], runs: list[Run], options: argparse.Namespace) -> None:
+def show(rows: list[Row], budget: int) -> None:
     """Print the table of one budget."""
-    budget = rows[0].budget
-    cases = f"{len(options.objectives)} objectives, {options.seeds} seeds"
-    print(f"\nafter {budget} trials ({cases})")
-    print(f"{'algorithm':24}{'regret':>8}  {'95 % interval':18}{'rank':>6}{'ms/trial':>10}")
+    print(f"\nafter {budget} trials\n")
+    print("| algorithm | seeds | regret | 95 % interval | rank | CPU ms a proposal |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for row in rows:
-        bounds = f"{row.low:.4f} to {row.high:.4f}"
         print(
-            f"{row.algorithm:24}{row.regret:8.4f}  {bounds:18}{row.rank:6.2f}"
-            f"{row.milliseconds:10.2f}"
+            f"| `{row.algorithm}` | {row.seeds} | {row.regret:.3f} | {row.low:.3f} to "
+            f"{row.high:.3f} | {row.rank:.1f} | {row.milliseconds:.1f} |"
         )
-    if options.by_objective:
-        found = regrets(runs, budget)
-        print(f"{'median regret':14}" + "".join(f"{row.algorithm[:11]:>12}" for row in rows))
-        for objective in options.objectives:
-            medians = [
-                statistics.median(
-                    regret for (own, _), regret in found[row.algorithm].items() if own == objective
-                )
-                for row in rows
-            ]
-            print(f"{objective:14}" + "".join(f"{median:12.4f}" for median in medians))
+
+
+def show_objectives(runs: list[Run], budget: int, options: argparse.Namespace) -> None:
+    """Print the mean regret of each algorithm on each objective."""
+    found = {name: cases for name, cases in regrets(runs, budget, options).items() if cases}
+    print("\n| objective | " + " | ".join(found) + " |\n| --- " + "| --- " * len(found) + "|")
+    for objective in options.objectives:
+        means = [
+            statistics.fmean(regret for (own, _), regret in cases.items() if own == objective)
+            for cases in found.values()
+        ]
+        print(f"| {objective} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
 
 
 def parse() -> argparse.Namespace:
@@ -213,29 +304,31 @@ def parse() -> argparse.Namespace:
     def numbers(text: str) -> list[int]:
         return sorted(int(part) for part in text.split(","))
 
-    parser.add_argument("--seeds", type=int, default=20, metavar="N")
-    parser.add_argument("--algorithms", type=names(ALGORITHMS), default=list(ALGORITHMS))
+    parser.add_argument("--seeds", type=int, metavar="N", help="20, or 3 with --quick")
+    parser.add_argument("--algorithms", type=names(ALGORITHMS))
     parser.add_argument("--objectives", type=names(OBJECTIVES), default=list(OBJECTIVES))
     parser.add_argument("--budgets", type=numbers, default=[25, 50, 100])
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
+    parser.add_argument("--quick", action="store_true", help="few seeds, no slow algorithms")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="keep the runs there")
+    parser.add_argument("--show", action="store_true", help="run nothing")
     parser.add_argument("--by_objective", action="store_true", help="a table of all objectives")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and runs there")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.seeds = options.seeds or (QUICK_SEEDS if options.quick else 20)
+    left_out = SLOW if options.quick else ()
+    options.algorithms = options.algorithms or [n for n in ALGORITHMS if n not in left_out]
+    return options
 
 
 def main() -> None:
     """Run everything and print the tables."""
     options = parse()
-    cases = list(plan(options))
-    with ProcessPoolExecutor(options.jobs) as pool:
-        runs = list(pool.map(run, *zip(*cases, strict=True)))
-    tables = {budget: summarise(runs, budget) for budget in options.budgets}
-    for rows in tables.values():
-        show(rows, runs, options)
-    if options.json:
-        flat = [asdict(row) for table in tables.values() for row in table]
-        data = {"rows": flat, "runs": [asdict(each) for each in runs]}
-        options.json.write_text(json.dumps(data), encoding="utf-8")
+    runs = complete(plan(options), options)
+    print(f"{len(options.objectives)} objectives: {', '.join(options.objectives)}")
+    for budget in options.budgets:
+        show(summarise(runs, budget, options), budget)
+        if options.by_objective:
+            show_objectives(runs, budget, options)
 
 
 if __name__ == "__main__":

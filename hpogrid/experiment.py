@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,34 @@ if TYPE_CHECKING:
     from hpogrid.report.api import LoadedStudy
     from hpogrid.space.space import Space
 
-_NUMBERS = {"int": int, "float": float, "int | None": int, "float | None": float}
+
+def _json_object(text: str) -> Any:
+    return _json(text, dict)
+
+
+def _json_list(text: str) -> Any:
+    return _json(text, list)
+
+
+def _json(text: str, kind: type) -> Any:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no JSON: {error}") from error
+    if not isinstance(found, kind):
+        raise argparse.ArgumentTypeError(f"{text} is no JSON {kind.__name__}")
+    return found
+
+
+_READERS: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "int | None": int,
+    "float | None": float,
+    "Mapping[str, Any]": _json_object,
+    "Sequence[Mapping[str, Any]]": _json_list,
+}
+"""How the text after an option becomes a setting, by the setting's type."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +74,7 @@ class Experiment:
         script: the training script.
         config_space: a dict of Python types and constants, or any form of a space that
             ``search_space create`` takes.
-        metric, mode: what is optimised (several: ``a,b``), and whether min or max.
+        metric, mode: what is optimised, and whether min or max (several: ``a,b``, or a list).
         name: of the configs and the project; the script's, if not given.
         model: a function or class in the script; None: the script itself is the trial.
         trials: of each job.
@@ -63,8 +91,8 @@ class Experiment:
 
     script: str
     config_space: Any
-    metric: str
-    mode: str = "min"
+    metric: str | Sequence[str]
+    mode: str | Sequence[str] = "min"
     name: str | None = None
     model: str | None = None
     trials: int = 100
@@ -89,19 +117,22 @@ class Experiment:
     def override(self, arguments: Sequence[str]) -> Experiment:
         """The same with other settings, from a command line: ``--max_wallclock_time 60``.
 
-        Every setting that is text or a number is an option; ``--help`` lists them.
+        Every setting is an option, and ``--help`` lists them; ``--hpo`` and ``--grid`` take JSON
+        objects with settings of these configs, which are added to those that there are.
         """
         parser = argparse.ArgumentParser(description=f"Experiment {self.project_name}")
         for item in dataclasses.fields(self):
-            kind = str(item.type)
-            if kind in _NUMBERS or kind.startswith("str"):
+            if item.name != "config_space":
                 parser.add_argument(
                     f"--{item.name}",
-                    type=_NUMBERS.get(kind, str),
-                    default=getattr(self, item.name),
-                    help="default: %(default)s",
+                    type=_READERS.get(str(item.type), str),
+                    default=argparse.SUPPRESS,
+                    help=f"default: {getattr(self, item.name)}".replace("%", "%%"),
                 )
-        return dataclasses.replace(self, **vars(parser.parse_args(list(arguments))))
+        given = vars(parser.parse_args(list(arguments)))
+        for name in {"hpo", "grid"} & set(given):
+            given[name] = {**getattr(self, name), **given[name]}
+        return dataclasses.replace(self, **given)
 
     def space(self) -> Space:
         """The search space.
@@ -195,8 +226,8 @@ class Experiment:
         scheduler_param: dict[str, Any] = {"max_concurrent": self.n_workers}
         settings: dict[str, Any] = {
             "algorithm": self.algorithm,
-            "metric": self.metric,
-            "mode": self.mode,
+            "metric": _joined(self.metric),
+            "mode": _joined(self.mode),
             "trials": self.trials,
             "scheduler": self.scheduler,
             "time_limit": self.max_wallclock_time,
@@ -209,7 +240,8 @@ class Experiment:
             settings["stop"] = {counter: float(most)}
             if self.scheduler == "asynchyperband":
                 scheduler_param |= {"max_t": most, "time_attr": counter}
-        return {**settings, "scheduler_param": scheduler_param, **self.hpo}
+        scheduler_param |= self.hpo.get("scheduler_param", {})
+        return {**settings, **self.hpo, "scheduler_param": scheduler_param}
 
     def _max_resource(self) -> int | None:
         if self.max_resource_attr is None:
@@ -252,3 +284,7 @@ class Experiment:
             and project.search_space == space.to_json()
             and project.scripts == script
         )
+
+
+def _joined(names: str | Sequence[str]) -> str:
+    return names if isinstance(names, str) else ",".join(names)

@@ -11,17 +11,36 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.engines import panda
+
 # Machines are busy with other things: no deadline for each example.
 hypothesis.settings.register_profile("hpogrid", deadline=None)
 hypothesis.settings.load_profile("hpogrid")
 
 
+PANDA_TESTS = "test_panda.py"
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with real engines share one worker, so that never two of them run at once."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests with real engines share one worker, so that never two of them run at once.
+
+    Those with PanDA need its booter, which is not part of this repository.
+    """
     for item in items:
         if item.get_closest_marker("engine"):
             item.add_marker(pytest.mark.xdist_group("engine"))
+    out = [item for item in items if item.path.name == PANDA_TESTS] if panda.missing() else []
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests could not run here."""
+    reason = panda.missing()
+    if reason is not None and terminalreporter.config.option.markexpr != "not engine":
+        terminalreporter.write_line(reason, yellow=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -177,7 +177,7 @@ class HpoConfig(Config):
         from hpogrid.search import check_params
 
         try:
-            check_params(self.algorithm, self.algorithm_param)
+            check_params(self.algorithm, self.algorithm_param, len(self.metrics))
             schedule_options(self.scheduler, self.scheduler_param)
             check_pair(self.scheduler, self.algorithm, self.repeat)
         except UserError as error:
@@ -257,7 +257,7 @@ class GridConfig(Config):
     container: Annotated[
         str,
         Meta(
-            description="Image in which jobs run: a SIF file, a folder, docker://NAME; "
+            description="Image in which jobs run: a SIF file, a folder, docker://NAME, or none; "
             "the default is for the grid only, elsewhere jobs run without one"
         ),
     ] = CONTAINER
@@ -317,6 +317,28 @@ class GridConfig(Config):
         return int(int(self.memory[:-1]) * 1024 ** "MGT".index(self.memory[-1]))
 
 
+class PrepStage(Config):
+    """A command that prepares something for trials, once for each combination of some values.
+
+    Attributes:
+        command: with the placeholders of a trial's command, over ``keys`` and constants.
+        keys: names of the hyperparameters whose values make a difference to it.
+    """
+
+    command: str
+    keys: list[str] = []
+
+    def __post_init__(self) -> None:
+        from hpogrid.trial.placeholders import command_words
+
+        try:
+            command_words(self.command, None)
+        except UserError as error:
+            raise ValueError(str(error).replace("command:", "prep:", 1)) from error
+        if not all(self.keys) or len(set(self.keys)) < len(self.keys):
+            raise ValueError(f"prep_keys: '{','.join(self.keys)}' has an empty or repeated name")
+
+
 class ModelConfig(Config):
     """What is trained: a function or class in a script, a script as it is, or any command."""
 
@@ -334,12 +356,21 @@ class ModelConfig(Config):
         str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
     ] = None
     template: Annotated[
-        str | None, Meta(description="Text file with ${name} to fill in for {template}")
+        str | None,
+        Meta(
+            description="Config file, relative to the project's scripts: {template} is it with "
+            "${name} filled in, {config} with the values put in their places; a function or class "
+            "gets the latter as its config"
+        ),
     ] = None
     metric_regex: Annotated[
         str | None,
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
     ] = None
+    prep: Annotated[
+        list[PrepStage],
+        Meta(description="What runs before the trials that need it", extra={"option": False}),
+    ] = []
 
     def __post_init__(self) -> None:
         if (self.script is None) == (self.command is None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine import ENGINES, choose_engine
+from hpogrid.engine.prep import make_workplace
 from hpogrid.engine.records import RunningAlready
 from hpogrid.engine.run import Run
 from hpogrid.engine.spec import JobSpec
@@ -24,6 +26,9 @@ from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic
 
 RESULT = "result.json"
+PREP = "prep"
+"""The folder of preparations, in the folder of the task or of the job."""
+
 WORK_VARIABLE = "HPOGRID_WORK_DIR"
 """The environment variable with the name of the working directory inside a container."""
 
@@ -58,6 +63,7 @@ def run_job(
     shared: bool = True,
     n_jobs: int = 1,
     after: int = 0,
+    prep: Path | None = None,
     progress: Callable[[Run], None] = lambda run: None,
 ) -> JobResult:
     """Run one job to its end.
@@ -67,6 +73,7 @@ def run_job(
         folder: the job's own; gets ``work/`` (a copy of the scripts, and the working directory
             of trials), ``trials/``, the logs and the result.
         job, seed, ledgers, shared, n_jobs, after: see `JobSpec`.
+        prep: the folder of preparations; the job's own, if not given.
         progress: called a few times a second.
 
     Raises:
@@ -76,7 +83,10 @@ def run_job(
     try:
         project = read_project(bundle)
         work = _prepare(project, bundle, folder)
-        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after)
+        prep = prep or folder / PREP
+        if project.model_config.prep:
+            make_workplace(prep, files_below(bundle / SCRIPTS), folder / "work")
+        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after, prep)
         start = read_start(bundle)
         first = [project.space.apply(values) for values in start.first]
         run = Run(project, spec, first, start.past)
@@ -86,6 +96,8 @@ def run_job(
         _write(folder, JobResult(state="failed", reason=str(error), started=started))
         raise
     (folder / RESULT).unlink(missing_ok=True)
+    if run.remark:
+        print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
     logs = folder / project.hpo_config.log_dir
     with live_tracking(project, bundle, job, ledgers, logs, lambda: run.interrupted):
         return _execute(run, project, work, folder, started, progress)
@@ -106,6 +118,9 @@ def _execute(
             engine(run, work, logs, lambda: progress(run)).execute()
             if not run.interrupted:
                 run.end_paused()
+    except RunningAlready:
+        run.leave()  # the result is for the other driver to write
+        raise
     except Exception as error:
         run.stop(str(error) if isinstance(error, UserError) else first_line(error))
         with contextlib.suppress(UserError):  # a full disk, perhaps: the first error tells

@@ -7,12 +7,14 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
+from hpogrid.report import pareto
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
 from hpogrid.study.series import number
@@ -83,13 +85,17 @@ EXTRAS: dict[str, Callable[[Trial, Task], Any]] = {
 """What ``--extra`` adds beside further metrics. ``*_s`` are seconds, ``started`` is seconds
 since the epoch."""
 
+PARETO = "pareto"
+"""The extra column that several objectives have: whether no other trial beats this one."""
+
 
 class Results:
     """The trials of one project.
 
     Columns are the hyperparameters by their own names, then the metrics by theirs (the objectives
-    first), then the extra ones. A metric with the name of a hyperparameter is called
-    ``metric.<name>``, an extra column with the name of either ``trial.<name>``.
+    first), then the extra ones; with several objectives `PARETO` is among these. A metric with the
+    name of a hyperparameter is called ``metric.<name>``, an extra column with the name of either
+    ``trial.<name>``.
 
     Args:
         name: of the project, or of the file.
@@ -166,6 +172,9 @@ class Results:
         if self.best is not None:
             name, mode = self.objectives[0]
             sentence += f"; best {name} {self.value(self.best):.6g} ({mode})"
+            if len(self.objectives) > 1:
+                sentence += f"; {len(self.front)} on the Pareto front, hypervolume "
+                sentence += f"{self.hypervolume:.3g}"
         elif not self.objectives and self.trials:
             sentence += "; in the order of their start (--metric and --mode sort them)"
         return sentence
@@ -176,13 +185,36 @@ class Results:
             return None
         return number(trial.metrics.get(self.objectives[objective].name))
 
+    @cached_property
+    def front(self) -> frozenset[int]:
+        """The rows that no other one beats in all objectives together."""
+        return frozenset(pareto.front(self._losses()))
+
+    @property
+    def hypervolume(self) -> float:
+        """How much of the objectives the front dominates (see `pareto.hypervolume`)."""
+        return pareto.hypervolume(self._losses())
+
+    def _losses(self) -> list[pareto.Losses | None]:
+        signs = [1 if mode == "min" else -1 for _, mode in self.objectives]
+        found: list[pareto.Losses | None] = []
+        for trial in self.trials:
+            values = [self.value(trial, place) for place in range(len(signs))]
+            known = [sign * v for sign, v in zip(signs, values, strict=True) if v is not None]
+            found.append(tuple(known) if len(known) == len(signs) else None)
+        return found
+
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
         """The rows in order, each a list of JSON values as `columns` says."""
         parameters = [column.key for column in self.columns if column.kind == "parameter"]
         metrics = [column.key for column in self.columns if column.kind == "metric"]
-        extras = [EXTRAS[column.key] for column in self.columns if column.kind == "extra"]
-        for trial, task in zip(self.trials[start:stop], self.tasks[start:stop], strict=True):
+        keys = [column.key for column in self.columns if column.kind == "extra"]
+        extras = [EXTRAS[key] for key in keys if key != PARETO]
+        shown = zip(self.trials[start:stop], self.tasks[start:stop], strict=True)
+        for place, (trial, task) in enumerate(shown, start):
             row = [*map(trial.applied.get, parameters), *map(trial.metrics.get, metrics)]
+            if PARETO in keys:
+                row.append(place in self.front)
             row += [get(trial, task) for get in extras]
             yield row
 
@@ -234,11 +266,14 @@ class Results:
                 raise UserError(unknown("extra column", name, [*EXTRAS, *self.reported]))
         shown = [item.name for item in self.objectives] or self.reported
         metrics = dict.fromkeys([*shown, *(name for name in extra if name not in EXTRAS)])
+        extras = [name for name in dict.fromkeys(extra) if name in EXTRAS]
+        if len(self.objectives) > 1:
+            extras.insert(0, PARETO)
         columns = [Column(name, "parameter", name) for name in self.parameters]
         taken = set(self.parameters)
         for prefix, kind, keys in (
             ("metric.", "metric", list(metrics)),
-            ("trial.", "extra", [name for name in dict.fromkeys(extra) if name in EXTRAS]),
+            ("trial.", "extra", extras),
         ):
             for key in keys:
                 name = key

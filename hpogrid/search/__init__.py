@@ -34,7 +34,7 @@ ALGORITHMS = Registry(
         ),
         "optuna": Entry(
             "hpogrid.search.optuna:OptunaSearcher",
-            "Optuna's samplers: TPE, Gaussian process, CMA-ES, NSGA-II",
+            "Optuna's samplers: TPE, Gaussian process (extra optuna-gp), CMA-ES, NSGA-II",
         ),
         "skopt": Entry(
             "hpogrid.search.skopt:SkoptSearcher",

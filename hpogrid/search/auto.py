@@ -1,12 +1,12 @@
-"""The algorithm ``auto``: chooses another by the space and the number of trials."""
+"""The algorithm ``auto``: chooses another by the space, the number of trials and what is there."""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib.util
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from hpogrid.search.base import Options, Outcome, Searcher, Task, free_axes
-from hpogrid.search.optuna import GPOptions, OptunaSearcher, TPEOptions
-from hpogrid.search.random import RandomSearcher
+from hpogrid.search.base import Options, Outcome, Task, free_axes
 from hpogrid.space.latent import Category, Latents
 
 _FEW_TRIALS = 12
@@ -17,6 +17,16 @@ _GP_TRIALS = 200
 
 _GP_AXES = 10
 
+_INSTALL_TORCH = "pip install 'hpogrid[optuna-gp]'"
+
+
+class Choice(NamedTuple):
+    """An algorithm, its ``algorithm_param``, and the end of the sentence that says why."""
+
+    algorithm: str
+    params: dict[str, Any]
+    why: str
+
 
 class AutoSearcher:
     """Passes everything on to the algorithm that it chose; `remark` says which and why."""
@@ -24,8 +34,11 @@ class AutoSearcher:
     Settings = Options
 
     def __init__(self, task: Task, options: Options | None = None) -> None:
-        self._chosen, why = choose(task)
-        self.remark = f"algorithm auto chose {why}"
+        from hpogrid.search import make_searcher
+
+        choice = choose(task)
+        self._chosen = make_searcher(choice.algorithm, task, choice.params)
+        self.remark = f"algorithm auto chose {choice.why}"
 
     @classmethod
     def objectives(cls, options: Any) -> int:
@@ -49,24 +62,28 @@ class AutoSearcher:
         self._chosen.report(point, outcome, resource)
 
 
-def choose(task: Task) -> tuple[Searcher, str]:
-    """The searcher for a task, and the end of the sentence that says why."""
+def installed(library: str) -> bool:
+    """Whether a library is installed here; it is not loaded."""
+    return importlib.util.find_spec(library) is not None
+
+
+def choose(task: Task, has: Callable[[str], bool] = installed) -> Choice:
+    """The algorithm for a task; ``has`` says whether a library is installed."""
     axes = free_axes(task.space)
-    categories = sum(isinstance(axis, Category) for axis in axes.values())
     trials = task.trials
     if trials is not None and trials < _FEW_TRIALS:
-        return RandomSearcher(task), f"random: {trials} trials are too few for a model"
-    if trials is not None and trials <= _GP_TRIALS and not categories and len(axes) <= _GP_AXES:
-        why = (
-            f"optuna with sampler gp: {len(axes)} numeric parameters and {trials} trials "
-            "suit a Gaussian process"
-        )
-        return OptunaSearcher(task, GPOptions(sampler="gp")), why
-    why = "optuna with sampler tpe (multivariate): "
+        return Choice("random", {}, f"random: {trials} trials are too few for a model")
+    categories = sum(isinstance(axis, Category) for axis in axes.values())
+    tpe = "optuna with sampler tpe (multivariate): "
     if trials is None or trials > _GP_TRIALS:
-        why += "too many trials for a Gaussian process"
+        why = "too many trials for a Gaussian process"
     elif categories:
-        why += f"{categories} of {len(axes)} parameters are categories"
+        why = f"{categories} of {len(axes)} parameters are categories"
+    elif len(axes) > _GP_AXES:
+        why = f"{len(axes)} parameters are many for a Gaussian process"
+    elif not (has("torch") and has("scipy")):
+        why = f"a Gaussian process would suit it better, but needs torch: {_INSTALL_TORCH}"
     else:
-        why += f"{len(axes)} parameters are many for a Gaussian process"
-    return OptunaSearcher(task, TPEOptions(sampler="tpe")), why
+        why = f"{len(axes)} numeric parameters and {trials} trials suit a Gaussian process"
+        return Choice("optuna", {"sampler": "gp"}, f"optuna with sampler gp: {why}")
+    return Choice("optuna", {"sampler": "tpe"}, tpe + why)

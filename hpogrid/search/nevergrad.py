@@ -27,7 +27,13 @@ class NevergradOptions(Options, frozen=True):
         "OnePlusOne",
         "DiscreteOnePlusOne",
         "TBPSA",
-    ] = "TwoPointsDE"
+    ] = "CMA"
+
+
+_SEVERAL_DIMENSIONS = ("CMA", "DiagonalCMA")
+"""In one dimension they need a further library; and once it is asked for, in any number."""
+
+_ONE_DIMENSION = "OnePlusOne"
 
 
 class NevergradSearcher(BaseSearcher):
@@ -42,8 +48,11 @@ class NevergradSearcher(BaseSearcher):
         super().__init__(task, options)
         library = require("nevergrad", extra="nevergrad", what="algorithm nevergrad")
         axes = {name: _parameter(library, axis) for name, axis in self.axes.items()}
-        kind = library.optimizers.registry[self.options.optimizer]
-        self._optimizer = kind(library.p.Dict(**axes), budget=task.trials)
+        space, chosen = library.p.Dict(**axes), self.options.optimizer
+        if space.dimension == 1 and chosen in _SEVERAL_DIMENSIONS:
+            self.remark = f"nevergrad's {chosen} needs two parameters or more: {_ONE_DIMENSION}"
+            chosen = _ONE_DIMENSION
+        self._optimizer = library.optimizers.registry[chosen](space, budget=task.trials)
         self._asked: Any = None
         self._running: dict[bytes, list[Any]] = {}
 

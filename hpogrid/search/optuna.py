@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from hpogrid.registry import require
+from hpogrid.errors import UserError
+from hpogrid.registry import require, unknown
 from hpogrid.search.base import BaseSearcher, Options, Task
 from hpogrid.space.latent import Category, Latents, Unit
 from hpogrid.space.space import identity
@@ -23,6 +25,22 @@ class OptunaOptions(Options, frozen=True):
     sampler: Literal["tpe", "gp", "cmaes", "nsga2", "random"] = "tpe"
 
     @classmethod
+    def translated(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Our names for what Hydra's sweeper for Optuna lists under ``sampler``."""
+        own = dict(data)
+        if "_target_" in own:
+            target = str(own.pop("_target_")).removeprefix("optuna.samplers.")
+            samplers = {kind: name for name, kind in _CLASSES.items()}
+            if target not in samplers:
+                raise UserError(unknown("sampler", target, list(samplers)))
+            own.setdefault("sampler", samplers[target])
+        if own.get("seed") is not None:
+            raise UserError("algorithm_param of optuna: give the seed as --seed, for all there is")
+        if own.get("consider_prior") is False:
+            raise UserError("algorithm_param of optuna: its TPE always considers the prior now")
+        return {name: value for name, value in own.items() if name not in _WITHOUT_EFFECT}
+
+    @classmethod
     def variant(cls, data: Mapping[str, Any]) -> type[Options]:
         """The options of the sampler that ``data`` names."""
         sampler = data.get("sampler", "tpe")
@@ -34,6 +52,9 @@ class TPEOptions(OptunaOptions, frozen=True):
 
     n_startup_trials: Count = 10
     n_ei_candidates: Count = 24
+    prior_weight: Annotated[float, Meta(gt=0)] = 1.0
+    consider_magic_clip: bool = True
+    consider_endpoints: bool = False
     multivariate: bool = True
     group: bool = False
     constant_liar: bool = True
@@ -86,7 +107,12 @@ _CLASSES = {
     "nsga2": "NSGAIISampler",
     "random": "RandomSampler",
 }
-_LIBRARIES = {"gp": ("scipy", "torch"), "cmaes": ("cmaes",)}
+_WITHOUT_EFFECT = ("seed", "consider_prior", "warn_independent_sampling")
+_OUTDATED = {"prior_weight": 1.0, "consider_magic_clip": True, "consider_endpoints": False}
+"""Optuna still has these parameters, and complains when they are given."""
+
+_LIBRARIES = {"gp": ("optuna-gp", "scipy", "torch"), "cmaes": ("optuna", "cmaes")}
+"""What a sampler needs: the extra, and the libraries that it brings."""
 
 
 class OptunaSearcher(BaseSearcher):
@@ -97,8 +123,9 @@ class OptunaSearcher(BaseSearcher):
     def __init__(self, task: Task, options: Options | None = None) -> None:
         super().__init__(task, options)
         optuna = self._optuna()
-        for library in _LIBRARIES.get(self.options.sampler, ()):
-            require(library, extra="optuna", what=f"Optuna's {self.options.sampler} sampler")
+        extra, *libraries = _LIBRARIES.get(self.options.sampler, ("optuna",))
+        for library in libraries:
+            require(library, extra=extra, what=f"Optuna's {self.options.sampler} sampler")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._storage = optuna.storages.InMemoryStorage()
         self._study = optuna.create_study(
@@ -128,6 +155,7 @@ class OptunaSearcher(BaseSearcher):
     def _sampler(self, name: str, seed: int) -> Any:
         params = {key: getattr(self.options, key) for key in self.options.__struct_fields__}
         params.pop("sampler")
+        params = {key: value for key, value in params.items() if _OUTDATED.get(key) != value}
         if name == "random":
             params = {}
         elif name in ("gp", "cmaes"):
@@ -140,7 +168,8 @@ class OptunaSearcher(BaseSearcher):
         if self._asked is not None:  # the last proposal was dropped
             self._study.tell(self._asked, state=self._optuna().trial.TrialState.FAIL)
         self._study.sampler = self._sampler(self.options.sampler, seed)
-        self._asked = self._study.ask(self._distributions)
+        with _one_thread() if self.options.sampler == "gp" else contextlib.nullcontext():
+            self._asked = self._study.ask(self._distributions)
         return dict(self._asked.params)
 
     def _start(self, point: Latents, seed: int) -> None:
@@ -168,3 +197,15 @@ class OptunaSearcher(BaseSearcher):
         if not self._running[key]:
             del self._running[key]
         self._study.tell(trial, list(losses))
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch from threads: matrices are too small for them, on a busy machine above all."""
+    torch = require("torch", extra="optuna-gp", what="Optuna's gp sampler")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,12 +1,13 @@
 """Running a job in a container image, by whatever runtime the node has.
 
-Inside, ``/hpogrid/project/`` is the working directory with the scripts and the input data; the
-task's folder and the input data are there under the same paths as outside.
+Inside, ``/hpogrid/project/`` is the working directory of trials, with the scripts and the input
+data; the task's folder and the input data are there under the same paths as outside.
 """
 
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,21 @@ from hpogrid.errors import UserError
 from hpogrid.site.tasks import Task
 
 PROJECT = "/hpogrid/project"
+_START = "/"
+"""Where the job starts: not among the user's scripts, whose names could hide modules."""
+
+NONE = "none"
 JOB = "@JOB@"
 """Stands for the number of the job until it is known."""
 
 _GPU = "@GPU@"
 """Stands for the options that show the node's GPUs to the container."""
+
+_ENVIRONMENT = "@ENVIRONMENT@"
+"""Stands for the option that gives the container the environment of its image."""
+
+_PATH = "/opt/hpogrid/bin:/usr/local/bin:/usr/bin:/bin"
+"""Where programs are, in an image that cannot say so itself: as in those of docker/."""
 
 ENVIRONMENT = {"HPOGRID_WORK_DIR": PROJECT, "PYTHONNOUSERSITE": "1"}
 """What a job in a container finds set, besides what every job does."""
@@ -58,7 +69,7 @@ class Wanted:
 def _apptainer(program: str) -> Callable[[Wanted], list[str]]:
     def words(wanted: Wanted) -> list[str]:
         binds = [f"--bind={outside}:{inside}" for outside, inside in wanted.binds]
-        return [program, "exec", *binds, f"--pwd={PROJECT}", _GPU, wanted.image]
+        return [program, "exec", *binds, f"--pwd={_START}", _GPU, wanted.image]
 
     return words
 
@@ -66,25 +77,40 @@ def _apptainer(program: str) -> Callable[[Wanted], list[str]]:
 def _podman(wanted: Wanted) -> list[str]:
     binds = [f"--volume={outside}:{inside}" for outside, inside in wanted.binds]
     passed = [f"--env={name}" for name in _PASSED_ON]
-    image = ["--rootfs", wanted.image] if wanted.kind == "folder" else [wanted.image]
+    image = [wanted.image]
+    if wanted.kind == "folder":
+        image = [f"--env=PATH={_PATH}", "--rootfs", wanted.image]
     return ["podman", "run", "--rm", "--network=host", "--security-opt=label=disable",
-            "--entrypoint=", f"--workdir={PROJECT}", *binds, *passed, _GPU, *image]  # fmt: skip
+            "--entrypoint=", f"--workdir={_START}", *binds, *passed, _GPU, *image]  # fmt: skip
 
 
 def _charliecloud(wanted: Wanted) -> list[str]:
     binds = [f"--bind={outside}:{inside}" for outside, inside in wanted.binds]
-    return ["ch-run", "--write", *binds, f"--cd={PROJECT}", wanted.image, "--"]
+    return ["ch-run", "--write", _ENVIRONMENT, *binds, f"--cd={_START}", wanted.image, "--"]
+
+
+def _charliecloud_setup(wanted: Wanted) -> list[str]:
+    """The image's own environment, if it came from a registry, and what ch-run insists on."""
+    own = shlex.quote(f"{wanted.image}/ch/environment")
+    return [
+        f"env=--set-env; [ -e {own} ] || env=--set-env=PATH={_PATH}",
+        'USER="${USER:-$(id -un)}"; export USER',
+    ]
 
 
 @dataclass(frozen=True)
 class _Runtime:
-    """A container program, the images it can run, and its options for the two makes of GPU."""
+    """A container program, the images it can run, and its options for the two makes of GPU.
+
+    ``setup`` gives lines of shell that come before it.
+    """
 
     program: str
     kinds: tuple[Kind, ...]
     words: Callable[[Wanted], list[str]]
     nvidia: str = ""
     amd: str = ""
+    setup: Callable[[Wanted], list[str]] = lambda wanted: []
 
 
 _ALL: tuple[Kind, ...] = ("file", "folder", "registry")
@@ -98,27 +124,34 @@ _RUNTIMES = {
         "--device=nvidia.com/gpu=all",
         "--device=/dev/kfd --device=/dev/dri",
     ),
-    "charliecloud": _Runtime("ch-run", ("folder",), _charliecloud),
+    "charliecloud": _Runtime("ch-run", ("folder",), _charliecloud, setup=_charliecloud_setup),
 }
 
 
 # --- what a job asks for -------------------------------------------------------------------
 
 
-def wanted(project: Project, task: Task, *, gpus: bool = False) -> Wanted | None:
+def wanted(
+    project: Project, task: Task, *, gpus: bool = False, here: bool = False
+) -> Wanted | None:
     """The container that a project's jobs want at a site of the user's own, or None.
 
     The default image of the specification is for sites of the grid: elsewhere it counts only
     where a runtime was chosen.
+
+    Args:
+        project, task: whose jobs.
+        gpus: whether they get GPUs.
+        here: whether they run on this machine: then image and runtime have to be on it.
 
     Raises:
         UserError: no such image, or no runtime that can run it.
     """
     grid = project.grid_config
     image, runtime = grid.container, grid.container_runtime
-    if not image or runtime == "none" or (image == CONTAINER and runtime == "auto"):
+    if image in ("", NONE) or runtime == NONE or (image == CONTAINER and runtime == "auto"):
         return None
-    kind = _kind(image)
+    kind = _kind(image, here)
     names = list(_RUNTIMES) if runtime == "auto" else [runtime]
     usable = tuple(name for name in names if kind in _RUNTIMES[name].kinds)
     if not usable:
@@ -126,10 +159,16 @@ def wanted(project: Project, task: Task, *, gpus: bool = False) -> Wanted | None
         raise UserError(
             f"container_runtime: {runtime} cannot run the {kind} {image}; choose one of {able}"
         )
+    if here and not any(shutil.which(_RUNTIMES[name].program) for name in usable):
+        programs = ", ".join(_RUNTIMES[name].program for name in usable)
+        raise UserError(
+            f"this machine has no program to run the container {image} ({programs}); "
+            "install one, or run without with --container none"
+        )
     return Wanted(image, kind, usable, tuple(_binds(project, task)), gpus)
 
 
-def _kind(image: str) -> Kind:
+def _kind(image: str, here: bool) -> Kind:
     if "://" in image:
         return "registry"
     path = Path(image)
@@ -139,7 +178,7 @@ def _kind(image: str) -> Kind:
         )
     if path.is_dir():
         return "folder"
-    if path.exists() or not _is_visible(path):
+    if path.exists() or not (here or _is_visible(path)):
         return "file" if path.suffix in (".sif", ".img", ".sqfs") or path.exists() else "folder"
     raise UserError(f"container: there is no image {image}; give the path of a SIF file or sandbox")
 
@@ -175,7 +214,10 @@ def shell_words(words: Sequence[str]) -> str:
 
 
 def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
-    """The lines of a script that run a command in the container, by the first runtime there is."""
+    """The lines of a script that run a command in the container, by the first runtime there is.
+
+    The shell becomes the runtime, so that signals reach it.
+    """
     programs = " ".join(_RUNTIMES[name].program for name in wanted.runtimes)
     lines = [
         f"mkdir -p {shell_words([wanted.binds[1][0]])}",
@@ -192,7 +234,9 @@ def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
                 f"  [ -e /dev/nvidiactl ] && gpu='{runtime.nvidia}'",
                 f'  [ -e /dev/kfd ] && gpu="$gpu {runtime.amd}"',
             ]
-        words = shell_words([*runtime.words(wanted), *command]).replace(_GPU, "$gpu")
+        lines += [f"  {line}" for line in runtime.setup(wanted)]
+        words = shell_words([*runtime.words(wanted), *command])
+        words = words.replace(_GPU, "$gpu").replace(_ENVIRONMENT, '"$env"')
         lines += [f"  command -v $runtime >/dev/null && exec {words} ;;"]
     lines += ["esac", f"echo 'this node has none of {programs} to run the container' >&2", "exit 1"]
     return "\n".join(lines)

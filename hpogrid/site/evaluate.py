@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from hpogrid.config.project import FILE, SCRIPTS, Project, read_project
-from hpogrid.engine.job import run_job
+from hpogrid.engine.job import PREP, run_job
 from hpogrid.engine.start import Start, read_start, write_start
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import parse_file, write_atomic
@@ -92,7 +92,16 @@ def _run(
     write_start(own, Start(task=read_start(bundle).task))
     ledgers = place / "ledger"
     os.environ["HPOGRID_WORK_DIR"] = os.environ["HPOGRID_DATA_DIR"] = str(place / "job" / "work")
-    run_job(own, place / "job", job=job, seed=seed, ledgers=ledgers, shared=False, after=count - 1)
+    run_job(
+        own,
+        place / "job",
+        job=job,
+        seed=seed,
+        ledgers=ledgers,
+        shared=False,
+        after=count - 1,
+        prep=place.parent / ".hpogrid" / PREP,  # of all points of this job
+    )
     return next((trial for trial in load_study(ledgers)[0] if trial.finished), None)
 
 

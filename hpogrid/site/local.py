@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hpogrid.config.home import home
+from hpogrid.config.project import load_project
 from hpogrid.engine.job import RESULT, JobResult, read_result
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
@@ -25,9 +26,12 @@ from hpogrid.errors import RunError
 from hpogrid.files import explained, write_atomic
 from hpogrid.site import processes
 from hpogrid.site.base import JobStatus
+from hpogrid.site.carry import write_wheel
 from hpogrid.site.job import run_task_job
+from hpogrid.site.script import contained_script
 from hpogrid.site.tasks import Task, load_task
 
+SCRIPT = "contained.sh"
 _LOCK = "job.lock"
 _KILLED = "killed"
 _QUEUED = "queued"
@@ -43,6 +47,16 @@ class LocalSite:
     def plan(self, task: Task) -> list[list[str]]:
         """The runner's command."""
         return [self._runner(task, range(task.n_jobs))]
+
+    def scripts(self, task: Task) -> dict[Path, str]:
+        """The script that runs a job in its container, if it wants one.
+
+        Raises:
+            UserError: the container cannot be used on this machine.
+        """
+        project = task.read_project() if task.bundle.exists() else load_project(task.project)
+        text = contained_script(task, project)
+        return {} if text is None else {task.folder / SCRIPT: text}
 
     def submit(self, task: Task) -> None:
         """Start a runner for all jobs."""
@@ -87,6 +101,9 @@ class LocalSite:
         return sorted(task.folder.glob("runner-*.lock"))
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
+        for path, text in self.scripts(task).items():
+            write_wheel(task.folder)
+            write_atomic(path, text.encode())
         lock = task.folder / f"runner-{len(self._runner_locks(task)):03d}.lock"
         handle = processes.take(lock, _PATIENCE)
         if handle is None:
@@ -186,14 +203,24 @@ def run_jobs(task: Task, jobs: Sequence[int]) -> None:
             processes.release(held)
             continue  # an earlier attempt of it still runs
         (folder / _QUEUED).unlink(missing_ok=True)
-        command = [*_PYTHON, "hpogrid.site.job", str(task.id), str(job)]
         started = processes.start_detached(
-            command, locks=[own, *held], stdout=folder / "stdout", stderr=folder / "stderr"
+            _command(task, job),
+            locks=[own, *held],
+            stdout=folder / "stdout",
+            stderr=folder / "stderr",
         )
         processes.release([own, *held])
         running.append(started)
     for process in running:
         process.wait()
+
+
+def _command(task: Task, job: int) -> list[str]:
+    """What runs a job: hpogrid itself, or the script that does so in a container."""
+    script = task.folder / SCRIPT
+    if script.exists():
+        return [*_PYTHON, "hpogrid.site.contained", str(script), str(job)]
+    return [*_PYTHON, "hpogrid.site.job", str(task.id), str(job)]
 
 
 def _wait_for(slots: Sequence[Path], count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The script of a batch job: a template, filled in."""
+"""The scripts of jobs: templates, filled in."""
 
 from __future__ import annotations
 
@@ -43,17 +43,15 @@ def job_script(
     Raises:
         UserError: a native option is not valid, or the container cannot be used.
     """
-    template = resources.files("hpogrid.site") / "templates" / "job.sh"
     start = ["-m", "hpogrid.site.start", str(task.id), container.JOB]
     wanted = container.wanted(project, task, gpus=bool(request.gpus))
-    environment = {"HPOGRID_HOME": str(home()), "PYTHONPATH": str(wheel_path(task.folder))}
     if wanted is None:
         path = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
         run = f"export {path}\nexec {container.shell_words([sys.executable, *start])}"
     else:
-        environment |= container.ENVIRONMENT
         run = container.shell_fragment(wanted, ["python3", *start])
-    return string.Template(template.read_text(encoding="utf-8")).substitute(
+    return _fill(
+        "job.sh",
         directives="\n".join(scheduler.directives(request)),
         task=task.id,
         project=task.project,
@@ -61,11 +59,42 @@ def job_script(
         member=scheduler.member,
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
-        environment="\n".join(
-            f"export {name}={shlex.quote(value)}" for name, value in environment.items()
-        ),
+        environment=_environment(task, wanted),
         run=run,
     )
+
+
+def contained_script(task: Task, project: Project) -> str | None:
+    """The script that runs a job in a container on this machine, or None without a container.
+
+    Raises:
+        UserError: the container cannot be used here.
+    """
+    gpus = project.grid_config.gpus or project.hpo_config.gpus_per_trial
+    wanted = container.wanted(project, task, gpus=bool(gpus), here=True)
+    if wanted is None:
+        return None
+    start = ["python3", "-m", "hpogrid.site.start", str(task.id), container.JOB]
+    return _fill(
+        "contained.sh",
+        task=task.id,
+        project=task.project,
+        environment=_environment(task, wanted),
+        run=container.shell_fragment(wanted, start),
+    )
+
+
+def _fill(name: str, **values: object) -> str:
+    template = resources.files("hpogrid.site") / "templates" / name
+    return string.Template(template.read_text(encoding="utf-8")).substitute(values)
+
+
+def _environment(task: Task, wanted: container.Wanted | None) -> str:
+    """Lines that set what a job needs to find itself."""
+    variables = {"HPOGRID_HOME": str(home()), "PYTHONPATH": str(wheel_path(task.folder))}
+    if wanted is not None:
+        variables |= container.ENVIRONMENT
+    return "\n".join(f"export {name}={shlex.quote(text)}" for name, text in variables.items())
 
 
 def _end_time(scheduler: Scheduler, request: Request) -> str:

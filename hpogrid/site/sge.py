@@ -72,7 +72,7 @@ class GridEngine(Scheduler):
         match = re.search(r"^(\d+)(\.\S*)?$", text, re.MULTILINE)
         return match.group(1) if code == 0 and match else None
 
-    def queue(self) -> list[str]:
+    def queue(self, arrays: Sequence[str]) -> list[str]:
         """All members of the user that have not ended, each on its own."""
         return ["qstat", "-u", getpass.getuser(), "-g", "d", "-xml"]
 

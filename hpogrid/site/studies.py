@@ -92,13 +92,13 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
 
     project = load_project(project_name)
     config = project.hpo_config
-    where = url or config.storage
+    where = url or project.storage
     if where is None:
         raise UserError(
             f"project '{project_name}' has no storage; give --storage URL (jobs on one shared "
             "file system need none)"
         )
-    name = config.study_name or project.name
+    name = project.study_name
     open_study(where, name, config.modes)
     return name, without_secret(where)
 

@@ -75,6 +75,11 @@ class Task(msgspec.Struct, kw_only=True):
         """The ledgers of all jobs."""
         return self.folder / "ledger"
 
+    @property
+    def prep(self) -> Path:
+        """What was prepared for the trials of all jobs."""
+        return self.folder / "prep"
+
     def job_folder(self, job: int) -> Path:
         """What belongs to one job."""
         return self.folder / "jobs" / str(job)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,14 +50,47 @@ class Exchange:
         self._changed: dict[int, float] = {}
         self._own: Path | None = None
         self._polled = 0.0
-        self._beaten = time.monotonic()
         self._ledgers.poll()
         self.study = self._ledgers.study
 
+    # --- the own ledger ----------------------------------------------------------------------
+
     def write_to(self, path: Path) -> None:
-        """Say which file this job writes itself: it is not read, and kept looking alive."""
+        """Say which file this job writes itself: it is not read, and `beat` keeps it alive."""
         self._own = path
         self._ledgers.ignore(path)
+
+    def go_on_from(self) -> dict[int, int]:
+        """How much of each earlier attempt's ledger there is; nothing more of them is read."""
+        self.look()
+        self._ledgers.poll()
+        offsets = self._ledgers.offsets(self._job)
+        self._ledgers.limit(self._job, offsets)
+        return offsets
+
+    def beat(self) -> None:
+        """Show everybody who looks at the own ledger that its writer lives."""
+        if self._own is not None:
+            with contextlib.suppress(OSError):
+                os.utime(self._own)
+
+    def look(self) -> None:
+        """See to it that the files of the folder are as new as can be."""
+
+    def is_copy(self, path: Path) -> bool:
+        """Whether a ledger of the folder is a copy, whose lock tells nothing."""
+        return False
+
+    def age(self, path: Path) -> float:
+        """How many seconds ago a ledger changed, by the clock of the file system."""
+        draft = path.parent / f".{uuid.uuid4().hex}"
+        draft.touch()
+        try:
+            return draft.stat().st_mtime - path.stat().st_mtime
+        finally:
+            draft.unlink()
+
+    # --- the others' -------------------------------------------------------------------------
 
     def poll(self, *, now: bool = False) -> list[Trial]:
         """The trials of other jobs that changed since the last look, each once.
@@ -67,7 +101,6 @@ class Exchange:
         if not self._shared or not (now or time_now - self._polled >= _POLL_SECONDS):
             return []
         self._polled = time_now
-        self._beat(time_now)
         if self._claims is not None:
             self._watch(time_now)
         return list({trial.id: trial for trial in self._ledgers.poll()}.values())
@@ -132,10 +165,3 @@ class Exchange:
                 if found > self._seen.get(job, ("", 0, 0)):
                     self._seen[job] = found
                     self._changed[job] = now
-
-    def _beat(self, now: float) -> None:
-        """Touch the own ledger now and then, so that others see that this job lives."""
-        if self._own is not None and now - self._beaten > self._lease / 4:
-            self._beaten = now
-            with contextlib.suppress(OSError):
-                os.utime(self._own)

@@ -72,7 +72,7 @@ def open_storage(url: str) -> Any:
     Raises:
         UserError: a variable is not set, or a library is missing.
     """
-    optuna = require("optuna", extra="optuna", what="storage")
+    optuna = require("optuna", extra="storage", what="storage")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     full = _VARIABLE.sub(_variable, url)
     parts = urlsplit(full)

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +29,8 @@ EVERY: dict[str, Any] = {"algorithm": "grid", "engine": "ray"}
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
-    before = set(children(os.getpid()))
-    yield
-    left = set(children(os.getpid())) - before
-    wait_for(lambda: not any(map(alive, left)))
 
 
 def categories(*values: Any) -> dict[str, Any]:
@@ -67,13 +61,14 @@ FAILING = """
 """
 
 
-def test_what_goes_wrong_in_a_trial_fails_that_trial() -> None:
+def test_what_goes_wrong_in_a_trial_fails_that_trial(two_nodes: str) -> None:
     kinds = ["good 1", "raises", "exits", "dies", "killed", "nan", "other", "none", "hangs",
              "good 2", "good 3"]  # fmt: skip
     settings: dict[str, Any] = {
         "trials": len(kinds),
         "space": categories(*kinds),
         "trial_timeout": 5,
+        "ray_address": two_nodes,
     }
     project = store_project(FAILING, scheduler_param={"max_concurrent": 2}, **settings, **EVERY)
     task, result, trials = run_project(project)
@@ -105,6 +100,7 @@ HOG = """
 """
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_a_kill_by_the_memory_monitor_fails_that_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = Path("/proc/meminfo").read_text().splitlines()
     memory = {line.split(":")[0]: int(line.split()[1]) for line in lines}
@@ -128,8 +124,12 @@ COUNTS = """
 """
 
 
-def test_actors_are_reused_unless_that_is_not_wanted() -> None:
-    settings: dict[str, Any] = {"space": categories(1, 2, 3), "trials": 3}
+def test_actors_are_reused_unless_that_is_not_wanted(two_nodes: str) -> None:
+    settings: dict[str, Any] = {
+        "space": categories(1, 2, 3),
+        "trials": 3,
+        "ray_address": two_nodes,
+    }
     reused = run_script(COUNTS, name="reused", **settings, **EVERY)
     assert [trial.metrics["loss"] for trial in reused] == [1, 2, 3]
     fresh = run_script(COUNTS, name="fresh", reuse_actors=False, **settings, **EVERY)
@@ -150,6 +150,7 @@ MEETS = """
 """
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_two_trials_share_one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # Ray hands out what it is told there is
     settings: dict[str, Any] = {"scheduler_param": {"max_concurrent": 4}, "gpus_per_trial": 0.5}
@@ -157,8 +158,8 @@ def test_two_trials_share_one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [trial.metrics for trial in trials] == [{"loss": 0.0, "gpu": "0"}] * 2
 
 
-def test_a_script_that_cannot_be_imported_ends_the_run() -> None:
-    project = store_project("import no_such_module\n", engine="ray")
+def test_a_script_that_cannot_be_imported_ends_the_run(two_nodes: str) -> None:
+    project = store_project("import no_such_module\n", ray_address=two_nodes)
     with pytest.raises(RunError, match="No module named 'no_such_module'"):
         run_project(project)
 
@@ -179,38 +180,6 @@ NODES = """
         time.sleep(0.3)
         return {"loss": config["x"], "node": ray.get_runtime_context().get_node_id()}
 """
-
-CLUSTER = """
-import sys
-from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-cluster.add_node(num_cpus=2)
-cluster.wait_for_nodes()
-print("address", cluster.address, flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def two_nodes() -> Iterator[str]:
-    """The address of a Ray cluster with two nodes of two CPUs each, on this machine."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
-        settings = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-        process = subprocess.Popen(
-            [sys.executable, "-c", CLUSTER],
-            env={**os.environ, **settings, "RAY_TMPDIR": folder},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            yield next(line for line in process.stdout if line.startswith("address")).split()[1]
-        finally:
-            for pid in [process.pid, *children(process.pid)]:
-                os.kill(pid, signal.SIGKILL)
-            process.communicate()
 
 
 def test_a_cluster_of_two_nodes_runs_trials_on_both(two_nodes: str) -> None:

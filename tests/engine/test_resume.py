@@ -95,17 +95,32 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("engine", ["process", "ray"])
-def test_a_killed_run_goes_on_and_repeats_nothing(engine: str, scheduler: str, kind: str) -> None:
-    check(engine, scheduler, KINDS[kind])
+def test_a_killed_run_goes_on_and_repeats_nothing(
+    engine: str, scheduler: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    check(engine, scheduler, KINDS[kind], **cluster(engine, request))
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("kind", RAY_KINDS)
 @pytest.mark.parametrize("engine", ["process", "ray"])
-def test_so_do_objectives_written_for_ray_tune(engine: str, kind: str) -> None:
-    check(engine, "bohbhyperband", RAY_KINDS[kind])
+def test_so_do_objectives_written_for_ray_tune(
+    engine: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    check(engine, "bohbhyperband", RAY_KINDS[kind], **cluster(engine, request))
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("nothing_left")
+def test_a_killed_driver_with_a_ray_of_its_own() -> None:
+    check("ray", "none", FUNCTION)
 
 
 @pytest.mark.engine
 def test_bohb_with_its_scheduler() -> None:
     check("process", "bohbhyperband", FUNCTION, algorithm="bohb")
+
+
+def cluster(engine: str, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Where engine ray finds the cluster that the tests share."""
+    return {"ray_address": request.getfixturevalue("two_nodes")} if engine == "ray" else {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.site.container import PROJECT
-from tests.engines.boot import apptainer_image, engine, environment, open_folder
+from tests.engines.boot import engine, environment, open_folder
 from tests.engines.cluster import ArrayContract, ClusterContract, User, ended
 
 pytestmark = pytest.mark.engine
@@ -40,12 +40,6 @@ class TestSlurm(ClusterContract):
     def user(self, slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
         monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
         return User(tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def image() -> Iterator[Path]:
-    with apptainer_image() as path:
-        yield path
 
 
 class TestSlurmInContainer(ArrayContract):

@@ -10,7 +10,6 @@ from hpogrid.report.charts import CHARTS, draw
 from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.as_text import text_chart
 from hpogrid.report.charts.model import Bars, Heat, Line, Points, Spans, ramp
-from hpogrid.report.charts.trials import pareto_rows
 from hpogrid.report.results import Objective, Results, Task
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 
@@ -100,13 +99,13 @@ def test_the_pareto_front_is_what_no_trial_beats() -> None:
         for row, trial in enumerate(results.trials)
         if not any(beats(other, trial) for other in trials)
     ]
-    assert pareto_rows(results) == expected
+    assert sorted(results.front) == expected
     assert 1 < len(expected) < 20
 
 
 def test_equal_trials_are_both_on_the_front() -> None:
     trials = [make_trial(f"0-{i}", metrics={"loss": 1, "acc": 1}) for i in range(2)]
-    assert pareto_rows(simple(*trials, objectives=TWO)) == [0, 1]
+    assert simple(*trials, objectives=TWO).front == {0, 1}
 
 
 def test_trials_that_ran_at_once_do_not_overlap_in_the_timeline() -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
+from hpogrid.errors import UserError
 from hpogrid.search import make_searcher
 from hpogrid.search.auto import choose
 from hpogrid.search.base import Task
-from hpogrid.search.optuna import OptunaSearcher
-from hpogrid.search.random import RandomSearcher
 from hpogrid.space.parameter import Categorical, Constant, Float, Parameter
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
@@ -19,14 +19,11 @@ FLOAT = Float(scale=Linear(0, 1))
 CATEGORY = Categorical(choices=("a", "b"))
 
 
-def chosen(parameters: dict[str, Any], trials: int | None) -> str:
+def chosen(parameters: dict[str, Any], trials: int | None, without: str = "") -> str:
     kinds: dict[str, Parameter] = parameters
-    searcher, _ = choose(Task(Space(kinds), ("min",), seed=1, trials=trials))
-    if isinstance(searcher, RandomSearcher):
-        return "random"
-    assert isinstance(searcher, OptunaSearcher)
-    sampler: str = searcher.options.sampler
-    return sampler
+    task = Task(Space(kinds), ("min",), seed=1, trials=trials)
+    choice = choose(task, lambda library: library != without)
+    return str(choice.params.get("sampler", choice.algorithm))
 
 
 @pytest.mark.parametrize(
@@ -54,3 +51,30 @@ def test_says_what_it_chose_and_why() -> None:
     searcher = make_searcher("auto", task, {})
 
     assert searcher.remark == "algorithm auto chose random: 5 trials are too few for a model"
+
+
+def test_without_torch_it_says_what_would_suit_better() -> None:
+    assert chosen({"x": FLOAT}, 100, without="torch") == "tpe"
+    task = Task(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
+    why = choose(task, lambda library: library != "torch").why
+    assert why == (
+        "optuna with sampler tpe (multivariate): a Gaussian process would suit it better, but "
+        "needs torch: pip install 'hpogrid[optuna-gp]'"
+    )
+
+
+def test_without_optuna_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    task = Task(Space({"x": FLOAT}), ("min",), seed=1, trials=500)
+    with pytest.raises(UserError, match=r"needs optuna: pip install 'hpogrid\[optuna\]'"):
+        make_searcher("auto", task, {})
+
+
+def test_a_gaussian_process_without_torch_names_its_own_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    task = Task(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
+    assert "optuna-gp" in make_searcher("auto", task, {}).remark
+    with pytest.raises(UserError, match=r"gp sampler needs torch: pip install .*\[optuna-gp\]"):
+        make_searcher("optuna", task, {"sampler": "gp"})

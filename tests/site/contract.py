@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -34,10 +35,14 @@ class SiteContract:
 
     Attributes:
         site: the name of the site under test.
+        grid: further settings of the grid config.
+        pace: how many times longer trials take, where the site itself needs its time.
         patience: seconds after which a job should have done what it does in an instant.
     """
 
     site = ""
+    grid: ClassVar[dict[str, Any]] = {}
+    pace = 1.0
     patience = 60.0
 
     # --- what a kind of site may have to do in its own way -----------------------------------
@@ -55,8 +60,8 @@ class SiteContract:
         """Submit a project whose trials take so many seconds."""
         home = Path(os.environ["HPOGRID_HOME"])
         home.mkdir(exist_ok=True)
-        param = {"seconds": seconds, "trace": str(home / "trace")}
-        store_project(script, trials=trials, param=param, grid={"site": self.site})
+        param = {"seconds": seconds * self.pace, "trace": str(home / "trace")}
+        store_project(script, trials=trials, param=param, grid={"site": self.site, **self.grid})
         return control.submit("p", site=None, n_jobs=n_jobs, shared=shared)
 
     def states(self, task: Task) -> list[str]:
@@ -99,7 +104,7 @@ class SiteContract:
         assert control.read_logs(task.id, None, "1-2") == ["a trial"]
 
     def test_a_plan_changes_nothing(self, home: Path) -> None:
-        store_project(TRAIN, grid={"site": self.site})
+        store_project(TRAIN, grid={"site": self.site, **self.grid})
         before = tree(home)
         text = "\n".join(control.plan("p", site=None, n_jobs=3))
         assert tree(home) == before
@@ -161,7 +166,7 @@ class SiteContract:
     def test_jobs_share_a_search_unless_they_are_independent(self, shared: bool) -> None:
         script = "def train(config):\n    return config['x']\n"
         space = {"x": {"method": "categorical", "dimension": {"categories": [1, 2, 3]}}}
-        store_project(script, space=space, trials=3, grid={"site": self.site})
+        store_project(script, space=space, trials=3, grid={"site": self.site, **self.grid})
         task = control.submit("p", site=None, n_jobs=2, shared=shared)
         self.wait(task, "done")
         values = sorted(trial.applied["x"] for trial in study_of(task).finished)

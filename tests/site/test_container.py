@@ -13,8 +13,10 @@ import pytest
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
+from hpogrid.site import control
 from hpogrid.site.container import JOB, PROJECT, Wanted, shell_fragment, shell_words, wanted
-from hpogrid.site.tasks import Task, sketch
+from hpogrid.site.tasks import Task, find_tasks, sketch
+from tests.projects import store_project
 
 
 def project(**settings: Any) -> Project:
@@ -41,6 +43,7 @@ def want(**settings: Any) -> Wanted | None:
 def test_nobody_who_did_not_ask_gets_a_container() -> None:
     assert want() is None
     assert want(container="") is None
+    assert want(container="none") is None
     assert want(container="docker://python:3.12", container_runtime="none") is None
 
 
@@ -83,6 +86,31 @@ def test_image_on_a_file_system_that_is_not_here() -> None:
     found = want(container="/cvmfs/unpacked.example.org/image:latest")
     assert found is not None
     assert found.kind == "folder"
+
+
+def test_on_this_machine_image_and_runtime_have_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = project(container="/cvmfs/unpacked.example.org/image:latest")
+    with pytest.raises(UserError, match=r"there is no image /cvmfs/unpacked"):
+        wanted(elsewhere, task(), here=True)
+    here = project(container="/tmp")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match=r"no program to run the container /tmp"):
+        wanted(here, task(), here=True)
+    (tmp_path / "ch-run").write_text(RUNTIME)
+    (tmp_path / "ch-run").chmod(0o755)
+    assert wanted(here, task(), here=True) is not None
+    with pytest.raises(UserError, match="--container none"):
+        wanted(project(container="docker://python:3.12"), task(), here=True)
+
+
+def test_nothing_is_submitted_here_without_its_image() -> None:
+    store_project(grid={"site": "local", "container": "/tmp/no/such.sif"})
+    for action in (control.plan, control.submit):
+        with pytest.raises(UserError, match=r"there is no image /tmp/no/such\.sif"):
+            action("p", site=None, n_jobs=2)
+    assert find_tasks() == []
 
 
 def test_binds(tmp_path: Path) -> None:
@@ -144,7 +172,7 @@ def test_apptainer_comes_first(tmp_path: Path) -> None:
         "exec",
         f"--bind={tmp_path}/t:{tmp_path}/t",
         f"--bind={tmp_path}/t/jobs/3/work:{PROJECT}",
-        f"--pwd={PROJECT}",
+        "--pwd=/",
         "/images/a b",
         "python3",
         "-m",

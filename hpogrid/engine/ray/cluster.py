@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,7 @@ def running_ray(config: HpoConfig) -> Iterator[tuple[Any, Path]]:
         connection = _Connection(ray, _options(config, folder))
         try:
             connection.open(config.ray_address, folder)
+            _take_back_signals()
             yield ray, folder
         finally:
             connection.close()
@@ -73,6 +75,17 @@ def _options(config: HpoConfig, folder: Path) -> dict[str, Any]:
         "_temp_dir": str(folder),
         "_node_ip_address": "127.0.0.1",
     }
+
+
+def _take_back_signals() -> None:
+    """Be the one who handles SIGTERM again.
+
+    Ray's own handler for it, in C++, calls ours, and aborts the process three seconds later.
+    """
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGTERM)
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
 
 
 class _Connection(threading.Thread):

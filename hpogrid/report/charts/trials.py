@@ -5,7 +5,7 @@ from __future__ import annotations
 from hpogrid.report.axes import Axis
 from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel
 from hpogrid.report.charts.sketch import Sketch, spread
-from hpogrid.report.results import WITH_RESULT, Results
+from hpogrid.report.results import WITH_RESULT
 from hpogrid.report.sample import records
 
 MOST_SLICES = 12
@@ -57,7 +57,7 @@ def pareto(sketch: Sketch) -> list[Chart]:
     if len(objectives) < 2:
         return []
     x, y = sketch.metric(0), sketch.metric(1)
-    front = set(pareto_rows(sketch.results))
+    front = sketch.results.front
     beaten = sketch.points(x.positions, y.positions)
     beaten.color = [None] * len(beaten.x)
     places = [row in front for row in sketch.rows]
@@ -66,30 +66,10 @@ def pareto(sketch: Sketch) -> list[Chart]:
         y.positions,
     )
     best.emphasis = True
-    note = f"{len(front)} trials are on the front"
+    note = f"{len(front)} trials are on the front, hypervolume {sketch.results.hypervolume:.3g}"
     title = f"{sketch.results.name}: Pareto front"
     x.name, y.name = (f"{item.name} ({item.mode})" for item in objectives[:2])
     return [Chart(title, x, y, [beaten, best], note, sketch.color_name)]
-
-
-def pareto_rows(results: Results) -> list[int]:
-    """The rows that no other one beats: as good in every objective and better in one."""
-    signs = [1 if item.mode == "min" else -1 for item in results.objectives]
-    points: list[tuple[tuple[float, ...], int]] = []
-    for row, trial in enumerate(results.trials):
-        values = [results.value(trial, number) for number in range(len(signs))]
-        known = [value for value in values if value is not None]
-        if len(known) == len(signs):
-            points.append((tuple(s * v for s, v in zip(signs, known, strict=True)), row))
-    front: list[tuple[tuple[float, ...], int]] = []
-    for point, row in sorted(points):
-        if not any(_beats(other, point) for other, _ in front):
-            front.append((point, row))
-    return sorted(row for _, row in front)
-
-
-def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def parallel(sketch: Sketch) -> list[Chart]:

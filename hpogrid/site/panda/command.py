@@ -168,6 +168,8 @@ def dataset_names(text: str | None) -> list[str]:
 
 
 def _container(grid: GridConfig) -> str:
+    if grid.container == "none":
+        raise UserError("container: jobs of the grid run in an image; name one with --container")
     if not re.fullmatch(r"[A-Za-z0-9_./:@+\-]+", grid.container):
         raise UserError(f"container: '{grid.container}' is no name of an image")
     return grid.container

@@ -208,7 +208,9 @@ def _download(url: str) -> bytes:
         with urllib.request.urlopen(url, timeout=_SECONDS, context=context) as reply:  # noqa: S310
             data: bytes = reply.read(_LARGEST)
     except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or reason
         raise RunError(
-            f"the list of queues at {url} cannot be had: {error}; give one with --file or --url"
+            f"the list of queues at {url} cannot be had: {reason}; give one with --file or --url"
         ) from error
     return data

@@ -13,10 +13,12 @@ root=$cache/debian
 if [ ! -e "$root.made" ]; then
     mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/*.sources | head -n 1)
     rm -rf "$root"
-    # No devices and one owner: what a user namespace can copy. pip.conf is a place to mount on.
     mmdebstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
-        --customize-hook='rm -rf "$1"/dev/*; touch "$1/etc/pip.conf"; chown -R root:root "$1"' \
         bookworm "$root" "$mirror" >&2
+    # No devices and one owner: what a user namespace can copy. pip.conf is a place to mount on.
+    rm -rf "$root"/dev/*
+    touch "$root/etc/pip.conf"
+    chown -R root:root "$root"
     touch "$root.made"
 fi
 cd "$here/../../.."
