@@ -20,7 +20,7 @@ from hpogrid.engine.start import read_start
 from hpogrid.study.storage import without_secret
 
 GRACE_SECONDS = 10.0
-"""After the search: so long without anything that arrives, until the rest is left for later."""
+"""After the search: so long goes what fails on being tried, until the rest is left for later."""
 MOST_SECONDS = 120.0
 """After the search: so long in all."""
 
