@@ -119,6 +119,6 @@ def _say(told: Tracking, what: str) -> None:
     """One sentence on stderr: a search that went well is no failure for it."""
     address = without_secret(told.uri)
     sys.stderr.write(
-        f"hpogrid: MLflow at {address}: {what}; 'hpogrid report {told.project} --to_mlflow "
-        f"--tracking_uri {address}' writes what is missing\n"
+        f"hpogrid: MLflow at {address}: {what}; 'hpogrid report {told.project} --to_mlflow' "
+        "writes what is missing\n"
     )
