@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -69,7 +70,16 @@ def _points(project: Project, n_jobs: int) -> list[Line]:
     ]
     if size is not None and size * config.repeat < asked:
         lines.append(("trials", f"no more than {size * config.repeat}: then every one was tried"))
-    return lines
+    return [*lines, *_prep(project)]
+
+
+def _prep(project: Project) -> Iterator[Line]:
+    """The stages of the preparation, and how often each runs if all values are tried."""
+    parameters = project.space.parameters
+    for number, stage in enumerate(project.model_config.prep, start=1):
+        counts = [parameters[name].count() for name in stage.keys if name in parameters]
+        often = "many times" if None in counts else f"{math.prod(filter(None, counts))} x"
+        yield f"prep {number}", f"{often} {stage.command}"
 
 
 def _times(project: Project, n_jobs: int) -> list[Line]:
