@@ -24,13 +24,26 @@ from hpogrid._version import VERSION as __version__
 if TYPE_CHECKING:
     from hpogrid.experiment import Experiment
     from hpogrid.report.api import load_study
+    from hpogrid.report.compare.api import compare
+    from hpogrid.trial.arguments import add_to_argparse
     from hpogrid.trial.session import checkpoint, get_checkpoint, report
 
-__all__ = ["Experiment", "__version__", "checkpoint", "get_checkpoint", "load_study", "report"]
+__all__ = [
+    "Experiment",
+    "__version__",
+    "add_to_argparse",
+    "checkpoint",
+    "compare",
+    "get_checkpoint",
+    "load_study",
+    "report",
+]
 
 _HOMES = {
     "Experiment": "hpogrid.experiment",
+    "add_to_argparse": "hpogrid.trial.arguments",
     "checkpoint": "hpogrid.trial.session",
+    "compare": "hpogrid.report.compare.api",
     "get_checkpoint": "hpogrid.trial.session",
     "load_study": "hpogrid.report.api",
     "report": "hpogrid.trial.session",

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,34 @@ if TYPE_CHECKING:
     from hpogrid.report.api import LoadedStudy
     from hpogrid.space.space import Space
 
-_NUMBERS = {"int": int, "float": float, "int | None": int, "float | None": float}
+
+def _json_object(text: str) -> Any:
+    return _json(text, dict)
+
+
+def _json_list(text: str) -> Any:
+    return _json(text, list)
+
+
+def _json(text: str, kind: type) -> Any:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no JSON: {error}") from error
+    if not isinstance(found, kind):
+        raise argparse.ArgumentTypeError(f"{text} is no JSON {kind.__name__}")
+    return found
+
+
+_READERS: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "int | None": int,
+    "float | None": float,
+    "Mapping[str, Any]": _json_object,
+    "Sequence[Mapping[str, Any]]": _json_list,
+}
+"""How the text after an option becomes a setting, by the setting's type."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +71,16 @@ class Experiment:
     """A search, as the stored configs of the same name describe it.
 
     Attributes:
-        script: the training script.
+        script: the training script, or a folder of scripts.
         config_space: a dict of Python types and constants, or any form of a space that
             ``search_space create`` takes.
-        metric, mode: what is optimised (several: ``a,b``), and whether min or max.
+        metric, mode: what is optimised, and whether min or max (several: ``a,b``, or a list).
         name: of the configs and the project; the script's, if not given.
         model: a function or class in the script; None: the script itself is the trial.
+        command: instead of a script: what starts a trial, with placeholders.
+        template: a config file beside the script (see ``model_config create``).
+        metric_regex: a pattern for the metric in the output.
+        param: further settings that each trial gets.
         trials: of each job.
         max_wallclock_time: seconds after which no further trial starts.
         n_workers: trials at once in a job.
@@ -63,10 +95,14 @@ class Experiment:
 
     script: str
     config_space: Any
-    metric: str
-    mode: str = "min"
+    metric: str | Sequence[str]
+    mode: str | Sequence[str] = "min"
     name: str | None = None
     model: str | None = None
+    command: str | None = None
+    template: str | None = None
+    metric_regex: str | None = None
+    param: Mapping[str, Any] = field(default_factory=dict)
     trials: int = 100
     algorithm: str = "random"
     scheduler: str = "asynchyperband"
@@ -89,19 +125,22 @@ class Experiment:
     def override(self, arguments: Sequence[str]) -> Experiment:
         """The same with other settings, from a command line: ``--max_wallclock_time 60``.
 
-        Every setting that is text or a number is an option; ``--help`` lists them.
+        Every setting is an option, and ``--help`` lists them; ``--hpo``, ``--grid`` and ``--param``
+        take JSON objects, which are added to what there is.
         """
         parser = argparse.ArgumentParser(description=f"Experiment {self.project_name}")
         for item in dataclasses.fields(self):
-            kind = str(item.type)
-            if kind in _NUMBERS or kind.startswith("str"):
+            if item.name != "config_space":
                 parser.add_argument(
                     f"--{item.name}",
-                    type=_NUMBERS.get(kind, str),
-                    default=getattr(self, item.name),
-                    help="default: %(default)s",
+                    type=_READERS.get(str(item.type), str),
+                    default=argparse.SUPPRESS,
+                    help=f"default: {getattr(self, item.name)}".replace("%", "%%"),
                 )
-        return dataclasses.replace(self, **vars(parser.parse_args(list(arguments))))
+        given = vars(parser.parse_args(list(arguments)))
+        for name in {"hpo", "grid", "param"} & set(given):
+            given[name] = {**getattr(self, name), **given[name]}
+        return dataclasses.replace(self, **given)
 
     def space(self) -> Space:
         """The search space.
@@ -177,9 +216,11 @@ class Experiment:
         from hpogrid.config.store import read_config
 
         name = self.project_name
-        model = {"script": Path(self.script).name}
-        if self.model is not None:
-            model["model"] = self.model
+        script = None if self.command is not None else Path(self.script).name
+        model = {
+            "script": script, "model": self.model, "command": self.command,
+            "template": self.template, "metric_regex": self.metric_regex, "param": self.param,
+        }  # fmt: skip
         data: dict[str, dict[str, Any]] = {
             "hpo_config": self._hpo(),
             "grid_config": {"site": self.site, **self.grid},
@@ -195,8 +236,8 @@ class Experiment:
         scheduler_param: dict[str, Any] = {"max_concurrent": self.n_workers}
         settings: dict[str, Any] = {
             "algorithm": self.algorithm,
-            "metric": self.metric,
-            "mode": self.mode,
+            "metric": _joined(self.metric),
+            "mode": _joined(self.mode),
             "trials": self.trials,
             "scheduler": self.scheduler,
             "time_limit": self.max_wallclock_time,
@@ -209,7 +250,8 @@ class Experiment:
             settings["stop"] = {counter: float(most)}
             if self.scheduler == "asynchyperband":
                 scheduler_param |= {"max_t": most, "time_attr": counter}
-        return {**settings, "scheduler_param": scheduler_param, **self.hpo}
+        scheduler_param |= self.hpo.get("scheduler_param", {})
+        return {**settings, **self.hpo, "scheduler_param": scheduler_param}
 
     def _max_resource(self) -> int | None:
         if self.max_resource_attr is None:
@@ -238,17 +280,22 @@ class Experiment:
         """Whether a stored project says the same as this experiment does now."""
         import hashlib
 
+        from hpogrid.config.scripts import script_files
         from hpogrid.space.space import Space
 
         configs = self._configs()
         space = configs.pop("search_space")
         assert isinstance(space, Space)
-        path = Path(self.script)
-        script = (
-            {path.name: hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
-        )
+        script = {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in script_files(Path(self.script)).items()
+        }
         return (
             all(getattr(project, kind) == config for kind, config in configs.items())
             and project.search_space == space.to_json()
             and project.scripts == script
         )
+
+
+def _joined(names: str | Sequence[str]) -> str:
+    return names if isinstance(names, str) else ",".join(names)

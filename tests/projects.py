@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hpogrid.config.project import Project, draft_project, publish_project
-from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
+from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig, PrepStage
 from hpogrid.engine.job import JobResult
 from hpogrid.engine.run import Run
 from hpogrid.site.local import run_here
@@ -35,6 +35,7 @@ def store_project(
     param: dict[str, Any] | None = None,
     files: dict[str, str] | None = None,
     grid: dict[str, Any] | None = None,
+    prep: list[tuple[str, list[str]]] | None = None,
     **hpo: Any,
 ) -> Project:
     """Store a project with one script.
@@ -43,6 +44,7 @@ def store_project(
         script: the text of ``train.py``.
         model: the function or class in it.
         files: further files by their names.
+        prep: commands with their keys.
         hpo: settings of the hpo config; by default 3 trials, one at a time, each to its end.
     """
     settings = {
@@ -53,7 +55,12 @@ def store_project(
         name=name,
         hpo_config=HpoConfig(**settings),
         grid_config=GridConfig(**{"site": "local", **(grid or {})}),
-        model_config=ModelConfig(script="train.py", model=model, param=param or {}),
+        model_config=ModelConfig(
+            script="train.py",
+            model=model,
+            param=param or {},
+            prep=[PrepStage(command=command, keys=keys) for command, keys in prep or []],
+        ),
         search_space=read_space(space or SPACE, "space")[0].to_json(),
         scripts={},
         scripts_path="/nowhere",

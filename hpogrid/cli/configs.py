@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hpogrid.cli.options import config_options
+from hpogrid.cli.options import config_options, prep_options, prep_stages
 from hpogrid.cli.output import format_option, message, print_data, print_rows
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
 from hpogrid.config.schemas import SCHEMAS
@@ -58,6 +58,7 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
         store = STORES[kind]
         where = f"{store.label} '{name}'"
         settings = _from_file(parse_file(file), str(file)) if file else {}
+        given |= prep_stages(given.pop("prep", ()), given.pop("prep_keys", ()))
         settings |= {key: value for key, value in given.items() if value is not None}
         if action == "update":
             if not settings:
@@ -80,7 +81,7 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
             "--max_concurrent", "-c", type=int, help="Trials at once: short for --scheduler_param."
         )
         write = option(write)
-    return write
+    return prep_options(write) if kind == "model_config" else write
 
 
 def _from_file(data: Any, where: str) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
 import msgspec
 
+from hpogrid.errors import UserError
 from hpogrid.files import parse_file, parse_json
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,7 +33,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
 
 
 def config_options(schema: type[msgspec.Struct], choices: dict[str, list[str]]) -> Callable[[F], F]:
-    """One option for every field of a schema. What is not given is not passed as None.
+    """One option for every field of a schema that has one. What is not given is None.
 
     Args:
         schema: whose fields become options.
@@ -41,10 +42,17 @@ def config_options(schema: type[msgspec.Struct], choices: dict[str, list[str]]) 
 
     def decorate(function: F) -> F:
         for field in reversed(msgspec.structs.fields(schema)):
-            function = _option(field, choices.get(field.name))(function)
+            if _has_option(field):
+                function = _option(field, choices.get(field.name))(function)
         return function
 
     return decorate
+
+
+def _has_option(field: msgspec.structs.FieldInfo) -> bool:
+    """Whether it is one; ``Meta(extra={"option": False})`` says that its command adds its own."""
+    meta = _meta(field.type)
+    return bool(((meta.extra if meta else None) or {}).get("option", True))
 
 
 def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Callable[[F], F]:
@@ -65,6 +73,41 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
         option_type = JsonObject()
     help_text = f"{description}.{f'  [default: {default}]' if default else ''}"
     return click.option(*spellings, field.name, type=option_type, default=None, help=help_text)
+
+
+def prep_options(function: F) -> F:
+    """The options ``--prep`` and ``--prep_keys``, which belong together."""
+    function = click.option(
+        "--prep_keys",
+        multiple=True,
+        metavar="A,B",
+        help="Hyperparameters that a --prep depends on; '' for none. One for each --prep.",
+    )(function)
+    return click.option(
+        "--prep",
+        multiple=True,
+        metavar="COMMAND",
+        help="Run this once for each combination of its --prep_keys, before the trials that need "
+        "it. Several run one after another.",
+    )(function)
+
+
+def prep_stages(commands: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+    """The setting ``prep`` that was given with `prep_options`; empty where none was.
+
+    Raises:
+        UserError: not as many keys as commands.
+    """
+    if not commands and not keys:
+        return {}
+    if len(keys) != len(commands) and (keys or len(commands) != 1):
+        raise UserError(
+            f"--prep is there {len(commands)} times and --prep_keys {len(keys)} times; give "
+            "--prep_keys once for each, with '' for what no hyperparameter makes a difference to"
+        )
+    names = [[name.strip() for name in text.split(",")] if text.strip() else [] for text in keys]
+    pairs = zip(commands, names or [[]], strict=True)
+    return {"prep": [{"command": command, "keys": own} for command, own in pairs]}
 
 
 def _meta(annotation: Any) -> msgspec.Meta | None:

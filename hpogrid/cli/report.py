@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,8 @@ if TYPE_CHECKING:
 @click.option("--to_mlflow", is_flag=True, help="Write runs to MLflow (see --tracking_uri).")
 @click.option(
     "--tracking_uri",
-    envvar="MLFLOW_TRACKING_URI",
-    default="sqlite:///mlflow.db",
-    show_default=True,
-    help="Server or store of MLflow.",
+    help="Server or store of MLflow. Default: what the hpo config names, else "
+    "$MLFLOW_TRACKING_URI, else sqlite:///mlflow.db.",
 )
 @click.option("--to_tensorboard", is_flag=True, help="Write a folder for TensorBoard's HParams.")
 @click.option("--to_optuna", metavar="URL", help="Add the trials to a study in an Optuna storage.")
@@ -76,7 +75,7 @@ def report(
     form: str,
     plot: bool,
     to_mlflow: bool,
-    tracking_uri: str,
+    tracking_uri: str | None,
     to_tensorboard: bool,
     to_optuna: str | None,
     **formats: bool,
@@ -100,7 +99,7 @@ def report(
     for name in chosen:
         writer(name)  # a missing library is better known before the work than after it
     targets = {
-        "mlflow": tracking_uri if to_mlflow else None,
+        "mlflow": "" if to_mlflow else None,
         "tensorboard": f"{outname}_tensorboard" if to_tensorboard else None,
         "optuna": to_optuna,
     }
@@ -120,7 +119,12 @@ def report(
         for path in save(results, name, outname):
             click.echo(path, err=form != "table")
     for tracker, at in trackers.values():
-        message(tracker.export(results, at))
+        message(tracker.export(results, at or _mlflow_uri(tracking_uri, results)))
+
+
+def _mlflow_uri(given: str | None, results: Results) -> str:
+    named = given or results.mlflow or os.environ.get("MLFLOW_TRACKING_URI")
+    return named or "sqlite:///mlflow.db"
 
 
 def _print(results: Results, form: str, rows: int | None) -> None:

@@ -28,6 +28,9 @@ _INPUT = (
     click.option(
         "--dialect", type=click.Choice(list(DIALECTS)), help="How it is written  [default: look]."
     ),
+    click.option(
+        "-m", "--multirun", is_flag=True, help="Hydra's flag, for command lines as they are."
+    ),
     click.option("--compat", metavar="SYSTEM", help="Whose meaning words have: optuna-sweeper."),
 )
 
@@ -54,6 +57,7 @@ def _read(
     text_option: str | None,
     file: Path | None,
     dialect: str | None,
+    multirun: bool,
     compat: str | None,
 ) -> Space:
     """Read the space from the one place where it was given; say what its author should know."""

@@ -64,6 +64,7 @@ def assemble(
     files, notes, shown = _scripts(scripts, base)
     project = _project(name, shown, configs, base)
     _check_param(project)
+    _ = project.study_name  # is refused here and not in the job
     _check_files(project, files, shown)
     notes += checkpoint_notes(project, files)
     with draft_project(project, files) as (project, folder):
@@ -93,15 +94,22 @@ def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | 
 
 
 def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
-    from hpogrid.trial.placeholders import check_command, command_words
+    from hpogrid.trial.placeholders import check_command, command_words, trial_files, uses
+    from hpogrid.trial.prep import check_prep
 
     model = project.model_config
     for name in model.files:
         if name not in files:
             raise UserError(f"model config: {unknown('file', name, list(files))} (in {shown})")
+    names = [*model.param, *project.space.parameters]
+    words = command_words(model.command, model.script)
     if model.model is None:
-        names = [*model.param, *project.space.parameters]
-        check_command(command_words(model.command, model.script), names, model.template is not None)
+        check_command(words, names, trial_files(model))
+    if model.template is not None and (model.model is not None or uses(words, "config")):
+        from hpogrid.space.template import read_template_file
+
+        read_template_file(files[model.template], names)
+    check_prep(model.prep, project.space, model.param)
 
 
 def _check_model(project: Project, folder: Path, shown: Path) -> list[str]:

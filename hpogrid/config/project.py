@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import hashlib
+import re
 import shutil
 import tempfile
 import time
@@ -27,9 +28,11 @@ from hpogrid.files import (
     write_atomic,
 )
 from hpogrid.registry import unknown
+from hpogrid.space.parameter import Constant
 from hpogrid.space.space import Space, plain
 
 VERSION = 1
+_REFERENCE = re.compile(r"\$\{([\w./-]+)\}")
 FILE = "project.json"
 SCRIPTS = "scripts"
 
@@ -57,6 +60,34 @@ class Project(msgspec.Struct, kw_only=True):
     def space(self) -> Space:
         """The search space as a model."""
         return Space.from_json(self.search_space, f"search space of project '{self.name}'")
+
+    @property
+    def storage(self) -> str | None:
+        """The storage of the hpo config, with the constants of the space filled in."""
+        return self._filled(self.hpo_config.storage)
+
+    @property
+    def study_name(self) -> str:
+        """The name of the study in a storage.
+
+        Raises:
+            UserError: it refers to what is no constant of the search space.
+        """
+        name = self._filled(self.hpo_config.study_name) or self.name
+        if unknown_name := _REFERENCE.search(name):
+            raise UserError(
+                f"study_name: the search space has no constant '{unknown_name[1]}'; "
+                "write the name itself"
+            )
+        return name
+
+    def _filled(self, text: str | None) -> str | None:
+        """Text in which ``${name}`` of a constant is its value; all else stays."""
+        if text is None or "${" not in text:
+            return text
+        found = self.space.parameters.items()
+        values = {name: item.value for name, item in found if isinstance(item, Constant)}
+        return _REFERENCE.sub(lambda match: str(values.get(match[1], match[0])), text)
 
     def with_hash(self) -> Project:
         """The same, with the hash of its content."""

@@ -145,6 +145,16 @@ class HpoConfig(Config):
     study_name: Annotated[
         str | None, Meta(description="Name of the study in the storage (default: the project's)")
     ] = None
+    mlflow: Annotated[
+        str | None,
+        Meta(
+            description="MLflow server to write trials to while they run: http://HOST:PORT; "
+            "it takes who you are from MLFLOW_TRACKING_USERNAME and _PASSWORD or _TOKEN"
+        ),
+    ] = None
+    mlflow_experiment: Annotated[
+        str | None, Meta(description="Experiment in MLflow (default: the project's name)")
+    ] = None
     seed: Annotated[
         Whole | None, Meta(description="Seed of everything random (default: a new one)")
     ] = None
@@ -175,6 +185,8 @@ class HpoConfig(Config):
         self._check_metrics()
         if self.storage is not None:
             self._check_storage(self.storage)
+        if self.mlflow is not None:
+            self._check_mlflow(self.mlflow)
         for name in ("time_limit", "trial_timeout", "target", "cpus_per_trial", "gpus_per_trial"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
@@ -203,6 +215,15 @@ class HpoConfig(Config):
 
         try:
             check_url(url)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+
+    @staticmethod
+    def _check_mlflow(uri: str) -> None:
+        from hpogrid.study.mlflow_uri import check_uri
+
+        try:
+            check_uri(uri)
         except UserError as error:
             raise ValueError(str(error)) from error
 
@@ -296,6 +317,28 @@ class GridConfig(Config):
         return int(int(self.memory[:-1]) * 1024 ** "MGT".index(self.memory[-1]))
 
 
+class PrepStage(Config):
+    """A command that prepares something for trials, once for each combination of some values.
+
+    Attributes:
+        command: with the placeholders of a trial's command, over ``keys`` and constants.
+        keys: names of the hyperparameters whose values make a difference to it.
+    """
+
+    command: str
+    keys: list[str] = []
+
+    def __post_init__(self) -> None:
+        from hpogrid.trial.placeholders import command_words
+
+        try:
+            command_words(self.command, None)
+        except UserError as error:
+            raise ValueError(str(error).replace("command:", "prep:", 1)) from error
+        if not all(self.keys) or len(set(self.keys)) < len(self.keys):
+            raise ValueError(f"prep_keys: '{','.join(self.keys)}' has an empty or repeated name")
+
+
 class ModelConfig(Config):
     """What is trained: a function or class in a script, a script as it is, or any command."""
 
@@ -313,12 +356,21 @@ class ModelConfig(Config):
         str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
     ] = None
     template: Annotated[
-        str | None, Meta(description="Text file with ${name} to fill in for {template}")
+        str | None,
+        Meta(
+            description="Config file, relative to the project's scripts: {template} is it with "
+            "${name} filled in, {config} with the values put in their places; a function or class "
+            "gets the latter as its config"
+        ),
     ] = None
     metric_regex: Annotated[
         str | None,
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
     ] = None
+    prep: Annotated[
+        list[PrepStage],
+        Meta(description="What runs before the trials that need it", extra={"option": False}),
+    ] = []
 
     def __post_init__(self) -> None:
         if (self.script is None) == (self.command is None):

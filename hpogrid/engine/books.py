@@ -22,12 +22,14 @@ class Running:
     Attributes:
         step: the number of its last report.
         unwritten: reports that are not in the ledger yet.
+        prepared: seconds of its attempt that went into preparing what it needs.
         verdict: its state if it ends now.
     """
 
     step: int
     reports: list[dict[str, Any]] = field(default_factory=list)
     unwritten: list[Reported] = field(default_factory=list)
+    prepared: float = 0.0
     verdict: State = "complete"
 
 

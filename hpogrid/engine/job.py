@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,14 +17,19 @@ import msgspec
 
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine import ENGINES, choose_engine
+from hpogrid.engine.prep import make_workplace
 from hpogrid.engine.records import RunningAlready
 from hpogrid.engine.run import Run
 from hpogrid.engine.spec import JobSpec
 from hpogrid.engine.start import read_start
+from hpogrid.engine.track import live_tracking
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, write_atomic
 
 RESULT = "result.json"
+PREP = "prep"
+"""The folder of preparations, in the folder of the task or of the job."""
+
 WORK_VARIABLE = "HPOGRID_WORK_DIR"
 """The environment variable with the name of the working directory inside a container."""
 
@@ -58,6 +64,7 @@ def run_job(
     shared: bool = True,
     n_jobs: int = 1,
     after: int = 0,
+    prep: Path | None = None,
     progress: Callable[[Run], None] = lambda run: None,
 ) -> JobResult:
     """Run one job to its end.
@@ -67,6 +74,7 @@ def run_job(
         folder: the job's own; gets ``work/`` (a copy of the scripts, and the working directory
             of trials), ``trials/``, the logs and the result.
         job, seed, ledgers, shared, n_jobs, after: see `JobSpec`.
+        prep: the folder of preparations; the job's own, if not given.
         progress: called a few times a second.
 
     Raises:
@@ -76,7 +84,10 @@ def run_job(
     try:
         project = read_project(bundle)
         work = _prepare(project, bundle, folder)
-        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after)
+        prep = prep or folder / PREP
+        if project.model_config.prep:
+            make_workplace(prep, files_below(bundle / SCRIPTS), folder / "work")
+        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after, prep)
         start = read_start(bundle)
         first = [project.space.apply(values) for values in start.first]
         run = Run(project, spec, first, start.past)
@@ -89,12 +100,28 @@ def run_job(
     if run.remark:
         print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
     logs = folder / project.hpo_config.log_dir
+    with live_tracking(project, bundle, job, ledgers, logs, lambda: run.interrupted):
+        return _execute(run, project, work, folder, started, progress)
+
+
+def _execute(
+    run: Run,
+    project: Project,
+    work: Path,
+    folder: Path,
+    started: float,
+    progress: Callable[[Run], None],
+) -> JobResult:
     try:
         with _stop_on_signals(run):
             engine = ENGINES.load(choose_engine(project, work).name)
+            logs = folder / project.hpo_config.log_dir
             engine(run, work, logs, lambda: progress(run)).execute()
             if not run.interrupted:
                 run.end_paused()
+    except RunningAlready:
+        run.leave()  # the result is for the other driver to write
+        raise
     except Exception as error:
         run.stop(str(error) if isinstance(error, UserError) else first_line(error))
         with contextlib.suppress(UserError):  # a full disk, perhaps: the first error tells
@@ -107,15 +134,19 @@ def run_job(
 def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobResult:
     reason = run.close()
     finished = [trial for trial in run.own if trial.finished]
+    failed = [trial for trial in finished if trial.state == "failed"]
+    if failed and len(failed) == len(finished):
+        reason += f"; every trial failed: {failed[-1].reason}"
     result = JobResult(
         state=state,
         reason=reason,
         attempt=run.attempt,
         finished=len(finished),
-        failed=sum(trial.state == "failed" for trial in finished),
+        failed=len(failed),
         started=started,
     )
     _write(folder, result)
+    run.hand_over()
     return result
 
 
@@ -152,7 +183,10 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _stop_on_signals(run: Run) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run in good order."""
+    """Let Ctrl-C and SIGTERM end the run in good order, where Python allows it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def stop(number: int, frame: FrameType | None) -> None:
         run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)

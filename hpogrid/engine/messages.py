@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from hpogrid.config.schemas import ModelConfig
+from hpogrid.config.schemas import ModelConfig, PrepStage
 
 if TYPE_CHECKING:
     from hpogrid.engine.spec import Assignment
+
+
+class PrepSetup(msgspec.Struct):
+    """What is prepared before trials, and where; ``fixed`` are the values that all trials share."""
+
+    stages: list[PrepStage]
+    folder: str
+    fixed: dict[str, Any]
 
 
 class Setup(msgspec.Struct, tag="setup"):
@@ -23,6 +31,8 @@ class Setup(msgspec.Struct, tag="setup"):
     metrics: tuple[str, ...]
     logs: str  # folder for the logs of trials
     slot: int
+    prep: PrepSetup | None = None
+    names: tuple[str, ...] = ()  # of all parameters
 
 
 class Evaluate(msgspec.Struct, tag="evaluate"):
@@ -51,13 +61,19 @@ def evaluate_message(assignment: Assignment, trials: Path) -> Evaluate:
 
 
 class Verdict(msgspec.Struct, tag="verdict"):
-    """The answer to a report: whether to go on."""
+    """The answer to a report, or to `Prepared`: whether to go on."""
 
     go_on: bool
 
 
 class Ready(msgspec.Struct, tag="ready"):
     """The objective is loaded."""
+
+
+class Prepared(msgspec.Struct, tag="prepared"):
+    """What the trial needs is there, after so many seconds; the worker waits for a `Verdict`."""
+
+    seconds: float
 
 
 class ReportMade(msgspec.Struct, tag="report"):
@@ -80,7 +96,7 @@ class Broken(msgspec.Struct, tag="broken"):
 
 
 ToWorker = Setup | Evaluate | Verdict
-FromWorker = Ready | ReportMade | Done | Broken
+FromWorker = Ready | Prepared | ReportMade | Done | Broken
 
 T = TypeVar("T")
 
@@ -88,7 +104,7 @@ T = TypeVar("T")
 class Line(Protocol):
     """What a trial speaks to its driver through."""
 
-    def send(self, message: ReportMade) -> None:
+    def send(self, message: ReportMade | Prepared) -> None:
         """Send a message."""
 
     def receive(self) -> ToWorker | None:

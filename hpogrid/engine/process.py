@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import socket
@@ -17,6 +18,7 @@ from hpogrid.engine.messages import (
     Channel,
     Done,
     FromWorker,
+    Prepared,
     Ready,
     ReportMade,
     Setup,
@@ -45,6 +47,7 @@ class Worker:
         self.assignment: Assignment | None = None
         self.ready = False
         self.since = time.monotonic()
+        self._prepares = setup.prep is not None
         self._logs = Path(setup.logs)
         ours, theirs = socket.socketpair()
         log = worker_log(self._logs, slot)
@@ -65,7 +68,7 @@ class Worker:
     def evaluate(self, assignment: Assignment, trials: Path) -> None:
         """Hand over a trial."""
         self.assignment = assignment
-        self.since = time.monotonic()
+        self.since = math.inf if self._prepares else time.monotonic()
         self.channel.send(evaluate_message(assignment, trials))
 
     def end(self) -> str:
@@ -177,6 +180,8 @@ class ProcessEngine:
             self._run.config.metrics,
             str(self._logs),
             slot,
+            self._run.prep,
+            tuple(self._run.project.search_space["parameters"]),
         )
         environment = slot_environment(self._gpus[slot], self._run.config.cpus_per_trial)
         worker = Worker(slot, setup, environment, self._scripts)
@@ -208,6 +213,14 @@ class ProcessEngine:
                     self._deaths = 0
                 case Broken(message=text):
                     raise RunError(text)
+                case Prepared(seconds=seconds):
+                    assert worker.assignment is not None
+                    worker.since = time.monotonic()
+                    self._run.prepared(worker.assignment.trial, seconds)
+                    try:
+                        worker.channel.send(Verdict(True))
+                    except OSError:
+                        return self._died(worker)
                 case ReportMade(metrics=metrics):
                     assert worker.assignment is not None
                     decision = self._run.report(worker.assignment.trial, metrics)

@@ -11,7 +11,7 @@ from hpogrid.engine.pauses import Pauses
 from hpogrid.engine.spec import Assignment, JobSpec
 from hpogrid.search.base import derive_seed
 from hpogrid.space.space import Point
-from hpogrid.study.events import Started
+from hpogrid.study.events import Ended, Started
 from hpogrid.study.study import Trial
 
 
@@ -37,15 +37,22 @@ class Queue:
         self._books = books
         self._records = books.records
         self._learning = books.learning
-        exchange = self._records.exchange
-        self.again = deque(
-            trial
-            for trial in own
-            if not trial.finished and trial.id not in pauses and exchange.still_mine(trial)
-        )
-        self._orphans = deque(exchange.orphans())
+        cut_off = [trial for trial in own if not trial.finished and trial.id not in pauses]
+        self.again = deque(trial for trial in cut_off if self._is_ours(trial))
+        self._orphans = deque(self._records.exchange.orphans())
         self._repeats = deque(self._learning.repetitions.missing(own))
         self._number = max(spec.after, self._records.study.last_number(spec.job))
+
+    def _is_ours(self, trial: Trial) -> bool:
+        """Whether no other job evaluates the configuration of a trial that was cut off."""
+        if self._records.exchange.still_mine(trial):
+            return True
+        if trial.state == "running":
+            reason = "its job was silent for long: another one took the configuration over"
+            self._records.write(
+                Ended(time=time.time(), trial=trial.id, state="interrupted", reason=reason)
+            )
+        return False
 
     def repetition(self) -> Assignment | None:
         """Begin the next repetition of a configuration, if one is due."""

@@ -6,6 +6,7 @@ Everything that has to survive a ``kill -9`` goes through `Records.write` before
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import time
@@ -17,8 +18,15 @@ from hpogrid.errors import RunError
 from hpogrid.space.space import Space
 from hpogrid.study.events import Closed, Event, Opened
 from hpogrid.study.exchange import Exchange
-from hpogrid.study.ledger import LedgerWriter, being_written, ledger_attempts, ledger_name
+from hpogrid.study.ledger import (
+    LedgerReader,
+    LedgerWriter,
+    being_written,
+    ledger_attempts,
+    ledger_name,
+)
 from hpogrid.study.study import Source, Trial
+from hpogrid.study.takeover import BEAT_SECONDS, QUIET_SECONDS, boot_id, lives, steady_time
 
 
 class RunningAlready(RunError):
@@ -50,6 +58,7 @@ class Records:
         self.study = self.exchange.study
         self.attempt = max(ledger_attempts(spec.ledgers, spec.job), default=0) + 1
         self._source = Source(socket.gethostname())
+        self._beat_seconds = min(BEAT_SECONDS, lease / 4)
 
     @property
     def own(self) -> list[Trial]:
@@ -65,6 +74,7 @@ class Records:
         """
         spec = self._spec
         self._refuse_second()
+        self._wait_for_last()
         writer = LedgerWriter(spec.ledgers / ledger_name(spec.job, self.attempt))
         try:
             self._refuse_second()  # two drivers may have come so far at the same moment
@@ -72,7 +82,9 @@ class Records:
             writer.discard()
             raise
         self.writer = writer
+        self._beaten = steady_time()
         self.exchange.write_to(writer.path)
+        known = self.exchange.go_on_from()
         self.write(
             Opened(
                 time=time.time(),
@@ -83,6 +95,9 @@ class Records:
                 version=VERSION,
                 project=self._project.hash,
                 seed=spec.seed,
+                boot=boot_id(),
+                # Trials that are numbered apart from earlier ones are in nobody's way.
+                read={} if spec.after else known,
             )
         )
 
@@ -93,41 +108,82 @@ class Records:
             if attempt != self.attempt and being_written(path):
                 raise RunningAlready(f"job {spec.job} is running already: it is writing {path}")
 
+    def _wait_for_last(self) -> None:
+        """Refuse if the last attempt still lives where its lock cannot tell."""
+        path = self._spec.ledgers / ledger_name(self._spec.job, self.attempt - 1)
+        if path.exists() and lives(path, self.exchange):
+            raise RunningAlready(f"job {self._spec.job} is running already: {path} is growing")
+
+    def beat(self) -> None:
+        """Show now and then that this driver lives, and see that no other one has gone on.
+
+        Raises:
+            RunningAlready: one has, because this process was stopped for a long time.
+        """
+        now = steady_time()
+        if now - self._beaten >= self._beat_seconds:
+            self._refuse_to_go_on()
+            self._beaten = now
+            self.exchange.beat()
+
+    def _refuse_to_go_on(self) -> None:
+        self.exchange.look()
+        spec = self._spec
+        newest = max(ledger_attempts(spec.ledgers, spec.job), default=0)
+        path = spec.ledgers / ledger_name(spec.job, newest)
+        if newest > self.attempt and LedgerReader(path).opening() is not None:
+            self._beaten = -math.inf  # nothing is written from now on
+            raise RunningAlready(
+                f"job {spec.job} was taken over by another process, which writes {path}: this "
+                "one had been stopped for a long time"
+            )
+
     def write(self, *events: Event) -> None:
-        """Append events to the ledger, and then to the study."""
+        """Append events to the ledger, and then to the study.
+
+        Raises:
+            RunningAlready: see `beat`.
+            RunError: the disk is full or has gone.
+        """
+        if steady_time() - self._beaten > QUIET_SECONDS / 2:
+            self.beat()
         self.writer.write(*events)
         for event in events:
             self.study.apply(event, self._source)
+
+    def leave(self) -> None:
+        """Write nothing more: another process goes on with the job."""
+        self._beaten = -math.inf
+        self.writer.close()
 
     def close(self, reason: str) -> None:
         """Write the last line if that is possible."""
         with contextlib.suppress(RunError):
             self.writer.write(Closed(time=time.time(), reason=reason))
         self.writer.close()
-        self.exchange.close()
+        self.exchange.deliver()
 
 
 def make_exchange(project: Project, space: Space, spec: JobSpec, lease: float) -> Exchange:
     """How the job sees the others of its task: by their ledgers, or through a storage."""
     config = project.hpo_config
-    if config.storage is None or not spec.shared:
+    storage = project.storage
+    if storage is None or not spec.shared:
         return Exchange(spec.ledgers, space, spec.job, shared=spec.shared, lease=lease)
     task = f"{project.hash}-{spec.seed}"
     from hpogrid.study.storage import StorageExchange, check_url, is_server
 
-    if is_server(config.storage):
+    if is_server(storage):
         from hpogrid.study.remote import RemoteExchange
 
-        return RemoteExchange(
-            spec.ledgers, space, spec.job, url=config.storage, task=task, lease=lease
-        )
-    check_url(config.storage, spec.n_jobs)
+        return RemoteExchange(spec.ledgers, space, spec.job, url=storage, task=task, lease=lease)
+    check_url(storage, spec.n_jobs)
     return StorageExchange(
         spec.ledgers,
         space,
         spec.job,
-        url=config.storage,
-        study_name=config.study_name or project.name,
+        url=storage,
+        study_name=project.study_name,
         task=task,
         metrics=config.metrics,
         modes=config.modes,

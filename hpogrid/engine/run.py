@@ -18,6 +18,7 @@ from hpogrid.engine.budget import Budget, reached
 from hpogrid.engine.deadline import Deadline
 from hpogrid.engine.judge import Judge
 from hpogrid.engine.learning import Learning
+from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.pauses import Pauses
 from hpogrid.engine.queue import Queue
 from hpogrid.engine.records import Records, RunningAlready
@@ -34,6 +35,7 @@ from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.study.history import Past
 from hpogrid.study.study import Trial, number_of
 from hpogrid.trial.checkpoints import Keeper
+from hpogrid.trial.prep import fixed_values
 
 _VERDICTS: dict[Decision, State] = {
     "continue": "complete",
@@ -102,6 +104,15 @@ class Run:
         begun = {space.identify(trial.applied) for trial in self.study} if first else set()
         share = first[self.spec.job :: self.spec.n_jobs] if self.spec.shared else first
         return [point for point in share if point.key not in begun]
+
+    @property
+    def prep(self) -> PrepSetup | None:
+        """What is to be prepared before trials, if anything."""
+        model = self.project.model_config
+        if not model.prep or self.spec.prep is None:
+            return None
+        fixed = fixed_values(self.project.space, model.param)
+        return PrepSetup(model.prep, str(self.spec.prep), fixed)
 
     def _replay(self) -> list[Trial]:
         """Bring everything back that the ledgers tell; return this job's trials as they ended."""
@@ -181,7 +192,7 @@ class Run:
             self._books.write_reports(running)
             self._keeper.reported(trial)
         record = self.study.trials[trial]
-        spent = record.before + now - record.started
+        spent = record.before + now - record.started - running.prepared
         counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
         decision = self._judge.report(record, running.step, counted)
         if reached(self.config, counted):
@@ -191,6 +202,10 @@ class Run:
             decision = "stop"
         running.verdict = _VERDICTS[decision]
         return decision
+
+    def prepared(self, trial: str, seconds: float) -> None:
+        """What a running trial needs is there: its own time begins after so many seconds."""
+        self._books.running[trial].prepared = seconds
 
     def finish(self, trial: str, failure: str | None = None) -> None:
         """A running trial ended by itself or as it was told; ``failure`` is why it failed.
@@ -215,6 +230,7 @@ class Run:
                 metrics=metrics,
                 steps=max(1, running.step),
                 reason=reason,
+                prepared=running.prepared,
             )
         )
 
@@ -227,8 +243,14 @@ class Run:
 
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off through no fault of its own, and shall run again."""
-        self._books.running.pop(trial)
-        event = Ended(time=time.time(), trial=trial, state="interrupted", reason=reason)
+        running = self._books.running.pop(trial)
+        event = Ended(
+            time=time.time(),
+            trial=trial,
+            state="interrupted",
+            reason=reason,
+            prepared=running.prepared,
+        )
         with contextlib.suppress(RunError):  # a full disk: what has no end is run again as well
             self._records.write(event)
         self._queue.again.append(self.study.trials[trial])
@@ -241,6 +263,7 @@ class Run:
         if self._deadline.reached and not self.interrupted:
             self.expired = True
             self.stop("the time of the job is up", interrupt=True)
+        self._records.beat()
         for trial in self._exchange.poll(now=now):
             self._proposer.take(trial.applied)
             self._learning.learn(trial)
@@ -278,11 +301,19 @@ class Run:
         """The search is over for good: trials that are still paused end where they are."""
         self._pauses.end()
 
+    def leave(self) -> None:
+        """Another process goes on with the job: write nothing more."""
+        self._records.leave()
+
     def close(self) -> str:
         """Write the last line if that is possible; return why the run ended."""
         reason = self.stopped or self.budget.spent or "nothing is left to try"
         self._records.close(reason)
         return reason
+
+    def hand_over(self) -> None:
+        """After the last line: wait for a while if a server or storage is out of reach."""
+        self._exchange.hand_over()
 
 
 __all__ = ["Assignment", "JobSpec", "Run", "RunningAlready"]

@@ -18,6 +18,7 @@ class JobSpec:
         trials: the folder of the trials' own folders (logs, checkpoints).
         shared: whether the jobs of the task are one search.
         n_jobs: how many jobs the task has.
+        prep: the folder in which what trials need is prepared; of all jobs that share a disk.
         after: numbers of trials begin after this one; earlier attempts, of which no ledger is
             here, may have given those up to it.
     """
@@ -29,6 +30,7 @@ class JobSpec:
     shared: bool = True
     n_jobs: int = 1
     after: int = 0
+    prep: Path | None = None
 
 
 @dataclass(frozen=True)

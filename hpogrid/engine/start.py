@@ -19,10 +19,12 @@ class Start(msgspec.Struct, kw_only=True):
     Attributes:
         first: suggested values to evaluate before the algorithm's own.
         past: results of earlier searches that the algorithm is told.
+        task: the name that the task got first, unique among all; trackers know it by that.
     """
 
     first: list[dict[str, Any]] = []
     past: list[Past] = []
+    task: str = ""
 
 
 def read_start(bundle: Path) -> Start:

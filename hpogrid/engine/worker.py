@@ -23,12 +23,14 @@ from hpogrid.engine.messages import (
     Done,
     Evaluate,
     Line,
+    Prepared,
     Ready,
     ReportMade,
     Setup,
     ToWorker,
     Verdict,
 )
+from hpogrid.engine.prep import Preparation
 from hpogrid.engine.ray.script import load_ray, ray_session
 from hpogrid.errors import UserError, first_line
 from hpogrid.trial import session
@@ -74,18 +76,42 @@ def work(channel: Channel[ToWorker]) -> None:
     scripts = Path(setup.scripts)
     load_ray(scripts, setup.model)
     try:
-        objective = make_objective(scripts, setup.model, setup.metrics)
+        objective = make_objective(scripts, setup.model, setup.metrics, setup.names)
     except UserError as error:
         channel.send(Broken(str(error)))
         return
+    preparation = Preparation(setup.prep, scripts, _wait_if_told_to_end) if setup.prep else None
     log = TrialLog(Path(setup.logs), setup.slot)
     channel.send(Ready())
     while isinstance(task := channel.receive(), Evaluate):
-        done = evaluate(objective, task, channel, scripts)
-        if done.failure is not None and _told_to_end:
-            time.sleep(_PATIENCE_SECONDS)
+        done = prepare(preparation, task, channel)
+        done = done or evaluate(objective, task, channel, scripts)
+        if done.failure is not None:
+            _wait_if_told_to_end()
         log.close(task)
         channel.send(done)
+
+
+def _wait_if_told_to_end() -> None:
+    if _told_to_end:
+        time.sleep(_PATIENCE_SECONDS)
+
+
+def prepare(preparation: Preparation | None, task: Evaluate, line: Line) -> Done | None:
+    """Make ready what a trial needs, if anything; return how it ended if that was all of it."""
+    if preparation is None:
+        return None
+    began = time.monotonic()
+    try:
+        failure = preparation.prepare(task.config)
+    except (UserError, OSError) as error:
+        failure = f"it could not be prepared: {error}"
+    if failure is not None:
+        sys.stderr.write(failure + "\n")
+        return Done(failure)
+    line.send(Prepared(time.monotonic() - began))
+    answer = line.receive()
+    return None if isinstance(answer, Verdict) and answer.go_on else Done()
 
 
 def evaluate(objective: Objective, task: Evaluate, line: Line, scripts: Path) -> Done:

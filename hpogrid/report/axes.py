@@ -9,13 +9,15 @@ from typing import Any, Literal
 import msgspec
 
 from hpogrid.report.base import text
-from hpogrid.report.results import Column, Results, number
+from hpogrid.report.results import Column, Results
 from hpogrid.space.scale import Log, LogNormal, ReverseLog
+from hpogrid.study.series import number
 
 Scale = Literal["linear", "log", "reverse log", "category"]
 _RANGE, _SKEW = 1000, 20
 """Where nothing else is known, positive values get a log axis if the largest is so many times the
 smallest, and the middle one is less than that part of the largest."""
+_WIDE = 100
 
 
 class Axis(msgspec.Struct):
@@ -42,6 +44,10 @@ class Axis(msgspec.Struct):
         if self.categories:
             low, high = 0.0, float(len(self.categories) - 1)
         return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+    def place(self, value: float) -> float:
+        """Where a number lies on an axis that is no ``category``."""
+        return _place(value, self.scale) or 0.0
 
     def ticks(self) -> tuple[list[float], list[str]]:
         """Positions and their labels."""
@@ -122,6 +128,13 @@ def _is_skewed(values: list[float]) -> bool:
     ordered = sorted(values)
     low, middle, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
     return high >= _RANGE * low and (len(ordered) < 3 or middle * _SKEW <= high)
+
+
+def numeric_axis(name: str, values: Sequence[float]) -> Axis:
+    """The axis of numbers that no column holds: log where they are positive and far apart."""
+    wide = bool(values) and min(values) > 0 and max(values) >= _WIDE * min(values)
+    scale: Scale = "log" if wide else "linear"
+    return Axis(name, scale, [_place(value, scale) for value in values])
 
 
 def _place(value: Any, scale: Scale) -> float | None:

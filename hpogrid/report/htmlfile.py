@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from typing import BinaryIO
@@ -25,16 +26,20 @@ class HtmlWriter(Writer):
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
-        parts = {
-            "title": escape(results.name or "Results"),
-            "style": _asset("page.css"),
-            "data": _embedded(page_data(results)),
-            "script": "\n".join(_asset(f"{name}.js") for name in SCRIPTS),
-        }
-        page = _asset("page.html")
-        for chunk in page.split("{{"):
-            name, mark, rest = chunk.partition("}}")
-            stream.write((parts[name] + rest if mark else chunk).encode())
+        write_page(stream, results.name or "Results", page_data(results), SCRIPTS)
+
+
+def write_page(stream: BinaryIO, title: str, data: object, scripts: Sequence[str]) -> None:
+    """Write a page that needs nothing else: the scripts draw the data, in the house's style."""
+    parts = {
+        "title": escape(title),
+        "style": _asset("page.css"),
+        "data": _embedded(data),
+        "script": "\n".join(_asset(f"{name}.js") for name in scripts),
+    }
+    for chunk in _asset("page.html").split("{{"):
+        name, mark, rest = chunk.partition("}}")
+        stream.write((parts[name] + rest if mark else chunk).encode())
 
 
 def _asset(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
+from hpogrid.engine.start import read_start
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
@@ -17,7 +18,7 @@ from hpogrid.report.results import Objective, Task, no_garbage_collection, span
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.study.ledger import SUFFIX
-from hpogrid.study.study import LedgerFolder
+from hpogrid.study.study import LedgerFolder, Study
 
 if TYPE_CHECKING:
     from hpogrid.site.tasks import Task as StoredTask
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LEDGER = "ledger"
 BUNDLE = "bundle"
 JOBS = "jobs"
+_LONG_AGO = 3650.0  # days
 
 
 class Filters(msgspec.Struct, frozen=True):
@@ -74,8 +76,10 @@ def is_project(target: str) -> bool:
 
 
 def _project_sources(name: str, filters: Filters) -> list[Source]:
+    from hpogrid.site.elsewhere import adopt
     from hpogrid.site.tasks import IdRange, find_tasks
 
+    problems = adopt(name, filters.days or _LONG_AGO)
     tasks = find_tasks(
         project=name,
         days=filters.days,
@@ -84,7 +88,12 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
         ids=IdRange(filters.ids) if filters.ids else None,
     )
     if tasks:
-        return [_task_source(task) for task in reversed(tasks)]
+        sources = [_task_source(task) for task in reversed(tasks)]
+        said = "\n".join(warning for source in sources for warning in source.warnings)
+        sources[0].warnings[:0] = [problem for problem in problems if problem not in said]
+        return sources
+    if problems:
+        raise UserError(f"project '{name}' has no tasks here, and {problems[0]}")
     if filters == Filters() and not find_tasks(project=name, limit=1):
         raise UserError(f"project '{name}' has no tasks yet; 'hpogrid run {name}' starts them")
     raise UserError(
@@ -103,11 +112,24 @@ def _task_source(task: StoredTask) -> Source:
     except UserError as error:
         warnings.append(f"task {task.id}: {error}; showing what was fetched before")
     source = _source(task.ledgers, f"*{SUFFIX}")
-    own = Task(task.id, task.site, span(source.study), task.created, str(task.folder), task.name)
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
     budget = source.project.hpo_config.trials * task.n_jobs if source.project else None
     return msgspec.structs.replace(
-        source, name=task.project, task=own, budget=budget, warnings=warnings
+        source, name=task.project, task=_own(task, source.study), budget=budget, warnings=warnings
+    )
+
+
+def _own(task: StoredTask, study: Study) -> Task:
+    return Task(
+        id=task.id,
+        site=task.site,
+        seconds=span(study),
+        created=task.created,
+        folder=str(task.folder),
+        name=task.name,
+        shared=task.shared,
+        seed=task.seed,
+        key=read_start(task.bundle).task,
     )
 
 
@@ -144,13 +166,27 @@ def _source(folder: Path, pattern: str) -> Source:
     with no_garbage_collection():
         ledgers.poll()
     project = _project_near(folder)
+    task = _task_near(folder)
     return Source(
         project.name if project else folder.resolve().name,
-        Task(seconds=span(ledgers.study), folder=str(folder)),
+        _own(task, ledgers.study)
+        if task
+        else Task(seconds=span(ledgers.study), folder=str(folder)),
         ledgers.study,
         project,
         warnings=ledgers.warnings,
     )
+
+
+def _task_near(folder: Path) -> StoredTask | None:
+    """The task whose ledgers are in a folder, where its record lies beside that."""
+    from hpogrid.site.tasks import FILE as RECORD
+    from hpogrid.site.tasks import Task as StoredTask
+
+    try:
+        return msgspec.json.decode((folder.parent / RECORD).read_bytes(), type=StoredTask)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _project_near(folder: Path) -> Project | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import gc
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from hpogrid.registry import unknown
 from hpogrid.report import pareto
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
+from hpogrid.study.series import number
 from hpogrid.study.study import Study, Trial
 
 Kind = Literal["parameter", "metric", "extra"]
@@ -34,6 +34,9 @@ class Task(msgspec.Struct, gc=False):
         created: seconds since the epoch.
         folder: what is kept of it.
         name: unique among all tasks.
+        shared: whether its jobs are one search.
+        seed: of the search, where it is known.
+        key: what its own jobs know it by.
     """
 
     id: int | str = ""
@@ -42,6 +45,9 @@ class Task(msgspec.Struct, gc=False):
     created: float = 0.0
     folder: str = ""
     name: str = ""
+    shared: bool = True
+    seed: int | None = None
+    key: str = ""
 
 
 class Column(NamedTuple):
@@ -100,6 +106,7 @@ class Results:
         extra: names of `EXTRAS`, or of further reported metrics.
         project: the stored project whose trials these are, where it is known.
         budget: how many trials were asked for, where it is known.
+        mlflow, experiment: where the project logs to MLflow, if it does.
 
     Attributes:
         trials: best first; then those that still run or were interrupted; failed last.
@@ -119,10 +126,14 @@ class Results:
         extra: Sequence[str] = (),
         project: str | None = None,
         budget: int | None = None,
+        mlflow: str | None = None,
+        experiment: str | None = None,
     ) -> None:
         self.name = name
         self.project = project
         self.budget = budget
+        self.mlflow = mlflow
+        self.experiment = experiment
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]
@@ -154,8 +165,14 @@ class Results:
         return dict(Counter(trial.state for trial in self.trials).most_common())
 
     @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why trials failed, and how many for each reason, most frequent first."""
+        failed = (trial for trial in self.trials if trial.state == "failed")
+        return Counter(trial.reason or "unknown" for trial in failed).most_common()
+
+    @property
     def summary(self) -> str:
-        """One sentence: how many trials, in which states, and the best value."""
+        """One sentence: how many trials, in which states, the best value, and why most failed."""
         states = ", ".join(f"{count} {state}" for state, count in self.states.items())
         sentence = f"{len(self)} trials" + (f": {states}" if states else "")
         if self.best is not None:
@@ -166,6 +183,9 @@ class Results:
                 sentence += f"{self.hypervolume:.3g}"
         elif not self.objectives and self.trials:
             sentence += "; in the order of their start (--metric and --mode sort them)"
+        if reasons := self.reasons:
+            reason, count = reasons[0]
+            sentence += f"; {'all' if count == len(self) else count} failed because: {reason}"
         return sentence
 
     def value(self, trial: Trial, objective: int = 0) -> float | None:
@@ -271,15 +291,6 @@ class Results:
                 taken.add(name)
                 columns.append(Column(name, kind, key))  # type: ignore[arg-type]
         return columns
-
-
-def number(value: Any) -> float | None:
-    """A finite number, or None for all else; a bool is none."""
-    if type(value) is float:
-        return value if math.isfinite(value) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) else None
 
 
 def span(study: Study) -> float:

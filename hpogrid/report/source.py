@@ -65,6 +65,8 @@ def make_results(
         space=project.space if project else None,
         extra=extra,
         project=project.name if project else None,
+        mlflow=project.hpo_config.mlflow if project else None,
+        experiment=project.hpo_config.mlflow_experiment if project else None,
         budget=sum(budgets) if None not in budgets else None,  # type: ignore[arg-type]
     )
 

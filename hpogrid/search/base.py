@@ -70,6 +70,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``algorithm_param`` of an algorithm: its fields with their defaults."""
 
     @classmethod
+    def translated(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Parameters by our names, where others write them in a way of their own."""
+        return data
+
+    @classmethod
     def variant(cls, data: Mapping[str, Any]) -> type[Options]:
         """The struct to read ``data`` with, where one parameter decides which others there are."""
         return cls
@@ -257,6 +262,7 @@ def read_options(kind: type[Options], data: dict[str, Any], what: str) -> Option
     Raises:
         UserError: an unknown key or a wrong type; the valid keys are listed with defaults.
     """
+    data = kind.translated(data)
     kind = kind.variant(data)
     try:
         return msgspec.convert(data, kind)

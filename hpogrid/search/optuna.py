@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from hpogrid.registry import require
+from hpogrid.errors import UserError
+from hpogrid.registry import require, unknown
 from hpogrid.search.base import BaseSearcher, Options, Task
 from hpogrid.space.latent import Category, Latents, Unit
 from hpogrid.space.space import identity
@@ -24,6 +25,22 @@ class OptunaOptions(Options, frozen=True):
     sampler: Literal["tpe", "gp", "cmaes", "nsga2", "random"] = "tpe"
 
     @classmethod
+    def translated(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Our names for what Hydra's sweeper for Optuna lists under ``sampler``."""
+        own = dict(data)
+        if "_target_" in own:
+            target = str(own.pop("_target_")).removeprefix("optuna.samplers.")
+            samplers = {kind: name for name, kind in _CLASSES.items()}
+            if target not in samplers:
+                raise UserError(unknown("sampler", target, list(samplers)))
+            own.setdefault("sampler", samplers[target])
+        if own.get("seed") is not None:
+            raise UserError("algorithm_param of optuna: give the seed as --seed, for all there is")
+        if own.get("consider_prior") is False:
+            raise UserError("algorithm_param of optuna: its TPE always considers the prior now")
+        return {name: value for name, value in own.items() if name not in _WITHOUT_EFFECT}
+
+    @classmethod
     def variant(cls, data: Mapping[str, Any]) -> type[Options]:
         """The options of the sampler that ``data`` names."""
         sampler = data.get("sampler", "tpe")
@@ -35,6 +52,9 @@ class TPEOptions(OptunaOptions, frozen=True):
 
     n_startup_trials: Count = 10
     n_ei_candidates: Count = 24
+    prior_weight: Annotated[float, Meta(gt=0)] = 1.0
+    consider_magic_clip: bool = True
+    consider_endpoints: bool = False
     multivariate: bool = True
     group: bool = False
     constant_liar: bool = True
@@ -87,6 +107,10 @@ _CLASSES = {
     "nsga2": "NSGAIISampler",
     "random": "RandomSampler",
 }
+_WITHOUT_EFFECT = ("seed", "consider_prior", "warn_independent_sampling")
+_OUTDATED = {"prior_weight": 1.0, "consider_magic_clip": True, "consider_endpoints": False}
+"""Optuna still has these parameters, and complains when they are given."""
+
 _LIBRARIES = {"gp": ("optuna-gp", "scipy", "torch"), "cmaes": ("optuna", "cmaes")}
 """What a sampler needs: the extra, and the libraries that it brings."""
 
@@ -131,6 +155,7 @@ class OptunaSearcher(BaseSearcher):
     def _sampler(self, name: str, seed: int) -> Any:
         params = {key: getattr(self.options, key) for key in self.options.__struct_fields__}
         params.pop("sampler")
+        params = {key: value for key, value in params.items() if _OUTDATED.get(key) != value}
         if name == "random":
             params = {}
         elif name in ("gp", "cmaes"):

@@ -9,7 +9,6 @@ from typing import Any
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file
 from hpogrid.registry import unknown
-from hpogrid.space.latent import middle
 from hpogrid.space.parameter import Constant, Float, Reference
 from hpogrid.space.space import Point, Space
 from hpogrid.space.value import same, shown
@@ -41,18 +40,11 @@ def complete(values: Any, space: Space, where: str) -> Point:
     for name in values:
         if name not in space.parameters:
             raise UserError(f"{where}: {unknown('parameter', str(name), list(space.parameters))}")
-    point = space.apply(_defaults(space) | _searched(values, space, where))
+    point = space.apply(space.defaults() | _searched(values, space, where))
     for name, value in values.items():
         if name not in point.suggested:
             _check_derived(name, value, point, where)
     return point
-
-
-def _defaults(space: Space) -> dict[str, Any]:
-    suggested = {
-        name: space.parameters[name].decode(middle(axis)) for name, axis in space.axes.items()
-    }
-    return suggested | next(space.crossings())
 
 
 def _searched(values: Mapping[str, Any], space: Space, where: str) -> dict[str, Any]:
@@ -65,6 +57,8 @@ def _searched(values: Mapping[str, Any], space: Space, where: str) -> dict[str, 
         try:
             latent = item.encode(value)
         except ValueError as error:
+            if item.needs() and same(value, item.otherwise):
+                continue  # said to be inactive, in the words of the space
             raise UserError(f"{where}: '{name}': {error}") from error
         real = isinstance(item, Float) and item.lattice is None
         found[name] = float(value) if real else item.decode(latent)

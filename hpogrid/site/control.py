@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from hpogrid.config.project import load_project, project_path
-from hpogrid.engine.job import read_result
+from hpogrid.engine.job import PREP, read_result
+from hpogrid.engine.prep import prep_logs
 from hpogrid.engine.start import Start
 from hpogrid.engine.worker import trial_log
 from hpogrid.errors import RunError, UserError
@@ -125,8 +127,8 @@ def submit(
     name = site or project.grid_config.site
     where = make_site(name)
     native = _native(where, mode, start)
-    if project.hpo_config.storage is not None and shared:
-        check_url(project.hpo_config.storage, n_jobs)
+    if project.storage is not None and shared:
+        check_url(project.storage, n_jobs)
     if isinstance(where, WithScripts):
         where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
     task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start)
@@ -212,9 +214,11 @@ def survey(
         except UserError as error:
             others = []
             problems.append(str(error))
-        wanted = TaskFilter(taskname=taskname, days=days, ids=ids)
+        # The server knows whose a task is, but no wildcards; and it has names of its own.
+        pattern = username if username and re.search(r"[*?\[]", username) else None
+        wanted = TaskFilter(taskname=taskname, username=pattern, days=days, ids=ids)
         tasks += [task for task in others if wanted.passes(task)]
-        tasks = sorted(tasks, key=lambda task: task.created, reverse=True)[:limit]
+        tasks = sorted(tasks, key=lambda task: (task.created, task.id), reverse=True)[:limit]
     try:
         return Survey(overview(tasks), problems)
     except UserError as error:
@@ -325,13 +329,15 @@ def _files(project_name: str) -> list[tuple[str, int]]:
     return [(str(path.relative_to(folder)), path.stat().st_size) for path in paths]
 
 
-def read_logs(task_id: int, job: int | None, trial: str | None) -> list[str]:
-    """The logs of all jobs of a task, of one job, or of one trial.
+def read_logs(task_id: int, job: int | None, trial: str | None, *, prep: bool = False) -> list[str]:
+    """The logs of all jobs of a task, of one job, of one trial, or of what was prepared.
 
     Raises:
         UserError: no such task, job or trial.
     """
     task = any_task(task_id)
+    if prep:
+        return _prep_logs(task, job)
     if trial is not None:
         return [_trial_log(task, trial)]
     if job is not None and job >= task.n_jobs:
@@ -339,6 +345,18 @@ def read_logs(task_id: int, job: int | None, trial: str | None) -> list[str]:
     site = make_site(task.site)
     jobs = [job] if job is not None else range(task.n_jobs)
     return [f"--- job {index}\n{site.logs(task, index)}".rstrip() for index in jobs]
+
+
+def _prep_logs(task: Task, job: int | None) -> list[str]:
+    """What was prepared: for all jobs together, or by each where they share no disk."""
+    site = make_site(task.site)
+    jobs = [job] if job is not None else range(task.n_jobs)
+    folders = [task.prep]
+    if isinstance(site, ServerSite):
+        folders = [task.job_folder(index) / PREP for index in jobs]
+        for index in jobs:
+            site.fetch_job(task, index)
+    return [text for folder in folders for text in prep_logs(folder)]
 
 
 def _trial_log(task: Task, trial: str) -> str:

@@ -27,6 +27,7 @@ def run_task_job(
         ledgers=task.ledgers,
         shared=task.shared,
         n_jobs=task.n_jobs,
+        prep=task.prep,
         progress=progress,
     )
 

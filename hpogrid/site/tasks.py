@@ -75,6 +75,11 @@ class Task(msgspec.Struct, kw_only=True):
         """The ledgers of all jobs."""
         return self.folder / "ledger"
 
+    @property
+    def prep(self) -> Path:
+        """What was prepared for the trials of all jobs."""
+        return self.folder / "prep"
+
     def job_folder(self, job: int) -> Path:
         """What belongs to one job."""
         return self.folder / "jobs" / str(job)
@@ -147,7 +152,7 @@ def new_task(
     )
     try:
         copy_bundle(project, task.bundle)
-        write_start(task.bundle, start or Start())
+        write_start(task.bundle, msgspec.structs.replace(start or Start(), task=task.name))
         with explained(task.folder):
             task.ledgers.mkdir()
             for job in range(n_jobs):
@@ -157,6 +162,19 @@ def new_task(
         shutil.rmtree(task.folder, ignore_errors=True)
         raise
     return task
+
+
+def take_in(task: Task, project: Project) -> None:
+    """Make the folder of a task that only its server knew, with the project as it is now."""
+    with explained(task.folder):
+        make_folder(tasks_path())
+        try:
+            task.folder.mkdir()
+        except FileExistsError:
+            return
+        copy_bundle(project, task.bundle)
+        task.ledgers.mkdir()
+        task.save()
 
 
 def claim_folder() -> int:

@@ -25,7 +25,8 @@ from types import FrameType
 import msgspec
 
 from hpogrid.config.project import SCRIPTS, read_project
-from hpogrid.engine.job import JobResult, run_job
+from hpogrid.engine.job import PREP, JobResult, run_job
+from hpogrid.engine.prep import STEPS
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.search.base import derive_seed
@@ -176,6 +177,8 @@ def _fetch_earlier(place: Place, url: str) -> None:
         with urllib.request.urlopen(url, timeout=_FETCH_SECONDS) as reply:  # noqa: S310
             target.write_bytes(reply.read(_LARGEST_EARLIER))
         unpack(target, place.ledgers, largest=_LARGEST_EARLIER, suffix=SUFFIX)
+        for path in place.ledgers.iterdir():
+            os.utime(path, (0, 0))  # a copy: nobody writes it any more
     except (OSError, ValueError, Refused) as error:
         _say(f"no earlier ledgers ({error}): the job starts anew")
         return
@@ -282,7 +285,7 @@ def _deliver(place: Place) -> int:
     write_atomic(place.folder / LEDGER, b"".join(_whole_lines(path) for path in own))
     study, _ = load_study(place.ledgers)
     trials = [trial for trial in study if trial.job == place.index]
-    packed = ["result.json", "trials"]
+    packed = ["result.json", "trials", f"{PREP}/{STEPS}"]
     with contextlib.suppress(UserError):  # a bundle that cannot be read was told of already
         project = read_project(place.bundle)
         packed.append(os.path.normpath(project.hpo_config.log_dir))

@@ -202,6 +202,11 @@ class Space:
         }
         return self.decode({name: axis.sample(rng) for name, axis in self.axes.items()}, crossing)
 
+    def defaults(self) -> dict[str, Value]:
+        """For every searched parameter the middle of its scale, or its first value."""
+        middles = {name: self.parameters[name].decode(middle(x)) for name, x in self.axes.items()}
+        return middles | next(self.crossings())
+
     @cached_property
     def finite(self) -> bool:
         """Whether the space has finitely many points."""

@@ -1,8 +1,8 @@
-"""Nested configs: a space sits inside the user's own config, and each trial gets it filled in.
+"""Nested configs: values are put into the places of the user's own config file.
 
-The config says what is searched (``hyper_opt`` objects, a YAML grid, override strings), or a
-space with dotted names comes from elsewhere and its values are put in the config's places. The
-filled config has the format that it came in; Jsonnet becomes JSON, comments are not kept.
+The names of parameters are places in it: ``model.layers[0].size``. What stands there, a default
+or a ``hyper_opt`` object that says what is searched, is replaced. The filled config has the
+format that it came in; Jsonnet becomes JSON, comments are not kept.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import copy
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,12 +19,12 @@ from typing import Any, Literal
 from hpogrid.errors import UserError
 from hpogrid.files import parse_json, read_text
 from hpogrid.registry import unknown
-from hpogrid.space.dialects import detect_dialect, read_space
+from hpogrid.space.dialects import read_space
+from hpogrid.space.dialects.hyper_opt import MARK
 from hpogrid.space.jsonnet import is_jsonnet, parse_jsonnet
 from hpogrid.space.parameter import Constant
 from hpogrid.space.paths import Path as Place
-from hpogrid.space.paths import join, nest, places, split
-from hpogrid.space.space import Space
+from hpogrid.space.paths import join, places
 from hpogrid.space.value import Value, shown
 from hpogrid.yamlfile import dump_yaml, parse_yaml
 
@@ -47,46 +47,49 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Template:
-    """A config with the space that is searched in it.
+    """A config file and the places in it that get values.
 
     Attributes:
-        space: what is searched; what the config leaves fixed is constant in it.
         form: the format of the config.
-        config: the config into whose places values are put; None: the space is the config.
-        nested: whether a name is a path in a tree.
-        notes: what its author should know.
+        config: what the file says.
+        places: the place of each parameter in it.
     """
 
-    space: Space
     form: Form
-    config: Any = None
-    nested: bool = False
-    notes: tuple[str, ...] = ()
+    config: Any
+    places: Mapping[str, Place]
 
-    def fill(self, applied: Mapping[str, Value]) -> Any:
+    def fill(self, values: Mapping[str, Value]) -> Any:
         """The config of a trial, as data.
 
         Args:
-            applied: the applied values of a point; one that is left out loses its place.
+            values: of the parameters; one that is left out loses its place.
         """
-        if self.config is not None:
-            return _placed(self.config, self.space, applied, nested=self.nested)
-        return nest(applied) if self.nested else dict(applied)
+        filled = copy.deepcopy(self.config)
+        left_out: list[Place] = []
+        for name, place in self.places.items():
+            if name in values:
+                _parent(filled, place)[place[-1]] = values[name]
+            else:
+                left_out.append(place)
+        for place in sorted(left_out, key=_indices, reverse=True):  # of a list, the last first
+            del _parent(filled, place)[place[-1]]
+        return filled
 
-    def write(self, applied: Mapping[str, Value]) -> str:
+    def write(self, values: Mapping[str, Value]) -> str:
         """The config of a trial, as the text of a file.
 
         Raises:
             UserError: a value that the format cannot say.
         """
-        return write_config(self.fill(applied), self.form)
+        return write_config(self.fill(values), self.form)
 
 
 def read_template(
     text: str,
     where: str,
+    names: Iterable[str],
     form: Form | None = None,
-    space: Space | None = None,
     folder: Path | None = None,
 ) -> Template:
     """Read a config.
@@ -94,25 +97,36 @@ def read_template(
     Args:
         text: the config.
         where: what it is, as it reads in a message.
+        names: of the parameters that have a place in it.
         form: its format; None: look at the text.
-        space: what is searched; None: the config says so itself.
         folder: where imports of Jsonnet are looked for; None: it may not import.
 
     Raises:
-        UserError: malformed, nothing is searched, or the space names a place that is not there.
+        UserError: malformed, a parameter that has no place in it, or something that the config
+            says is searched, and that is no parameter.
     """
     form = form or guess_form(text)
     data = _READERS[form](text, where, folder)
-    if space is not None:
-        return _with_space(data, where, form, space)
-    if form == "shell":
-        raise UserError(f"{where}: shell variables say nothing of a search; give a space as well")
-    dialect = "overrides" if form == "overrides" else detect_dialect(data, where)
-    found, notes = read_space(data, where, dialect)
-    return Template(found, form, nested=dialect == "hyper_opt", notes=tuple(notes))
+    if form == "overrides":
+        data = _values(data, where, names := list(names))
+    if not isinstance(data, dict | list):
+        raise UserError(f"{where}: expected a config with keys, got {shown(data)}")
+    nested = form not in ("overrides", "shell")
+    known = {_name(place): place for place, _ in places(data)} if nested else None
+    found: dict[str, Place] = {}
+    for name in names:
+        place = known.get(name) if known is not None else (name,) if name in data else None
+        if place is None:
+            others = [str(other) for other in (known or data) if other is not None]
+            raise UserError(f"{where}: {unknown('place', name, others)}")
+        found[name] = place
+    _refuse_nested(found, where)
+    template = Template(form, data, found)
+    _refuse_rest(template, where)
+    return template
 
 
-def read_template_file(path: Path, space: Space | None = None) -> Template:
+def read_template_file(path: Path, names: Iterable[str]) -> Template:
     """Read a config file; its ending says the format (``.json``, ``.yaml``, ``.jsonnet``, ...).
 
     Raises:
@@ -120,7 +134,7 @@ def read_template_file(path: Path, space: Space | None = None) -> Template:
     """
     text = read_text(path)
     form = _SUFFIXES.get(path.suffix.lower())
-    return read_template(text, str(path), form, space, path.parent)
+    return read_template(text, path.name, names, form, path.parent)
 
 
 def guess_form(text: str) -> Form:
@@ -140,25 +154,38 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _with_space(data: Any, where: str, form: Form, space: Space) -> Template:
-    notes: list[str] = []
-    if form == "overrides":
-        given, notes = read_space(data, where, "overrides")
-        data = {}
-        for name, item in given.parameters.items():
-            if not isinstance(item, Constant):
-                raise UserError(f"{where}: '{name}' is searched by the config and by the space")
-            data[name] = item.value
-    nested = form not in ("overrides", "shell")
-    if not isinstance(data, dict | list):
-        raise UserError(f"{where}: expected a config with keys, got {shown(data)}")
-    known = {_name(place): None for place, _ in places(data)} if nested else dict.fromkeys(data)
-    for name in space.parameters:
-        if name not in known:
-            known.pop(None, None)
-            choices = [str(other) for other in known]
-            raise UserError(f"{where}: {unknown('place', name, choices)}")
-    return Template(space, form, data, nested, tuple(notes))
+def _values(data: list[str], where: str, names: list[str]) -> dict[str, Value]:
+    """The values of overrides; what they search is a parameter."""
+    values: dict[str, Value] = {}
+    for name, item in read_space(data, where, "overrides")[0].parameters.items():
+        if not isinstance(item, Constant) and name not in names:
+            raise UserError(f"{where}: {_not_searched(name)}")
+        values[name] = getattr(item, "value", None)
+    return values
+
+
+def _indices(place: Place) -> list[int]:
+    return [part if isinstance(part, int) else -1 for part in place]
+
+
+def _refuse_nested(found: Mapping[str, Place], where: str) -> None:
+    names = {place: name for name, place in found.items()}
+    for place, name in names.items():
+        for depth in range(1, len(place)):
+            if (outer := names.get(place[:depth])) is not None:
+                raise UserError(f"{where}: '{name}' lies inside of '{outer}'; keep one of them")
+
+
+def _refuse_rest(template: Template, where: str) -> None:
+    """Refuse a ``hyper_opt`` object that no parameter takes the place of."""
+    rest = template.fill(dict.fromkeys(template.places))
+    for place, item in places(rest):
+        if isinstance(item, dict) and MARK in item:
+            raise UserError(f"{where}: {_not_searched(_name(place) or 'the whole')}")
+
+
+def _not_searched(name: str) -> str:
+    return f"'{name}' is to be searched, but the search space has no such parameter"
 
 
 def _name(place: Place) -> str | None:
@@ -166,20 +193,6 @@ def _name(place: Place) -> str | None:
         return join(place) or None
     except ValueError:
         return None
-
-
-def _placed(config: Any, space: Space, applied: Mapping[str, Value], *, nested: bool) -> Any:
-    filled = copy.deepcopy(config)
-    left_out: list[Place] = []
-    for name in space.parameters:
-        place = split(name) if nested else (name,)
-        if name in applied:
-            _parent(filled, place)[place[-1]] = applied[name]
-        else:
-            left_out.append(place)
-    for place in reversed(left_out):  # of a list, the last first
-        del _parent(filled, place)[place[-1]]
-    return filled
 
 
 def _parent(config: Any, place: Place) -> Any:

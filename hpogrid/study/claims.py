@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from hpogrid.files import explained, make_folder
+
 
 class Claim(msgspec.Struct, frozen=True):
     """Who has which configuration."""
@@ -86,14 +88,19 @@ def digest(key: bytes) -> str:
 
 
 def link_new(path: Path, data: bytes) -> bool:
-    """Make a file, complete and exclusively in one step; False: it is there already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Make a file, complete and exclusively in one step; False: it is there already.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     draft = path.parent / f".{uuid.uuid4().hex}"
-    draft.write_bytes(data)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
+    with explained(path):
+        make_folder(path.parent)
+        try:
+            draft.write_bytes(data)
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink(missing_ok=True)
     return True

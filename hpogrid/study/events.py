@@ -24,7 +24,9 @@ class _Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True,
 class Opened(_Event, frozen=True, tag="open"):
     """A job began to write this file; always its first line.
 
-    ``attempt`` counts the times that the job was started, from 1.
+    ``attempt`` counts the times that the job was started, from 1. ``boot`` tells machines apart
+    that have the same name. ``read`` says how many bytes of each earlier attempt's file this one
+    goes on from; what stands after them is void.
     """
 
     job: int
@@ -34,6 +36,8 @@ class Opened(_Event, frozen=True, tag="open"):
     version: str
     project: str  # the project's content hash
     seed: int
+    boot: str = ""
+    read: dict[int, int] = {}
 
 
 class Started(_Event, frozen=True, tag="start"):
@@ -65,7 +69,8 @@ class Ended(_Event, frozen=True, tag="end"):
     """A trial ended.
 
     ``metrics`` is its result: for every metric the last, best or mean value, as the hpo config
-    says. ``steps`` is the number of its reports.
+    says. ``steps`` is the number of its reports. Of the time since its start it waited
+    ``prepared`` seconds for what was prepared for it.
     """
 
     trial: str
@@ -73,6 +78,7 @@ class Ended(_Event, frozen=True, tag="end"):
     metrics: Metrics = {}
     steps: int = 1
     reason: str | None = None
+    prepared: float = 0.0
 
 
 class Closed(_Event, frozen=True, tag="close"):

@@ -7,8 +7,10 @@ grow. On a finite space they claim configurations, so that each is evaluated onc
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,9 @@ from hpogrid.study.study import LedgerFolder, Trial
 
 LEASE_SECONDS = 180.0
 """A job whose ledger does not change for so long has left what it claimed."""
+
+CLOSING_SECONDS = 60.0
+"""How long a job that has ended tries to deliver its last lines."""
 
 _POLL_SECONDS = 0.2
 _CLAIMS = "claims"
@@ -49,14 +54,47 @@ class Exchange:
         self._changed: dict[int, float] = {}
         self._own: Path | None = None
         self._polled = 0.0
-        self._beaten = time.monotonic()
         self._ledgers.poll()
         self.study = self._ledgers.study
 
+    # --- the own ledger ----------------------------------------------------------------------
+
     def write_to(self, path: Path) -> None:
-        """Say which file this job writes itself: it is not read, and kept looking alive."""
+        """Say which file this job writes itself: it is not read, and `beat` keeps it alive."""
         self._own = path
         self._ledgers.ignore(path)
+
+    def go_on_from(self) -> dict[int, int]:
+        """How much of each earlier attempt's ledger there is; nothing more of them is read."""
+        self.look()
+        self._ledgers.poll()
+        offsets = self._ledgers.offsets(self._job)
+        self._ledgers.limit(self._job, offsets)
+        return offsets
+
+    def beat(self) -> None:
+        """Show everybody who looks at the own ledger that its writer lives."""
+        if self._own is not None:
+            with contextlib.suppress(OSError):
+                os.utime(self._own)
+
+    def look(self) -> None:
+        """See to it that the files of the folder are as new as can be."""
+
+    def is_copy(self, path: Path) -> bool:
+        """Whether a ledger of the folder is a copy, whose lock tells nothing."""
+        return False
+
+    def age(self, path: Path) -> float:
+        """How many seconds ago a ledger changed, by the clock of the file system."""
+        draft = path.parent / f".{uuid.uuid4().hex}"
+        draft.touch()
+        try:
+            return draft.stat().st_mtime - path.stat().st_mtime
+        finally:
+            draft.unlink()
+
+    # --- the others' -------------------------------------------------------------------------
 
     def poll(self, *, now: bool = False) -> list[Trial]:
         """The trials of other jobs that changed since the last look, each once.
@@ -67,13 +105,26 @@ class Exchange:
         if not self._shared or not (now or time_now - self._polled >= _POLL_SECONDS):
             return []
         self._polled = time_now
-        self._beat(time_now)
         if self._claims is not None:
             self._watch(time_now)
         return list({trial.id: trial for trial in self._ledgers.poll()}.values())
 
-    def close(self) -> None:
-        """The job has written its last line."""
+    def hand_over(self) -> None:
+        """The job has written its last line: wait for a while for those who should know it."""
+        end = time.monotonic() + CLOSING_SECONDS
+        while not self.deliver():
+            if time.monotonic() > end:
+                logging.getLogger(__name__).warning(
+                    "what the job did last could not be delivered; it is in %s, and a retry of "
+                    "the job from there delivers it",
+                    self._own,
+                )
+                return
+            time.sleep(min(1.0, CLOSING_SECONDS / 10))
+
+    def deliver(self) -> bool:
+        """Try at once to hand over what others do not have yet; False: they are out of reach."""
+        return True
 
     def publish(self, trial: Trial) -> None:
         """A trial of this job began or ended; its ledger is where the others see that."""
@@ -132,10 +183,3 @@ class Exchange:
                 if found > self._seen.get(job, ("", 0, 0)):
                     self._seen[job] = found
                     self._changed[job] = now
-
-    def _beat(self, now: float) -> None:
-        """Touch the own ledger now and then, so that others see that this job lives."""
-        if self._own is not None and now - self._beaten > self._lease / 4:
-            self._beaten = now
-            with contextlib.suppress(OSError):
-                os.utime(self._own)

@@ -6,20 +6,24 @@ last line, as a killed writer leaves it, is not an event; a damaged line is coun
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import time
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from hpogrid.errors import RunError
 from hpogrid.files import make_folder
-from hpogrid.study.events import Event
+from hpogrid.study.events import Closed, Event, Opened
 
 SUFFIX = ".jsonl"
 _SYNC_SECONDS = 1.0
+_TAIL_BYTES = 1 << 12
+_BEGINNING = b'{"event":'
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
 
@@ -100,26 +104,29 @@ class LedgerReader:
     """Reads a ledger file as it grows.
 
     Attributes:
-        damaged: how many whole lines were not events.
+        damaged: how many whole lines were not events, or had other bytes before the event.
         torn: whether the file ended, at the last look, in an unfinished line.
+        offset: how many bytes were read.
+        limit: nothing after so many bytes is read; None: all is.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damaged = 0
         self.torn = False
-        self._offset = 0
+        self.offset = 0
+        self.limit: int | None = None
 
     def read(self) -> list[Event]:
         """The events that were appended since the last call."""
         try:
             with self.path.open("rb") as stream:
-                stream.seek(self._offset)
-                data = stream.read()
+                stream.seek(self.offset)
+                data = stream.read(-1 if self.limit is None else max(0, self.limit - self.offset))
         except FileNotFoundError:
             return []
         end = data.rfind(b"\n") + 1
-        self._offset += end
+        self.offset += end
         self.torn = end < len(data)
         events: list[Event] = []
         for line in data[:end].splitlines():
@@ -127,24 +134,63 @@ class LedgerReader:
                 events.append(_decoder.decode(line))
             except (msgspec.DecodeError, UnicodeDecodeError):
                 self.damaged += 1
+                events += _salvaged(line)
         return events
+
+    def opening(self) -> Opened | None:
+        """The first line, if it is written and whole."""
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as stream:
+            return _opened(stream.readline())
+        return None
+
+
+def _salvaged(line: bytes) -> list[Event]:
+    """The event at the end of a line that begins with something else, such as a torn write."""
+    start = line.rfind(_BEGINNING)
+    if start > 0:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return [_decoder.decode(line[start:])]
+    return []
+
+
+def _opened(line: bytes) -> Opened | None:
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        event = _decoder.decode(line)
+        return event if isinstance(event, Opened) else None
+    return None
+
+
+def was_closed(path: Path) -> bool:
+    """Whether the last line of a ledger says that its writer came to its end."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - _TAIL_BYTES))
+        line = stream.read().rstrip(b"\n").rpartition(b"\n")[2]
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        return isinstance(_decoder.decode(line), Closed)
+    return False
 
 
 def being_written(path: Path) -> bool:
     """Whether a living process on this machine (or, where NFS carries locks, any) writes it."""
+    return lock_of(path) == "held"
+
+
+def lock_of(path: Path) -> Literal["held", "free", "none"]:
+    """Whether somebody holds the lock of a file; ``none``: there is no file, or it has no locks."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return "none"
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        return "held"
     except OSError:
-        return False
+        return "none"
     finally:
         os.close(handle)
-    return False
+    return "free"
 
 
 def _try_lock(handle: int) -> None:

@@ -7,7 +7,6 @@ server carries on alone; what it wrote meanwhile is delivered when the server is
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import ssl
@@ -25,6 +24,7 @@ from hpogrid.space.space import Space
 from hpogrid.study.claims import Claim, Claims, digest
 from hpogrid.study.exchange import LEASE_SECONDS, Exchange
 from hpogrid.study.ledger import SUFFIX, ledger_name
+from hpogrid.study.server import Listing
 from hpogrid.study.study import Trial
 
 TOKEN = "HPOGRID_TOKEN"  # noqa: S105 - the name of a variable
@@ -33,6 +33,7 @@ TOKEN = "HPOGRID_TOKEN"  # noqa: S105 - the name of a variable
 _TIMEOUT = 10.0
 _SYNC_SECONDS = 1.0
 _RETRY_SECONDS = 15.0
+_PART_BYTES = 16 * 2**20
 
 
 class Unreachable(Exception):
@@ -55,6 +56,10 @@ class Client:
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
+        self._retry_at = 0.0
+
+    def try_again(self) -> None:
+        """Do not wait before the next attempt to reach the server."""
         self._retry_at = 0.0
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
@@ -173,6 +178,10 @@ class RemoteExchange(Exchange):
     ) -> None:
         self._client = Client(url, task)
         self._folder = folder
+        self._own = None
+        self._there = Listing(0, {})
+        self._copies: set[Path] = set()
+        self._quiet = False
         self._prefix = ledger_name(job, 0).split(".")[0] + "."
         self._synced = 0.0
         try:
@@ -188,14 +197,37 @@ class RemoteExchange(Exchange):
             self._sync()
         return super().poll(now=now)
 
-    def close(self) -> None:
-        """Deliver the last lines."""
+    def beat(self) -> None:
+        """Show the server that this job lives, with the next delivery (see `Exchange.beat`)."""
+        super().beat()
+        self._quiet = True
+
+    def look(self) -> None:
+        """See `Exchange.look`."""
         self._sync()
 
-    def _sync(self) -> None:
-        """Bring both sides up to date, as far as the server can be reached."""
-        with contextlib.suppress(Unreachable):
+    def is_copy(self, path: Path) -> bool:
+        """See `Exchange.is_copy`."""
+        return path in self._copies
+
+    def age(self, path: Path) -> float:
+        """How many seconds ago a ledger changed, by the server's clock if it knows the ledger."""
+        if path.name not in self._there.ledgers:
+            return super().age(path)
+        return (self._there.now - self._there.ledgers[path.name][1]) / 1e9
+
+    def deliver(self) -> bool:
+        """See `Exchange.deliver`."""
+        self._client.try_again()
+        return self._sync()
+
+    def _sync(self) -> bool:
+        """Bring both sides up to date; False: the server is out of reach."""
+        try:
             self._mirror()
+        except Unreachable:
+            return False
+        return True
 
     def _mirror(self) -> None:
         """Push this job's ledgers, and pull the others' (and its own from another machine).
@@ -206,27 +238,44 @@ class RemoteExchange(Exchange):
         self._synced = time.monotonic()
         _, body = self._client.ask("GET", "ledgers")
         try:
-            there = msgspec.json.decode(body, type=dict[str, int])
+            self._there = there = msgspec.json.decode(body, type=Listing)
         except msgspec.DecodeError as error:
             raise Unreachable(f"it answered something else: {error}") from error
         for path in sorted(self._folder.glob(f"{self._prefix}*{SUFFIX}")):
-            self._push(path, there.get(path.name, 0))
-        for name, size in there.items():
+            self._push(path, there.ledgers.get(path.name, (0, 0))[0])
+        for name, (size, changed) in there.ledgers.items():
             path = self._folder / Path(name).name
-            if not name.startswith(self._prefix) or not path.exists():
-                self._pull(path, size)
+            if path != self._own:
+                self._pull(path, size, changed)
 
     def _push(self, path: Path, at: int) -> None:
-        data = path.read_bytes()[at:]
-        data = data[: data.rfind(b"\n") + 1]
-        if data:
-            self._client.ask("PUT", f"ledgers/{path.name}?at={at}", data)
+        """Append to the server's copy what it lacks, or nothing to show that this job lives."""
+        alive = path == self._own and self._quiet
+        with path.open("rb") as stream:
+            stream.seek(at)
+            while True:
+                data = stream.read(_PART_BYTES)
+                data = data[: data.rfind(b"\n") + 1]
+                if not (data or alive):
+                    return
+                self._client.ask("PUT", f"ledgers/{path.name}?at={at}", data)
+                alive = self._quiet = False
+                at += len(data)
+                stream.seek(at)
 
-    def _pull(self, path: Path, size: int) -> None:
+    def _pull(self, path: Path, size: int, changed: int) -> None:
+        """Append to this machine's copy what it lacks; it changed when the server's did."""
         have = path.stat().st_size if path.exists() else 0
-        if size <= have:
-            return
-        _, data = self._client.ask("GET", f"ledgers/{path.name}?from={have}")
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as stream:
-            stream.write(data)
+        if size > have:
+            _, data = self._client.ask("GET", f"ledgers/{path.name}?from={have}")
+            self._folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                # At its place: another job of this machine may be doing the same.
+                os.pwrite(handle, data, have)
+            finally:
+                os.close(handle)
+            self._copies.add(path)
+            os.utime(path, ns=(changed, changed))
+        elif path.stat().st_mtime_ns < changed:
+            os.utime(path, ns=(changed, changed))

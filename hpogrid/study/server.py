@@ -1,9 +1,10 @@
 """The server of ``hpogrid serve``: keeps the ledgers of jobs that share no disk.
 
 ==========================================  =================================================
-``GET  /TASK/ledgers``                      names and sizes of the ledgers
+``GET  /TASK/ledgers``                      a `Listing`
 ``GET  /TASK/ledgers/NAME?from=N``          the bytes from ``N`` on
-``PUT  /TASK/ledgers/NAME?at=N``            append bytes; 409 unless the size is ``N``
+``PUT  /TASK/ledgers/NAME?at=N``            append bytes, or none to show that the job lives;
+                                            409 unless the size is ``N``
 ``GET  /TASK/claims``                       name, generation and owner of every claim
 ``PUT  /TASK/claims/NAME.GENERATION``       make a claim; 409 if it is taken
 ==========================================  =================================================
@@ -14,9 +15,11 @@ TASK is the key of a task of this user directory; its ledgers are those that the
 from __future__ import annotations
 
 import hmac
+import os
 import re
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +36,18 @@ _MOST_BYTES = 64 * 2**20
 
 Find = Callable[[str], Path | None]
 """From the key of a task to its folder of ledgers."""
+
+
+class Listing(msgspec.Struct):
+    """The ledgers of a task.
+
+    Attributes:
+        now: the server's time, in nanoseconds since 1970.
+        ledgers: by name, the bytes and the time of the last change in nanoseconds.
+    """
+
+    now: int
+    ledgers: dict[str, tuple[int, int]]
 
 
 class Refusal(Exception):
@@ -131,8 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _read_ledgers(self, folder: Path, name: str) -> bytes:
         if not name:
-            sizes = {path.name: path.stat().st_size for path in folder.glob("job-*.jsonl")}
-            return msgspec.json.encode(sizes)
+            found = {path.name: path.stat() for path in folder.glob("job-*.jsonl")}
+            ledgers = {name: (status.st_size, status.st_mtime_ns) for name, status in found.items()}
+            return msgspec.json.encode(Listing(time.time_ns(), ledgers))
         path = self._ledger(folder, name)
         if not path.exists():
             raise Refusal(HTTPStatus.NOT_FOUND)
@@ -149,6 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             folder.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as stream:
                 stream.write(data)
+            os.utime(path)
         return msgspec.json.encode(size + len(data))
 
     @staticmethod

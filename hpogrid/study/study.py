@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from hpogrid.study.events import (
     Started,
     State,
 )
-from hpogrid.study.ledger import SUFFIX, LedgerReader
+from hpogrid.study.ledger import SUFFIX, LedgerReader, ledger_attempts, ledger_name
 
 
 class Report(NamedTuple):
@@ -177,6 +177,7 @@ class Study:
             return None
         trial.state = event.state
         trial.ended = event.time
+        trial.started += event.prepared
         trial.metrics = event.metrics
         trial.reason = event.reason
         return trial
@@ -206,12 +207,19 @@ class LedgerFolder:
         self._pattern = pattern
         self._ignored: set[Path] = set()
         self._readers: dict[Path, tuple[LedgerReader, Source]] = {}
+        self._unopened: set[Path] = set()
 
     def poll(self) -> list[Trial]:
         """Read what is new; return the trials that changed, in order."""
         changed: list[Trial] = []
-        for path in self._paths():
-            reader, source = self._readers.setdefault(path, (LedgerReader(path), Source()))
+        paths = self._paths()
+        for path in paths:
+            if path not in self._readers:
+                self._readers[path] = LedgerReader(path), Source()
+                self._unopened.add(path)
+        for path in list(self._unopened):
+            self._see_limits(path)
+        for reader, source in map(self._readers.__getitem__, paths):
             for event in reader.read():
                 trial = self.study.apply(event, source)
                 if trial is not None:
@@ -222,7 +230,27 @@ class LedgerFolder:
         """Leave a file out from now on: the one that this process writes itself."""
         self._ignored.add(path)
 
-    def _paths(self) -> Iterable[Path]:
+    def offsets(self, job: int) -> dict[int, int]:
+        """How many bytes of the file of each attempt of a job were read, by attempt."""
+        paths = ((n, self.folder / ledger_name(job, n)) for n in ledger_attempts(self.folder, job))
+        return {n: self._readers[path][0].offset for n, path in paths if path in self._readers}
+
+    def limit(self, job: int, offsets: Mapping[int, int]) -> None:
+        """Read no further than this in the files of a job's attempts: another one went on."""
+        for attempt, offset in offsets.items():
+            path = self.folder / ledger_name(job, attempt)
+            if path in self._readers:
+                reader = self._readers[path][0]
+                reader.limit = offset if reader.limit is None else min(offset, reader.limit)
+
+    def _see_limits(self, path: Path) -> None:
+        """Find out from its first line how much of earlier files a new file goes on from."""
+        opened = self._readers[path][0].opening()
+        if opened is not None:
+            self._unopened.discard(path)
+            self.limit(opened.job, opened.read)
+
+    def _paths(self) -> Sequence[Path]:
         if not self.folder.is_dir():
             return []
         return sorted(set(self.folder.glob(self._pattern)) - self._ignored)

@@ -7,15 +7,17 @@ Placeholders in the command, each a whole argument or part of one:
 ``{overrides}``    ``lr=0.1 layers=3`` (a whole argument; becomes several)
 ``{json}``         path of a JSON file with the parameters
 ``{hpm}``          path of a file of ``name=value`` lines that a shell can source
-``{template}``     path of the rendered template
+``{template}``     path of the template with ``${lr}`` filled in
+``{config}``       path of the config file with the values put in their places
+``{prep}``         the folder with what was prepared
 ``{metrics}``      path where the program may write metrics (JSON, or one JSON object a line)
 ``{folder}``       the trial's own folder
 ``{lr}``           the value of the parameter ``lr``
 =================  =========================================================================
 
 The environment has the same: ``HPOGRID_CONFIG`` (the JSON file), ``HPOGRID_METRICS``,
-``HPOGRID_FOLDER``, ``HPOGRID_RESTORE``, ``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and each parameter
-as ``HPOGRID_PARAM_<name>``.
+``HPOGRID_FOLDER``, ``HPOGRID_PREP``, ``HPOGRID_RESTORE``, ``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and
+each parameter as ``HPOGRID_PARAM_<name>``.
 
 Metrics come from `hpogrid.report` in a Python script, from lines ``[tune-metric]: {...}`` on
 stdout (Syne Tune's reporter), from the metrics file, or by regular expressions over the output.
@@ -24,6 +26,7 @@ stdout (Syne Tune's reporter), from the metrics file, or by regular expressions 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -32,7 +35,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,7 +49,10 @@ from hpogrid.trial.placeholders import (
     metric_patterns,
     read_template,
     render,
+    runnable,
+    uses,
 )
+from hpogrid.trial.prep import PREP
 from hpogrid.trial.session import REPORTS, Session, plain_metrics
 
 _SYNE_TUNE = re.compile(r"\[tune-metric\]: (\{.*\})\s*$")
@@ -60,14 +66,28 @@ class CommandObjective:
     Args:
         config: the model config, with a script or a command.
         metrics: names of the objectives; an unnamed regular expression gives the first.
+        names: of all parameters, also of those that some trials do not have.
     """
 
-    def __init__(self, scripts: Path, config: ModelConfig, metrics: tuple[str, ...]) -> None:
-        self._config = config
+    def __init__(
+        self,
+        scripts: Path,
+        config: ModelConfig,
+        metrics: tuple[str, ...],
+        names: Iterable[str] = (),
+    ) -> None:
+        self._scripts = scripts
         self._command = command_words(config.command, config.script)
-        self._template = None
-        if config.template is not None:
-            self._template = read_template(scripts / config.template)
+        self._config = config
+        self._writers: dict[str, Callable[[Mapping[str, Any]], str]] = {}
+        if config.template is not None and uses(self._command, "config"):
+            from hpogrid.space.template import read_template_file
+
+            tree = read_template_file(scripts / config.template, [*config.param, *names])
+            self._writers["config"] = tree.write
+        if config.template is not None and uses(self._command, "template"):
+            text = read_template(scripts / config.template)
+            self._writers["template"] = functools.partial(render, text)
         self._patterns = metric_patterns(config.metric_regex, metrics[0])
 
     def run(self, config: dict[str, Any], session: Session) -> None:
@@ -76,16 +96,16 @@ class CommandObjective:
         folder = session.folder
         folder.mkdir(parents=True, exist_ok=True)
         files = self._write_files(values, folder)
-        words = fill(self._command, values, files)
+        words = runnable(fill(self._command, values, files), self._scripts)
         environment = {**os.environ, **_variables(values, files, session)}
         inbox = _Inbox(files["reports"], files["metrics"], session)
-        with _program(words, environment) as process:
+        with program(words, environment) as process:
             assert process.stdout is not None
             tail = self._follow(process.stdout, inbox, session)
             code = process.wait()
         inbox.finish()
         if code != 0:
-            raise CommandFailed(_why(code, tail))
+            raise CommandFailed(f"the command {how_it_ended(code, tail)}")
 
     def _write_files(self, values: Mapping[str, Any], folder: Path) -> dict[str, Path]:
         files = {
@@ -99,9 +119,12 @@ class CommandObjective:
         files["hpm"].write_text(hpm_text(values))
         for name in ("metrics", "reports"):
             files[name].unlink(missing_ok=True)
-        if self._template is not None:
-            files["template"] = folder / Path(str(self._config.template)).name
-            files["template"].write_text(render(self._template, values))
+        if PREP in os.environ:
+            files["prep"] = Path(os.environ[PREP])
+        for name, write in self._writers.items():
+            files[name] = folder / name / Path(str(self._config.template)).name
+            files[name].parent.mkdir(exist_ok=True)
+            files[name].write_text(write(values), encoding="utf-8")
         return files
 
     def _follow(self, stream: IO[bytes], inbox: _Inbox, session: Session) -> deque[str]:
@@ -189,21 +212,43 @@ def _variables(
     }
     if session.restore is not None:
         variables["HPOGRID_RESTORE"] = str(session.restore)
-    for name, value in values.items():
-        variables[f"HPOGRID_PARAM_{re.sub(r'[^A-Za-z0-9]', '_', name)}"] = as_text(value)
-    return variables
+    return variables | parameter_variables(values)
+
+
+def parameter_variables(values: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters as environment variables."""
+    return {
+        f"HPOGRID_PARAM_{re.sub(r'[^A-Za-z0-9]', '_', name)}": as_text(value)
+        for name, value in values.items()
+    }
 
 
 @contextlib.contextmanager
-def _program(words: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program with all its children, which end when the block is left."""
+def program(
+    words: list[str],
+    environment: Mapping[str, str],
+    output: int | IO[bytes] = subprocess.PIPE,
+    folder: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running program with all its children, which end when the block is left.
+
+    Args:
+        words: its command.
+        environment: all of it.
+        output: where stdout and stderr go.
+        folder: its working directory, if not ours.
+
+    Raises:
+        CommandFailed: it cannot be started.
+    """
     try:
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
+            cwd=folder,
             process_group=0,
             preexec_fn=die_with_parent,
         )
@@ -236,7 +281,8 @@ def _lines(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[str]:
         yield buffer.decode(errors="replace")
 
 
-def _why(code: int, tail: deque[str]) -> str:
+def how_it_ended(code: int, output: Iterable[str]) -> str:
+    """How a program ended, with the last line of its output that says something."""
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    last = next((line for line in reversed(tail) if line.strip()), "")
-    return f"the command {how}" + (f": {last.strip()}" if last else "")
+    last = next((line for line in reversed(list(output)) if line.strip()), "")
+    return how + (f": {last.strip()}" if last else "")

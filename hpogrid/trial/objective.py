@@ -6,15 +6,18 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.trial.session import Session, StopTrial, plain_metrics
+
+if TYPE_CHECKING:
+    from hpogrid.space.template import Template
 
 
 class Objective(Protocol):
@@ -24,8 +27,16 @@ class Objective(Protocol):
         """Evaluate, passing every result to ``session.report``."""
 
 
-def make_objective(folder: Path, config: ModelConfig, metrics: tuple[str, ...]) -> Objective:
+def make_objective(
+    folder: Path, config: ModelConfig, metrics: tuple[str, ...], names: Sequence[str] = ()
+) -> Objective:
     """What a model config describes: a function, a class, or a command.
+
+    Args:
+        folder: where the scripts are.
+        config: names what is evaluated.
+        metrics: of the objectives.
+        names: of all parameters, also of those that some trials do not have.
 
     Raises:
         UserError: it cannot be loaded.
@@ -33,8 +44,14 @@ def make_objective(folder: Path, config: ModelConfig, metrics: tuple[str, ...]) 
     if config.model is None:
         from hpogrid.trial.command import CommandObjective
 
-        return CommandObjective(folder, config, metrics)
-    return load_objective(folder, str(config.script), config.model, config.param, metrics)
+        return CommandObjective(folder, config, metrics, names)
+    if config.template is None:
+        return load_objective(folder, str(config.script), config.model, config.param, metrics)
+    from hpogrid.space.template import read_template_file
+
+    template = read_template_file(folder / config.template, [*config.param, *names])
+    inner = load_objective(folder, str(config.script), config.model, {}, metrics)
+    return TreeObjective(inner, template, config.param)
 
 
 def load_objective(
@@ -118,6 +135,19 @@ def user_traceback(error: BaseException, folder: Path) -> str:
     return "".join(summary.format()).rstrip()
 
 
+class TreeObjective:
+    """A function or class whose config is a file's tree, with the values in their places."""
+
+    def __init__(self, inner: Objective, template: Template, param: Mapping[str, Any]) -> None:
+        self._inner = inner
+        self._template = template
+        self._param = dict(param)
+
+    def run(self, config: dict[str, Any], session: Session) -> None:
+        """Evaluate at the filled tree."""
+        self._inner.run(self._template.fill({**self._param, **config}), session)
+
+
 class Reporter:
     """The second argument of functions ``(config, reporter)``: ``reporter(loss=0.1)``."""
 
@@ -147,18 +177,23 @@ class FunctionObjective:
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Call the function and report what comes back."""
         values = {**self._param, **config}
+        if self._names.required == ["trial"]:
+            from hpogrid.trial.optuna_trial import OptunaTrial, may_prune_itself
+
+            with may_prune_itself():
+                self._call([OptunaTrial(values, session, self._metrics[0])], {}, session)
+            return
         named: dict[str, Any] = {}
         arguments: list[Any] = [values]
-        if self._names.required == ["trial"]:
-            from hpogrid.trial.optuna_trial import OptunaTrial
-
-            arguments = [OptunaTrial(values, session, self._metrics[0])]
-        elif "reporter" in self._names.every:
+        if "reporter" in self._names.every:
             named["reporter"] = Reporter(session)
         elif len(self._names.required) >= 2:
             arguments.append(Reporter(session))
         if "checkpoint_dir" in self._names.every:
             named["checkpoint_dir"] = str(session.restore) if session.restore else None
+        self._call(arguments, named, session)
+
+    def _call(self, arguments: list[Any], named: dict[str, Any], session: Session) -> None:
         result = self._function(*arguments, **named)
         if inspect.isgenerator(result):
             self._drain(result, session)

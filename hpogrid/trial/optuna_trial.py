@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from hpogrid.trial.session import Session, plain_metrics
@@ -45,6 +47,16 @@ class OptunaTrial:
     def set_user_attr(self, key: str, value: Any) -> None:
         """Keep a note for the length of the trial."""
         self.user_attrs[key] = value
+
+
+@contextlib.contextmanager
+def may_prune_itself() -> Iterator[None]:
+    """Let an objective end by raising Optuna's ``TrialPruned``: its last report counts."""
+    try:
+        yield
+    except Exception as error:
+        if f"{type(error).__module__}.{type(error).__name__}" != "optuna.exceptions.TrialPruned":
+            raise
 
 
 def _number(trial_id: str) -> int:

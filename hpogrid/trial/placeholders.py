@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shlex
+import shutil
 import string
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 
+if TYPE_CHECKING:
+    from hpogrid.config.schemas import ModelConfig
+
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
 _SPREAD = ("args", "overrides")
-_FILES = ("json", "hpm", "template", "metrics", "folder")
+_FILES = ("json", "hpm", "metrics", "folder")
+_RENDERED = ("template", "config")
+"""What there is only with ``--template FILE``."""
 
 
 def command_words(command: str | None, script: str | None) -> list[str]:
@@ -37,18 +45,54 @@ def command_words(command: str | None, script: str | None) -> list[str]:
     return [sys.executable if words[0] in ("python", "python3") else words[0], *words[1:]]
 
 
-def check_command(words: list[str], names: list[str], template: bool) -> None:
+def trial_files(config: ModelConfig) -> list[str]:
+    """The placeholders of a trial's command that are paths."""
+    further = {**dict.fromkeys(_RENDERED, config.template), "prep": config.prep}
+    return [*_FILES, *(name for name, there in further.items() if there)]
+
+
+def check_command(words: list[str], names: Sequence[str], files: Sequence[str]) -> None:
     """Refuse a placeholder that is neither one of ours nor a parameter.
+
+    Args:
+        words: the command.
+        names: of the parameters.
+        files: the placeholders that are paths.
 
     Raises:
         UserError: which one.
     """
-    files = [name for name in _FILES if name != "template" or template]
+    known = [*_SPREAD, *files, *names]
     for word in words:
         for name in _PLACEHOLDER.findall(word):
-            if name not in (*_SPREAD, *files, *names):
-                known = [*_SPREAD, *files, *names]
+            if name in _RENDERED and name not in known:
+                raise UserError(f"command: {{{name}}} is made from a file; name it with --template")
+            if name not in known:
                 raise UserError(f"command: {unknown('placeholder', name, known)}")
+
+
+def uses(words: Sequence[str], name: str) -> bool:
+    """Whether a placeholder is in the command."""
+    return any(name in _PLACEHOLDER.findall(word) for word in words)
+
+
+def runnable(words: Sequence[str], folder: Path) -> list[str]:
+    """A command whose program may be a script of the project, without ``./`` before it.
+
+    Programs that the PATH has come first. A script that is not executable is run by Python where
+    it ends in ``.py``, else by the shell.
+
+    Args:
+        words: the command.
+        folder: of the scripts.
+    """
+    own = folder / words[0]
+    if "/" in words[0] or shutil.which(words[0]) or not own.is_file():
+        return list(words)
+    path = str(own) if own.is_absolute() else f"./{own}"
+    if os.access(own, os.X_OK):
+        return [path, *words[1:]]
+    return [sys.executable if own.suffix == ".py" else "/bin/sh", path, *words[1:]]
 
 
 def fill(words: list[str], values: Mapping[str, Any], files: Mapping[str, Path]) -> list[str]:
@@ -88,11 +132,20 @@ def as_override(value: Any) -> str:
 
 def hpm_text(values: Mapping[str, Any]) -> str:
     """``name=value`` lines that a shell can source: every value is quoted."""
-    lines = []
-    for name, value in values.items():
-        variable = re.sub(r"\W", "_", name)
-        lines.append(f"{variable}={shlex.quote(as_text(value))}\n")
-    return "".join(lines)
+    return "".join(
+        f"{shell_name(name)}={_quoted(as_text(value))}\n" for name, value in values.items()
+    )
+
+
+def _quoted(text: str) -> str:
+    """Text as a word of the shell, in quotes also where it needs none."""
+    return "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+def shell_name(name: str) -> str:
+    """The shell variable for a parameter: what is no letter, digit or ``_`` becomes ``_``."""
+    variable = re.sub("[^A-Za-z0-9_]", "_", name)
+    return f"_{variable}" if variable[:1].isdigit() else variable
 
 
 class Template(string.Template):
@@ -146,7 +199,9 @@ def metric_patterns(text: str | None, metric: str) -> dict[str, re.Pattern[str]]
     patterns = {}
     for name, source in sources.items():
         try:
-            pattern = re.compile(source)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what a later Python may read otherwise
+                pattern = re.compile(source)
         except (re.error, TypeError) as error:
             raise UserError(
                 f"metric_regex: '{source}' is no regular expression: {error}"

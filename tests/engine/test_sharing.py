@@ -11,6 +11,7 @@ import pytest
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.engine.run import JobSpec, Run
+from hpogrid.errors import UserError
 from hpogrid.space.dialects import read_space
 from hpogrid.study.events import Opened
 from hpogrid.study.history import Past
@@ -88,6 +89,11 @@ def test_a_point_claimed_by_a_job_that_died_is_taken_over_by_one(
     assert len(found) == len(set(found)) == 6
     again = Run(project(FINITE), spec(tmp_path, 0, 3))
     assert again.next() is None, "the point it had begun belongs to another job now"
+    trial = again.study.trials[lost.trial]
+    assert (trial.state, "took the configuration over" in (trial.reason or "")) == (
+        "interrupted",
+        True,
+    )
 
 
 def test_a_claim_without_a_trial_is_found_again(tmp_path: Path) -> None:
@@ -99,6 +105,14 @@ def test_a_claim_without_a_trial_is_found_again(tmp_path: Path) -> None:
     assert evaluate(again) == repr(point.applied)
     found = {evaluate(again) for _ in range(5)}
     assert len(found - {None}) == 5
+
+
+def test_a_folder_that_takes_no_claims_is_named(tmp_path: Path) -> None:
+    run = Run(project(FINITE), spec(tmp_path))
+    (tmp_path / "ledger" / "claims").write_text("no folder")
+    with pytest.raises(UserError, match=r"cannot write .*claims.*: not a directory"):
+        run.next()
+    run.close()
 
 
 def test_first_points_are_dealt_out_and_not_repeated(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hpogrid.errors import RunError, UserError
 from hpogrid.report import writer
 from hpogrid.report.export import exporter
-from hpogrid.report.export.base import series
 from hpogrid.report.results import Objective, Results, Task
+from hpogrid.study.series import series
 from hpogrid.study.study import Report
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 
@@ -222,17 +222,22 @@ def test_mlflow_keeps_every_report_with_its_step_and_the_files(
 
 @pytest.mark.engine
 def test_mlflow_twice_changes_nothing_and_brings_running_trials_up_to_date(tracking: str) -> None:
+    from mlflow import MlflowClient
+
     results = some()
     trial = results.trials[3]
     ended, trial.ended, trial.state = trial.ended, None, "running"
     exporter("mlflow").export(results, tracking)
-    before = {run.info.run_id for run in runs(tracking)}
+    before = sorted(run.info.run_id for run in runs(tracking))
     assert sum(run.info.status == "RUNNING" for run in runs(tracking)) == 1
     trial.ended, trial.state = ended, "complete"
     assert "1 runs written" in exporter("mlflow").export(results, tracking)
     after = runs(tracking)
-    assert len(after) == 13
-    assert len({run.info.run_id for run in after} - before) == 1
+    assert sorted(run.info.run_id for run in after) == before
+    (same,) = [run for run in after if run.data.tags.get("hpogrid.trial", "").endswith(trial.id)]
+    assert (same.info.status, same.data.tags["hpogrid.state"]) == ("FINISHED", "complete")
+    history = MlflowClient(tracking_uri=tracking).get_metric_history(same.info.run_id, "loss")
+    assert [point.step for point in history] == [report.step for report in trial.reports]
     assert "0 runs written" in exporter("mlflow").export(results, tracking)
     assert len(runs(tracking)) == 13
 

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,55 +13,9 @@ from hpogrid.report.export import exporter
 from hpogrid.report.results import Results, Task
 from tests.report.browser import browser, errors, open_url
 from tests.report.studies import LOSS, SPACE, sampled_study, store, submit
+from tests.servers import ask, free_port, mlflow_server, script, server
 
 pytestmark = pytest.mark.engine
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def server(url: str, *command: str, cwd: Path) -> Iterator[None]:
-    """Run a server until it is no longer needed; it has to answer within two minutes."""
-    log = cwd / "server.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, cwd=cwd, stdout=stream, stderr=stream, env=os.environ.copy()
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while not answers(url):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.3)
-        yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-
-
-def ask(url: str, body: Any = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
 
 
 def some(count: int) -> Results:
@@ -78,20 +23,9 @@ def some(count: int) -> Results:
     return Results("demo", [(task, sampled_study(count))], objectives=LOSS, space=SPACE)
 
 
-def script(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
-
-
 def test_an_mlflow_server_reads_the_runs(tmp_path: Path) -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = (
-        script("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db",
-        "--artifacts-destination", str(tmp_path / "artifacts"),
-    )  # fmt: skip
     results = some(8)
-    with server(f"{url}/health", *command, cwd=tmp_path):
+    with mlflow_server(tmp_path) as url:
         assert "8 runs written" in exporter("mlflow").export(results, url)
         assert "0 runs written" in exporter("mlflow").export(results, url)
         api = f"{url}/api/2.0/mlflow"

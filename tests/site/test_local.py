@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -17,6 +18,8 @@ from hpogrid.errors import RunError
 from hpogrid.site import control, local, processes
 from hpogrid.site.local import LocalSite, run_here
 from hpogrid.site.tasks import Task, find_tasks, new_task
+from hpogrid.study.study import load_study
+from tests.commands import ok
 from tests.projects import (
     RETURNS,
     alive,
@@ -108,6 +111,23 @@ def test_no_more_jobs_at_once_than_there_are_cores(monkeypatch: pytest.MonkeyPat
     assert most == 1
 
 
+def test_no_more_jobs_at_once_than_max_jobs() -> None:
+    store_project(SLOW, trials=2, grid={"site": "local", "max_jobs": 1})
+    task = control.submit("p", site=None, n_jobs=3)
+    most = 0
+    while states(task) != ["done"] * 3:
+        most = max(most, states(task).count("running"))
+        time.sleep(0.02)
+    assert most == 1
+
+
+def test_a_job_ends_within_its_walltime() -> None:
+    store_project(FOREVER, grid={"site": "local", "walltime": "2s"})
+    task = control.submit("p", site=None, n_jobs=1)
+    wait_for(lambda: states(task) == ["done"])
+    assert LocalSite().status([task])[task.id][0].reason == "the time of the job is up"
+
+
 def test_a_runner_that_is_killed_loses_only_what_it_had_not_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -122,6 +142,30 @@ def test_a_runner_that_is_killed_loses_only_what_it_had_not_started(
     assert control.retry(task) == [1]
     wait_for(lambda: states(task) == ["done", "done"])
     assert [trial.attempt for trial in trials_of(task)] == [1] * 10
+
+
+def test_four_jobs_cover_a_grid_once_though_one_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")
+    axes = {"a": ["x", "y", "z"], "b": [1, 2, 3, 4], "c": [True, None, 0.5, "c", [1, 2]]}
+    space = {
+        name: {"method": "categorical", "dimension": {"categories": values, "grid_search": 1}}
+        for name, values in axes.items()
+    }
+    script = SLOW.replace("0.15", "0.1").replace("config['x']", "config['b']")
+    store_project(script, space=space, trials=60)
+    ok("run", "p", "--n_jobs", "4")
+    (task,) = find_tasks()
+    wait_for(lambda: finished_in(task) > 5)
+    busiest = load_study(task.ledgers)[0].finished[-1].job
+    os.kill(job_pid(task, busiest), signal.SIGKILL)
+    wait_for(lambda: states(task)[busiest] == "lost")
+    assert finished_in(task) < 60
+    ok("tasks", "retry", str(task.id))
+    wait_for(lambda: set(states(task)) == {"done"}, 60)
+    rows = json.loads(ok("report", "p", "--format", "json", "--extra", "trial,state"))
+    points = {(row["a"], row["b"], repr(row["c"])) for row in rows}
+    assert len(points) == len(rows) == len({row["trial"] for row in rows}) == 60
+    assert {row["state"] for row in rows} == {"complete"}
 
 
 def test_kill_ends_waiting_jobs_too(monkeypatch: pytest.MonkeyPatch) -> None:

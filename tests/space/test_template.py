@@ -14,6 +14,7 @@ from hypothesis import given
 
 from hpogrid.errors import UserError
 from hpogrid.space.condition import Condition
+from hpogrid.space.dialects import read_space
 from hpogrid.space.jsonnet import is_jsonnet
 from hpogrid.space.parameter import Categorical, Float, Integer
 from hpogrid.space.scale import Linear
@@ -50,22 +51,25 @@ FILLED = {
 SUGGESTED = {"model.heads": 3, "model.dropout": 0.5, "layers[0].size": 2}
 
 
+SEARCHED = read_space(CONFIG, "s")[0]
+
+
 def test_json() -> None:
-    template = read_template(json.dumps(CONFIG), "s")
+    template = read_template(json.dumps(CONFIG), "s", SEARCHED.parameters)
     assert template.form == "json"
-    applied = template.space.apply(SUGGESTED).applied
+    applied = SEARCHED.apply(SUGGESTED).applied
     assert template.fill(applied) == FILLED
     text = template.write(applied)
     assert json.loads(text) == FILLED
     assert list(json.loads(text)["model"]) == ["heads", "depth", "dropout"]
-    without = template.space.apply({**SUGGESTED, "model.heads": 1}).applied
+    without = SEARCHED.apply({**SUGGESTED, "model.heads": 1}).applied
     assert template.fill(without)["model"] == {"heads": 1, "depth": 4, "dropout": None}
 
 
 def test_yaml() -> None:
-    template = read_template(write_config(CONFIG, "yaml"), "s")
+    template = read_template(write_config(CONFIG, "yaml"), "s", SEARCHED.parameters)
     assert template.form == "yaml"
-    text = template.write(template.space.apply(SUGGESTED).applied)
+    text = template.write(SEARCHED.apply(SUGGESTED).applied)
     assert parse_yaml(text, "again") == FILLED
     assert text.startswith("model:\n  heads: 3\n")
 
@@ -76,24 +80,23 @@ def test_jsonnet_becomes_json() -> None:
 local opt(low, high) = { hyper_opt: { suggest: 'int', params: { low: low, high: high } } };
 { model: { heads: opt(1, 4), act: 'relu' } }
 """
-    template = read_template(text, "s")
+    template = read_template(text, "s", ["model.heads"])
     assert template.form == "jsonnet"
-    filled = template.write(template.space.apply({"model.heads": 3}).applied)
-    assert json.loads(filled) == {"model": {"heads": 3, "act": "relu"}}
+    assert json.loads(template.write({"model.heads": 3})) == {"model": {"heads": 3, "act": "relu"}}
 
 
 def test_overrides() -> None:
     text = "# search\nlr=interval(0,1)\nname='a, b'\n+n=1,2\nm=${n}\n~old\n"
-    template = read_template(text, "s")
+    space = read_space(text, "s")[0]
+    template = read_template(text, "s", space.parameters)
     assert template.form == "overrides"
-    applied = template.space.apply({"lr": 0.5, "+n": 2}).applied
+    applied = space.apply({"lr": 0.5, "+n": 2}).applied
     assert template.write(applied) == "lr=0.5\nname='a, b'\n+n=2\nm=2\n~old\n"
 
 
 def test_yaml_grid() -> None:
-    template = read_template("a: [1, 2]\nb: {const: [3]}\nc: x\n", "s")
-    assert template.notes[0].startswith("2 combinations")
-    assert template.fill(template.space.apply({"a": 2}).applied) == {"a": 2, "b": [3], "c": "x"}
+    template = read_template("a: [1, 2]\nb: {const: [3]}\nc: x\n", "s", ["a", "b"])
+    assert template.fill({"a": 2, "b": [3]}) == {"a": 2, "b": [3], "c": "x"}
 
 
 SPACE = Space(
@@ -111,7 +114,7 @@ PLAIN = {"model": {"heads": 0, "depth": 4}, "layers": [0, 9], "a.b": 1}
 
 @pytest.mark.parametrize("form", ["json", "yaml", "jsonnet"])
 def test_a_space_of_its_own_fills_a_plain_config(form: Any) -> None:
-    template = read_template(write_config(PLAIN, form), "s", form, SPACE)
+    template = read_template(write_config(PLAIN, form), "s", SPACE.parameters, form)
     filled = template.fill(SPACE.apply({"model.heads": 3, "layers[0]": 2}).applied)
     assert filled == {"model": {"heads": 3, "depth": 4}, "layers": [2, 9], "a.b": 1}
     filled = template.fill(SPACE.apply({"model.heads": 1, "layers[0]": 2}).applied)
@@ -125,7 +128,7 @@ def test_elements_that_are_left_out() -> None:
     off = Condition(op="gt", on="n", value=5)
     gone = Integer(scale=Linear(1, 2), when=off, inactive="drop")
     space = Space({"n": Integer(scale=Linear(1, 2)), "x[0]": gone, "x[2]": gone})
-    template = read_template('{"n": 0, "x": ["a", "b", "c"]}', "s", space=space)
+    template = read_template('{"n": 0, "x": ["a", "b", "c"]}', "s", space.parameters)
     assert template.fill(space.apply({"n": 1, "x[0]": 1, "x[2]": 1}).applied) == {
         "n": 1,
         "x": ["b"],
@@ -133,11 +136,12 @@ def test_elements_that_are_left_out() -> None:
 
 
 def test_a_space_of_its_own_fills_overrides() -> None:
-    space = Space({"model.lr": Float(scale=Linear(0, 1))})
-    template = read_template("model.lr=0.1\n+name='a, b'\n", "s", space=space)
-    assert template.write({"model.lr": 0.25}) == "model.lr=0.25\n+name='a, b'\n"
-    with pytest.raises(UserError, match="is searched by the config and by the space"):
-        read_template("model.lr=1,2", "s", space=space)
+    text = "model.lr=0.1\n+name='a, b'\nmodel.n=1,2"
+    template = read_template(text, "s", ["model.lr", "model.n"])
+    filled = template.write({"model.lr": 0.25, "model.n": 2})
+    assert filled == "model.lr=0.25\n+name='a, b'\nmodel.n=2\n"
+    with pytest.raises(UserError, match=r"'model\.n' is to be searched, but"):
+        read_template(text, "s", ["model.lr"])
 
 
 def test_shell_variables(tmp_path: Path) -> None:
@@ -146,7 +150,7 @@ def test_shell_variables(tmp_path: Path) -> None:
     path.write_text(text)
     words = ("a b; echo hi", "it's $HOME")
     space = Space({"num_layers": Categorical(choices=words), "lr": Float(scale=Linear(0, 1))})
-    template = read_template_file(path, space)
+    template = read_template_file(path, space.parameters)
     assert template.form == "shell"
     for value in words:
         filled = tmp_path / "filled.hpm"
@@ -187,37 +191,43 @@ def test_files(tmp_path: Path) -> None:
     (tmp_path / "base.libsonnet").write_text("{low: 1, high: 4}")
     path = tmp_path / "conf.jsonnet"
     path.write_text("{a: {hyper_opt: {suggest: 'int', params: import 'base.libsonnet'}}}")
-    assert read_template_file(path).space.size() == 4
-    grid = tmp_path / "space.yaml"
-    grid.write_text("a: [1, 2]\n")
-    assert read_template_file(grid).space.size() == 2
+    assert json.loads(read_template_file(path, ["a"]).write({"a": 3})) == {"a": 3}
     with pytest.raises(UserError, match=r"no such file: .*nowhere\.json"):
-        read_template_file(tmp_path / "nowhere.json")
+        read_template_file(tmp_path / "nowhere.json", [])
     (tmp_path / "bad.yaml").write_bytes(b"\xff")
     with pytest.raises(UserError, match=r"cannot read .*bad\.yaml"):
-        read_template_file(tmp_path / "bad.yaml")
+        read_template_file(tmp_path / "bad.yaml", [])
 
 
 @pytest.mark.parametrize(
-    ("text", "form", "space", "message"),
+    ("text", "form", "names", "message"),
     [
-        ("{}", None, None, "s: the search space is empty"),
-        ("a: 1", None, None, "s: no search space that hpogrid knows"),
-        ("a: [1", None, None, "s: malformed YAML at line 1"),
-        ('{"a": 1', None, None, "s: malformed Jsonnet at line 1"),
-        ("a=1", "shell", None, "s: shell variables say nothing of a search; give a space as well"),
-        ("a=1 b", "shell", SPACE, "s: line 1: expected NAME=value, quoted for the shell"),
-        ("export a=1", "shell", SPACE, "s: line 1: expected NAME=value"),
-        ("a.b=1", "shell", SPACE, "s: line 1: expected NAME=value"),
-        ("a='1", "shell", SPACE, "s: line 1: No closing quotation"),
-        ("3", "json", SPACE, "s: expected a config with keys, got 3"),
-        ('{"model": {"head": 1}}', "json", SPACE, "s: unknown place 'model.heads': did you mean"),
-        ("model.head=1", "overrides", SPACE, "s: unknown place 'model.heads': did you mean"),
+        ("a: [1", None, [], "s: malformed YAML at line 1"),
+        ('{"a": 1', None, [], "s: malformed Jsonnet at line 1"),
+        ("a=1 b", "shell", ["a"], "s: line 1: expected NAME=value, quoted for the shell"),
+        ("export a=1", "shell", ["a"], "s: line 1: expected NAME=value"),
+        ("a.b=1", "shell", ["a"], "s: line 1: expected NAME=value"),
+        ("a='1", "shell", ["a"], "s: line 1: No closing quotation"),
+        (json.dumps(CONFIG), None, ["model.heads"], "s: 'model.dropout' is to be searched, but"),
+        ('{"a": {"b": [1]}}', None, ["a", "a.b[0]"], "s: 'a.b[0]' lies inside of 'a'; keep one"),
+        ("3", "json", list(SPACE.parameters), "s: expected a config with keys, got 3"),
+        (
+            '{"model": {"head": 1}}',
+            "json",
+            ["model.heads"],
+            "unknown place 'model.heads': did you",
+        ),
+        (
+            "model.head=1",
+            "overrides",
+            ["model.heads"],
+            "unknown place 'model.heads': did you",
+        ),
     ],
 )
-def test_refused(text: str, form: Any, space: Space | None, message: str) -> None:
+def test_refused(text: str, form: Any, names: list[str], message: str) -> None:
     with pytest.raises(UserError) as caught:
-        read_template(text, "s", form, space)
+        read_template(text, "s", names, form)
     assert message in str(caught.value)
 
 
@@ -240,7 +250,7 @@ def test_what_is_not_searched_comes_back(space: Space) -> None:
     renamed = Space({name.replace(".", "_"): item for name, item in space.parameters.items()})
     applied = renamed.sample(random.Random(0)).applied
     for form in ("json", "yaml"):
-        template = read_template(json.dumps({**config, "z": [1]}), "s", form, renamed)
+        template = read_template(json.dumps({**config, "z": [1]}), "s", renamed.parameters, form)
         filled = template.fill(applied)
         assert filled == {**applied, "z": [1]}
         text = template.write(applied)

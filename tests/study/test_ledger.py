@@ -91,6 +91,17 @@ def test_a_damaged_line_is_counted_and_the_others_are_read(path: Path, line: byt
     assert reader.damaged == 1
 
 
+@pytest.mark.parametrize("before", [b'{"event":"st', b"\0" * 100, b"\xff", b"x"])
+def test_an_event_behind_something_torn_is_read(path: Path, before: bytes) -> None:
+    """A write was cut off, and the next one stands in the same line."""
+    write(path, *EVENTS)
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([*lines[:3], before + lines[3], *lines[4:]]) + b"\n")
+    reader = LedgerReader(path)
+    assert reader.read() == EVENTS
+    assert reader.damaged == 1
+
+
 def test_a_file_that_is_not_there(path: Path) -> None:
     assert LedgerReader(path).read() == []
     assert not being_written(path)

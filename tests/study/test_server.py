@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from hpogrid.config.project import Project
-from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.run import JobSpec, Run, RunningAlready
 from hpogrid.errors import UserError
+from hpogrid.study.ledger import was_closed
 from hpogrid.study.server import LedgerServer
 from hpogrid.study.study import load_study
 from tests.engine.test_sharing import FINITE, WIDE, evaluate, project
@@ -93,7 +94,32 @@ def test_a_job_that_loses_the_server_delivers_later(
         assert len(second.study.finished) == 4
 
 
-def test_a_retry_on_another_machine_goes_on(tmp_path: Path) -> None:
+def test_a_job_that_ends_without_the_server_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path / "server") as url:
+        first, second = (job(tmp_path, n, project(WIDE, storage=url)) for n in (0, 1))
+        sync(first, second)
+    port = int(url.rpartition(":")[2])
+    evaluate(first)
+    first.close()
+    closing = threading.Thread(target=first.hand_over)
+    closing.start()
+    with serving(tmp_path / "server", port=port):
+        closing.join(20)
+        (folder,) = (tmp_path / "server").iterdir()
+        assert len(load_study(folder)[0].finished) == 1
+        assert was_closed(folder / first._writer.path.name)
+    monkeypatch.setattr("hpogrid.study.exchange.CLOSING_SECONDS", 0.2)
+    second.close()
+    second.hand_over()
+    assert f"could not be delivered; it is in {second._writer.path}" in caplog.text
+
+
+def test_a_retry_on_another_machine_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpogrid.study.takeover.QUIET_SECONDS", 0.3)
     with serving(tmp_path / "server") as url:
         config = project(WIDE, storage=url, trials=4)
         run = job(tmp_path, 0, config)
@@ -110,6 +136,31 @@ def test_a_retry_on_another_machine_goes_on(tmp_path: Path) -> None:
         (folder,) = (tmp_path / "server").iterdir()
         study, _ = load_study(folder)
         assert sorted(trial.id for trial in study.finished) == ["0-1", "0-2", "0-3", "0-4"]
+
+
+def test_the_same_job_on_another_machine_is_refused_while_the_first_one_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpogrid.study.takeover.QUIET_SECONDS", 1.0)
+    monkeypatch.setattr("hpogrid.engine.records.BEAT_SECONDS", 0.1)
+    with serving(tmp_path / "server") as url:
+        run = job(tmp_path, 0, project(WIDE, storage=url))
+        evaluate(run)
+        sync(run)
+        ended = threading.Event()
+
+        def live() -> None:
+            while not ended.wait(0.05):
+                sync(run)
+
+        thread = threading.Thread(target=live)
+        thread.start()
+        try:
+            with pytest.raises(RunningAlready, match="is growing"):
+                job(tmp_path / "elsewhere", 0, project(WIDE, storage=url))
+        finally:
+            ended.set()
+            thread.join()
 
 
 def test_without_a_server_or_token_no_job_starts(

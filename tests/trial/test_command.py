@@ -275,7 +275,7 @@ def test_refused_configs(settings: dict[str, str], says: str) -> None:
 def test_unknown_placeholders_are_refused() -> None:
     words = command_words("python t.py {args} {lr} {hmp}", None)
     with pytest.raises(UserError, match="unknown placeholder 'hmp': did you mean hpm"):
-        check_command(words, ["lr"], template=False)
+        check_command(words, ["lr"], ["hpm"])
     with pytest.raises(UserError, match="unknown parameter 'lrr'"):
         render(Template("${lrr}"), {"lr": 1})
 

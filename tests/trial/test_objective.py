@@ -70,6 +70,23 @@ def test_every_convention(tmp_path: Path, convention: str) -> None:
     assert evaluate(tmp_path, script).reports == reports
 
 
+PRUNES = """
+import optuna
+
+def train(trial):
+    for step in range(3):
+        trial.report(step * 2.0, step)
+        if step == 1:
+            raise optuna.TrialPruned()
+"""
+
+
+def test_an_objective_for_optuna_may_prune_itself(tmp_path: Path) -> None:
+    assert evaluate(tmp_path, PRUNES).reports == [{"loss": 0, "step": 0}, {"loss": 2, "step": 1}]
+    with pytest.raises(ValueError, match="pruned"):
+        evaluate(tmp_path, "def train(trial):\n    raise ValueError('pruned')")
+
+
 def test_several_metrics_as_a_tuple(tmp_path: Path) -> None:
     script = "def train(config):\n    return 1, config['x']"
     assert evaluate(tmp_path, script, metrics=("a", "b")).reports == [{"a": 1, "b": 3}]

@@ -22,12 +22,14 @@ from hpogrid.engine.messages import (
     Done,
     Evaluate,
     FromWorker,
+    Prepared,
     ReportMade,
     Setup,
     ToWorker,
     Verdict,
 )
-from hpogrid.engine.worker import evaluate, trial_log
+from hpogrid.engine.prep import Preparation
+from hpogrid.engine.worker import evaluate, prepare, trial_log
 from hpogrid.errors import UserError
 from hpogrid.trial.objective import Objective, make_objective
 
@@ -47,6 +49,7 @@ class Actor:
         self._setup = msgspec.json.decode(setup, type=Setup)
         self._timeout = timeout
         self._objective: Objective | None = None
+        self._preparation: Preparation | None = None
         self._evaluation: Evaluation | None = None
 
     def take(self, task: str) -> None:
@@ -60,7 +63,8 @@ class Actor:
         """Go on to the next report of the trial, or to its end."""
         assert self._evaluation is not None
         try:
-            return self._evaluation.advance(self._load())
+            objective = self._load()
+            return self._evaluation.advance(objective, self._preparation)
         except UserError as error:
             return Broken(str(error))
 
@@ -79,7 +83,10 @@ class Actor:
                     "a task must be on a file system that all nodes share (set HPOGRID_HOME)"
                 )
             os.chdir(scripts)
-            self._objective = make_objective(scripts, self._setup.model, self._setup.metrics)
+            setup = self._setup
+            self._objective = make_objective(scripts, setup.model, setup.metrics, setup.names)
+            if setup.prep is not None:
+                self._preparation = Preparation(setup.prep, scripts)
         return self._objective
 
 
@@ -93,10 +100,11 @@ class Evaluation:
         self._link = _Link()
         self._thread: threading.Thread | None = None
 
-    def advance(self, objective: Objective) -> FromWorker:
+    def advance(self, objective: Objective, preparation: Preparation | None = None) -> FromWorker:
         """Start, or go on after a report, and wait for what comes."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, args=(objective,), daemon=True)
+            arguments = (objective, preparation)
+            self._thread = threading.Thread(target=self._run, args=arguments, daemon=True)
             self._thread.start()
         else:
             self._link.answers.put(Verdict(True))
@@ -110,10 +118,13 @@ class Evaluation:
         self._thread.join(_PATIENCE)
         return not self._thread.is_alive()
 
-    def _run(self, objective: Objective) -> None:
+    def _run(self, objective: Objective, preparation: Preparation | None) -> None:
         log = trial_log(Path(self._setup.logs), self._task.trial, self._task.attempt)
-        with _output_to(log), self._time_limit():
-            done = evaluate(objective, self._task, self._link, Path(self._setup.scripts))
+        with _output_to(log):
+            done = prepare(preparation, self._task, self._link)
+            if done is None:
+                with self._time_limit():
+                    done = evaluate(objective, self._task, self._link, Path(self._setup.scripts))
         self._link.messages.put(done)
 
     @contextlib.contextmanager
@@ -133,10 +144,10 @@ class _Link:
     """The line between the thread of a trial and the actor."""
 
     def __init__(self) -> None:
-        self.messages: queue.SimpleQueue[ReportMade | Done] = queue.SimpleQueue()
+        self.messages: queue.SimpleQueue[ReportMade | Prepared | Done] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
 
-    def send(self, message: ReportMade | Done) -> None:
+    def send(self, message: ReportMade | Prepared | Done) -> None:
         """Pass a message on."""
         self.messages.put(message)
 

@@ -12,7 +12,15 @@ from typing import Any
 import msgspec
 
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.messages import Broken, Done, FromWorker, ReportMade, Setup, evaluate_message
+from hpogrid.engine.messages import (
+    Broken,
+    Done,
+    FromWorker,
+    Prepared,
+    ReportMade,
+    Setup,
+    evaluate_message,
+)
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
 from hpogrid.engine.run import Run
@@ -53,7 +61,8 @@ class RayEngine:
         self._run = run
         self._progress = progress
         self._decoder: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
-        setup = Setup(str(scripts), run.project.model_config, run.config.metrics, str(logs), slot=0)
+        model, names = run.project.model_config, tuple(run.project.search_space["parameters"])
+        setup = Setup(str(scripts), model, run.config.metrics, str(logs), 0, run.prep, names)
         self._setup = msgspec.json.encode(setup).decode()
         self._logs = logs
         self._legs: dict[str, _Leg] = {}
@@ -140,8 +149,12 @@ class RayEngine:
         self._legs[leg].since = time.monotonic()
 
     def report(self, leg: str, message: str) -> bool:
-        """A report was made; whether the trial goes on."""
+        """A report was made, or all was prepared for it; whether the trial goes on."""
         found = self._decoder.decode(message)
+        if isinstance(found, Prepared):
+            self.began(leg)
+            self._run.prepared(self._legs[leg].trial, found.seconds)
+            return True
         assert isinstance(found, ReportMade)
         try:
             return self._run.report(self._legs[leg].trial, found.metrics) == "continue"

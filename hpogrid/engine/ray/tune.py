@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hpogrid.engine.messages import ReportMade
+from hpogrid.engine.messages import Prepared, ReportMade
 from hpogrid.engine.ray.actor import Actor
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _trainable(base: Any) -> Any:
             message = self._actor.advance()
             return {
                 "message": msgspec.json.encode(message).decode(),
-                "done": not isinstance(message, ReportMade),
+                "done": not isinstance(message, ReportMade | Prepared),
             }
 
         def cleanup(self) -> None:

@@ -11,7 +11,7 @@ class Plot {
     this.canvas = make("canvas", { "aria-hidden": "true" });
     this.svg = make("svg", { role: "img", "aria-label": label });
     this.box = make("div", { class: "plot", style: `height:${height}px` }, this.canvas, this.svg);
-    this.points = []; // [x pixel, y pixel, row] of what can be pointed at
+    this.points = []; // [x pixel, y pixel, row or text] of what can be pointed at
     this.drawn = 0; // how many marks were drawn the last time
     parent.append(this.box);
     this.svg.addEventListener("pointermove", (event) => this.hover(event));
@@ -122,7 +122,7 @@ class Plot {
   nearest(event, reach = 14) {
     const box = this.svg.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    let [best, row] = [reach * reach, -1];
+    let [best, row] = [reach * reach, null];
     for (const [px, py, one] of this.points) {
       const distance = (px - x) ** 2 + (py - y) ** 2;
       if (distance < best) [best, row] = [distance, one];
@@ -132,9 +132,9 @@ class Plot {
 
   hover(event) {
     const row = this.nearest(event);
-    tip.hidden = row < 0;
-    if (row < 0) return;
-    tip.textContent = describe(row);
+    tip.hidden = row === null;
+    if (row === null) return;
+    tip.textContent = typeof row === "string" ? row : describe(row);
     const left = Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 10);
     const below = event.clientY + 16 + tip.offsetHeight < window.innerHeight;
     tip.style.left = `${left}px`;
@@ -143,7 +143,7 @@ class Plot {
 
   click(event) {
     const row = this.nearest(event);
-    if (row >= 0) selection.point(row);
+    if (typeof row === "number") selection.point(row);
   }
 }
 

@@ -12,6 +12,7 @@ from hpogrid.report.axes import Axis
 from hpogrid.report.charts.model import (
     RAMP,
     STATE_COLORS,
+    Area,
     Bars,
     Chart,
     Heat,
@@ -20,10 +21,14 @@ from hpogrid.report.charts.model import (
     Points,
     Spans,
     ramp,
+    series_color,
+    series_is_dashed,
 )
 
 _WIDTH = 11.0
 _GRID = "#e6e9ed"
+_MISSING = -0.09
+"""Where a line goes that has no value on an axis of parallel coordinates; the axis is 0 to 1."""
 
 
 def matplotlib_figure(charts: Sequence[Chart]) -> Any:
@@ -73,6 +78,8 @@ def _draw(figure: Any, panel: Any, chart: Chart, *, single: bool) -> None:
     _scale(panel.yaxis, chart.y, panel.set_ylim, 30)
     for layer in chart.layers:
         _LAYERS[type(layer)](panel, layer)
+    if any(_is_named(layer) for layer in chart.layers):
+        panel.legend(fontsize=9, frameon=False)
 
 
 def _scale(side: Any, axis: Axis, set_limits: Any, most: int) -> None:
@@ -92,20 +99,36 @@ def _cut(words: str, length: int = 22) -> str:
 def _draw_points(panel: Any, layer: Points) -> None:
     size = 60 if layer.emphasis else 6 if len(layer.x) > 1000 else 16
     colors = [ramp(color) for color in layer.color]
+    if layer.series is not None:
+        colors = [series_color(layer.series)] * len(layer.x)
     inside = ["none" if hollow else fill for fill, hollow in zip(colors, layer.hollow, strict=True)]
     panel.scatter(layer.x, layer.y, s=size, c=inside, edgecolors=colors, linewidths=0.9, zorder=3)
 
 
+def _is_named(layer: Any) -> bool:
+    return isinstance(layer, Line) and layer.series is not None and not layer.thin
+
+
 def _draw_line(panel: Any, layer: Line) -> None:
     color = "#1b1f24" if layer.color is None else ramp(layer.color)
+    if layer.series is not None:
+        color = series_color(layer.series)
+    dashed = layer.dashed or (layer.series is not None and series_is_dashed(layer.series))
     panel.plot(
         layer.x,
         layer.y,
         color=color,
+        label=layer.name if _is_named(layer) else None,
         linewidth=0.9 if layer.thin else 1.8,
-        linestyle="--" if layer.dashed else "-",
+        alpha=0.45 if layer.thin and layer.series is not None else None,
+        linestyle="--" if dashed else "-",
         zorder=2 if layer.thin else 4,
     )
+
+
+def _draw_area(panel: Any, layer: Area) -> None:
+    color = series_color(layer.series)
+    panel.fill_between(layer.x, layer.low, layer.high, color=color, alpha=0.18, lw=0, zorder=1)
 
 
 def _draw_bars(panel: Any, layer: Bars) -> None:
@@ -115,21 +138,27 @@ def _draw_bars(panel: Any, layer: Bars) -> None:
 
 
 def _draw_spans(panel: Any, layer: Spans) -> None:
-    widths = [end - start for start, end in zip(layer.start, layer.end, strict=True)]
-    middles = [y + height / 2 for y, height in zip(layer.y, layer.height, strict=True)]
-    panel.barh(
-        middles,
-        widths,
-        left=layer.start,
-        height=layer.height,
-        color=[STATE_COLORS[state] for state in layer.state],
-        edgecolor="white",
-        linewidth=0.2 if len(widths) < 1000 else 0,
-        zorder=2,
-    )
+    collections = require("matplotlib.collections", extra="images", what="a PNG or PDF file")
+    few = len(layer.y) < 1000
     for state in dict.fromkeys(layer.state):
-        panel.barh([0], [0], color=STATE_COLORS[state], label=state)
-    panel.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=5, fontsize=8, frameon=False)
+        own = [index for index, other in enumerate(layer.state) if other == state]
+        collection = collections.PolyCollection(
+            [_box(layer, index) for index in own],
+            facecolors=STATE_COLORS[state],
+            edgecolors="white" if few else "face",
+            linewidths=0.3 if few else 0.2,
+            label=state,
+            zorder=2,
+        )
+        panel.add_collection(collection)
+    panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, fontsize=8, frameon=False)
+
+
+def _box(layer: Spans, index: int) -> list[tuple[float, float]]:
+    """The corners of the rectangle of a span."""
+    left, right, low = layer.start[index], layer.end[index], layer.y[index]
+    high = low + layer.height[index]
+    return [(left, low), (right, low), (right, high), (left, high)]
 
 
 def _draw_heat(panel: Any, layer: Heat) -> None:
@@ -173,8 +202,10 @@ def _draw_parallel(figure: Any, panel: Any, layer: Parallel, color_name: str) ->
 def _ticks(panel: Any, place: int, axis: Axis) -> None:
     (low, high), (places, labels) = _extent(axis), axis.ticks()
     box = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.6}
-    for at, label in zip(places, labels, strict=True):
-        height = (at - low) / (high - low)
+    heights = [(at - low) / (high - low) for at in places]
+    if None in axis.positions:
+        heights, labels = [*heights, _MISSING], [*labels, "not set"]
+    for height, label in zip(heights, labels, strict=True):
         panel.text(
             place - 0.02, height, _cut(label, 12), fontsize=7, ha="right", va="center", bbox=box
         )
@@ -191,13 +222,14 @@ def _shares(axis: Axis) -> list[float]:
     found = []
     for index, place in enumerate(axis.positions):
         shift = ((index * 0.618034) % 1 - 0.5) * 0.3 if axis.scale == "category" else 0.0
-        found.append(-0.09 if place is None else (place + shift - low) / (high - low))
+        found.append(_MISSING if place is None else (place + shift - low) / (high - low))
     return found
 
 
 _LAYERS: dict[type, Any] = {
     Points: _draw_points,
     Line: _draw_line,
+    Area: _draw_area,
     Bars: _draw_bars,
     Spans: _draw_spans,
     Heat: _draw_heat,

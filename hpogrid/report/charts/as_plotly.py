@@ -11,6 +11,7 @@ from hpogrid.report.axes import Axis
 from hpogrid.report.charts.model import (
     RAMP,
     STATE_COLORS,
+    Area,
     Bars,
     Chart,
     Heat,
@@ -18,6 +19,8 @@ from hpogrid.report.charts.model import (
     Points,
     Spans,
     ramp,
+    series_color,
+    series_is_dashed,
 )
 
 
@@ -43,7 +46,7 @@ def plotly_figure(charts: Sequence[Chart]) -> Any:
         figure.update_yaxes(**_axis(chart.y), **place)
     figure.update_layout(
         template="plotly_white",
-        showlegend=False,
+        showlegend=any(trace.showlegend for trace in figure.data),
         title=charts[0].title if len(charts) == 1 else None,
         height=460 if rows == 1 else 300 * rows,
         barmode="overlay",
@@ -71,6 +74,8 @@ def _traces(layer: Any, chart: Chart) -> list[Any]:
         return [_points(graph, layer, chart)]
     if isinstance(layer, Line):
         return [_line(graph, layer, chart)]
+    if isinstance(layer, Area):
+        return [_area(graph, layer, chart)]
     if isinstance(layer, Bars):
         return [_bars(graph, layer)]
     if isinstance(layer, Heat):
@@ -80,10 +85,13 @@ def _traces(layer: Any, chart: Chart) -> list[Any]:
 
 def _points(graph: Any, layer: Points, chart: Chart) -> Any:
     colors = [ramp(color) for color in layer.color]
+    if layer.series is not None:
+        colors = [series_color(layer.series)] * len(layer.x)
     return graph.Scatter(
         x=_values(layer.x, chart.x),
         y=_values(layer.y, chart.y),
         mode="markers",
+        showlegend=False,
         marker={
             "color": colors,
             "size": 11 if layer.emphasis else 6,
@@ -96,14 +104,33 @@ def _points(graph: Any, layer: Points, chart: Chart) -> Any:
 
 def _line(graph: Any, layer: Line, chart: Chart) -> Any:
     color = "#1b1f24" if layer.color is None else ramp(layer.color)
-    dash = "dash" if layer.dashed else "solid"
+    if layer.series is not None:
+        color = series_color(layer.series)
+    dashed = layer.dashed or (layer.series is not None and series_is_dashed(layer.series))
+    dash = "dash" if dashed else "solid"
     return graph.Scatter(
         x=_values(layer.x, chart.x),
         y=_values(layer.y, chart.y),
         mode="lines",
         name=layer.name,
+        showlegend=layer.series is not None and not layer.thin,
+        opacity=0.45 if layer.thin and layer.series is not None else 1.0,
         line={"color": color, "width": 1 if layer.thin else 2, "dash": dash},
         hoverinfo="name+y",
+    )
+
+
+def _area(graph: Any, layer: Area, chart: Chart) -> Any:
+    red, green, blue = (int(series_color(layer.series)[at : at + 2], 16) for at in (1, 3, 5))
+    return graph.Scatter(
+        x=_values([*layer.x, *reversed(layer.x)], chart.x),
+        y=_values([*layer.low, *reversed(layer.high)], chart.y),
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.18)",
+        showlegend=False,
+        hoverinfo="skip",
     )
 
 

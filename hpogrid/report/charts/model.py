@@ -16,7 +16,10 @@ Color = float | None
 
 
 class Points(msgspec.Struct):
-    """One mark a trial; ``hollow`` ones were stopped early. ``hover`` is told about each."""
+    """One mark a trial; ``hollow`` ones were stopped early. ``hover`` is told about each.
+
+    Where there is a series, they are all in its colour.
+    """
 
     x: list[float]
     y: list[float]
@@ -24,10 +27,14 @@ class Points(msgspec.Struct):
     hollow: list[bool]
     hover: list[str]
     emphasis: bool = False
+    series: int | None = None
 
 
 class Line(msgspec.Struct):
-    """A line; without a colour it is in that of the text."""
+    """A line in the colour of its series, or of its goodness, or of the text.
+
+    Those of a series are named in a legend, unless they are thin.
+    """
 
     x: list[float]
     y: list[float]
@@ -35,6 +42,16 @@ class Line(msgspec.Struct):
     color: Color = None
     dashed: bool = False
     thin: bool = False
+    series: int | None = None
+
+
+class Area(msgspec.Struct):
+    """What lies between two lines, in the colour of a series."""
+
+    x: list[float]
+    low: list[float]
+    high: list[float]
+    series: int
 
 
 class Bars(msgspec.Struct):
@@ -71,7 +88,7 @@ class Parallel(msgspec.Struct):
     color: list[Color]
 
 
-Layer = Points | Line | Bars | Spans | Heat | Parallel
+Layer = Points | Line | Area | Bars | Spans | Heat | Parallel
 
 
 class Chart(msgspec.Struct):
@@ -104,11 +121,23 @@ STATE_COLORS = {
     "interrupted": "#7a8490",
 }
 """Told apart by colour-blind people too."""
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#a6588a", "#8a6d00", "#54606e")
+"""Of things that stand side by side; after the last one the first comes again, dashed."""
 RAMP = (
     "#f5e626", "#addc30", "#5ec962", "#28ae80", "#21918c",
     "#2c728e", "#3b528b", "#472d7b", "#440154",
 )  # fmt: skip
 """From worst to best: dark is good."""
+
+
+def series_color(series: int) -> str:
+    """The colour of one of the things that stand side by side."""
+    return SERIES[series % len(SERIES)]
+
+
+def series_is_dashed(series: int) -> bool:
+    """Whether its lines are dashed, because its colour is taken."""
+    return series // len(SERIES) % 2 == 1
 
 
 def ramp(color: Color) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 from hpogrid.registry import require
 from hpogrid.report.axes import label
 from hpogrid.report.export.base import trial_key
-from hpogrid.report.results import Results, Task, number
+from hpogrid.report.results import Results, Task
 from hpogrid.search.base import Mode
 from hpogrid.study.optuna_view import distributions, to_params
+from hpogrid.study.series import number
 from hpogrid.study.storage import open_study, without_secret
 from hpogrid.study.study import Trial
 

@@ -11,9 +11,10 @@ from hpogrid.errors import UserError
 from hpogrid.files import explained
 from hpogrid.registry import require
 from hpogrid.report.axes import label
-from hpogrid.report.export.base import Point, series, short_key, trial_key
-from hpogrid.report.results import Results, number
+from hpogrid.report.export.base import short_key, trial_key
+from hpogrid.report.results import Results
 from hpogrid.report.sample import choose_rows
+from hpogrid.study.series import Point, number, series
 from hpogrid.study.study import Trial
 
 MOST_TRIALS = 1000

@@ -10,7 +10,7 @@ from hpogrid.errors import UserError
 from hpogrid.files import parse_json, read_text
 from hpogrid.registry import Entry, Registry
 from hpogrid.space.base import BaseParameter
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_foreign
 from hpogrid.space.space import Space
 from hpogrid.space.value import check_value, one_line
 
@@ -173,7 +173,7 @@ def _check(data: Any, where: str) -> None:
     for name, item in items:
         with in_space(where, name if isinstance(name, str) else None):
             check_value(name)
-            if not isinstance(item, BaseParameter):
+            if not (isinstance(item, BaseParameter) or is_foreign(item)):
                 check_value(item)
 
 

@@ -55,6 +55,14 @@ def in_space(where: str, name: str | None = None) -> Iterator[None]:
         raise UserError(one_line(f"{place}: {error}")) from error
 
 
+def is_foreign(item: Any) -> bool:
+    """Whether it is a type of Syne Tune or Ray Tune, as an object (see `foreign`)."""
+    homes = {kind.__module__ for kind in type(item).__mro__ if kind.__name__ == "Domain"}
+    return bool(homes & {SYNE_TUNE, RAY_TUNE})
+
+
+SYNE_TUNE = "syne_tune.config_space"
+RAY_TUNE = "ray.tune.search.sample"
 _CALL = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9.]*)\s*\(.*\)\s*", re.DOTALL)
 
 

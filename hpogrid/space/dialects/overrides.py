@@ -39,6 +39,13 @@ from hpogrid.space.value import Value, shown
 _OVERRIDE = re.compile(r"\s*(~|\+{0,2})([\w$][\w$./@:-]*)(?:=(.*))?", re.DOTALL)
 _REFERENCE = re.compile(r"\$\{([\w./-]+)\}")
 _OWN = re.compile(r"hydra/(?:sweeper|launcher)|hydra\.(?:sweeper|launcher)\.")
+_SETTINGS = {
+    "study_name": "--study_name",
+    "storage": "--storage",
+    "direction": "--mode",
+    "n_trials": "--trials",
+    "n_jobs": "--max_concurrent",
+}
 _FLAGS = ("-m", "--multirun")
 _SWEEPS = {"choice", "range", "interval", "tag", "sort", "shuffle", "glob"}
 _CASTS = {"int", "float", "str", "bool"}
@@ -143,7 +150,7 @@ def _pairs(data: Any, where: str, notes: list[str]) -> list[tuple[str, Any]]:
         elif not found or (found[1] == "~") != (found[3] is None):
             raise UserError(f"{where}: {shown(item)} is no override; write key=value, or ~key")
         elif _OWN.match(found[2]):
-            notes.append(f"{found[2]} is left out: hpogrid takes the place of Hydra's sweeper")
+            notes.append(f"{found[2]} is left out: {_instead(found[2])}")
         else:
             pairs.append((found[1] + found[2], found[3]))
     return pairs
@@ -163,6 +170,16 @@ def _pairs_of(data: dict[str, Any], where: str, notes: list[str]) -> list[tuple[
         if not _OVERRIDE.fullmatch(f"{name}="):
             raise UserError(f"{where}: {shown(name)} is no key such as model.lr")
     return list(values.items())
+
+
+def _instead(name: str) -> str:
+    """What takes the place of a setting of Hydra's sweeper or launcher."""
+    setting = name.removeprefix("hydra.sweeper.")
+    if setting.startswith("sampler."):
+        return "parameters of the sampler go into --algorithm_param of the hpo config"
+    if setting in _SETTINGS:
+        return f"it is {_SETTINGS[setting]} of the hpo config"
+    return "hpogrid takes the place of Hydra's sweeper"
 
 
 class _Distribution:

@@ -6,13 +6,14 @@ What the types mean is in `python_types`.
 from __future__ import annotations
 
 import ast
-import warnings
 from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.space.base import BaseParameter
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call, is_foreign
+from hpogrid.space.dialects.foreign import adopt
+from hpogrid.space.dialects.python_source import call_name, is_type, literal, pairs_of, tree_of
 from hpogrid.space.dialects.python_types import TYPES, plain_value
 from hpogrid.space.dialects.repeats import spread
 from hpogrid.space.parameter import (
@@ -32,12 +33,15 @@ def detect(data: Any) -> bool:
     """Whether one of the values is a parameter, or a call of one of the types."""
     if isinstance(data, str):
         try:
-            return any(map(_is_type, (value for _, value in _pairs(_tree(data, ""), ""))))
+            return any(map(is_type, (value for _, value in pairs_of(tree_of(data, ""), ""))))
         except UserError:
             return False
     if not isinstance(data, dict):
         return False
-    return any(isinstance(item, BaseParameter) or _is_type_text(item) for item in data.values())
+    return any(
+        isinstance(item, BaseParameter) or is_foreign(item) or _is_type_text(item)
+        for item in data.values()
+    )
 
 
 def _is_type_text(item: Any) -> bool:
@@ -45,18 +49,9 @@ def _is_type_text(item: Any) -> bool:
     if name is None or name.split(".")[-1] not in TYPES:
         return False
     try:
-        return _is_type(ast.parse(item.strip(), mode="eval").body)
+        return is_type(ast.parse(item.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return name.split(".")[-1] != "choice"
-
-
-def _is_type(node: ast.expr) -> bool:
-    """Whether it is a call of a type; ``choice`` takes one list, else it is an override."""
-    if not isinstance(node, ast.Call) or _name(node) not in TYPES:
-        return False
-    if _name(node) != "choice" or node.keywords:
-        return True
-    return len(node.args) == 1 and isinstance(node.args[0], ast.List | ast.Tuple)
 
 
 def parse(data: Any, where: str) -> Parsed:
@@ -72,7 +67,7 @@ def parse(data: Any, where: str) -> Parsed:
     """
     pairs: list[tuple[str, Any]]
     if isinstance(data, str):
-        pairs = list(_pairs(_tree(data, where), where))
+        pairs = list(pairs_of(tree_of(data, where), where))
     elif isinstance(data, dict):
         pairs = list(data.items())
     else:
@@ -92,10 +87,11 @@ def parse(data: Any, where: str) -> Parsed:
 
 
 def _parameter(item: Any) -> Parameter:
+    item = adopt(item)
     if isinstance(item, Parameter):
         return item
     if isinstance(item, ast.expr):
-        return _called(item) if isinstance(item, ast.Call) else Constant(value=_literal(item))
+        return _called(item) if isinstance(item, ast.Call) else Constant(value=literal(item))
     name = is_call(item)
     if name is None:
         return Constant(value=plain_value(item))
@@ -114,13 +110,13 @@ def _parameter(item: Any) -> Parameter:
 
 
 def _called(node: ast.Call) -> Parameter:
-    name = _name(node)
+    name = call_name(node)
     if name not in TYPES:
         raise ValueError(unknown("type", str(name), TYPES))
     if any(keyword.arg is None for keyword in node.keywords):
         raise ValueError(f"{name} takes its arguments one by one, without **")
-    args = [_literal(argument) for argument in node.args]
-    keywords = {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
+    args = [literal(argument) for argument in node.args]
+    keywords = {str(keyword.arg): literal(keyword.value) for keyword in node.keywords}
     import inspect
 
     signature = inspect.signature(TYPES[name])
@@ -130,65 +126,6 @@ def _called(node: ast.Call) -> Parameter:
         raise ValueError(f"{name} takes ({', '.join(signature.parameters)})") from error
     found: Parameter = TYPES[name](*bound.args, **bound.kwargs)
     return found
-
-
-def _name(node: ast.Call) -> str | None:
-    """``loguniform``, also of ``config_space.loguniform(...)``."""
-    match node.func:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return None
-
-
-def _literal(node: ast.expr) -> Any:
-    try:
-        return plain_value(ast.literal_eval(node))
-    except (ValueError, TypeError, RecursionError, MemoryError) as error:
-        place = f"line {node.lineno} column {node.col_offset + 1}"
-        raise ValueError(f"{place}: only plain values are read here, nothing is run") from error
-
-
-def _tree(text: str, where: str) -> ast.Module:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text.strip())
-    except SyntaxError as error:
-        place = f"line {error.lineno} column {error.offset}"
-        raise UserError(f"{where}: malformed Python at {place}: {error.msg}") from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"{where}: malformed Python: {error}") from error
-
-
-def _pairs(tree: ast.Module, where: str) -> list[tuple[str, ast.expr]]:
-    """The names and what they are: of one dict, or of one assignment on each line."""
-    body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
-    match body:
-        case [ast.Expr(value=found)] | [ast.Assign(value=ast.Dict() as found)]:
-            return _entries(found, where)
-    pairs = []
-    for node in body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                pairs.append((name, value))
-            case _:
-                raise UserError(
-                    f"{where}: line {node.lineno}: expected name = uniform(0, 1), or one dict"
-                )
-    return pairs
-
-
-def _entries(found: ast.expr, where: str) -> list[tuple[str, ast.expr]]:
-    if isinstance(found, ast.Call) and _name(found) == "dict" and not found.args:
-        return [(str(keyword.arg), keyword.value) for keyword in found.keywords]
-    if not isinstance(found, ast.Dict):
-        raise UserError(f'{where}: expected a dict such as {{"lr": loguniform(1e-6, 1)}}')
-    pairs = []
-    for key, value in zip(found.keys, found.values, strict=True):
-        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
-            raise UserError(f"{where}: line {value.lineno}: a name must be text in quotes")
-        pairs.append((key.value, value))
-    return pairs
 
 
 def render(space: Space) -> str:

@@ -1,0 +1,130 @@
+"""``hpogrid compare``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpogrid.cli.output import format_option, message, print_rows
+
+if TYPE_CHECKING:
+    from hpogrid.report.compare.model import Comparison
+
+_COLUMNS = [
+    "rank", "study", "replicates", "trials", "median", "low", "high", "best", "p", "verdict",
+]  # fmt: skip
+
+
+@click.command()
+@click.argument("targets", metavar="PROJECT_OR_FILE...", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True,
+              help="Most tasks of each project.")  # fmt: skip
+@click.option("--days", type=click.FloatRange(0, min_open=True), default=30, show_default=True,
+              help="Only tasks of the last N days.")  # fmt: skip
+@click.option("--taskname", help="Only tasks of this name (wildcards allowed).")
+@click.option("--range", "ids", metavar="A-B", help="Only tasks with these ids: A-B, A- or -B.")
+@click.option("--metric", help="Compare by this metric (with --mode).")
+@click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
+@click.option("--at", metavar="BUDGET", help="Compare after so many trials (50) or so long "
+              "(300s, 10m, 2h). Default: as many as the shortest replicate has.")  # fmt: skip
+@click.option("--paired", is_flag=True,
+              help="Replicates with the same seed belong together (Wilcoxon's test).")  # fmt: skip
+@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05,
+              show_default=True, help="Level of significance.")  # fmt: skip
+@click.option("--outname", default="hpo_compare", show_default=True, help="Name of the files.")
+@click.option("--to_html", is_flag=True, help="Write a page to look at and hand on.")
+@click.option("--to_png", is_flag=True, help="Write a picture of each plot.")
+@click.option("--to_pdf", is_flag=True, help="Write a document with all plots.")
+@click.option("--to_json", is_flag=True, help="Write all numbers.")
+@format_option()
+def compare(
+    targets: tuple[str, ...],
+    limit: int,
+    days: float,
+    taskname: str | None,
+    ids: str | None,
+    metric: str | None,
+    mode: Any,
+    at: str | None,
+    paired: bool,
+    alpha: float,
+    outname: str,
+    form: str,
+    **formats: bool,
+) -> None:
+    """Put several studies side by side, and say whether they differ by more than chance.
+
+    PROJECT_OR_FILE is a project, a ledger, a folder of ledgers, or a job's result file. The
+    replicates of a study are its tasks; of a task with independent jobs, its jobs. Each line of
+    the table has the median, the quartiles (low, high) and the best of the replicates' best values;
+    p compares the study with the first one (Mann-Whitney, corrected by Holm).
+
+    \b
+    Examples:
+      hpogrid compare with_random with_bayesian --to_html
+      hpogrid compare a b c --at 10m --to_png --outname three
+    """
+    from hpogrid.report.compare.save import FORMATS, save_comparison
+    from hpogrid.report.compare.standing import compare_studies
+    from hpogrid.report.load import Filters, given_objectives
+
+    objectives = given_objectives(metric, mode)
+    found = compare_studies(
+        targets,
+        filters=Filters(limit, days, taskname, ids),
+        objective=objectives[0] if objectives else None,
+        at=at,
+        paired=paired,
+        alpha=alpha,
+    )
+    rows = _rows(found)
+    if form == "table":
+        print_rows([_short(row) for row in rows], [*_COLUMNS[:3], *_COLUMNS[4:]], form)
+    else:
+        print_rows(rows, _COLUMNS, form)
+    message(found.summary)
+    for note in found.notes:
+        message(note)
+    for name in FORMATS:
+        for path in save_comparison(found, name, outname) if formats[f"to_{name}"] else ():
+            click.echo(path, err=form != "table")
+
+
+def _rows(found: Comparison) -> list[dict[str, Any]]:
+    first = found.standings[0].study
+    trials = {item.name: [one.trials for one in item.replicates] for item in found.studies}
+    tests = {frozenset((pair.first, pair.second)): pair for pair in found.pairs}
+    rows = []
+    for item in found.standings:
+        fewest, most = min(trials[item.study]), max(trials[item.study])
+        pair = tests.get(frozenset((first, item.study)))
+        rows.append(
+            {
+                "rank": item.rank,
+                "study": item.study,
+                "replicates": item.replicates,
+                "trials": fewest if fewest == most else f"{fewest}-{most}",
+                "median": item.median,
+                "low": item.low,
+                "high": item.high,
+                "best": item.best,
+                "p": pair.adjusted if pair else None,
+                "verdict": _verdict(pair) if pair else None,
+            }
+        )
+    return rows
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """Four digits are enough to look at."""
+    return {
+        name: float(f"{value:.4g}") if isinstance(value, float) else value
+        for name, value in row.items()
+    }
+
+
+def _verdict(pair: Any) -> str:
+    """What the pair says about the second one of it, which stands below the first."""
+    turned = {"better": "worse", "worse": "better"}
+    return turned.get(pair.verdict) or str(pair.verdict)

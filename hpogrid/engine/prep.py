@@ -1,0 +1,287 @@
+"""Running the steps of a preparation, each once, whichever jobs need it (see `hpogrid.trial.prep`).
+
+Everything is in one folder, which all jobs of a task share where they share a disk::
+
+    work/                      where the commands run: scripts, input data, and what is prepared
+    steps/1-0a1b2c3d4e5f/      one step
+        000.claim              who does it: a worker, until it is gone; then 001.claim, ...
+        000.log                what the command printed
+        outcome.json           that it is done, or why it failed
+
+Who makes the next claim does the step: a claim is a file made complete and exclusively in one step,
+which works on NFS. No lock is held. A worker that is killed leaves no outcome, and its claim is
+taken over: at once where one can see that its process has gone, else when it was silent for long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hpogrid.engine.messages import PrepSetup
+from hpogrid.files import copy_files, write_atomic
+from hpogrid.study.claims import link_new
+from hpogrid.study.exchange import LEASE_SECONDS
+from hpogrid.trial.command import CommandFailed, how_it_ended, parameter_variables, program
+from hpogrid.trial.placeholders import fill, hpm_text, runnable
+from hpogrid.trial.prep import PREP, Step, steps
+
+WORK, STEPS = "work", "steps"
+OUTCOME = "outcome.json"
+_MARK = "HPOGRID_PREP_STEP"
+"""The environment variable by which what a killed step has left running is known."""
+
+_ATTEMPTS = 3
+"""A step whose command is killed by a signal is tried so often in all."""
+
+_POLL_SECONDS = 0.1
+_BEATS = 6
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a step ended; ``reason`` is why it failed, or None."""
+
+    reason: str | None
+    title: str
+    host: str
+    seconds: float
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """The process that does a step: its number means something only in the same ``place``."""
+
+    host: str
+    place: str
+    pid: int
+    begun: str
+
+
+def make_workplace(folder: Path, scripts: Mapping[str, Path], beside: Path) -> None:
+    """Make the folder in which commands run, with the scripts and the data of a job beside them.
+
+    Args:
+        folder: of the preparation.
+        scripts: by their relative names.
+        beside: the working directory of a job.
+    """
+    work = folder / WORK
+    if work.exists():
+        return
+    draft = folder / f".{WORK}-{uuid.uuid4().hex}"
+    copy_files(scripts, draft)
+    for item in beside.iterdir():
+        target = item.readlink() if item.is_symlink() else item.absolute()
+        if not os.path.lexists(draft / item.name):
+            (draft / item.name).symlink_to(target)
+    try:
+        draft.rename(work)
+    except OSError:  # another job was faster
+        shutil.rmtree(draft)
+
+
+class Preparation:
+    """Does, or waits for, what the trials of a worker need.
+
+    Args:
+        setup: the stages, and where.
+        scripts: the working directory of the trials.
+        before_failing: called before a failure is written down: it may be one of the whole job.
+        lease: seconds after which a holder that gave no sign of life has gone.
+    """
+
+    def __init__(
+        self,
+        setup: PrepSetup,
+        scripts: Path,
+        before_failing: Callable[[], None] = lambda: None,
+        lease: float = LEASE_SECONDS,
+    ) -> None:
+        self._setup = setup
+        self._scripts = scripts
+        self._before_failing = before_failing
+        self._lease = lease
+        self._done: set[str] = set()
+        self.work = Path(setup.folder) / WORK
+        os.environ[PREP] = str(self.work)
+
+    def prepare(self, applied: Mapping[str, Any]) -> str | None:
+        """See that everything that a trial needs is there; return why it cannot be, or None."""
+        for step in steps(self._setup.stages, applied, self._setup.fixed):
+            if step.name in self._done:
+                continue
+            outcome = self._outcome(step)
+            if outcome.reason is not None:
+                return f"{step.title} failed: {outcome.reason}"
+            self._done.add(step.name)
+            link_added(self.work, self._scripts)
+        return None
+
+    def _outcome(self, step: Step) -> Outcome:
+        folder = Path(self._setup.folder) / STEPS / step.name
+        watch = _Watch(folder, self._lease)
+        while (outcome := read_outcome(folder)) is None:
+            claim = watch.take()
+            if claim is None:
+                time.sleep(_POLL_SECONDS)
+                continue
+            outcome = self._do(step, folder, claim)
+            if watch.newest() == claim:
+                write_atomic(folder / OUTCOME, msgspec.json.encode(outcome) + b"\n")
+        return outcome
+
+    def _do(self, step: Step, folder: Path, claim: Path) -> Outcome:
+        began = time.time()
+        _end_leftovers(folder)
+        log = claim.with_suffix(".log")
+        for attempt in range(_ATTEMPTS):
+            reason, killed = self._run(step, folder, claim, log)
+            if not killed or attempt == _ATTEMPTS - 1:
+                break
+        if reason is not None:
+            self._before_failing()
+        seconds = time.time() - began
+        return Outcome(reason, step.title, socket.gethostname(), round(seconds, 3))
+
+    def _run(self, step: Step, folder: Path, claim: Path, log: Path) -> tuple[str | None, bool]:
+        """Run the command: why it failed, if it did, and whether a signal ended it."""
+        files = {"json": folder / "config.json", "hpm": folder / "config.hpm", "prep": self.work}
+        write_atomic(files["json"], json.dumps(dict(step.values), indent=2).encode())
+        write_atomic(files["hpm"], hpm_text(step.values).encode())
+        words = runnable(fill(list(step.words), step.values, files), self.work)
+        environment = {
+            **os.environ,
+            **parameter_variables(step.values),
+            "HPOGRID_CONFIG": str(files["json"]),
+            _MARK: str(folder),
+        }
+        try:
+            with (
+                log.open("ab") as output,
+                program(words, environment, output, self.work) as process,
+            ):
+                while (code := _wait(process, self._lease / _BEATS)) is None:
+                    os.utime(claim)
+        except CommandFailed as error:
+            return str(error), False
+        if code == 0:
+            return None, False
+        text = log.read_text(errors="replace").splitlines()
+        return how_it_ended(code, text), code < 0 or code > 128
+
+
+def _wait(process: Any, seconds: float) -> int | None:
+    import subprocess
+
+    try:
+        return int(process.wait(seconds))
+    except subprocess.TimeoutExpired:
+        return None
+
+
+# --- claims --------------------------------------------------------------------------------
+
+
+class _Watch:
+    """Claims of one step, and how long by this machine's own clock each has been silent."""
+
+    def __init__(self, folder: Path, lease: float) -> None:
+        self._folder = folder
+        self._lease = lease
+        self._seen: tuple[str, int] | None = None
+        self._since = 0.0
+
+    def newest(self) -> Path | None:
+        """The claim that counts."""
+        return max(self._folder.glob("*.claim"), default=None)
+
+    def take(self) -> Path | None:
+        """Claim the step, unless somebody who lives has it."""
+        newest = self.newest()
+        number = 0 if newest is None else int(newest.stem) + 1
+        if newest is not None and self._lives(newest):
+            return None
+        path = self._folder / f"{number:03d}.claim"
+        return path if link_new(path, msgspec.json.encode(_this_process())) else None
+
+    def _lives(self, claim: Path) -> bool:
+        holder = msgspec.json.decode(claim.read_bytes(), type=Holder)
+        if holder.place == _place():
+            return _begun(holder.pid) == holder.begun
+        now, sign = time.monotonic(), (claim.name, claim.stat().st_mtime_ns)
+        if sign != self._seen:
+            self._seen, self._since = sign, now
+        return now - self._since < self._lease
+
+
+def _this_process() -> Holder:
+    pid = os.getpid()
+    return Holder(socket.gethostname(), _place(), pid, _begun(pid) or "")
+
+
+def _place() -> str:
+    """Within what a process number means one process: this boot, this PID namespace."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+
+
+def _begun(pid: int) -> str | None:
+    """When a process began, in the kernel's ticks; None: there is none, or a zombie."""
+    with contextlib.suppress(OSError, IndexError):
+        # The name, in brackets, may hold anything; what follows the last one are numbers.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return None if fields[0] in ("Z", "X") else fields[19]
+    return None
+
+
+def _end_leftovers(folder: Path) -> None:
+    """Kill what an earlier holder's command has left running here."""
+    mark = f"{_MARK}={folder}".encode()
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+# --- what came of it -----------------------------------------------------------------------
+
+
+def read_outcome(folder: Path) -> Outcome | None:
+    """How the step of a folder ended, or None."""
+    with contextlib.suppress(FileNotFoundError):
+        return msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome)
+    return None
+
+
+def link_added(source: Path, target: Path) -> None:
+    """Link what is in one folder and not in the other into it, also in folders of both."""
+    for item in source.iterdir():
+        there = target / item.name
+        if not os.path.lexists(there):
+            with contextlib.suppress(FileExistsError):
+                there.symlink_to(item.absolute())
+        elif item.is_dir() and there.is_dir() and not (item.is_symlink() or there.is_symlink()):
+            link_added(item, there)
+
+
+def prep_logs(folder: Path) -> Iterable[str]:
+    """What became of each step, and what it printed, in the order of stages."""
+    for place in sorted((folder / STEPS).glob("*")):
+        outcome = read_outcome(place)
+        if outcome is None:
+            head = f"{place.name}: not done yet"
+        else:
+            state = "done" if outcome.reason is None else f"failed: {outcome.reason}"
+            head = f"{outcome.title}: {state} ({outcome.seconds:.1f} s on {outcome.host})"
+        logs = [path.read_text(errors="replace") for path in sorted(place.glob("*.log"))]
+        yield f"--- {head}\n{''.join(logs)}".rstrip()

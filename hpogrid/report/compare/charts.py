@@ -1,0 +1,130 @@
+"""Charts of a comparison: best over trials and over time, and the values at the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hpogrid.report.axes import Axis, numeric_axis
+from hpogrid.report.charts.model import Area, Chart, Layer, Line, Points
+from hpogrid.report.charts.times import time_unit
+from hpogrid.report.compare.bands import band
+from hpogrid.report.compare.model import Comparison, Entrant, Replicate, Unit
+
+MOST_LINES = 30
+
+
+def comparison_charts(comparison: Comparison) -> dict[str, Chart]:
+    """The charts by name; one without anything to draw is left out."""
+    found = {
+        "trials": progress(comparison, "trials"),
+        "time": progress(comparison, "seconds"),
+        "values": values(comparison),
+    }
+    return {name: chart for name, chart in found.items() if chart.layers}
+
+
+def progress(comparison: Comparison, unit: Unit) -> Chart:
+    """The best value so far: median and quartiles over the replicates, and each replicate."""
+    size, name = 1.0, "trials that ended"
+    if unit == "seconds":
+        longest = max(one.seconds for item in comparison.studies for one in item.replicates)
+        size, words = time_unit(longest)
+        name = f"{words} since the start"
+    drawn = [
+        (series, item, band(item, unit, comparison.mode))
+        for series, item in enumerate(comparison.studies)
+    ]
+    shown = [number for _, _, found in drawn for number in (*found.least, *found.most)]
+    y = numeric_axis(comparison.metric, shown)
+    layers: list[Layer] = []
+    ends = [0.0]
+    for series, item, found in drawn:
+        if not found.x:
+            continue
+        ends.append(found.x[-1] / size)
+        across = [x / size for x in found.x]
+        low, high, median = (
+            _steps(across, [y.place(value) for value in column])
+            for column in (found.low, found.high, found.median)
+        )
+        several = len(item.replicates) > 1
+        if several:
+            layers.append(Area(low[0], low[1], high[1], series))
+            lines = _each(item, unit, size, found.x, y, series)
+            layers += lines
+        layers.append(Line(median[0], median[1], _label(item), series=series))
+    x = Axis(name, "linear", [*ends])
+    title = f"best {comparison.metric} ({comparison.mode}) over "
+    title += "trials" if unit == "trials" else "time"
+    note = (
+        "Line: median over the replicates; shade: their quartiles; thin: each replicate. "
+        "A line ends where the shortest replicate of its study does."
+    )
+    return Chart(title, x, y, layers, note)
+
+
+def values(comparison: Comparison) -> Chart:
+    """The value of each replicate at the budget, and the median of each study."""
+    known = [v for item in comparison.standings for v in item.values if v is not None]
+    x = numeric_axis(comparison.metric, known)
+    names = [item.study for item in comparison.standings][::-1]
+    series = {item.name: number for number, item in enumerate(comparison.studies)}
+    layers: list[Layer] = []
+    for row, name in enumerate(names):
+        item = comparison.standings[len(names) - 1 - row]
+        shown = [value for value in item.values if value is not None]
+        shifts = [((index * 0.618034) % 1 - 0.5) * 0.4 for index in range(len(shown))]
+        layers.append(
+            Points(
+                [x.place(value) for value in shown],
+                [row + shift for shift in shifts] if len(shown) > 1 else [float(row)],
+                [None] * len(shown),
+                [False] * len(shown),
+                [f"{name}: {value:.6g}" for value in shown],
+                series=series[name],
+            )
+        )
+        if item.median is not None:
+            at = x.place(item.median)
+            layers.append(Line([at, at], [row - 0.32, row + 0.32]))
+    y = Axis("", "category", list(map(float, range(len(names)))), names)
+    title = f"best {comparison.metric} ({comparison.mode}) after {comparison.budget}"
+    note = "Dots: replicates; line: their median."
+    return Chart(title, x, y, layers, note, aspect=11 / max(2.5, 0.7 * len(names) + 1))
+
+
+def _label(item: Entrant) -> str:
+    count = len(item.replicates)
+    return f"{item.name} ({count} replicate{'s' if count > 1 else ''})"
+
+
+def _each(
+    item: Entrant, unit: Unit, size: float, shared: list[float], y: Axis, series: int
+) -> Iterable[Line]:
+    """A thin line for each replicate, where the band has been drawn."""
+    for one in item.replicates[:MOST_LINES]:
+        across, up = replicate_steps(one, unit, shared[0], shared[-1])
+        if across:
+            line = _steps([x / size for x in across], [y.place(value) for value in up])
+            yield Line(line[0], line[1], f"{item.name}: {one.name}", thin=True, series=series)
+
+
+def replicate_steps(
+    one: Replicate, unit: Unit, first: float, last: float
+) -> tuple[list[float], list[float]]:
+    """Where the best value of a replicate changes between two places, and to what."""
+    place = 0 if unit == "trials" else 1
+    before = [step for step in one.steps if step[place] <= first]
+    inside = [step for step in one.steps if first < step[place] <= last]
+    across = [first] * bool(before) + [float(step[place]) for step in inside] + [last]
+    up = [step.value for step in before[-1:]] + [step.value for step in inside]
+    return (across, [*up, up[-1]]) if up else ([], [])
+
+
+def _steps(x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
+    """The corners of a staircase: a value holds until the next one."""
+    across, up = x[:1], y[:1]
+    for place, value in zip(x[1:], y[1:], strict=True):
+        across += [place, place]
+        up += [up[-1], value]
+    return across, up

@@ -1,0 +1,175 @@
+"""What a comparison is made of: replicates, the standing of each study, and pairs of studies."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from hpogrid.search.base import Mode
+
+Unit = Literal["trials", "seconds"]
+Verdict = Literal["better", "worse", "no difference shown", "too few seeds"]
+
+
+class Budget(NamedTuple):
+    """After how much studies are compared: so many ended trials, or seconds."""
+
+    unit: Unit
+    amount: float
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {'trials' if self.unit == 'trials' else 's'}"
+
+
+class Step(NamedTuple):
+    """A new best value: after how many ended trials, and seconds since the first start."""
+
+    trials: int
+    seconds: float
+    value: float
+
+
+class Replicate(msgspec.Struct):
+    """One search: what a single seed decides.
+
+    Attributes:
+        task: its id, or the path that was named.
+        job: of an independent job; None: all jobs of the task were one search.
+        seed: of the task, where it is known.
+        trials: how many ended, failed ones among them.
+        seconds: from the first start to the last end.
+        running: whether a trial still runs.
+        steps: each new best value, first to last.
+    """
+
+    task: int | str
+    job: int | None
+    seed: int | None
+    trials: int
+    seconds: float
+    running: bool
+    steps: list[Step]
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        return f"{self.task}" if self.job is None else f"{self.task}, job {self.job}"
+
+    def best(self, budget: Budget) -> float | None:
+        """The best value after so much; None: no result by then."""
+        place = 0 if budget.unit == "trials" else 1
+        amounts = [step[place] for step in self.steps]
+        index = bisect_right(amounts, budget.amount)
+        return self.steps[index - 1].value if index else None
+
+    def reaches(self, budget: Budget) -> bool:
+        """Whether it went on for so long; one that is over keeps its best value for all time."""
+        if budget.unit == "trials":
+            return self.trials >= budget.amount
+        return not self.running or self.seconds >= budget.amount
+
+
+class Entrant(msgspec.Struct):
+    """One study that is compared."""
+
+    name: str
+    replicates: list[Replicate]
+
+
+class Standing(msgspec.Struct):
+    """How a study did at the budget.
+
+    Attributes:
+        rank: 1 is the best median; equal medians share a rank.
+        values: of each replicate that counts; None where it had no result.
+        median, low, high: of these values, and their quartiles; ``best`` is the best one.
+    """
+
+    study: str
+    rank: int
+    replicates: int
+    values: list[float | None]
+    median: float | None
+    low: float | None
+    high: float | None
+    best: float | None
+
+
+class Pair(msgspec.Struct):
+    """Two studies, and whether they differ by more than chance.
+
+    Attributes:
+        wins: how likely a replicate of the first one is better than one of the second.
+        p: of the test; None where there was nothing to test.
+        adjusted: the same, corrected for the number of pairs (Holm).
+        verdict: of the first one.
+    """
+
+    first: str
+    second: str
+    wins: float
+    p: float | None
+    adjusted: float | None
+    verdict: Verdict
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        if self.verdict in ("better", "worse"):
+            good, bad = self.first, self.second
+            if self.verdict == "worse":
+                good, bad = bad, good
+            return f"{good} is better than {bad}"
+        return f"{self.first} and {self.second}: {self.verdict}"
+
+
+class Comparison(msgspec.Struct):
+    """Studies side by side.
+
+    Attributes:
+        budget: after how much the standing holds.
+        standings: best first.
+        notes: a sentence for each thing to know before believing it.
+    """
+
+    metric: str
+    mode: Mode
+    budget: Budget
+    test: str
+    alpha: float
+    studies: list[Entrant]
+    standings: list[Standing]
+    pairs: list[Pair]
+    notes: list[str]
+
+    @property
+    def summary(self) -> str:
+        """One sentence: who is first, and how sure that is."""
+        first = self.standings[0]
+        sentence = f"after {self.budget}: best median {self.metric} of {first.study}"
+        if first.median is not None:
+            sentence += f" ({first.median:.6g}, {self.mode})"
+        rivals = [pair for pair in self.pairs if first.study in (pair.first, pair.second)]
+        beaten = [pair for pair in rivals if pair.verdict in ("better", "worse")]
+        if len(beaten) == len(rivals):
+            return f"{sentence}; better than every other one (p < {self.alpha:g}, {self.test})"
+        if all(pair.verdict == "too few seeds" for pair in rivals):
+            return f"{sentence}; too few seeds to say that this is more than chance"
+        if not beaten:
+            return f"{sentence}; no difference to the others is shown ({self.test})"
+        names = ", ".join(
+            pair.second if pair.first == first.study else pair.first for pair in beaten
+        )
+        return f"{sentence}; of the others it is better than {names} (p < {self.alpha:g})"
+
+
+def quantile(values: list[float], share: float) -> float:
+    """A quantile of sorted values, interpolated; infinite where one beside it is."""
+    place = share * (len(values) - 1)
+    low, high = values[math.floor(place)], values[math.ceil(place)]
+    if low == high or math.isinf(low) or math.isinf(high):
+        return high if place > math.floor(place) else low
+    return low + (high - low) * (place - math.floor(place))

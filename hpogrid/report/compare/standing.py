@@ -1,0 +1,212 @@
+"""Compare studies: who was best after the same budget, and whether by more than chance."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from hpogrid.errors import UserError
+from hpogrid.report.compare.model import (
+    Budget,
+    Comparison,
+    Entrant,
+    Pair,
+    Replicate,
+    Standing,
+    quantile,
+)
+from hpogrid.report.compare.replicates import replicates
+from hpogrid.report.compare.significance import (
+    MANN_WHITNEY,
+    WILCOXON,
+    judge_pairs,
+    seeds_needed,
+)
+from hpogrid.report.load import Filters, load_sources
+from hpogrid.report.results import Objective
+from hpogrid.report.source import Source, objectives_of
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def compare_studies(
+    targets: Sequence[str],
+    *,
+    filters: Filters | None = None,
+    objective: Objective | None = None,
+    at: str | None = None,
+    paired: bool = False,
+    alpha: float = 0.05,
+) -> Comparison:
+    """Compare projects, ledgers, folders of ledgers, or result files.
+
+    Args:
+        targets: two or more of them.
+        filters: which tasks of projects count.
+        objective: compare by this; by default what all of them optimise.
+        at: after so many trials (``50``) or so long (``300s``, ``10m``); by default after as many
+            trials as the shortest replicate has.
+        paired: the replicates of all studies with the same seed belong together.
+        alpha: the level of significance.
+
+    Raises:
+        UserError: fewer than two, not of the same metric and mode, or no results.
+    """
+    if len(targets) < 2:
+        raise UserError("compare needs two or more studies: hpogrid compare P1 P2")
+    loaded = {target: load_sources(target, filters) for target in dict.fromkeys(targets)}
+    if len(loaded) < 2:
+        raise UserError(f"'{targets[0]}' cannot be compared with itself; name another study")
+    chosen = objective or _common_objective(loaded)
+    notes = [note for sources in loaded.values() for item in sources for note in item.warnings]
+    entrants = []
+    for name, sources in zip(_names(loaded), loaded.values(), strict=True):
+        found, left_out = replicates(sources, chosen)
+        notes += left_out
+        if not any(one.steps for one in found):
+            raise UserError(f"{name} has no result of '{chosen.name}' to compare")
+        entrants.append(Entrant(name, found))
+    return judge(entrants, chosen, at=at, paired=paired, alpha=alpha, notes=notes)
+
+
+def judge(
+    entrants: Sequence[Entrant],
+    objective: Objective,
+    *,
+    at: str | None = None,
+    paired: bool = False,
+    alpha: float = 0.05,
+    notes: Sequence[str] = (),
+) -> Comparison:
+    """The standing of studies whose replicates are known; see `compare_studies`."""
+    said = list(notes)
+    budget = read_budget(at) if at else _shortest(entrants)
+    sign = 1 if objective.mode == "min" else -1
+    counted = {item.name: _that_count(item, budget, said) for item in entrants}
+    if paired:
+        counted = _by_seed(counted)
+    losses = {
+        name: [math.inf if (v := one.best(budget)) is None else sign * v for one in found]
+        for name, found in counted.items()
+    }
+    for name, values in losses.items():
+        if count := sum(map(math.isinf, values)):
+            said.append(f"{name}: {count} of {len(values)} without a result; they count as worst")
+    standings = _standings(losses, sign)
+    order = {item.study: losses[item.study] for item in standings}
+    pairs = judge_pairs(order, alpha, paired=paired)
+    said += _too_few(pairs, alpha, paired)
+    studies = sorted(entrants, key=lambda item: list(order).index(item.name))
+    test = WILCOXON if paired else MANN_WHITNEY
+    return Comparison(
+        objective.name, objective.mode, budget, test, alpha, studies, standings, pairs, said
+    )
+
+
+def read_budget(text: str) -> Budget:
+    """Read ``50`` (trials), or ``300s``, ``10m``, ``2h``, ``1d``.
+
+    Raises:
+        UserError: it is neither.
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)", text.strip())
+    amount = float(match[1]) if match else 0.0
+    if match is None or not amount or (not match[2] and amount != int(amount)):
+        raise UserError(f"--at '{text}' is neither trials nor a time; write 50, 300s, 10m or 2h")
+    if not match[2]:
+        return Budget("trials", amount)
+    return Budget("seconds", amount * _SECONDS[match[2]])
+
+
+def _names(loaded: dict[str, list[Source]]) -> list[str]:
+    """What studies are called: by their project; by what was typed where that is not enough."""
+    known = [sources[-1].name for sources in loaded.values()]
+    return known if len(set(known)) == len(known) else list(loaded)
+
+
+def _common_objective(loaded: dict[str, list[Source]]) -> Objective:
+    found: dict[str, tuple[Objective, ...]] = {}
+    for target, sources in loaded.items():
+        projects = [item.project for item in sources if item.project is not None]
+        known = objectives_of(projects[-1]) if projects else ()
+        found[target] = known or next((item.objectives for item in sources if item.objectives), ())
+    for target, objectives in found.items():
+        if not objectives:
+            raise UserError(f"it is not known what {target} optimises; give --metric and --mode")
+    first, *others = found
+    for other in others:
+        if found[other] != found[first]:
+            raise UserError(
+                f"{first} optimises {_words(found[first])}, {other} {_words(found[other])}: these "
+                "cannot be compared; name a metric that both reported with --metric and --mode"
+            )
+    if len(found[first]) > 1:
+        raise UserError(
+            f"these studies optimise {_words(found[first])}; name one with --metric and --mode"
+        )
+    return found[first][0]
+
+
+def _words(objectives: Sequence[Objective]) -> str:
+    return " and ".join(f"{item.name} ({item.mode})" for item in objectives)
+
+
+def _shortest(entrants: Sequence[Entrant]) -> Budget:
+    return Budget("trials", min(one.trials for item in entrants for one in item.replicates))
+
+
+def _that_count(entrant: Entrant, budget: Budget, notes: list[str]) -> list[Replicate]:
+    found = [one for one in entrant.replicates if one.reaches(budget)]
+    if not found:
+        raise UserError(f"no replicate of {entrant.name} has come to {budget}; choose less")
+    if count := len(entrant.replicates) - len(found):
+        notes.append(f"{entrant.name}: {count} replicates have not come to {budget}; left out")
+    return found
+
+
+def _by_seed(counted: dict[str, list[Replicate]]) -> dict[str, list[Replicate]]:
+    """The replicates in the order of their seeds, which all studies must have in common."""
+    seeds = {name: Counter((one.seed, one.job) for one in found) for name, found in counted.items()}
+    first, *others = seeds
+    for other in others:
+        if seeds[first] != seeds[other] or None in {seed for seed, _ in seeds[first]}:
+            raise UserError(
+                f"{first} and {other} were not run with the same seeds, so their replicates are "
+                "no pairs: leave out --paired, or run both with the same hpo_config --seed values"
+            )
+    return {
+        name: sorted(found, key=lambda one: (one.seed or 0, one.job or 0))
+        for name, found in counted.items()
+    }
+
+
+def _standings(losses: dict[str, list[float]], sign: int) -> list[Standing]:
+    medians = {name: quantile(sorted(values), 0.5) for name, values in losses.items()}
+    found = []
+    for name in sorted(losses, key=lambda name: (medians[name], min(losses[name]))):
+        ordered = sorted(losses[name])
+        rank = 1 + sum(other < medians[name] for other in medians.values())
+        quartiles = [_back(quantile(ordered, share), sign) for share in (0.25, 0.75)]
+        low, high = quartiles if sign > 0 else quartiles[::-1]
+        values = [_back(value, sign) for value in losses[name]]
+        median, best = _back(medians[name], sign), _back(ordered[0], sign)
+        found.append(Standing(name, rank, len(ordered), values, median, low, high, best))
+    return found
+
+
+def _back(loss: float, sign: int) -> float | None:
+    return None if math.isinf(loss) else sign * loss
+
+
+def _too_few(pairs: Sequence[Pair], alpha: float, paired: bool) -> list[str]:
+    few = [pair for pair in pairs if pair.verdict == "too few seeds"]
+    if not few:
+        return []
+    needed = seeds_needed(len(pairs), alpha, paired)
+    where = "" if len(few) == len(pairs) else f"in {len(few)} of {len(pairs)} pairs "
+    return [
+        f"too few seeds: {where}no difference could be significant (p < {alpha:g}), however large; "
+        f"it takes {needed} replicates of each study at least"
+    ]
