@@ -56,7 +56,7 @@ ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
     "ax": ("ax", {}),
     "bayesian": ("bayesian", {}),
     "nevergrad": ("nevergrad", {}),
-    "nevergrad-cma": ("nevergrad", {"optimizer": "CMA"}),
+    "nevergrad-de": ("nevergrad", {"optimizer": "TwoPointsDE"}),
 }
 SLOW = ("optuna-gp", "auto", "skopt", "ax", "bayesian")
 """Those that take a tenth of a second or more for a proposal."""
