@@ -24,7 +24,7 @@ from hpogrid.search.base import Mode
 from hpogrid.space.space import Point, Space
 from hpogrid.study.exchange import Exchange
 from hpogrid.study.optuna_view import distributions, from_params, to_params
-from hpogrid.study.study import Trial
+from hpogrid.study.study import Report, Trial
 
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 10.0
@@ -186,6 +186,7 @@ class StorageExchange(Exchange):
         self._claimed: dict[bytes, int] = {}
         self._known: dict[int, Any] = {}
         self._late: dict[str, Trial] = {}
+        self._sent: dict[str, int] = {}
         self._retry_at = 0.0
         self._orphans: list[Point] = []
         self._storage, self._id = open_study(url, study_name, modes)
@@ -236,6 +237,10 @@ class StorageExchange(Exchange):
         """Write a trial that began or ended, now or when the storage can be reached again."""
         self._late[trial.id] = trial
         self._reachable(self._deliver)
+
+    def reported(self, trial: Trial) -> None:
+        """Write the reports of a running trial with the next look (see `poll`)."""
+        self._late[trial.id] = trial
 
     def deliver(self) -> bool:
         """See `Exchange.deliver`."""
@@ -311,12 +316,11 @@ class StorageExchange(Exchange):
             self._storage.set_trial_user_attr(number, "hpogrid_trial", trial.id)
             self._numbers[trial.id] = number
         number = self._numbers[trial.id]
-        if not trial.finished or self._storage.get_trial(number).state.is_finished():
+        if self._storage.get_trial(number).state.is_finished():
             return
-        for report in trial.reports:
-            value = report.metrics.get(self._metrics[0])
-            if isinstance(value, int | float):
-                self._storage.set_trial_intermediate_value(number, report.step, float(value))
+        self._write_reports(trial, number)
+        if not trial.finished:
+            return
         self._storage.set_trial_user_attr(number, "metrics", trial.metrics)
         if trial.state == "failed":
             self._storage.set_trial_user_attr(number, "reason", trial.reason)
@@ -326,6 +330,13 @@ class StorageExchange(Exchange):
         state = TrialState.COMPLETE if trial.state == "complete" else TrialState.PRUNED
         self._storage.set_trial_state_values(number, state, values)
 
+    def _write_reports(self, trial: Trial, number: int) -> None:
+        for report in trial.reports:
+            value = report.metrics.get(self._metrics[0])
+            if report.step > self._sent.get(trial.id, 0) and isinstance(value, int | float):
+                self._storage.set_trial_intermediate_value(number, report.step, float(value))
+                self._sent[trial.id] = report.step
+
     def _fetch(self) -> list[Any]:
         found: list[Any] = self._storage.get_all_trials(self._id, deepcopy=False)
         return found
@@ -334,9 +345,10 @@ class StorageExchange(Exchange):
         own = set(self._numbers.values()) | set(self._claimed.values())
         changed = []
         for frozen in self._fetch():
-            if frozen._trial_id in own or self._known.get(frozen._trial_id) == frozen.state:
+            now = frozen.state, len(frozen.intermediate_values)
+            if frozen._trial_id in own or self._known.get(frozen._trial_id) == now:
                 continue
-            self._known[frozen._trial_id] = frozen.state
+            self._known[frozen._trial_id] = now
             trial = self._foreign(frozen)
             if trial is not None:
                 self.study.trials[trial.id] = trial
@@ -367,6 +379,10 @@ class StorageExchange(Exchange):
             started=frozen.datetime_start.timestamp() if frozen.datetime_start else 0.0,
             ended=frozen.datetime_complete.timestamp() if frozen.datetime_complete else None,
             metrics=metrics,
+            reports=[
+                Report(step, 0.0, {self._metrics[0]: value})
+                for step, value in sorted(frozen.intermediate_values.items())
+            ],
         )
 
     def _identity(self, frozen: Any) -> bytes:
