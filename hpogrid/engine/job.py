@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -182,7 +183,10 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _stop_on_signals(run: Run) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run in good order."""
+    """Let Ctrl-C and SIGTERM end the run in good order, where Python allows it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def stop(number: int, frame: FrameType | None) -> None:
         run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)

@@ -244,8 +244,14 @@ class Run:
 
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off through no fault of its own, and shall run again."""
-        self._books.running.pop(trial)
-        event = Ended(time=time.time(), trial=trial, state="interrupted", reason=reason)
+        running = self._books.running.pop(trial)
+        event = Ended(
+            time=time.time(),
+            trial=trial,
+            state="interrupted",
+            reason=reason,
+            prepared=running.prepared,
+        )
         with contextlib.suppress(RunError):  # a full disk: what has no end is run again as well
             self._records.write(event)
         self._queue.again.append(self.study.trials[trial])
