@@ -64,16 +64,23 @@ class StorageExchange(Exchange):
         self._find_own()
 
     def _find_own(self) -> None:
-        """Find what earlier attempts of this job have left in the study."""
+        """Find what earlier attempts of this job have left in the study, and what is not there."""
+        there: set[str] = set()
         for frozen in self._fetch():
             note = frozen.user_attrs.get(_ATTRIBUTE, {})
             if note.get("task") == self._task and note.get("job") == self._job:
                 trial = frozen.user_attrs.get("hpogrid_trial")
                 if trial is not None:
                     self._numbers[trial] = frozen._trial_id
+                    there |= {trial} if frozen.state.is_finished() else set()
                 elif not frozen.state.is_finished():
                     self._orphans.append(Point(note["suggested"], note["applied"]))
                     self._claimed[self._key(note["applied"])] = frozen._trial_id
+        self._late = {
+            trial.id: trial
+            for trial in self.study.finished
+            if trial.job == self._job and trial.id not in there
+        }
 
     # --- what the run asks -------------------------------------------------------------------
 

@@ -190,7 +190,8 @@ def test_a_job_that_loses_its_storage_delivers_later(
     import optuna
 
     url = f"journal://{tmp_path / 'j.log'}"
-    run = Run(make_project(tmp_path, url), JobSpec(0, 1, tmp_path / "ledger", tmp_path / "t"))
+    project = make_project(tmp_path, url)
+    run = Run(project, JobSpec(0, 1, tmp_path / "ledger", tmp_path / "t"))
     exchange = run._exchange
     storage = exchange._storage  # type: ignore[attr-defined]
 
@@ -215,8 +216,14 @@ def test_a_job_that_loses_its_storage_delivers_later(
     run.poll()
     assert values() == [3.0]
     finish_one(4.0)
-    run.close()  # the last chance
+    run._exchange.deliver()  # the last chance
     assert values() == [3.0, 4.0]
+    finish_one(5.0)
+    run._writer.close()  # killed; the next attempt delivers it
+    again = Run(project, run.spec)
+    again.poll(now=True)
+    assert values() == [3.0, 4.0, 5.0]
+    again.close()
 
 
 @pytest.mark.parametrize(
