@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import msgspec
 
 from hpogrid.config.project import Project, load_project
-from hpogrid.config.schemas import SCHEMAS
+from hpogrid.config.schemas import CONTAINER, SCHEMAS
 from hpogrid.errors import RunError
-from hpogrid.site import control
+from hpogrid.site import control, site_kind
 from hpogrid.study.study import load_study
 
 Line = tuple[str, str]
@@ -31,18 +31,29 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
         RunError: the scouting trial failed.
     """
     project = load_project(project_name)
+    where = site or project.grid_config.site
     commands = control.plan(project_name, site=site, n_jobs=n_jobs)
     lines = [
         ("project", f"{project_name} ({project.hash})"),
-        ("site", site or project.grid_config.site),
-        ("container", project.grid_config.container),
+        ("site", where),
+        ("container", _container(project, where)),
         ("input data", project.grid_config.inDS or "none"),
         *_points(project, n_jobs),
     ]
     if scout:
         lines += _times(project, n_jobs)
+        commands = control.plan(project_name, site=site, n_jobs=n_jobs)  # after the scout's task
     lines += [("default", text) for text in _defaults(project)]
     return [*lines, *(("", text) for text in commands)]
+
+
+def _container(project: Project, site: str) -> str:
+    """The image of the jobs; the default one is for the grid only."""
+    grid = project.grid_config
+    everywhere = grid.container != CONTAINER or grid.container_runtime != "auto"
+    if site_kind(site) == "panda" or everywhere:
+        return grid.container or "none"
+    return "none (the default one is for the grid)"
 
 
 def _points(project: Project, n_jobs: int) -> list[Line]:
@@ -103,5 +114,5 @@ def _defaults(project: Project) -> Iterator[str]:
             default = field.default
             if field.default_factory is not msgspec.NODEFAULT:
                 default = field.default_factory()
-            if value == default and value not in (None, {}, False):
+            if value == default and msgspec.to_builtins(value) not in (None, {}, [], False):
                 yield f"{kind} {field.name} = {msgspec.json.encode(value).decode()}"
