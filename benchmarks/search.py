@@ -156,13 +156,21 @@ def plan(options: argparse.Namespace) -> Iterator[Case]:
                     yield Case(objective, name, seed, most)
 
 
+def had(case: Case, done: set[Case]) -> bool:
+    """Whether a run was done already, or one with more trials that would begin the same."""
+    if case in done or looks_ahead(case.algorithm):
+        return case in done
+    budgets = {each.budget for each in done if each.budget > case.budget}
+    return any(msgspec.structs.replace(case, budget=budget) in done for budget in budgets)
+
+
 def complete(cases: Iterable[Case], options: argparse.Namespace) -> list[Run]:
     """The runs in the file of results and those still to do, which are added to it."""
     path: Path | None = options.results
     lines = path.read_bytes().splitlines() if path is not None and path.exists() else []
     runs = [msgspec.json.decode(line, type=Run) for line in lines]
     done = {Case(run.objective, run.algorithm, run.seed, run.budget) for run in runs}
-    to_do = [] if options.show else [case for case in dict.fromkeys(cases) if case not in done]
+    to_do = [] if options.show else [case for case in dict.fromkeys(cases) if not had(case, done)]
     with ProcessPoolExecutor(options.jobs) as pool:
         for future in as_completed([pool.submit(run, case) for case in to_do]):
             runs.append(future.result())

@@ -164,6 +164,9 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "local_run": lambda: _options("local_run"),
     "tasks_show": lambda: _options("tasks", "show"),
     "report": lambda: _options("report"),
+    "compare": lambda: _options("compare"),
+    "analyze": lambda: _options("analyze"),
+    "dashboard": lambda: _options("dashboard"),
 }
 
 

@@ -78,7 +78,11 @@ def compare(
         paired=paired,
         alpha=alpha,
     )
-    print_rows(_rows(found), _COLUMNS, form)
+    rows = _rows(found)
+    if form == "table":
+        print_rows([_short(row) for row in rows], [*_COLUMNS[:3], *_COLUMNS[4:]], form)
+    else:
+        print_rows(rows, _COLUMNS, form)
     message(found.summary)
     for note in found.notes:
         message(note)
@@ -110,6 +114,14 @@ def _rows(found: Comparison) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """Four digits are enough to look at."""
+    return {
+        name: float(f"{value:.4g}") if isinstance(value, float) else value
+        for name, value in row.items()
+    }
 
 
 def _verdict(pair: Any) -> str:

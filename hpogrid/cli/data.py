@@ -142,8 +142,10 @@ def _progress(count: int) -> Callable[[str, int], None]:
 
 
 def _tell(outcome: Outcome, where: str, word: str) -> int:
-    for name, reason in outcome.failed.items():
-        message(f"{name}: {reason}")
+    for reason in dict.fromkeys(outcome.failed.values()):
+        names = [name for name, why in outcome.failed.items() if why == reason]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        message(f"{names[0]}{more}: {reason}")
     failed = f", {len(outcome.failed)} failed" if outcome.failed else ""
     message(f"{len(outcome.done)} files {word}, {len(outcome.skipped)} were there{failed}; {where}")
     return Exit.FAILURE if outcome.failed else Exit.OK

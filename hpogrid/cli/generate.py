@@ -1,4 +1,8 @@
-"""``hpogrid generate``: what PanDA's HPO service calls in a steering container."""
+"""``hpogrid generate``: points for a search that somebody else runs.
+
+That is what PanDA's HPO service calls in a steering container; with ``--grid`` it writes the
+points of a grid as files.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpogrid.cli.options import JsonObject
+from hpogrid.cli.options import JsonObject, prep_options, prep_stages
 from hpogrid.cli.output import message
+from hpogrid.errors import UserError
 
 if TYPE_CHECKING:
     from hpogrid.search.base import Mode
+    from hpogrid.space.space import Space
 
 _METHODS = {"nevergrad": "optimizer", "optuna": "sampler"}
 
@@ -35,8 +41,9 @@ class _Command(click.Command):
               help="How many points to propose.")  # fmt: skip
 @click.option("-m", "--max_point", type=click.IntRange(0),
               help="How many points there may be, with those of the input.")  # fmt: skip
-@click.option("-i", "--infile", type=click.Path(path_type=Path), required=True,
-              help="Points so far with their losses, and the search space (JSON).")  # fmt: skip
+@click.option("-i", "--infile", type=click.Path(path_type=Path),
+              help="Points so far with their losses, and the search space (JSON); needed without "
+              "--grid.")  # fmt: skip
 @click.option("-o", "--outfile", type=click.Path(path_type=Path),
               help="Where to write the points  [default: stdout].")  # fmt: skip
 @click.option("-l", "--library", "--algorithm", "algorithm", default="nevergrad",
@@ -49,6 +56,13 @@ class _Command(click.Command):
 @click.option("--metric", help="Name of the loss; it changes nothing.")
 @click.option("--mode", type=click.Choice(["min", "max"]), default="min", show_default=True,
               help="Which way a loss is better.")  # fmt: skip
+@click.option(
+    "--grid", is_flag=True, help="Write every point of a finite space as a numbered .hpm file."
+)
+@click.option("--project", help="With --grid: where space, command, and options come from.")
+@click.option("--command", help="With --grid: what trains a point, such as 'train.sh -p {hpm}'.")
+@click.option("--grid_config", help="With --grid: a stored config with the options of qsub.")
+@prep_options
 def generate(
     n_point: int,
     max_point: int | None,
@@ -60,6 +74,12 @@ def generate(
     method: str | None,
     metric: str | None,
     mode: Mode,
+    grid: bool,
+    project: str | None,
+    command: str | None,
+    grid_config: str | None,
+    prep: tuple[str, ...],
+    prep_keys: tuple[str, ...],
 ) -> None:
     """Propose points of a search that somebody else runs.
 
@@ -70,7 +90,15 @@ def generate(
     For example, as a steering command of phpo:
       hpogrid generate --n_point=%NUM_POINTS --max_point=%MAX_POINTS \\
           --infile=$PWD/%IN --outfile=$PWD/%OUT -l=nevergrad
+
+    With --grid it writes the points of a grid, and scripts that prepare and train them with Grid
+    Engine: hpogrid generate --grid -s hpm-space.yaml --command 'train.sh -p {hpm}'
     """
+    if grid:
+        _write_grid(space, project, command, grid_config, prep_stages(prep, prep_keys))
+        return
+    if infile is None:
+        raise click.UsageError("Missing option '-i' / '--infile'.")
     import msgspec
 
     from hpogrid.files import parse_file, write_atomic
@@ -95,6 +123,56 @@ def generate(
     else:
         write_atomic(outfile, data)
     message(f"{len(points)} points proposed")
+
+
+def _write_grid(
+    space: str | None,
+    project_name: str | None,
+    command: str | None,
+    grid_config: str | None,
+    prep: dict[str, Any],
+) -> None:
+    """Write the files of a grid search and print what to do with them."""
+    import msgspec
+
+    from hpogrid.config.project import load_project
+    from hpogrid.config.schemas import GridConfig
+    from hpogrid.config.store import STORES, read_config
+    from hpogrid.site.recipe import make_recipe
+
+    project = load_project(project_name) if project_name is not None else None
+    if project is None and space is None:
+        raise UserError("generate --grid: give the space with -s NAME or FILE, or a --project")
+    found = _grid_space(space) if space is not None else None
+    if found is None:
+        assert project is not None
+        found = project.space
+    model = project.model_config if project is not None else None
+    settings = {**prep, **({"command": command} if command is not None else {})}
+    if settings:
+        old = msgspec.to_builtins(model) if model is not None else {}
+        old |= {"script": None, "model": None} if command is not None else {}
+        model = read_config("model_config", {**old, **settings}, "generate --grid")  # type: ignore[assignment]
+    options = project.grid_config if project is not None else GridConfig()
+    if grid_config is not None:
+        options = STORES["grid_config"].load(grid_config)
+    lines, notes = make_recipe(found, model, options, Path())
+    for note in notes:
+        message(f"note: {note}")
+    for line in lines:
+        click.echo(line)
+
+
+def _grid_space(given: str) -> Space:
+    """A stored space, or that of a file in any dialect."""
+    if given.startswith("@") or Path(given).is_file():
+        from hpogrid.space.dialects import read_space_file
+
+        return read_space_file(Path(given.removeprefix("@")), given, None, None)[0]
+    from hpogrid.config.store import STORES
+
+    space: Space = STORES["search_space"].load(given)
+    return space
 
 
 def _space(given: str | None) -> Any:

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "analyze": ("hpogrid.cli.analyze:analyze", "Explain what each hyperparameter did."),
     "compare": ("hpogrid.cli.compare:compare", "Put several studies side by side."),
     "dashboard": ("hpogrid.cli.dashboard:dashboard", "Look at a project in Optuna's dashboard."),
+    "cleanup": ("hpogrid.cli.cleanup:cleanup", "Make room: old checkpoints and outputs."),
     "sites": ("hpogrid.cli.sites:sites", "List the queues of the grid that have GPUs."),
     "data": ("hpogrid.cli.data:data", "Datasets in Rucio: upload, list, download, check."),
     "check": ("hpogrid.cli.check:check", "Say whether all is ready for the grid."),

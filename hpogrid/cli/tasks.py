@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_data, print_rows
+from hpogrid.cli.output import bytes_text, format_option, message, print_data, print_rows
 from hpogrid.errors import Exit, RunError, UserError
 
 if TYPE_CHECKING:
@@ -157,14 +157,15 @@ def _print_details(item: Overview) -> None:
 
     print_rows([_row(item, "table")], _COLUMNS, "table")
     click.echo()
+    sizes = [size(item.task.job_folder(job.job)) for job in item.jobs]
     rows = [
         {
             "job": job.job,
             "state": job.state,
-            "checkpoints": _size(size(item.task.job_folder(job.job))),
+            "checkpoints": bytes_text(count) if count else None,
             "reason": job.reason,
         }
-        for job in item.jobs
+        for job, count in zip(item.jobs, sizes, strict=True)
     ]
     print_rows(rows, ["job", "state", "checkpoints", "reason"], "table")
     site = make_site(item.task.site)
@@ -174,17 +175,6 @@ def _print_details(item: Overview) -> None:
             if text:
                 click.echo(f"\nthe last lines of job {job.job}:")
                 click.echo("\n".join(text.splitlines()[-_TAIL:]))
-
-
-def _size(count: float) -> str | None:
-    """Bytes as people read them."""
-    if not count:
-        return None
-    units = ["B", "kB", "MB", "GB", "TB"]
-    while count >= 1000 and len(units) > 1:
-        count /= 1000
-        units.pop(0)
-    return f"{count:.3g} {units[0]}"
 
 
 _DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be done.")

@@ -52,12 +52,16 @@ class Missing(UserError):
     """There is no such dataset or file."""
 
 
+class Down(RunError):
+    """The server does not answer, so there is no use in asking on."""
+
+
 class Rucio:
     """A connection to the Rucio server that the client's configuration names.
 
     Raises:
         UserError: no client, no configuration, or credentials that are not good.
-        RunError: the server does not answer.
+        Down: the server does not answer.
     """
 
     def __init__(self) -> None:
@@ -187,7 +191,7 @@ class Rucio:
                 "or RUCIO_ACCOUNT and RUCIO_AUTH_TYPE (on lxplus: lsetup rucio)"
             ) from error
         except (self.errors.ServerConnectionException, requests.RequestException) as error:
-            raise RunError(f"the Rucio server does not answer: {_details(error)}") from error
+            raise Down(f"the Rucio server does not answer: {_details(error)}") from error
         except self.errors.RucioException as error:
             raise RunError(f"Rucio ({what}): {_details(error)}") from error
         except (configparser.Error, KeyError) as error:
@@ -229,7 +233,8 @@ def _details(error: BaseException) -> str:
     details = next((line for line in lines if line.startswith("Details:")), lines[:1] or [""])
     text = details if isinstance(details, str) else details[0]
     text = re.sub(r"(password|token)\S*\s*[:=]\s*\S+", r"\1 ***", text.removeprefix("Details:"))
-    text = " ".join(text.split())[:300].rstrip(". ")
+    text = text.partition(" Rucio looked in the following paths")[0]
+    text = " ".join(text.split())[:300].rstrip(".: ")
     return text or type(error).__name__
 
 

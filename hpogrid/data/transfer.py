@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from hpogrid.data.rucio import Did, File, Missing, Rucio, silent
-from hpogrid.errors import RunError, UserError
+from hpogrid.data.rucio import Did, Down, File, Missing, Rucio, silent
+from hpogrid.errors import UserError
 from hpogrid.registry import require
 
 _CHUNK = 1 << 20
@@ -17,12 +20,28 @@ Progress = Callable[[str, int], None]
 """Told after each file: its name and bytes."""
 
 
-class Outcome(NamedTuple):
+@dataclass
+class Outcome:
     """What became of a transfer: names of the files, and for those that failed the reason."""
 
-    done: list[str]
-    skipped: list[str]
-    failed: dict[str, str]
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    down: str | None = None
+    """Why no file can be transferred any more."""
+
+    def settle(self, name: str, transfer: Callable[[], str | None]) -> None:
+        """Transfer a file with a function that returns why not; not when the server is down."""
+        reason = self.down
+        if reason is None:
+            try:
+                reason = transfer()
+            except Down as error:
+                reason = self.down = str(error)
+        if reason is None:
+            self.done.append(name)
+        else:
+            self.failed[name] = reason
 
 
 def files_to_upload(paths: Sequence[Path]) -> dict[str, Path]:
@@ -67,7 +86,7 @@ def upload(
     kind = require("rucio.client.uploadclient", extra="rucio", what="data in Rucio")
     with rucio.explained(str(dataset)):
         client = kind.UploadClient(rucio.client, logger=silent(), tracing=False)
-    outcome = Outcome([], [], {})
+    outcome = Outcome()
     for name, path in files.items():
         known = there.get(name)
         if known is not None and _same(known, path):
@@ -75,11 +94,8 @@ def upload(
         elif known is not None:
             outcome.failed[name] = "the dataset has another file of this name"
         else:
-            reason = _upload_one(rucio, client, path, Did(dataset.scope, name), dataset, rse)
-            if reason is None:
-                outcome.done.append(name)
-            else:
-                outcome.failed[name] = reason
+            did = Did(dataset.scope, name)
+            outcome.settle(name, partial(_upload_one, rucio, client, path, did, dataset, rse))
         progress(name, path.stat().st_size)
     return outcome
 
@@ -90,7 +106,8 @@ def pick_storage(rucio: Rucio, rse: str) -> str:
     Raises:
         UserError: there is none.
     """
-    with rucio.explained(rse):
+    storages: list[str] = []
+    with rucio.explained(rse), contextlib.suppress(rucio.errors.InvalidRSEExpression):
         storages = sorted(str(item["rse"]) for item in rucio.client.list_rses(rse))
     if not storages:
         raise UserError(f"there is no storage '{rse}' in Rucio; 'rucio list-rses' shows them")
@@ -137,7 +154,9 @@ def _upload_one(
                 rucio.client.attach_dids(dataset.scope, dataset.name, [child])
             except rucio.errors.FileAlreadyExists:
                 return None
-    except (UserError, RunError) as error:
+    except Down:
+        raise
+    except UserError as error:
         return str(error)
     return None
 
@@ -158,17 +177,13 @@ def download(rucio: Rucio, did: Did, folder: Path, progress: Progress) -> Outcom
     if not files:
         raise UserError(f"{did} has no files")
     folder.mkdir(parents=True, exist_ok=True)
-    outcome = Outcome([], [], {})
+    outcome = Outcome()
     for file in files:
         name = file.did.name
         if "/" not in name and _same(file, folder / name):
             outcome.skipped.append(name)
         else:
-            failed = _download_one(rucio, file, folder)
-            if failed is None:
-                outcome.done.append(name)
-            else:
-                outcome.failed[name] = failed
+            outcome.settle(name, partial(_download_one, rucio, file, folder))
         progress(name, file.bytes)
     return outcome
 
@@ -178,6 +193,8 @@ def _download_one(rucio: Rucio, file: File, folder: Path) -> str | None:
     target.unlink(missing_ok=True)
     try:
         failed = rucio.download([file.did], folder)
+    except Down:
+        raise
     except UserError as error:
         return str(error)
     if file.did in failed:

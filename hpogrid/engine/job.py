@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -96,6 +97,8 @@ def run_job(
         _write(folder, JobResult(state="failed", reason=str(error), started=started))
         raise
     (folder / RESULT).unlink(missing_ok=True)
+    if run.remark:
+        print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
     logs = folder / project.hpo_config.log_dir
     with live_tracking(project, bundle, job, ledgers, logs, lambda: run.interrupted):
         return _execute(run, project, work, folder, started, progress)
@@ -131,15 +134,19 @@ def _execute(
 def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobResult:
     reason = run.close()
     finished = [trial for trial in run.own if trial.finished]
+    failed = [trial for trial in finished if trial.state == "failed"]
+    if failed and len(failed) == len(finished):
+        reason += f"; every trial failed: {failed[-1].reason}"
     result = JobResult(
         state=state,
         reason=reason,
         attempt=run.attempt,
         finished=len(finished),
-        failed=sum(trial.state == "failed" for trial in finished),
+        failed=len(failed),
         started=started,
     )
     _write(folder, result)
+    run.hand_over()
     return result
 
 

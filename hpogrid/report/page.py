@@ -15,13 +15,14 @@ from hpogrid.report.axes import make_axis
 from hpogrid.report.curves import curves
 from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import Column, Results
-from hpogrid.report.sample import choose_rows, end_order
+from hpogrid.report.sample import choose_rows, end_order, fair_rows
 from hpogrid.study.series import number
 from hpogrid.study.study import Trial
 
 MOST_TRIALS = 10_000
 MOST_CELLS = 250_000
 MOST_REASONS = 15
+MOST_FAIR = 1500
 LONGEST_TEXT = 300
 STATES = ("complete", "pruned", "failed", "running", "interrupted")
 
@@ -48,9 +49,16 @@ def page_data(results: Results) -> dict[str, Any]:
         "spent": _spent(results, start),
         "best": _best(results),
         "left_out": len(results) - len(rows),
+        "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
-        "curves": [curves(shown, item.name) for item in results.objectives],
+        "curves": [curves(shown, item.name, results.trials) for item in results.objectives],
     }
+
+
+def _fair(results: Results, rows: Sequence[int]) -> list[int]:
+    """The places, among the shown trials, of some that stand for all."""
+    place = {row: index for index, row in enumerate(rows)}
+    return [place[row] for row in fair_rows(results, rows, MOST_FAIR)]
 
 
 def _objectives(results: Results) -> list[dict[str, Any]]:
@@ -122,9 +130,7 @@ def _reasons(shown: Sequence[Trial]) -> list[str]:
 
 def failures(results: Results) -> list[tuple[str, int]]:
     """The reasons of failures with their counts, most frequent first."""
-    found = Counter(
-        trial.reason or "unknown" for trial in results.trials if trial.state == "failed"
-    ).most_common()
+    found = results.reasons
     top = [(_cut(reason), count) for reason, count in found[:MOST_REASONS]]
     others = sum(count for _, count in found[MOST_REASONS:])
     return [*top, (f"{len(found) - MOST_REASONS} other reasons", others)] if others else top

@@ -6,7 +6,7 @@ for each checkpoint: its number, then ``name=value`` separated by tabs).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def is_recipe(folder: Path) -> bool:
     return next(_models(folder), None) is not None
 
 
-def _models(folder: Path) -> Any:
+def _models(folder: Path) -> Iterator[Path]:
     return (path.parent for path in folder.rglob(METRICS) if (path.parent / HYPERPARAMS).is_file())
 
 

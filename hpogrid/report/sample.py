@@ -29,6 +29,21 @@ def choose_rows(
     return sorted(kept | set(random.Random(0).sample(others, most - len(kept))))
 
 
+def fair_rows(results: Results, rows: Sequence[int], most: int) -> list[int]:
+    """Of rows that `choose_rows` gave, some in which no trial is likelier than another.
+
+    A mean over all chosen rows would be that of the best half.
+    """
+    chosen = random.Random(0)
+    half = 0
+    if len(rows) < len(results):
+        half = next((place for place, row in enumerate(rows) if row != place), len(rows))
+    others = list(rows[half:])
+    share = len(others) / max(len(results) - half, 1)
+    fair = [row for row in rows[:half] if chosen.random() < share] + others
+    return sorted(chosen.sample(fair, most)) if len(fair) > most else fair
+
+
 def end_order(results: Results) -> list[int | None]:
     """For each trial its place, from 1, in the order in which they ended; None: it has not."""
     ended = [row for row, trial in enumerate(results.trials) if trial.ended is not None]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -167,7 +168,8 @@ class OptunaSearcher(BaseSearcher):
         if self._asked is not None:  # the last proposal was dropped
             self._study.tell(self._asked, state=self._optuna().trial.TrialState.FAIL)
         self._study.sampler = self._sampler(self.options.sampler, seed)
-        self._asked = self._study.ask(self._distributions)
+        with _one_thread() if self.options.sampler == "gp" else contextlib.nullcontext():
+            self._asked = self._study.ask(self._distributions)
         return dict(self._asked.params)
 
     def _start(self, point: Latents, seed: int) -> None:
@@ -195,3 +197,15 @@ class OptunaSearcher(BaseSearcher):
         if not self._running[key]:
             del self._running[key]
         self._study.tell(trial, list(losses))
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch from threads: matrices are too small for them, on a busy machine above all."""
+    torch = require("torch", extra="optuna-gp", what="Optuna's gp sampler")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

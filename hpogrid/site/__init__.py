@@ -12,6 +12,10 @@ SITES = Registry(
         "slurm": Entry("hpogrid.site.slurm:site", "job arrays of a Slurm cluster"),
         "sge": Entry("hpogrid.site.sge:site", "job arrays of a Grid Engine cluster"),
         "htcondor": Entry("hpogrid.site.htcondor:site", "clusters of jobs of an HTCondor pool"),
+        "pbs": Entry("hpogrid.site.psij:pbs", "jobs of a PBS cluster, by PSI/J"),
+        "lsf": Entry("hpogrid.site.psij:lsf", "jobs of an LSF cluster, by PSI/J"),
+        "flux": Entry("hpogrid.site.psij:flux", "jobs of a Flux instance, by PSI/J"),
+        "cobalt": Entry("hpogrid.site.psij:cobalt", "jobs of a Cobalt cluster, by PSI/J"),
         "panda": Entry(
             "hpogrid.site.panda.site:PandaSite", "the PanDA grid: any other name is a queue"
         ),

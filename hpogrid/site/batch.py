@@ -8,6 +8,7 @@ wrote, the queue, the accounting record, how it was known to have ended, and els
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -35,11 +36,19 @@ _GRACE_SECONDS = 20.0
 
 
 class Array(msgspec.Struct, frozen=True):
-    """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``."""
+    """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``.
+
+    Attributes:
+        id: the scheduler's.
+        folder: of its script and its logs.
+        jobs: of the task.
+        first: which member of the script its first member is.
+    """
 
     id: str
     folder: str
     jobs: list[int]
+    first: int = 1
 
 
 class BatchSite:
@@ -57,15 +66,15 @@ class BatchSite:
     # --- submission ----------------------------------------------------------------------------
 
     def plan(self, task: Task) -> list[list[str]]:
-        """The one command that submits all jobs."""
-        return [self.scheduler.submit(self._request(task, range(task.n_jobs)))]
+        """The command that submits all jobs; where there are no arrays, one for each of them."""
+        return [self.scheduler.submit(part) for part in self._parts(task, range(task.n_jobs))]
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """The files that `submit` writes, with their texts."""
         return self._files(task, range(task.n_jobs))
 
     def submit(self, task: Task) -> None:
-        """Submit all jobs as one array.
+        """Submit all jobs as one array, or one after the other.
 
         Raises:
             RunError: the scheduler is not here, does not answer, or refuses; in its words.
@@ -74,31 +83,59 @@ class BatchSite:
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
         """Submit these jobs as a new array; they go on from their ledgers."""
+        self._files(task, jobs)  # refuses what is wrong before anything is forgotten
         for job in jobs:
             for name in (RESULT, _ENDED, _KILLED, _MISSING):
                 (task.job_folder(job) / name).unlink(missing_ok=True)
-        try:
-            self._start(task, jobs)
-        except RunError as error:
-            for job in jobs:
-                self._write_end(task, job, MemberState("failed", f"not started again: {error}"))
-            raise
+        self._start(task, jobs)
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
+        """Submit jobs. What the scheduler took is kept in the task at once."""
         with locked(task.folder):
-            request = self._request(task, jobs)
+            before = _arrays(task)
+            parts = self._parts(task, jobs)
             for path, text in self._files(task, jobs).items():
                 write_atomic(path, text.encode())
                 path.chmod(0o755)
             self._prepare(task)
-            answer = run_command(self.scheduler.submit(request), self.scheduler.label)
-            number = self.scheduler.submitted(answer.code, answer.text)
-            if number is None:
-                raise RunError(f"{self.scheduler.label} refused the job: {answer.words}")
-            arrays = [*_arrays(task), Array(number, request.folder.name, list(jobs))]
-            task.native["arrays"] = msgspec.to_builtins(arrays)
-            task.save()
+            try:
+                for part in parts:
+                    self._submit(task, part, jobs)
+            except RunError as error:
+                self._poll.forget()
+                raise self._cut_short(
+                    task, jobs, len(_arrays(task)) - len(before), error
+                ) from error
         self._poll.forget()
+
+    def _submit(self, task: Task, part: Request, jobs: Sequence[int]) -> None:
+        answer = run_command(self.scheduler.submit(part), self.scheduler.label)
+        number = self.scheduler.submitted(answer.code, answer.text)
+        if number is None:
+            raise RunError(f"{self.scheduler.label} refused the job: {answer.words}")
+        members = list(jobs) if part.only is None else [jobs[part.only - 1]]
+        array = Array(number, part.folder.name, members, part.only or 1)
+        task.native["arrays"] = msgspec.to_builtins([*_arrays(task), array])
+        task.save()
+
+    def _cut_short(self, task: Task, jobs: Sequence[int], done: int, error: RunError) -> RunError:
+        """Mark the jobs that were not submitted; say how many were."""
+        started = jobs[:done] if not self.scheduler.arrays else []
+        for job in jobs[len(started) :]:
+            self._write_end(task, job, MemberState("failed", f"not submitted: {error}"))
+        if not started:
+            return error
+        return RunError(
+            f"{error}; {len(started)} of {len(jobs)} jobs were submitted, "
+            f"'hpogrid tasks retry {task.id}' submits the others"
+        )
+
+    def _parts(self, task: Task, jobs: Sequence[int]) -> list[Request]:
+        """What is submitted by a command of its own."""
+        request = self._request(task, jobs)
+        if self.scheduler.arrays:
+            return [request]
+        return [dataclasses.replace(request, only=number + 1) for number in range(len(jobs))]
 
     def _prepare(self, task: Task) -> None:
         """Put hpogrid itself beside the bundle."""
@@ -144,10 +181,7 @@ class BatchSite:
     def _ask(self, members: Collection[Member]) -> dict[Member, MemberState]:
         """What queue and accounting say; a member that neither knows is left out."""
         scheduler = self.scheduler
-        answer = run_command(scheduler.queue(), scheduler.label)
-        queue = scheduler.in_queue(answer.code, answer.text)
-        if queue is None:
-            raise RunError(f"{scheduler.label} does not answer: {answer.words}; try again later")
+        queue = self._queue(sorted({array for array, _ in members}))
         seen = {member: queue[member] for member in members if member in queue}
         gone = sorted({array for array, number in members if (array, number) not in seen})
         for command in scheduler.history(gone) if gone else []:
@@ -155,6 +189,23 @@ class BatchSite:
             known = scheduler.in_history(answer.code, answer.text)
             seen |= {m: known[m] for m in members if m in known and m not in seen}
         return seen
+
+    def _queue(self, arrays: Sequence[str]) -> dict[Member, MemberState]:
+        scheduler = self.scheduler
+        answer = run_command(scheduler.queue(arrays), scheduler.label)
+        queue = scheduler.in_queue(answer.code, answer.text)
+        if queue is None:
+            raise RunError(f"{scheduler.label} does not answer: {answer.words}; try again later")
+        return queue
+
+    def check(self) -> str:
+        """Ask the scheduler whether it is there.
+
+        Raises:
+            RunError: it is not, or does not answer.
+        """
+        active = [state for state in self._queue([]).values() if state.state in ACTIVE]
+        return f"{self.scheduler.label} answers; {len(active)} jobs of yours wait or run"
 
     def _open(
         self, task: Task, job: int, seen: dict[Member, MemberState], problem: str | None
@@ -207,6 +258,7 @@ class BatchSite:
             RunError: the scheduler does not answer or refuses.
         """
         self._poll.forget()
+        problems = []
         for array in _arrays(task):
             members = [
                 number
@@ -219,8 +271,10 @@ class BatchSite:
                 (task.job_folder(array.jobs[number - 1]) / _KILLED).touch()
             some = None if len(members) == len(array.jobs) else members
             answer = run_command(self.scheduler.kill(array.id, some), self.scheduler.label)
-            if answer.code != 0 and self._still_there(task):
-                raise RunError(f"{self.scheduler.label} did not kill {array.id}: {answer.words}")
+            if answer.code != 0:
+                problems.append(f"did not kill {array.id}: {answer.words}")
+        if problems and self._still_there(task):
+            raise RunError(f"{self.scheduler.label} {problems[0]}")
         self._poll.forget()
 
     def _still_there(self, task: Task) -> bool:
@@ -232,7 +286,8 @@ class BatchSite:
         for array in _arrays(task):
             if job in array.jobs:
                 folder = task.folder / "batch" / array.folder
-                for path in self.scheduler.logs(folder, array.jobs.index(job) + 1):
+                member = array.first + array.jobs.index(job)
+                for path in self.scheduler.logs(folder, member):
                     with contextlib.suppress(FileNotFoundError):
                         parts.append(path.read_text(errors="replace"))
         return "".join(parts)

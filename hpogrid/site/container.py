@@ -29,6 +29,12 @@ JOB = "@JOB@"
 _GPU = "@GPU@"
 """Stands for the options that show the node's GPUs to the container."""
 
+_ENVIRONMENT = "@ENVIRONMENT@"
+"""Stands for the option that gives the container the environment of its image."""
+
+_PATH = "/opt/hpogrid/bin:/usr/local/bin:/usr/bin:/bin"
+"""Where programs are, in an image that cannot say so itself: as in those of docker/."""
+
 ENVIRONMENT = {"HPOGRID_WORK_DIR": PROJECT, "PYTHONNOUSERSITE": "1"}
 """What a job in a container finds set, besides what every job does."""
 
@@ -71,25 +77,40 @@ def _apptainer(program: str) -> Callable[[Wanted], list[str]]:
 def _podman(wanted: Wanted) -> list[str]:
     binds = [f"--volume={outside}:{inside}" for outside, inside in wanted.binds]
     passed = [f"--env={name}" for name in _PASSED_ON]
-    image = ["--rootfs", wanted.image] if wanted.kind == "folder" else [wanted.image]
+    image = [wanted.image]
+    if wanted.kind == "folder":
+        image = [f"--env=PATH={_PATH}", "--rootfs", wanted.image]
     return ["podman", "run", "--rm", "--network=host", "--security-opt=label=disable",
             "--entrypoint=", f"--workdir={_START}", *binds, *passed, _GPU, *image]  # fmt: skip
 
 
 def _charliecloud(wanted: Wanted) -> list[str]:
     binds = [f"--bind={outside}:{inside}" for outside, inside in wanted.binds]
-    return ["ch-run", "--write", *binds, f"--cd={_START}", wanted.image, "--"]
+    return ["ch-run", "--write", _ENVIRONMENT, *binds, f"--cd={_START}", wanted.image, "--"]
+
+
+def _charliecloud_setup(wanted: Wanted) -> list[str]:
+    """The image's own environment, if it came from a registry, and what ch-run insists on."""
+    own = shlex.quote(f"{wanted.image}/ch/environment")
+    return [
+        f"env=--set-env; [ -e {own} ] || env=--set-env=PATH={_PATH}",
+        'USER="${USER:-$(id -un)}"; export USER',
+    ]
 
 
 @dataclass(frozen=True)
 class _Runtime:
-    """A container program, the images it can run, and its options for the two makes of GPU."""
+    """A container program, the images it can run, and its options for the two makes of GPU.
+
+    ``setup`` gives lines of shell that come before it.
+    """
 
     program: str
     kinds: tuple[Kind, ...]
     words: Callable[[Wanted], list[str]]
     nvidia: str = ""
     amd: str = ""
+    setup: Callable[[Wanted], list[str]] = lambda wanted: []
 
 
 _ALL: tuple[Kind, ...] = ("file", "folder", "registry")
@@ -103,7 +124,7 @@ _RUNTIMES = {
         "--device=nvidia.com/gpu=all",
         "--device=/dev/kfd --device=/dev/dri",
     ),
-    "charliecloud": _Runtime("ch-run", ("folder",), _charliecloud),
+    "charliecloud": _Runtime("ch-run", ("folder",), _charliecloud, setup=_charliecloud_setup),
 }
 
 
@@ -201,7 +222,7 @@ def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
     lines = [
         f"mkdir -p {shell_words([wanted.binds[1][0]])}",
         "# The first of these that this node has runs the container:",
-        f"for runtime in {programs}; do command -v $runtime >/dev/null 2>&1 && break; done",
+        f"for runtime in {programs}; do command -v $runtime >/dev/null && break; runtime=; done",
         "gpu=",
         "case $runtime in",
     ]
@@ -213,7 +234,9 @@ def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
                 f"  [ -e /dev/nvidiactl ] && gpu='{runtime.nvidia}'",
                 f'  [ -e /dev/kfd ] && gpu="$gpu {runtime.amd}"',
             ]
-        words = shell_words([*runtime.words(wanted), *command]).replace(_GPU, "$gpu")
-        lines += [f"  command -v $runtime >/dev/null && exec {words} ;;"]
+        lines += [f"  {line}" for line in runtime.setup(wanted)]
+        words = shell_words([*runtime.words(wanted), *command])
+        words = words.replace(_GPU, "$gpu").replace(_ENVIRONMENT, '"$env"')
+        lines += [f"  exec {words} ;;"]
     lines += ["esac", f"echo 'this node has none of {programs} to run the container' >&2", "exit 1"]
     return "\n".join(lines)

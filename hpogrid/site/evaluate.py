@@ -17,6 +17,7 @@ import msgspec
 
 from hpogrid.config.project import FILE, SCRIPTS, Project, read_project
 from hpogrid.engine.job import PREP, run_job
+from hpogrid.engine.start import Start, read_start, write_start
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import parse_file, write_atomic
 from hpogrid.site.panda.bundle import LEDGER, METRICS
@@ -88,6 +89,7 @@ def _run(
     own.mkdir(parents=True)
     (own / FILE).write_bytes(msgspec.json.encode(point))
     (own / SCRIPTS).symlink_to((bundle / SCRIPTS).absolute())
+    write_start(own, Start(task=read_start(bundle).task))
     ledgers = place / "ledger"
     os.environ["HPOGRID_WORK_DIR"] = os.environ["HPOGRID_DATA_DIR"] = str(place / "job" / "work")
     run_job(

@@ -100,7 +100,7 @@ class HTCondor(Scheduler):
         match = re.search(r"^(\d+)\.\d+ - \d+\.\d+$", text, re.MULTILINE)
         return match.group(1) if code == 0 and match else None
 
-    def queue(self) -> list[str]:
+    def queue(self, arrays: Sequence[str]) -> list[str]:
         """What the user has in the queue, as JSON."""
         return [
             "condor_q",

@@ -39,6 +39,7 @@ class Request:
         folder: where its script and logs are.
         home: the task's folder, in which the jobs start.
         count: how many members.
+        only: the one member to submit, where the cluster has no arrays.
         grid: what its jobs need, and where.
         cpus, gpus: of a member; None: as the site gives.
         seconds: the time limit of a member; None: the site's.
@@ -52,6 +53,7 @@ class Request:
     cpus: int | None = None
     gpus: int | None = None
     seconds: int | None = None
+    only: int | None = None
 
     @property
     def script(self) -> Path:
@@ -68,6 +70,7 @@ class Scheduler(ABC):
         member: a shell expression for the number of the running member, from 1.
         end_time: a shell command that prints when the running member has to be over, in
             seconds since 1970, or nothing; "" if there is none.
+        arrays: whether one submission takes all members; else each is submitted on its own.
         options: the native options that ``--extra`` takes.
         reserved: native options that are hpogrid's own business.
     """
@@ -76,6 +79,7 @@ class Scheduler(ABC):
     label: ClassVar[str]
     member: ClassVar[str]
     end_time: ClassVar[str] = ""
+    arrays: ClassVar[bool] = True
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
 
@@ -96,8 +100,8 @@ class Scheduler(ABC):
         """The native id of what was submitted; None: it was refused."""
 
     @abstractmethod
-    def queue(self) -> list[str]:
-        """The command that lists what the user has in the queue."""
+    def queue(self, arrays: Sequence[str]) -> list[str]:
+        """The command that lists what the user has in the queue, these arrays at least."""
 
     @abstractmethod
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
@@ -138,10 +142,8 @@ def native_options(
         if name in reserved:
             raise UserError(f"extra: '{given}' is set by hpogrid itself; leave it out")
         if name not in known:
-            listed = ", ".join(sorted(known))
-            raise UserError(
-                f"extra: {unknown(f'{label} option', name, sorted(known))}; valid: {listed}"
-            )
+            told, _, _ = unknown(f"{label} option", name, sorted(known)).partition("; known")
+            raise UserError(f"extra: {told}; valid: {', '.join(sorted(known))}")
         for item in value if isinstance(value, list) else [value]:
             if item is True:
                 pairs.append((name, None))

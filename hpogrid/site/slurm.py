@@ -111,7 +111,7 @@ class Slurm(Scheduler):
         match = re.search(r"^(\d+)(;.*)?$", text, re.MULTILINE)
         return match.group(1) if code == 0 and match else None
 
-    def queue(self) -> list[str]:
+    def queue(self, arrays: Sequence[str]) -> list[str]:
         """Running, waiting and (for minutes) ended members of the user, in one call."""
         fields = "ArrayJobID:|,ArrayTaskID:|,State:|,Reason:|,exit_code:"
         user = f"--user={getpass.getuser()}"

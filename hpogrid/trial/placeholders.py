@@ -89,9 +89,10 @@ def runnable(words: Sequence[str], folder: Path) -> list[str]:
     own = folder / words[0]
     if "/" in words[0] or shutil.which(words[0]) or not own.is_file():
         return list(words)
+    path = str(own) if own.is_absolute() else f"./{own}"
     if os.access(own, os.X_OK):
-        return [str(own), *words[1:]]
-    return [sys.executable if own.suffix == ".py" else "/bin/sh", str(own), *words[1:]]
+        return [path, *words[1:]]
+    return [sys.executable if own.suffix == ".py" else "/bin/sh", path, *words[1:]]
 
 
 def fill(words: list[str], values: Mapping[str, Any], files: Mapping[str, Path]) -> list[str]:
@@ -132,8 +133,13 @@ def as_override(value: Any) -> str:
 def hpm_text(values: Mapping[str, Any]) -> str:
     """``name=value`` lines that a shell can source: every value is quoted."""
     return "".join(
-        f"{shell_name(name)}={shlex.quote(as_text(value))}\n" for name, value in values.items()
+        f"{shell_name(name)}={_quoted(as_text(value))}\n" for name, value in values.items()
     )
+
+
+def _quoted(text: str) -> str:
+    """Text as a word of the shell, in quotes also where it needs none."""
+    return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def shell_name(name: str) -> str:

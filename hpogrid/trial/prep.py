@@ -38,7 +38,7 @@ class Step:
         words: the same in words, with placeholders.
         keys: the values that set it apart from the other steps of its stage.
         values: these, and all constants.
-        name: of its files; the same for the same command and values.
+        name: of its files; the same for the same command and keys.
     """
 
     stage: int
@@ -88,7 +88,11 @@ def check_prep(stages: Sequence[PrepStage], space: Space, param: Mapping[str, An
 
 
 def steps(
-    stages: Sequence[PrepStage], applied: Mapping[str, Any], fixed: Mapping[str, Any]
+    stages: Sequence[PrepStage],
+    applied: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    *,
+    lasting: bool = False,
 ) -> Iterator[Step]:
     """The steps that a trial needs, in order.
 
@@ -96,11 +100,13 @@ def steps(
         stages: of the model config.
         applied: the trial's values.
         fixed: see `fixed_values`.
+        lasting: whether the names have to tell apart what other constants would make.
     """
     for number, stage in enumerate(stages, start=1):
         keys = {name: applied.get(name, fixed.get(name)) for name in stage.keys}
         values = {**fixed, **keys}
-        digest = hashlib.blake2b(canonical([stage.command, values]), digest_size=6).hexdigest()
+        content = canonical([stage.command, values if lasting else keys])
+        digest = hashlib.blake2b(content, digest_size=6).hexdigest()
         words = tuple(command_words(stage.command, None))
         yield Step(number, stage.command, words, keys, values, f"{number}-{digest}")
 

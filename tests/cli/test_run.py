@@ -36,6 +36,15 @@ def test_local_run_ends_with_the_best_trial() -> None:
     assert "task 1: 5 trials finished: all 5 trials are done" in outcome.err
 
 
+def test_the_algorithm_auto_says_what_it_chose() -> None:
+    store_project(trials=5, algorithm="auto")
+    remark = "algorithm auto chose random: 5 trials are too few for a model"
+    assert remark in hpogrid("local_run", "p").err.splitlines()
+    ok("run", "p")
+    wait_for(lambda: finished_in(load_task(2)) == 5)
+    assert remark in (load_task(2).job_folder(0) / "stderr").read_text().splitlines()
+
+
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_the_mode_says_what_is_best(mode: str) -> None:
     store_project(trials=4, mode=mode)

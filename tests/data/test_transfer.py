@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hpogrid.data import transfer
-from hpogrid.data.rucio import Did, Entry, File, Missing, Rucio
+from hpogrid.data.rucio import Did, Down, Entry, File, Missing, Rucio
 from hpogrid.data.transfer import adler32, download, files_to_upload, pick_storage, upload
 from hpogrid.errors import RunError, UserError
 
@@ -24,6 +24,9 @@ class Errors:
         pass
 
     class FileAlreadyExists(Exception):
+        pass
+
+    class InvalidRSEExpression(Exception):
         pass
 
 
@@ -40,6 +43,8 @@ class Fake:
         self.exists = True
         self.open = True
         self.broken: set[str] = set()
+        self.down: set[str] = set()
+        self.asked: list[str] = []
         self.uploads: list[str] = []
 
     @contextmanager
@@ -61,7 +66,9 @@ class Fake:
         return [self._file(name) for name in sorted(self.inside)]
 
     def list_rses(self, expression: str) -> list[dict[str, str]]:
-        return [{"rse": "B"}, {"rse": "A"}] if expression != "NONE" else []
+        if expression == "NONE":
+            raise Errors.InvalidRSEExpression
+        return [{"rse": "B"}, {"rse": "A"}]
 
     def add_dataset(self, scope: str, name: str, rules: Any) -> None:
         self.exists = True
@@ -89,6 +96,9 @@ class Fake:
 
     def download(self, dids: Sequence[Did], folder: Path) -> dict[Did, str]:
         for did in dids:
+            self.asked.append(did.name)
+            if did.name in self.down:
+                raise Down("the Rucio server does not answer")
             if did.name in self.broken:
                 return {did: "the copy is damaged or the transfer failed"}
             (folder / did.name).write_bytes(self.scope[did.name])
@@ -176,6 +186,16 @@ def test_only_what_is_missing_or_wrong_is_fetched(fake: Any, tmp_path: Path) -> 
     outcome = download(fake, DATASET, tmp_path, nothing)
     assert (outcome.done, outcome.skipped, list(outcome.failed)) == (["b"], ["a"], ["c"])
     assert (tmp_path / "b").read_bytes() == b"bbb"
+
+
+def test_a_server_that_is_down_is_not_asked_for_every_file(fake: Any, tmp_path: Path) -> None:
+    fake.scope = dict.fromkeys(("a", "b", "c", "d"), b"x")
+    fake.inside = ["a", "b", "c", "d"]
+    fake.down = {"b", "c", "d"}
+    outcome = download(fake, DATASET, tmp_path, nothing)
+    assert outcome.done == ["a"]
+    assert set(outcome.failed) == {"b", "c", "d"}
+    assert fake.asked == ["a", "b"]
 
 
 def test_an_empty_dataset(fake: Any, tmp_path: Path) -> None:

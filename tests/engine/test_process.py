@@ -171,7 +171,7 @@ def test_a_script_that_never_finishes_its_import_does_not_outlast_the_time_limit
     project = store_project("import time\ntime.sleep(1000)\n", time_limit=1)
     began = time.monotonic()
     _, result, trials = run_project(project)
-    assert result.reason == "the time limit of 1 s is reached"
+    assert result.reason == "the time limit of 2 s is reached"
     assert trials == []
     assert time.monotonic() - began < 20
 
@@ -283,11 +283,11 @@ def test_a_good_enough_result_ends_the_search() -> None:
 
 
 def test_the_time_limit_starts_no_further_trial() -> None:
-    script = "import time\ndef train(config):\n    time.sleep(0.3)\n    return 1\n"
-    _, result, trials = run_project(store_project(script, trials=50, time_limit=1))
+    script = "import time\ndef train(config):\n    time.sleep(0.6)\n    return 1\n"
+    _, result, trials = run_project(store_project(script, trials=50, time_limit=2))
     assert 1 <= len(trials) <= 4
     assert states(trials) == ["complete"] * len(trials)
-    assert result.reason == "the time limit of 1 s is reached"
+    assert result.reason == "the time limit of 2 s is reached"
 
 
 def test_a_finite_space_is_tried_once() -> None:

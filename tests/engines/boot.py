@@ -25,9 +25,15 @@ def open_folder(name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def engine(name: str, folder: Path, *arguments: str, seconds: float = 300) -> Iterator[str]:
-    """A running engine with its state in ``folder``; gives the last line that ``up.sh`` printed."""
-    up, down = HERE / name / "up.sh", HERE / name / "down.sh"
+def engine(
+    name: str, folder: Path, *arguments: str, seconds: float = 300, home: Path | None = None
+) -> Iterator[str]:
+    """A running engine with its state in ``folder``; gives the last line that ``up.sh`` printed.
+
+    ``home`` is where its scripts are, if not here.
+    """
+    home = home or HERE / name
+    up, down = home / "up.sh", home / "down.sh"
     done = subprocess.run(
         ["bash", str(up), str(folder), *arguments],
         stdin=subprocess.DEVNULL,

@@ -8,9 +8,9 @@ from tests.report.studies import LOSS, SPACE, sampled_study
 
 @pytest.fixture
 def few() -> Results:
-    """Thirty of them, for what is slow."""
+    """A dozen of them, for what is slow."""
     task = Task(id=12, site="local", seconds=900.0, created=1_700_000_000.0)
-    return Results("demo", [(task, sampled_study(30))], objectives=LOSS, space=SPACE)
+    return Results("demo", [(task, sampled_study(12))], objectives=LOSS, space=SPACE)
 
 
 @pytest.fixture

@@ -197,6 +197,7 @@ def test_the_known_effects_of_a_synthetic_objective_are_recovered(mode: Mode) ->
     assert worst == "y"
     assert analysis.r2.mean > 0.7
     assert analysis.reliable
+    assert all(share.mean <= 1 for share in analysis.fanova.values())
     assert max(analysis.fanova, key=lambda name: analysis.fanova[name].mean) == "a"
     assert next(iter(analysis.permutation)) == "a"
     best = analysis.locals[0]

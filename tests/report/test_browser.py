@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 
 from hpogrid.report import save
+from hpogrid.report.compare.save import save_comparison
+from hpogrid.report.compare.standing import judge
 from hpogrid.report.results import Objective, Results, Task
 from tests.report.browser import browser, errors, open_page, requests
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
+from tests.report.test_compare import entrant
 
 pytestmark = pytest.mark.engine
 
@@ -215,15 +219,19 @@ def test_no_serious_accessibility_issue(chrome: Any, tmp_path: Path, theme: str)
     one(chrome, f"#theme option[value={theme}]").click()
     one(chrome, "#parallel summary").click()
     assert chrome.execute_script("return document.documentElement.dataset.theme") == theme
-    chrome.execute_script(files("axe_core_python").joinpath("axe.min.js").read_text())
-    found = chrome.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    assert issues(chrome) == {}
+
+
+def issues(driver: Any) -> dict[str, list[str]]:
+    """What axe-core finds that is more than minor, with the elements."""
+    driver.execute_script(files("axe_core_python").joinpath("axe.min.js").read_text())
+    found = driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
     assert found["passes"]
-    issues = {
+    return {
         item["id"]: [node["html"][:120] for node in item["nodes"]]
         for item in found["violations"]
         if item["impact"] in ("serious", "critical", "moderate")
     }
-    assert issues == {}
 
 
 def test_everything_can_be_reached_with_the_keyboard(page: Any) -> None:
@@ -259,3 +267,55 @@ def test_the_parallel_coordinate_plot_is_drawn(
     assert chrome.find_elements("css selector", ".axis .tick text")
     assert errors(chrome) == []
     assert requests(chrome) == []
+
+
+# --- the page of a comparison ----------------------------------------------------------------
+
+
+@pytest.fixture
+def comparison(chrome: Any, tmp_path: Path) -> Any:
+    rng = random.Random(0)
+    studies = [
+        entrant(name, *[[rng.random() + place for _ in range(30)] for _ in range(6)])
+        for place, name in enumerate(("good", "<b>bad</b>"))
+    ]
+    found = judge(studies, LOSS[0], notes=["a note"])
+    open_page(chrome, save_comparison(found, "html", str(tmp_path / "c"))[0])
+    return chrome
+
+
+def test_every_plot_of_a_comparison_is_drawn(comparison: Any) -> None:
+    assert drawn(comparison) == {"trials": [2], "time": [2], "values": [12]}
+    assert all(inked(comparison))
+    assert "better than every other one (p < 0.05" in one(comparison, "#lead").text
+    assert one(comparison, "#standing tbody tr:nth-child(2)").text.split()[:2] == [
+        "2",
+        "<b>bad</b>",
+    ]
+    assert "good is better than <b>bad</b>" in one(comparison, "#tests tbody").text
+    assert len(comparison.find_elements("css selector", "#replicates tbody tr")) == 12
+    assert one(comparison, ".notes li").text == "a note"
+    assert errors(comparison) == []
+    assert requests(comparison) == []
+
+
+def wait(driver: Any, seconds: float) -> Any:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, seconds)
+
+
+def test_a_study_can_be_hidden_and_an_axis_made_log(comparison: Any) -> None:
+    boxes = comparison.find_elements("css selector", "#trials .tools input")
+    assert len(boxes) == 4
+    boxes[1].click()
+    boxes[2].click()
+    assert not one(comparison, "#time .tools input[data-study='1']").is_selected()
+    wait(comparison, 5).until(lambda page: drawn(page)["time"] == [1])
+    assert errors(comparison) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_comparison_has_no_serious_accessibility_issue(comparison: Any, theme: str) -> None:
+    one(comparison, f"#theme option[value={theme}]").click()
+    assert issues(comparison) == {}

@@ -131,6 +131,39 @@ def test_every_chart_takes_little(name: str) -> None:
                 assert matplotlib_figure(charts).axes
 
 
+def test_the_mean_of_the_contour_is_that_of_all_trials_not_of_the_best() -> None:
+    """Where only a sample is drawn, half of which are the best, the far corners stay filled."""
+    rng = random.Random(0)
+    trials = []
+    for index in range(4000):
+        x, y = rng.random(), rng.random()
+        trials.append(ended(index, (x - 0.5) ** 2 + (y - 0.5) ** 2, applied={"x": x, "y": y}))
+    results = simple(*trials)
+    heat = layer(results, "contour", Heat)
+    assert all(color is not None for row in heat.color for color in row)
+    assert heat.color[0][0] < 0.3
+    (chart,) = draw(results, "contour")
+    assert chart.note.startswith("3000 of 4000 trials are drawn")
+
+
+def test_the_contour_has_room_around_categories() -> None:
+    trials = [ended(i, float(i % 2), applied={"a": "uv"[i % 2], "b": i / 40}) for i in range(40)]
+    heat = layer(simple(*trials), "contour", Heat)
+    side = heat.x if max(heat.x) > 1 else heat.y
+    assert (min(side) < -0.4, max(side) > 1.4) == (True, True)
+
+
+def test_the_timeline_has_every_trial() -> None:
+    trials = [ended(i, 1.0, started=1000.0 + i) for i in range(4000)]
+    spans = layer(simple(*trials), "timeline", Spans)
+    assert len(spans.start) == 4000
+    assert draw(simple(*trials), "timeline")[0].note == ""
+
+
+def test_the_importance_is_drawn(results: Results) -> None:
+    assert matplotlib_figure(draw(results, "importance")).axes
+
+
 def test_a_history_in_letters() -> None:
     results = simple(*(ended(index, loss) for index, loss in enumerate([5.0, 7.0, 1.0, 3.0])))
     (chart,) = draw(results, "history")

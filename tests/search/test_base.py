@@ -328,3 +328,15 @@ def test_grid_skips_what_differs_only_in_inactive_parameters() -> None:
         {"kind": "a", "x": 1.0},
         {"kind": "b", "x": None},
     ]
+
+
+@pytest.mark.parametrize("optimizer", ["CMA", "DiagonalCMA"])
+def test_nevergrad_takes_another_optimizer_in_one_dimension(optimizer: str) -> None:
+    line, plane = Space({"x": Float(scale=Linear(0, 1))}), example_space()
+    for space, remark in ((line, True), (plane, False)):
+        searcher = make_searcher("nevergrad", Task(space, ("min",), 1), {"optimizer": optimizer})
+        assert bool(searcher.remark) == remark
+        for number in range(30):
+            point = searcher.suggest()
+            assert point is not None
+            searcher.observe(point, Outcome((float(number),)))

@@ -36,11 +36,13 @@ class SiteContract:
     Attributes:
         site: the name of the site under test.
         grid: further settings of the grid config.
+        pace: how many times longer trials take, where the site itself needs its time.
         patience: seconds after which a job should have done what it does in an instant.
     """
 
     site = ""
     grid: ClassVar[dict[str, Any]] = {}
+    pace = 1.0
     patience = 60.0
 
     # --- what a kind of site may have to do in its own way -----------------------------------
@@ -58,7 +60,7 @@ class SiteContract:
         """Submit a project whose trials take so many seconds."""
         home = Path(os.environ["HPOGRID_HOME"])
         home.mkdir(exist_ok=True)
-        param = {"seconds": seconds, "trace": str(home / "trace")}
+        param = {"seconds": seconds * self.pace, "trace": str(home / "trace")}
         store_project(script, trials=trials, param=param, grid={"site": self.site, **self.grid})
         return control.submit("p", site=None, n_jobs=n_jobs, shared=shared)
 

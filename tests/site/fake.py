@@ -34,7 +34,7 @@ class Fake(Scheduler):
     def submitted(self, code: int, text: str) -> str | None:
         return text.strip() if code == 0 else None
 
-    def queue(self) -> list[str]:
+    def queue(self, arrays: Sequence[str]) -> list[str]:
         return self._command("queue")
 
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:

@@ -15,6 +15,13 @@ import time
 from pathlib import Path
 
 
+def words_of(path: Path) -> list[str]:
+    """How a member is; whoever writes it down just now has done so in an instant."""
+    while not (words := path.read_text().split()):
+        time.sleep(0.001)
+    return words
+
+
 def submit(state: Path, script: str, count: str, most: str) -> None:
     number = len(list(state.iterdir())) + 1
     folder = state / str(number)
@@ -30,13 +37,13 @@ def submit(state: Path, script: str, count: str, most: str) -> None:
 def serve(state: Path, number: str, script: str, most: str) -> None:
     """Run the members of one array, at most ``most`` at once (0: any number)."""
     folder, running = state / number, dict[Path, subprocess.Popen[bytes]]()
-    while running or any(path.read_text() == "queued" for path in folder.iterdir()):
+    while running or any(words_of(path) == ["queued"] for path in folder.iterdir()):
         for path, process in list(running.items()):
             if process.poll() is not None:
                 path.write_text(f"ended {process.returncode}")
                 del running[path]
         for path in sorted(folder.iterdir(), key=lambda path: int(path.name)):
-            if path.read_text() == "queued" and (most == "0" or len(running) < int(most)):
+            if words_of(path) == ["queued"] and (most == "0" or len(running) < int(most)):
                 log = Path(script).with_name(f"{path.name}.log").open("ab")
                 environment = {**os.environ, "FAKE_MEMBER": path.name}
                 running[path] = subprocess.Popen(
@@ -48,14 +55,14 @@ def serve(state: Path, number: str, script: str, most: str) -> None:
 
 def show(state: Path, *kinds: str) -> None:
     for path in state.glob("*/*"):
-        words = path.read_text().split()
+        words = words_of(path)
         if words[0] in kinds:
             print(path.parent.name, path.name, *words)
 
 
 def kill(state: Path, number: str, *members: str) -> None:
     for path in (state / number).iterdir():
-        words = path.read_text().split()
+        words = words_of(path)
         if members and path.name not in members:
             continue
         if words[0] == "running":

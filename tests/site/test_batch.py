@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hpogrid.errors import RunError, UserError
 from hpogrid.registry import Entry
 from hpogrid.site import SITES, batch, control
 from hpogrid.site.base import ACTIVE
+from hpogrid.site.scheduler import Request
 from hpogrid.site.tasks import Task, find_tasks
 from hpogrid.space.dialects import read_space
 from hpogrid.study.study import load_study
@@ -169,6 +170,58 @@ def test_refused_retry_keeps_what_was_submitted(
     assert control.retryable(task) == [0]
 
 
+def test_a_retry_that_cannot_be_forgets_nothing(project: MakeProject, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    task = control.submit(
+        project(container=str(image), container_runtime="charliecloud"), site=None, n_jobs=1
+    )
+    assert wait(task, ended) == ["failed"]
+    before = control.overview([task])[0].jobs
+    image.rmdir()
+    with pytest.raises(UserError, match="there is no image"):
+        control.retry(task)
+    assert control.overview([task])[0].jobs == before
+
+
+def test_without_arrays_each_job_is_submitted_on_its_own(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was submitted before one is refused is kept, and the others can be retried."""
+    monkeypatch.setattr(fake.Fake, "arrays", False)
+    monkeypatch.setattr(fake.Fake, "member", '"$1"')
+    refused = [2]
+
+    def one(self: fake.Fake, request: Request) -> list[str]:
+        if request.only in refused:
+            return ["sh", "-c", "echo 'you have too many jobs' >&2; exit 1"]
+        script = request.folder / f"{request.only}.sh"
+        if request.folder.is_dir():
+            script.write_text(f"#!/bin/sh\nexec {request.script} {request.only}\n")
+            script.chmod(0o755)
+        return self._command("submit", str(script), "1", "0")
+
+    monkeypatch.setattr(fake.Fake, "submit", one)
+    message = (
+        "Fake refused the job: you have too many jobs; 1 of 3 jobs were submitted, "
+        "'hpogrid tasks retry 1' submits the others"
+    )
+    with pytest.raises(RunError, match=message):
+        control.submit(project(), site=None, n_jobs=3)
+    (task,) = find_tasks()
+    assert [array.jobs for array in batch._arrays(task)] == [[0]]
+    assert wait(task, ended) == ["done", "failed", "failed"]
+    reasons = {job.reason for job in control.overview([task])[0].jobs[1:]}
+    assert reasons == {"not submitted: Fake refused the job: you have too many jobs"}
+    refused.clear()
+    assert control.retry(task) == [1, 2]
+    assert wait(task, ended) == ["done"] * 3
+    (task,) = find_tasks()
+    assert [(array.jobs, array.first) for array in batch._arrays(task)] == [
+        ([0], 1), ([1], 1), ([2], 2),
+    ]  # fmt: skip
+
+
 def test_scheduler_that_is_not_here(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fake.Fake, "submit", lambda self, request: ["nosuchprogram"])
     with pytest.raises(RunError, match=r"Fake is not on this machine.*nosuchprogram"):
@@ -181,7 +234,7 @@ def test_scheduler_that_does_not_answer(
     switch("slow-0")
     task = control.submit(project(), site=None, n_jobs=1)
     monkeypatch.setattr("hpogrid.site.batch.run_command.__kwdefaults__", {"seconds": 0.2})
-    monkeypatch.setattr(fake.Fake, "queue", lambda self: ["sleep", "5"])
+    monkeypatch.setattr(fake.Fake, "queue", lambda self, arrays: ["sleep", "5"])
     control.make_site("fake")._poll.forget()  # type: ignore[attr-defined]
     item = control.overview([task])[0]
     assert [job.state for job in item.jobs] == ["unknown"]
@@ -206,9 +259,9 @@ def test_one_question_for_all_tasks_and_fewer_with_time(
     asked: list[float] = []
     queue = fake.Fake.queue
 
-    def counted(self: fake.Fake) -> list[str]:
+    def counted(self: fake.Fake, arrays: Sequence[str]) -> list[str]:
         asked.append(time.time())
-        return queue(self)
+        return queue(self, arrays)
 
     monkeypatch.setattr(fake.Fake, "queue", counted)
     now = [time.time() + 100]

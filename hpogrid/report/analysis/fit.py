@@ -14,6 +14,8 @@ from hpogrid.report.results import Results
 
 FOLDS = 5
 _BAGS, _FOLD_BAGS = 8, 4
+_MOST_ROUNDS = 2000
+"""A bag that goes on for longer learns nothing more, and may take a hundred times as long."""
 _FORESTS = 5
 _BACKGROUND = 128
 _GRID = 24
@@ -75,6 +77,7 @@ def _fitted(
         feature_types=list(features.kinds),
         interactions=pairs,
         outer_bags=bags,
+        max_rounds=_MOST_ROUNDS,
         min_samples_leaf=max(2, len(rows) // 50),
         n_jobs=1,
         random_state=seed,
@@ -210,22 +213,20 @@ def _fanova(features: Features, seed: int) -> dict[str, Share]:
         forest = ensemble.RandomForestRegressor(64, min_samples_leaf=2, random_state=seed + number)
         forest.fit(table[rows], target[rows])
         base = numpy.column_stack([rng.choice(column, _BACKGROUND) for column in table.T])
-        whole = float(forest.predict(base).var()) or 1.0
-        rounds.append(
-            [_marginal(forest, base, table[:, i], i, rng) / whole for i in range(table.shape[1])]
-        )
+        rounds.append([_marginal(forest, base, table[:, i], i, rng) for i in range(table.shape[1])])
     columns = zip(*rounds, strict=True)
     return {name: _share(column) for name, column in zip(features.names, columns, strict=True)}
 
 
 def _marginal(forest: Any, base: Any, values: Any, index: int, rng: Any) -> float:
-    """The variance of the mean prediction over values of one hyperparameter."""
+    """The part of the variance that the mean over all others has along one hyperparameter."""
     numpy = require("numpy", extra="analysis", what="analyze")
     chosen = rng.choice(values, min(_GRID, len(values)), replace=False)
     stacked = numpy.repeat(base, len(chosen), axis=0)
     stacked[:, index] = numpy.tile(chosen, len(base))
-    means = forest.predict(stacked).reshape(len(base), len(chosen)).mean(axis=0)
-    return float(means.var())
+    found = forest.predict(stacked).reshape(len(base), len(chosen))
+    whole = float(found.var())
+    return float(found.mean(axis=0).var()) / whole if whole else 0.0
 
 
 def _coded(column: list[Any]) -> list[float]:

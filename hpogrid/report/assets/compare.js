@@ -136,7 +136,7 @@ function drawProgress(plot, xName, pick, view) {
 }
 
 function values() {
-  const body = section("values", `Values after ${data.budget}`, `Dots: replicates; line: their median. ${better}.`);
+  const body = section("values", `Values after ${data.budget}`, `Dots: replicates; line: their median; ${better}.`);
   const figure = make("figure");
   body.append(figure);
   const longest = Math.max(...data.standings.map((item) => item.study.length));

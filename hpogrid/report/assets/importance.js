@@ -90,7 +90,8 @@ function drawContour(plot, pair) {
     if (goodness[row] === null || plot.x.places[row] === null || plot.y.places[row] === null) continue;
     rows.push([plot.px(plot.x.places[row] + shift(plot.x, row)), plot.py(plot.y.places[row] + shift(plot.y, row)), row]);
   }
-  smooth(plot, rows.slice(-3000), goodness);
+  const fair = new Set(data.fair); // the mean of the best alone would say that all is well
+  smooth(plot, rows.filter(([, , row]) => fair.has(row)), goodness);
   for (const [x, y, row] of rows) {
     plot.pen.strokeStyle = color("back");
     plot.dot(x, y, row, rowColor(row), { hollow: trials.state[row] === 1 });

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hpogrid.report.results import Results
 
 _NEED_NO_OBJECTIVE = ("parallel", "timeline")
+_DRAW_NO_SAMPLE = ("importance", "timeline")
 CHARTS = Registry(
     "chart",
     {
@@ -46,4 +47,11 @@ def draw(results: Results, name: str, objective: int = 0) -> list[Chart]:
     if not results.objectives and name not in _NEED_NO_OBJECTIVE:
         return []
     sketch = Sketch(results, objective)
-    return make(sketch) if sketch.trials else []
+    charts = make(sketch) if sketch.trials else []
+    if len(sketch.trials) < len(results) and name not in _DRAW_NO_SAMPLE:
+        for chart in charts:
+            chart.note = chart.note or (
+                f"{len(sketch.trials)} of {len(results)} trials are drawn: the best, every one "
+                "that was the best when it ended, and others at random."
+            )
+    return charts

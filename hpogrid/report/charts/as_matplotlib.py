@@ -27,6 +27,8 @@ from hpogrid.report.charts.model import (
 
 _WIDTH = 11.0
 _GRID = "#e6e9ed"
+_MISSING = -0.09
+"""Where a line goes that has no value on an axis of parallel coordinates; the axis is 0 to 1."""
 
 
 def matplotlib_figure(charts: Sequence[Chart]) -> Any:
@@ -136,21 +138,27 @@ def _draw_bars(panel: Any, layer: Bars) -> None:
 
 
 def _draw_spans(panel: Any, layer: Spans) -> None:
-    widths = [end - start for start, end in zip(layer.start, layer.end, strict=True)]
-    middles = [y + height / 2 for y, height in zip(layer.y, layer.height, strict=True)]
-    panel.barh(
-        middles,
-        widths,
-        left=layer.start,
-        height=layer.height,
-        color=[STATE_COLORS[state] for state in layer.state],
-        edgecolor="white",
-        linewidth=0.2 if len(widths) < 1000 else 0,
-        zorder=2,
-    )
+    collections = require("matplotlib.collections", extra="images", what="a PNG or PDF file")
+    few = len(layer.y) < 1000
     for state in dict.fromkeys(layer.state):
-        panel.barh([0], [0], color=STATE_COLORS[state], label=state)
-    panel.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=5, fontsize=8, frameon=False)
+        own = [index for index, other in enumerate(layer.state) if other == state]
+        collection = collections.PolyCollection(
+            [_box(layer, index) for index in own],
+            facecolors=STATE_COLORS[state],
+            edgecolors="white" if few else "face",
+            linewidths=0.3 if few else 0.2,
+            label=state,
+            zorder=2,
+        )
+        panel.add_collection(collection)
+    panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, fontsize=8, frameon=False)
+
+
+def _box(layer: Spans, index: int) -> list[tuple[float, float]]:
+    """The corners of the rectangle of a span."""
+    left, right, low = layer.start[index], layer.end[index], layer.y[index]
+    high = low + layer.height[index]
+    return [(left, low), (right, low), (right, high), (left, high)]
 
 
 def _draw_heat(panel: Any, layer: Heat) -> None:
@@ -194,8 +202,10 @@ def _draw_parallel(figure: Any, panel: Any, layer: Parallel, color_name: str) ->
 def _ticks(panel: Any, place: int, axis: Axis) -> None:
     (low, high), (places, labels) = _extent(axis), axis.ticks()
     box = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.6}
-    for at, label in zip(places, labels, strict=True):
-        height = (at - low) / (high - low)
+    heights = [(at - low) / (high - low) for at in places]
+    if None in axis.positions:
+        heights, labels = [*heights, _MISSING], [*labels, "not set"]
+    for height, label in zip(heights, labels, strict=True):
         panel.text(
             place - 0.02, height, _cut(label, 12), fontsize=7, ha="right", va="center", bbox=box
         )
@@ -212,7 +222,7 @@ def _shares(axis: Axis) -> list[float]:
     found = []
     for index, place in enumerate(axis.positions):
         shift = ((index * 0.618034) % 1 - 0.5) * 0.3 if axis.scale == "category" else 0.0
-        found.append(-0.09 if place is None else (place + shift - low) / (high - low))
+        found.append(_MISSING if place is None else (place + shift - low) / (high - low))
     return found
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from hpogrid.report.axes import Axis
-from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer, Points
+from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer
 from hpogrid.report.charts.sketch import Sketch, spread
 from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.sample import fair_rows
 
 MOST_HEAT = 600
 
@@ -34,24 +35,44 @@ def contour(sketch: Sketch) -> list[Chart]:
     x, y = sketch.ranked[:2]
     points = sketch.points(spread(x), spread(y))
     title = f"{sketch.results.name}: {x.name} and {y.name}"
-    layers: list[Layer] = [_heat(points, x, y), points]
+    layers: list[Layer] = [_heat(_fair(sketch, x, y), x, y), points]
     return [Chart(title, x, y, layers, color_name=sketch.color_name, aspect=1.6)]
 
 
-def _heat(points: Points, x: Axis, y: Axis, columns: int = 48, rows: int = 32) -> Heat:
+Place = tuple[float, float, float]
+"""Where a trial lies on two axes, and its colour."""
+
+
+def _fair(sketch: Sketch, x: Axis, y: Axis) -> list[Place]:
+    """Trials as they come, not the best of them: their mean is what the heat shows."""
+    fair = set(fair_rows(sketch.results, sketch.rows, MOST_HEAT))
+    return [
+        (across, up, color)
+        for row, across, up, color in zip(
+            sketch.rows, spread(x), spread(y), sketch.colors, strict=True
+        )
+        if row in fair and across is not None and up is not None and color is not None
+    ]
+
+
+def _heat(places: list[Place], x: Axis, y: Axis, columns: int = 48, rows: int = 32) -> Heat:
     """Gaussian means of the colours of near points; nothing where none is near."""
-    (left, right), (bottom, top) = x.range, y.range
+    (left, right), (bottom, top) = _edges(x), _edges(y)
     width, height = right - left, top - bottom
     near = [
-        ((across - left) / width, (up - bottom) / height, color)
-        for across, up, color in zip(points.x, points.y, points.color, strict=True)
-        if color is not None
-    ][-MOST_HEAT:]
+        ((across - left) / width, (up - bottom) / height, color) for across, up, color in places
+    ]
     reach = max(0.03, 0.9 / math.sqrt(len(near) + 20))
     xs = [(column + 0.5) / columns for column in range(columns)]
     ys = [(row + 0.5) / rows for row in range(rows)]
     colors = [[_mean(near, u, v, reach) for u in xs] for v in ys]
     return Heat([left + u * width for u in xs], [bottom + v * height for v in ys], colors)
+
+
+def _edges(axis: Axis) -> tuple[float, float]:
+    """The range of an axis; categories have room around them."""
+    low, high = axis.range
+    return (low - 0.5, high + 0.5) if axis.scale == "category" else (low, high)
 
 
 def _mean(near: list[tuple[float, float, float]], u: float, v: float, reach: float) -> Color:

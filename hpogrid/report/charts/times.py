@@ -9,10 +9,12 @@ from hpogrid.report.curves import curves
 from hpogrid.report.results import Column
 from hpogrid.study.study import Trial
 
+MOST_SPANS = 30_000
+
 
 def learning_curves(sketch: Sketch) -> list[Chart]:
     """What trials reported step by step."""
-    found = curves(sketch.trials, sketch.objective.name)
+    found = curves(sketch.trials, sketch.objective.name, sketch.results.trials)
     lines = found["lines"]
     if not lines:
         return []
@@ -39,9 +41,11 @@ def learning_curves(sketch: Sketch) -> list[Chart]:
 
 def timeline(sketch: Sketch) -> list[Chart]:
     """When each trial ran, one lane a job."""
-    trials = list(
-        zip(sketch.trials, (sketch.results.tasks[row] for row in sketch.rows), strict=True)
-    )
+    trials = list(zip(sketch.results.trials, sketch.results.tasks, strict=True))
+    note = ""
+    if len(trials) > MOST_SPANS:  # gaps are to mean that nothing ran
+        trials = [trials[row] for row in sketch.rows]
+        note = f"{len(trials)} of {len(sketch.results)} trials are drawn, so there are gaps."
     if not trials:
         return []
     start = min(trial.started for trial, _ in trials)
@@ -63,7 +67,7 @@ def timeline(sketch: Sketch) -> list[Chart]:
     x = Axis(f"{name} since the start", "linear", [0.0, max((end - start) / unit, 1e-3)])
     y = Axis("", "category", list(map(float, range(len(names)))), names)
     title = f"{sketch.results.name}: timeline of the jobs"
-    return [Chart(title, x, y, [spans], aspect=max(1.0, min(4.0, 24 / len(names))))]
+    return [Chart(title, x, y, [spans], note, aspect=max(1.0, min(4.0, 24 / len(names))))]
 
 
 def time_unit(seconds: float) -> tuple[float, str]:

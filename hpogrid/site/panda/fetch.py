@@ -125,7 +125,8 @@ def _fetch_files(task: Task, wanted: Sequence[Wanted]) -> tuple[dict[int, str], 
         try:
             reasons = Rucio().download([item.did for item in absent], folder)
         except UserError as error:
-            reasons = {item.did: str(error) for item in absent}
+            lost = [item.did for item in absent if not (folder / item.did.name).is_file()]
+            reasons = dict.fromkeys(lost, str(error))
     for item in wanted:
         path = folder / item.did.name
         if item.did in reasons or not path.is_file():

@@ -161,7 +161,7 @@ def _queue(name: str, entry: _Entry, item: Mapping[str, Any]) -> Queue:
         gpu=_gpu(name, entry, "architectures" in item or "resource_type" in item),
         cores=int(entry.corecount or 1),
         memory_mb=int(entry.maxrss or entry.maxmemory or 0),
-        hours=round((entry.maxtime or 0) / _HOUR, 1),
+        hours=(entry.maxtime or 0) / _HOUR,
         input_mb=int(entry.maxinputsize or 0),
         site=entry.atlas_site or "",
         region=entry.region or entry.cloud or "",
@@ -208,7 +208,9 @@ def _download(url: str) -> bytes:
         with urllib.request.urlopen(url, timeout=_SECONDS, context=context) as reply:  # noqa: S310
             data: bytes = reply.read(_LARGEST)
     except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or reason
         raise RunError(
-            f"the list of queues at {url} cannot be had: {error}; give one with --file or --url"
+            f"the list of queues at {url} cannot be had: {reason}; give one with --file or --url"
         ) from error
     return data

@@ -260,6 +260,37 @@ def test_one_point_for_the_hpo_service(tmp_path: Path) -> None:
     assert trials(folder) == {"77-1": "complete", "77-2": "failed"}
 
 
+PREPARED = """
+from pathlib import Path
+
+def train(config):
+    return len(Path("made").read_text().split())
+"""
+
+
+def test_a_job_prepares_for_itself_and_brings_the_logs_home(tmp_path: Path) -> None:
+    folder = pack(tmp_path, PREPARED, prep=[("sh -c 'echo once >>made; echo said'", [])])
+    (folder / "input.txt").write_text("there too")
+    run(folder, "--job", "2")
+    rows = json.loads((folder / METADATA).read_text())["result"].values()
+    assert [row["loss"] for row in rows] == [1, 1, 1]
+    assert (folder / "job" / "prep" / "work" / "input.txt").read_text() == "there too"
+    with tarfile.open(folder / PACKED) as archive:
+        names = [name for name in archive.getnames() if name.startswith("prep/")]
+        assert not any(name.startswith("prep/work") for name in names)
+        log = archive.extractfile(next(name for name in names if name.endswith("000.log")))
+        assert log is not None
+        assert log.read() == b"said\n"
+
+
+def test_points_of_one_job_share_what_was_prepared(tmp_path: Path) -> None:
+    folder = pack(tmp_path, PREPARED, prep=[("sh -c 'echo once >>made'", [])])
+    for value in (0.25, 0.75):
+        (folder / "input.json").write_text(json.dumps({"x": value}))
+        run(folder, "--evaluate", "input.json", f"out-{value}.json", PandaID="77")
+        assert json.loads((folder / f"out-{value}.json").read_text())["loss"] == 1
+
+
 @pytest.mark.parametrize("text", ["", "[]", '"x"', '{"y": 1}', '{"x": 1, "z": 2}', "{}"])
 def test_points_that_make_no_sense(tmp_path: Path, text: str) -> None:
     from hpogrid.site.evaluate import evaluate, prepare_point

@@ -29,6 +29,7 @@ from hpogrid.site.panda.client import (
     retry_task,
     submit,
 )
+from tests.commands import parsed
 from tests.site.panda.server import Answer, Server, bad, good, serve
 from tests.site.panda.test_auth import token
 
@@ -63,6 +64,28 @@ def test_tasks_come_in_pages(server: Server, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(panda_client, "_FRESH_SECONDS", 60)
     list_tasks(1.0)
     assert len(server.asked) == 3  # the same list serves who asks again within a moment
+
+
+def test_thousands_of_tasks_are_shown_after_a_few_questions(server: Server) -> None:
+    tasks = {
+        number: task(number, creationDate="2100-01-01 00:00:00", site="Q")
+        for number in range(10**7, 10**7 + 2600)
+    }
+
+    def answer(endpoint: str, query: dict[str, Any]) -> tuple[int, bytes]:
+        after = int(query["min_task_id"]) if query.get("min_task_id", "None") != "None" else 0
+        page = [item for number, item in tasks.items() if number > after][:500]
+        return good({str(item["jediTaskID"]): item for item in page})
+
+    server.answer = answer
+    rows = parsed("tasks", "show", "--limit", "5000", "--format", "json")
+    assert {row["jeditaskid"] for row in rows} == set(tasks)
+    assert len(server.asked) == 6
+    ours = ("--taskname", "user.me.1000000*", "--range", "10000005-", "--format", "json")
+    assert parsed("tasks", "show", "--username", "bo*", "--format", "json") == []
+    assert [row["jeditaskid"] for row in parsed("tasks", "show", "--username", "m*", *ours)] == [
+        10**7 + 9, 10**7 + 8, 10**7 + 7, 10**7 + 6, 10**7 + 5,
+    ]  # fmt: skip
 
 
 def test_entries_that_make_no_sense_are_left_out(server: Server) -> None:
