@@ -51,7 +51,7 @@ def sites(
             "gpu": queue.gpu,
             "cores": queue.cores,
             "memory_mb": queue.memory_mb,
-            "hours": queue.hours,
+            "hours": round(queue.hours, 1),
             "input_mb": queue.input_mb,
             "site": queue.site,
             "region": queue.region,

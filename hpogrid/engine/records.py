@@ -161,7 +161,7 @@ class Records:
         with contextlib.suppress(RunError):
             self.writer.write(Closed(time=time.time(), reason=reason))
         self.writer.close()
-        self.exchange.close()
+        self.exchange.deliver()
 
 
 def make_exchange(project: Project, space: Space, spec: JobSpec, lease: float) -> Exchange:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LEDGER = "ledger"
 BUNDLE = "bundle"
 JOBS = "jobs"
+_LONG_AGO = 3650.0  # days
 
 
 class Filters(msgspec.Struct, frozen=True):
@@ -75,8 +76,10 @@ def is_project(target: str) -> bool:
 
 
 def _project_sources(name: str, filters: Filters) -> list[Source]:
+    from hpogrid.site.elsewhere import adopt
     from hpogrid.site.tasks import IdRange, find_tasks
 
+    problems = adopt(name, filters.days or _LONG_AGO)
     tasks = find_tasks(
         project=name,
         days=filters.days,
@@ -85,7 +88,12 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
         ids=IdRange(filters.ids) if filters.ids else None,
     )
     if tasks:
-        return [_task_source(task) for task in reversed(tasks)]
+        sources = [_task_source(task) for task in reversed(tasks)]
+        said = "\n".join(warning for source in sources for warning in source.warnings)
+        sources[0].warnings[:0] = [problem for problem in problems if problem not in said]
+        return sources
+    if problems:
+        raise UserError(f"project '{name}' has no tasks here, and {problems[0]}")
     if filters == Filters() and not find_tasks(project=name, limit=1):
         raise UserError(f"project '{name}' has no tasks yet; 'hpogrid run {name}' starts them")
     raise UserError(

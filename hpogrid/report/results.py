@@ -165,8 +165,14 @@ class Results:
         return dict(Counter(trial.state for trial in self.trials).most_common())
 
     @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why trials failed, and how many for each reason, most frequent first."""
+        failed = (trial for trial in self.trials if trial.state == "failed")
+        return Counter(trial.reason or "unknown" for trial in failed).most_common()
+
+    @property
     def summary(self) -> str:
-        """One sentence: how many trials, in which states, and the best value."""
+        """One sentence: how many trials, in which states, the best value, and why most failed."""
         states = ", ".join(f"{count} {state}" for state, count in self.states.items())
         sentence = f"{len(self)} trials" + (f": {states}" if states else "")
         if self.best is not None:
@@ -177,6 +183,9 @@ class Results:
                 sentence += f"{self.hypervolume:.3g}"
         elif not self.objectives and self.trials:
             sentence += "; in the order of their start (--metric and --mode sort them)"
+        if reasons := self.reasons:
+            reason, count = reasons[0]
+            sentence += f"; {'all' if count == len(self) else count} failed because: {reason}"
         return sentence
 
     def value(self, trial: Trial, objective: int = 0) -> float | None:

@@ -83,6 +83,7 @@ class BatchSite:
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
         """Submit these jobs as a new array; they go on from their ledgers."""
+        self._files(task, jobs)  # refuses what is wrong before anything is forgotten
         for job in jobs:
             for name in (RESULT, _ENDED, _KILLED, _MISSING):
                 (task.job_folder(job) / name).unlink(missing_ok=True)
@@ -180,11 +181,7 @@ class BatchSite:
     def _ask(self, members: Collection[Member]) -> dict[Member, MemberState]:
         """What queue and accounting say; a member that neither knows is left out."""
         scheduler = self.scheduler
-        arrays = sorted({array for array, _ in members})
-        answer = run_command(scheduler.queue(arrays), scheduler.label)
-        queue = scheduler.in_queue(answer.code, answer.text)
-        if queue is None:
-            raise RunError(f"{scheduler.label} does not answer: {answer.words}; try again later")
+        queue = self._queue(sorted({array for array, _ in members}))
         seen = {member: queue[member] for member in members if member in queue}
         gone = sorted({array for array, number in members if (array, number) not in seen})
         for command in scheduler.history(gone) if gone else []:
@@ -192,6 +189,23 @@ class BatchSite:
             known = scheduler.in_history(answer.code, answer.text)
             seen |= {m: known[m] for m in members if m in known and m not in seen}
         return seen
+
+    def _queue(self, arrays: Sequence[str]) -> dict[Member, MemberState]:
+        scheduler = self.scheduler
+        answer = run_command(scheduler.queue(arrays), scheduler.label)
+        queue = scheduler.in_queue(answer.code, answer.text)
+        if queue is None:
+            raise RunError(f"{scheduler.label} does not answer: {answer.words}; try again later")
+        return queue
+
+    def check(self) -> str:
+        """Ask the scheduler whether it is there.
+
+        Raises:
+            RunError: it is not, or does not answer.
+        """
+        active = [state for state in self._queue([]).values() if state.state in ACTIVE]
+        return f"{self.scheduler.label} answers; {len(active)} jobs of yours wait or run"
 
     def _open(
         self, task: Task, job: int, seen: dict[Member, MemberState], problem: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Iterable, Sequence
@@ -213,7 +214,9 @@ def survey(
         except UserError as error:
             others = []
             problems.append(str(error))
-        wanted = TaskFilter(taskname=taskname, days=days, ids=ids)
+        # The server knows whose a task is, but no wildcards; and it has names of its own.
+        pattern = username if username and re.search(r"[*?\[]", username) else None
+        wanted = TaskFilter(taskname=taskname, username=pattern, days=days, ids=ids)
         tasks += [task for task in others if wanted.passes(task)]
         tasks = sorted(tasks, key=lambda task: (task.created, task.id), reverse=True)[:limit]
     try:

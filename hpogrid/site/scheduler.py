@@ -142,10 +142,8 @@ def native_options(
         if name in reserved:
             raise UserError(f"extra: '{given}' is set by hpogrid itself; leave it out")
         if name not in known:
-            listed = ", ".join(sorted(known))
-            raise UserError(
-                f"extra: {unknown(f'{label} option', name, sorted(known))}; valid: {listed}"
-            )
+            told, _, _ = unknown(f"{label} option", name, sorted(known)).partition("; known")
+            raise UserError(f"extra: {told}; valid: {', '.join(sorted(known))}")
         for item in value if isinstance(value, list) else [value]:
             if item is True:
                 pairs.append((name, None))

@@ -164,6 +164,19 @@ def new_task(
     return task
 
 
+def take_in(task: Task, project: Project) -> None:
+    """Make the folder of a task that only its server knew, with the project as it is now."""
+    with explained(task.folder):
+        make_folder(tasks_path())
+        try:
+            task.folder.mkdir()
+        except FileExistsError:
+            return
+        copy_bundle(project, task.bundle)
+        task.ledgers.mkdir()
+        task.save()
+
+
 def claim_folder() -> int:
     """The next free number; its folder is ours once it is made."""
     with explained(tasks_path()):

@@ -121,11 +121,15 @@ def open_study(url: str, name: str, modes: Sequence[Mode]) -> tuple[Any, int]:
 
 
 def reach(url: str, action: Callable[[Any], T]) -> T:
-    """Do something with a storage.
+    """Do something with a storage that is there.
 
     Raises:
         UserError: it cannot be used.
     """
+    path = urlsplit(url).path
+    path = path.removeprefix("/") if url.startswith("sqlite") else path
+    if url.startswith(("sqlite:///", "journal://")) and path and not os.path.exists(path):
+        raise UserError(f"storage {url} cannot be used: there is no file {path}")
     try:
         return action(open_storage(url))
     except UserError:
@@ -232,6 +236,11 @@ class StorageExchange(Exchange):
         """Write a trial that began or ended, now or when the storage can be reached again."""
         self._late[trial.id] = trial
         self._reachable(self._deliver)
+
+    def deliver(self) -> bool:
+        """See `Exchange.deliver`."""
+        self._retry_at = 0.0
+        return not self._late or self._reachable(self._deliver)
 
     # --- the details -------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.site.panda.client import list_jobs
-from tests.engines.boot import HERE, apptainer_image, environment
+from tests.engines.boot import HERE, environment
 from tests.engines.cluster import hpogrid, wait_until
 from tests.engines.panda import Grid, grid
 
@@ -82,7 +82,7 @@ def simple_objective(config, reporter):
 
 
 @pytest.fixture(scope="module")
-def panda() -> Iterator[Grid]:
+def panda(image: Path) -> Iterator[Grid]:  # the image first: both put programs on the PATH
     with grid() as booted, booted.worker("LOCAL_TEST", 4):
         yield booted
 
@@ -216,6 +216,10 @@ def test_three_jobs_one_killed_and_one_failing(
     assert "200 trials finished" in hpogrid("tasks", "logs", task, "--job", "1")
     assert_no_token(panda, home, tmp_path)
 
+    with environment(HPOGRID_HOME=str(tmp_path / "another machine")):
+        example(tmp_path / "scripts")
+        assert points(rows(tmp_path)) == trace(switches)
+
 
 def assert_no_token(panda: Grid, *folders: Path) -> None:
     """No file of ours, nor of what jobs left, holds a token; archives are looked into."""
@@ -239,28 +243,6 @@ def test_one_is_killed_by_its_owner(panda: Grid, switches: Path, tmp_path: Path)
     assert status(task) == "aborted"
     assert points(rows(tmp_path)) == trace(switches)  # they are in the job's log
     assert "has no job that waits or runs" in hpogrid("tasks", "kill", task, fails=True)
-
-
-def test_in_a_container(panda: Grid, tmp_path: Path) -> None:
-    """A read-only image, without network and home, whose /hpogrid/project has the input."""
-    data, scripts = tmp_path / "data", tmp_path / "scripts"
-    data.mkdir()
-    (data / "offset.txt").write_text("2.5")
-    scripts.mkdir()
-    text = CURIOUS.replace("PORT", str(panda.port))
-    (scripts / "simple_objective.py").write_text(text)
-    command = (
-        f'exec apptainer exec --contain --no-home --net --network none --bind "$PWD" '
-        f'--bind {data}:/hpogrid/project:ro --pwd "$PWD" "$0" /bin/sh -c "$1"'
-    )
-    with apptainer_image() as image, panda.worker("LOCAL_GPU", 2, command):
-        example(scripts, "--container", str(image), trials=20, site="LOCAL_GPU")
-        task = run(2)
-        hpogrid("tasks", "show", "--watch")
-        assert status(task) == "done", hpogrid("tasks", "logs", task)
-        found = rows(tmp_path, "--extra", "offset,writes,connects")
-    assert len(set(points(found))) == 40
-    assert {(row["offset"], row["writes"], row["connects"]) for row in found} == {("2.5", "0", "0")}
 
 
 def test_through_idds(panda: Grid, switches: Path, tmp_path: Path) -> None:
@@ -314,7 +296,31 @@ def test_what_is_refused(panda: Grid, tmp_path: Path, home: Path) -> None:
         assert signature[::-1] not in told
         assert "refuses the credentials" in hpogrid("run", "simple_objective", fails=True)
         assert "refuses the credentials" in hpogrid("tasks", "kill", task, fails=True)
+    with environment(PANDA_AUTH_VO="cms"):
+        assert "refuses the credentials" in sentence(hpogrid("tasks", "show", fails=True))
     assert_no_token(panda, home)
+
+
+def test_in_a_container(panda: Grid, image: Path, tmp_path: Path) -> None:
+    """A read-only image, without network and home, whose /hpogrid/project has the input."""
+    data, scripts = tmp_path / "data", tmp_path / "scripts"
+    data.mkdir()
+    (data / "offset.txt").write_text("2.5")
+    scripts.mkdir()
+    text = CURIOUS.replace("PORT", str(panda.port))
+    (scripts / "simple_objective.py").write_text(text)
+    command = (
+        f'exec apptainer exec --contain --no-home --net --network none --bind "$PWD" '
+        f'--bind {data}:/hpogrid/project:ro --pwd "$PWD" "$0" /bin/sh -c "$1"'
+    )
+    with panda.worker("LOCAL_GPU", 2, command):
+        example(scripts, "--container", str(image), trials=20, site="LOCAL_GPU")
+        task = run(2)
+        hpogrid("tasks", "show", "--watch")
+        assert status(task) == "done", hpogrid("tasks", "logs", task)
+        found = rows(tmp_path, "--extra", "offset,writes,connects")
+    assert len(set(points(found))) == 40
+    assert {(row["offset"], row["writes"], row["connects"]) for row in found} == {("2.5", "0", "0")}
 
 
 def test_a_server_that_is_not_well(panda: Grid, tmp_path: Path) -> None:

@@ -101,3 +101,11 @@ def test_rows_can_be_taken_in_part() -> None:
     results = table(*trials_with_losses(3, 1, 2))
     assert list(results.rows(1)) == [[2], [3]]
     assert list(results.rows(0, 1)) == [[1]]
+
+
+def test_the_summary_says_why_most_trials_failed() -> None:
+    failed = [make_trial(f"0-{n}", state="failed", reason="too hot", metrics={}) for n in (1, 2)]
+    other = make_trial("0-3", state="failed", reason="too cold", metrics={})
+
+    assert table(other, *failed, make_trial("0-4")).summary.endswith("; 2 failed because: too hot")
+    assert table(*failed).summary.endswith("; all failed because: too hot")

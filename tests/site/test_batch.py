@@ -170,6 +170,20 @@ def test_refused_retry_keeps_what_was_submitted(
     assert control.retryable(task) == [0]
 
 
+def test_a_retry_that_cannot_be_forgets_nothing(project: MakeProject, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    task = control.submit(
+        project(container=str(image), container_runtime="charliecloud"), site=None, n_jobs=1
+    )
+    assert wait(task, ended) == ["failed"]
+    before = control.overview([task])[0].jobs
+    image.rmdir()
+    with pytest.raises(UserError, match="there is no image"):
+        control.retry(task)
+    assert control.overview([task])[0].jobs == before
+
+
 def test_without_arrays_each_job_is_submitted_on_its_own(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,24 @@ def test_export_and_import_keep_every_trial(
     assert 0 <= row["best"] <= 1
 
 
+def test_a_study_that_was_imported_is_listed_without_its_project(
+    project: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "task.tar.gz"
+    assert run(["local_run", project]) == 0
+    assert run(["study", "export", "1", "-o", str(path)]) == 0
+    monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "elsewhere"))
+    assert run(["study", "import", str(path)]) == 0
+    for command in (["list"], ["show", project]):
+        capsys.readouterr()
+        assert run(["study", *command, "--format", "json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)
+        assert (row["study"], row["mode"], row["trials"]) == ("p", "min", 4)
+
+
 def test_studies_of_a_storage(
     project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,7 +93,7 @@ def test_refusals(project: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     with tarfile.open(evil, "w:gz") as archive:
         archive.add(tmp_path / "train.py", "../../escaped.py")
     assert run(["study", "import", str(evil)]) == 2
-    assert "cannot be unpacked" in capsys.readouterr().err
+    assert "is no file that 'hpogrid study export' wrote" in capsys.readouterr().err
     assert not (tmp_path / "home" / "tasks").exists()
 
 

@@ -6,15 +6,17 @@ import importlib.metadata
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
 from hpogrid.errors import UserError
-from hpogrid.registry import require
+from hpogrid.registry import require, unknown
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
+from hpogrid.site.panda.command import queue_names
+from hpogrid.site.panda.queues import Queue, load_queues
 
 State = Literal["good", "bad", "unknown"]
 
@@ -53,11 +55,7 @@ def check_project(project: Project, site: str) -> Iterator[Finding]:
 
 def check_queues(site: str) -> Iterator[Finding]:
     """Whether the queues that a site names are on the list, and take jobs."""
-    from hpogrid.registry import unknown
-    from hpogrid.site.panda.command import queue_arguments
-    from hpogrid.site.panda.queues import load_queues
-
-    names = queue_arguments(site)[1:]
+    names = queue_names(site)
     if not names:
         yield Finding("queue", "good", "PanDA chooses it")
         return
@@ -66,17 +64,20 @@ def check_queues(site: str) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("queue", "unknown", str(error))
         return
-    for name in names[0].split(","):
-        if name not in queues:
-            yield Finding(
-                "queue", "bad", f"{unknown('queue', name, queues)} ('hpogrid sites' lists them)"
-            )
-            continue
-        queue = queues[name]
-        good = queue.usable and queue.status == "online"
-        kind = f"GPU {queue.gpu}" if queue.gpu else "no GPU"
-        words = f"{name}: {queue.status or 'no status'}, {kind}"
-        yield Finding("queue", "good" if good else "bad", words)
+    for name in names:
+        yield judge(name, queues)
+
+
+def judge(name: str, queues: Mapping[str, Queue]) -> Finding:
+    """Whether a queue is on the list, and takes jobs."""
+    if name not in queues:
+        words = f"{unknown('queue', name, queues)} ('hpogrid sites' lists them)"
+        return Finding("queue", "bad", words)
+    queue = queues[name]
+    good = queue.usable and queue.status == "online"
+    kind = f"GPU {queue.gpu}" if queue.gpu else "no GPU"
+    words = f"{name}: {queue.status or 'no status'}, {kind}"
+    return Finding("queue", "good" if good else "bad", words)
 
 
 def _try(item: str, look: Callable[[], str]) -> Finding:

@@ -116,13 +116,23 @@ def queue_arguments(site: str) -> list[str]:
     Raises:
         UserError: a name that no queue can have.
     """
+    names = queue_names(site)
+    return ["--site", ",".join(names)] if names else []
+
+
+def queue_names(site: str) -> list[str]:
+    """The queues that a site names; none: PanDA is to choose.
+
+    Raises:
+        UserError: a name that no queue can have.
+    """
     names = [name.strip() for name in site.split(",") if name.strip()]
-    if not names or any(name.upper() in ANYWHERE for name in names):
+    if any(name.upper() in ANYWHERE for name in names):
         return []
     for name in names:
         if not _NAME.fullmatch(name):
             raise UserError(f"site: '{name}' is no name of a queue; 'hpogrid sites' lists them")
-    return ["--site", ",".join(names)]
+    return names
 
 
 def extra_arguments(extra: Mapping[str, Any]) -> list[str]:

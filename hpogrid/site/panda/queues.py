@@ -161,7 +161,7 @@ def _queue(name: str, entry: _Entry, item: Mapping[str, Any]) -> Queue:
         gpu=_gpu(name, entry, "architectures" in item or "resource_type" in item),
         cores=int(entry.corecount or 1),
         memory_mb=int(entry.maxrss or entry.maxmemory or 0),
-        hours=round((entry.maxtime or 0) / _HOUR, 1),
+        hours=(entry.maxtime or 0) / _HOUR,
         input_mb=int(entry.maxinputsize or 0),
         site=entry.atlas_site or "",
         region=entry.region or entry.cloud or "",

@@ -136,7 +136,10 @@ class PandaSite:
         """What the newest attempt of a job printed."""
         from hpogrid.site.panda.logs import read_log
 
-        found = newest(list_jobs(_sent(task)))
+        number = number_of(task)
+        if number is None:
+            return "(PanDA does not know this task)"
+        found = newest(list_jobs(number))
         return read_log(task, found[job]) if job in found else "(PanDA has not made this job yet)"
 
     def fetch_job(self, task: Task, job: int) -> None:

@@ -17,12 +17,18 @@ from hpogrid.registry import require
 from hpogrid.site.panda.auth import login
 from hpogrid.site.panda.bundle import Content, JobSettings, bundle_content, write_bundle
 from hpogrid.site.panda.client import check_arguments, submit
-from hpogrid.site.panda.command import Inputs, dataset_names, output_dataset, prun_arguments
+from hpogrid.site.panda.command import (
+    Inputs,
+    dataset_names,
+    output_dataset,
+    prun_arguments,
+    queue_names,
+)
 from hpogrid.site.panda.idds import phpo_arguments, sandbox
 from hpogrid.site.tasks import Task, find_tasks, user_name
 
 ARCHIVE = "panda.tgz"
-OUT, EARLIER = "outDS", "earlier"
+OUT, EARLIER, SECONDS = "outDS", "earlier", "seconds"
 _CACHE = "https://pandacache.cern.ch"
 
 
@@ -40,7 +46,7 @@ def content(task: Task) -> Content:
         seed=task.seed,
         n_jobs=task.n_jobs,
         shared=task.shared,
-        seconds=read_task_project(task).grid_config.walltime_seconds,
+        seconds=read_task_project(task).grid_config.walltime_seconds or task.native.get(SECONDS),
         earlier=f"{_cache()}/cache/{earlier}" if earlier else None,
     )
     return bundle_content(folder, settings)
@@ -70,7 +76,9 @@ def prepare(task: Task) -> None:
     found = login()
     if found.kind == "token" and found.account is None:
         raise UserError("the PanDA token does not say whose it is; get a new one with pbook")
-    check_site(task.site)
+    limit = check_site(task.site)
+    if limit is not None:
+        task.native[SECONDS] = limit
     task.native.setdefault(OUT, output_name(task, read_task_project(task)))
     task.native.setdefault(EARLIER, f"sources.{uuid.uuid4()}.__ow__")
     task.name = task.native[OUT]
@@ -102,13 +110,26 @@ def require_client(site: str) -> None:
     require("pandaclient", extra="panda", what=what)
 
 
-def check_site(site: str) -> None:
-    """Refuse a queue that is not on the list, where there is a list."""
-    from hpogrid.site.panda.check import check_queues
+def check_site(site: str) -> int | None:
+    """Refuse a queue that is not on the list, where there is a list.
 
-    for finding in check_queues(site):
+    Returns:
+        The seconds that all of its queues let a job run, if they are limited.
+    """
+    from hpogrid.site.panda.check import judge
+    from hpogrid.site.panda.queues import load_queues
+
+    names = queue_names(site)
+    try:
+        queues = load_queues() if names else {}
+    except UserError:
+        return None
+    for name in names:
+        finding = judge(name, queues)
         if finding.state == "bad":
             raise UserError(f"site: {finding.text}")
+    limits = [queues[name].hours for name in names if queues[name].hours]
+    return int(min(limits) * 3600) if limits else None
 
 
 def output_name(task: Task, project: Project) -> str:

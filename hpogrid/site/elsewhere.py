@@ -1,0 +1,38 @@
+"""Tasks that were submitted from another machine."""
+
+from __future__ import annotations
+
+from hpogrid.config.project import load_project, project_names
+from hpogrid.errors import UserError
+from hpogrid.site import make_site, site_kind
+from hpogrid.site.base import ServerSite
+from hpogrid.site.tasks import find_tasks, take_in
+
+
+def adopt(name: str, days: float) -> list[str]:
+    """Take the tasks of a project that were submitted elsewhere into this machine's table.
+
+    Args:
+        name: of the project; only one that is stored here, and is for the grid, is looked for.
+        days: not older than this.
+
+    Returns:
+        What could not be found out, a sentence each.
+    """
+    if name not in project_names():
+        return []
+    project = load_project(name)
+    known = find_tasks()
+    sites = [project.grid_config.site, *(task.site for task in known if task.project == name)]
+    if all(site_kind(site) != "panda" for site in sites):
+        return []
+    site = make_site("panda")
+    assert isinstance(site, ServerSite)
+    try:
+        others = site.others(known, days=days, username=None)
+    except UserError as error:
+        return [str(error)]
+    for task in others:
+        if task.project == name:
+            take_in(task, project)
+    return []

@@ -1,0 +1,79 @@
+"""The phpo command, and what is packed with it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shlex
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpogrid.errors import UserError
+from hpogrid.site.panda.bundle import BUNDLED, ENTRY
+from hpogrid.site.panda.client import check_arguments
+from hpogrid.site.panda.idds import SPACE, phpo_arguments, sandbox, steering_command
+from tests.commands import hpogrid, ok
+from tests.projects import store_project
+
+
+def test_phpos_own_parser_reads_it(tmp_path: Path) -> None:
+    project = store_project(grid={"site": "A", "extra": {"nPointsPerIteration": 4}}, trials=5)
+    sandbox(project, {ENTRY: b"pass", "bundle/x": b"y" * 1000}, tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".py"}  # all that is sent
+    words = phpo_arguments(project, "A", 3, "user.me.x", ["user.me:data"])
+    task = check_arguments("phpo", words, tmp_path)
+    assert task["nEvents"] == 3
+    assert task["hpoRequestData"]["max_points"] == 15
+    assert task["hpoRequestData"]["num_points_per_generation"] == 4
+    assert task["hpoRequestData"]["opt_space"] == json.loads((tmp_path / SPACE).read_text())
+    assert "hpogrid generate" in task["hpoRequestData"]["arguments"]
+    packed = json.loads((tmp_path / BUNDLED).read_text())["tgz"]
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed))) as archive:
+        assert set(archive.getnames()) == {ENTRY, "bundle/x"}
+
+
+def test_the_steering_command_is_one_that_generate_reads(tmp_path: Path) -> None:
+    project = store_project(algorithm="hyperopt", algorithm_param={"n_startup_jobs": 3}, trials=5)
+    given = tmp_path / "in.json"
+    space = {"x": {"method": "uniform", "dimension": {"low": 0, "high": 1}}}
+    given.write_text(json.dumps({"points": [], "opt_space": space}))
+    command = steering_command(project).replace("$PWD/", f"{tmp_path}/")
+    for name, value in {"NUM_POINTS": 2, "MAX_POINTS": 5, "IN": "in.json", "OUT": "out"}.items():
+        command = command.replace(f"%{name}", str(value))
+    program, *words = shlex.split(command)
+    assert program == "hpogrid"
+    ok(*words)
+    assert len(json.loads((tmp_path / "out").read_text())) == 2
+
+
+@pytest.mark.parametrize(
+    ("grid", "hpo", "words"),
+    [
+        ({}, {"metric": "a,b", "mode": "min,max"}, "has one loss, not several metrics"),
+        ({"extra": {"nosuch": 1}}, {}, "'nosuch' is not for PanDA's HPO service; it takes"),
+        ({"container": "/images/x.sif"}, {}, "/images/x.sif is no docker image"),
+    ],
+)
+def test_what_the_service_cannot_do(grid: dict[str, Any], hpo: dict[str, Any], words: str) -> None:
+    project = store_project(grid={"site": "A", **grid}, **hpo)
+    with pytest.raises(UserError, match=words):
+        phpo_arguments(project, "A", 3, "user.me.x", [])
+
+
+def test_one_input_dataset() -> None:
+    project = store_project(grid={"site": "A"})
+    words = phpo_arguments(project, "A", 1, "user.me.x", ["user.me:data"])
+    assert words[words.index("--trainingDS") + 1] == "user.me:data"
+    with pytest.raises(UserError, match="takes one input dataset"):
+        phpo_arguments(project, "A", 1, "user.me.x", ["user.me:data", "user.me:more"])
+
+
+def test_the_command_is_shown_before_it_is_sent() -> None:
+    store_project(grid={"site": "A"})
+    assert "phpo --outDS" in ok("run", "p", "--mode", "idds", "--dry_run")
+    store_project(name="here", grid={"site": "local"})
+    assert "--mode idds is for queues of PanDA" in hpogrid("run", "here", "--mode", "idds").err
