@@ -19,6 +19,18 @@ MOST_LINES = 2000
 the others are drawn at random from the rest."""
 
 
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>body {{ margin: 0 }} h1 {{ position: absolute; left: -9999px }}</style>
+</head>
+<body><main><h1>{title}</h1>
+"""
+"""What stands before the plot: what is read out to those who do not see it."""
+
+
 class PcpWriter(Writer):
     """A page with the plot and all it needs."""
 
@@ -29,14 +41,16 @@ class PcpWriter(Writer):
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
-        page: str = figure(results).to_html(
+        plot: str = figure(results).to_html(
             include_plotlyjs=True,
-            full_html=True,
+            full_html=False,
             default_height="100vh",
             config={"displaylogo": False, "responsive": True},
         )
-        title = f"<head><title>{_escape(results.name)}: parallel coordinates</title>"
-        stream.write(page.replace("<head>", title, 1).encode())
+        title = f"{_escape(results.name)}: parallel coordinates"
+        stream.write(_PAGE.format(title=title).encode())
+        stream.write(plot.encode())
+        stream.write(b"</main></body></html>\n")
 
 
 def figure(results: Results) -> Any:
