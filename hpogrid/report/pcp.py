@@ -62,8 +62,10 @@ def figure(results: Results) -> Any:
     rows = [row for index, row in enumerate(results.rows()) if index in chosen]
     drawn, same = _axes(results, columns, rows)
     many = len(drawn) > 8
+    dimensions = [_dimension(axis, column, results, len(drawn)) for column, axis in drawn]
+    left = max((len(label) for label in dimensions[0]["ticktext"]), default=0) if drawn else 0
     trace = graph.Parcoords(
-        dimensions=[_dimension(axis, column, results, len(drawn)) for column, axis in drawn],
+        dimensions=dimensions,
         line=_line(results, drawn),
         labelangle=-30 if many else 0,
         labelside="top",
@@ -78,7 +80,7 @@ def figure(results: Results) -> Any:
                 "yanchor": "top",
                 "font": {"size": 16},
             },
-            "margin": {"l": 90, "r": 90, "t": 270 if many else 130, "b": 40},
+            "margin": {"l": max(90, 20 + 7 * left), "r": 90, "t": 270 if many else 130, "b": 40},
             "font": {"size": 13},
         },
     )
