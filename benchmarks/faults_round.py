@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 STEPS = 3
 SCRIPT = f"""
-import random, time
+import os, random, time
 def train(config):
-    time.sleep(random.uniform(0.0, 0.08))
+    slow = os.path.exists(os.environ["FAULT_ARMED"] + "lease")
+    time.sleep(random.uniform(0.0, 0.4 if slow else 0.08))
     for step in range({STEPS}):
         yield {{"loss": config["x"] + step}}
 """
@@ -264,9 +265,12 @@ def ask_to_end(this: Round) -> None:
 
 def stop_and_go(this: Round) -> None:
     """SIGSTOP of a job for longer than a lease; on a small space the other one takes over."""
+    until(lambda: this.idle or len(list(this.task.ledgers.glob("*.jsonl"))) == this.jobs)
     pid = this.one()
     send(pid, signal.SIGSTOP)
-    time.sleep(this.rng.uniform(1.0, 3.0))
+    end = time.monotonic() + this.rng.uniform(1.0, 10.0)
+    while time.monotonic() < end and not (this.taken_over() and this.rng.random() < 0.05):
+        time.sleep(0.02)
     send(pid, this.rng.choice([signal.SIGCONT, signal.SIGCONT, signal.SIGKILL]))
 
 

@@ -71,12 +71,16 @@ class Experiment:
     """A search, as the stored configs of the same name describe it.
 
     Attributes:
-        script: the training script.
+        script: the training script, or a folder of scripts.
         config_space: a dict of Python types and constants, or any form of a space that
             ``search_space create`` takes.
         metric, mode: what is optimised, and whether min or max (several: ``a,b``, or a list).
         name: of the configs and the project; the script's, if not given.
         model: a function or class in the script; None: the script itself is the trial.
+        command: instead of a script: what starts a trial, with placeholders.
+        template: a config file beside the script (see ``model_config create``).
+        metric_regex: a pattern for the metric in the output.
+        param: further settings that each trial gets.
         trials: of each job.
         max_wallclock_time: seconds after which no further trial starts.
         n_workers: trials at once in a job.
@@ -95,6 +99,10 @@ class Experiment:
     mode: str | Sequence[str] = "min"
     name: str | None = None
     model: str | None = None
+    command: str | None = None
+    template: str | None = None
+    metric_regex: str | None = None
+    param: Mapping[str, Any] = field(default_factory=dict)
     trials: int = 100
     algorithm: str = "random"
     scheduler: str = "asynchyperband"
@@ -117,8 +125,8 @@ class Experiment:
     def override(self, arguments: Sequence[str]) -> Experiment:
         """The same with other settings, from a command line: ``--max_wallclock_time 60``.
 
-        Every setting is an option, and ``--help`` lists them; ``--hpo`` and ``--grid`` take JSON
-        objects with settings of these configs, which are added to those that there are.
+        Every setting is an option, and ``--help`` lists them; ``--hpo``, ``--grid`` and ``--param``
+        take JSON objects, which are added to what there is.
         """
         parser = argparse.ArgumentParser(description=f"Experiment {self.project_name}")
         for item in dataclasses.fields(self):
@@ -130,7 +138,7 @@ class Experiment:
                     help=f"default: {getattr(self, item.name)}".replace("%", "%%"),
                 )
         given = vars(parser.parse_args(list(arguments)))
-        for name in {"hpo", "grid"} & set(given):
+        for name in {"hpo", "grid", "param"} & set(given):
             given[name] = {**getattr(self, name), **given[name]}
         return dataclasses.replace(self, **given)
 
@@ -208,9 +216,11 @@ class Experiment:
         from hpogrid.config.store import read_config
 
         name = self.project_name
-        model = {"script": Path(self.script).name}
-        if self.model is not None:
-            model["model"] = self.model
+        script = None if self.command is not None else Path(self.script).name
+        model = {
+            "script": script, "model": self.model, "command": self.command,
+            "template": self.template, "metric_regex": self.metric_regex, "param": self.param,
+        }  # fmt: skip
         data: dict[str, dict[str, Any]] = {
             "hpo_config": self._hpo(),
             "grid_config": {"site": self.site, **self.grid},
@@ -270,15 +280,16 @@ class Experiment:
         """Whether a stored project says the same as this experiment does now."""
         import hashlib
 
+        from hpogrid.config.scripts import script_files
         from hpogrid.space.space import Space
 
         configs = self._configs()
         space = configs.pop("search_space")
         assert isinstance(space, Space)
-        path = Path(self.script)
-        script = (
-            {path.name: hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
-        )
+        script = {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in script_files(Path(self.script)).items()
+        }
         return (
             all(getattr(project, kind) == config for kind, config in configs.items())
             and project.search_space == space.to_json()

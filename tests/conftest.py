@@ -13,23 +13,26 @@ import pytest
 
 from tests.engines import panda
 
-# Machines are busy with other things: no deadline for each example.
-hypothesis.settings.register_profile("hpogrid", deadline=None)
+# Machines are busy with other things: no deadline for each example. `python -m tests.fuzz` looks
+# for longer at everything that reads what people write.
+hypothesis.settings.register_profile("hpogrid", deadline=None, max_examples=30)
 hypothesis.settings.load_profile("hpogrid")
 
-
+CLUSTERS = Path(__file__).parent / "engines"
 PANDA_TESTS = "test_panda.py"
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests with real engines share one worker, so that never two of them run at once.
+    """Tests with real engines share two workers: one for clusters and the grid, one for the rest.
 
-    Those with PanDA need its booter, which is not part of this repository.
+    So never two clusters run at once, whose programs know only one of their kind on a machine.
+    Tests with PanDA need its booter, which is not part of this repository.
     """
     for item in items:
         if item.get_closest_marker("engine"):
-            item.add_marker(pytest.mark.xdist_group("engine"))
+            group = "cluster" if item.path.is_relative_to(CLUSTERS) else "engine"
+            item.add_marker(pytest.mark.xdist_group(group))
     out = [item for item in items if item.path.name == PANDA_TESTS] if panda.missing() else []
     if out:
         config.hook.pytest_deselected(items=out)

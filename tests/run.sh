@@ -22,5 +22,5 @@ if [ "${1:-}" = all ]; then
     only=()
     shift
 fi
-# Tests with real engines share one worker (tests/conftest.py): never two of them at once.
+# Tests with real engines keep to one worker, or two of them (tests/conftest.py).
 exec pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered "${only[@]}" "$@"

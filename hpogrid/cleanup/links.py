@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 MOST_LINKS = 40
@@ -21,21 +23,35 @@ def linked(roots: Iterable[Path], going: Iterable[Path], skipped: str) -> set[Pa
     """
     real = {os.path.join(os.path.realpath(path.parent), path.name): path for path in going}
     inside = [os.path.realpath(root) for root in roots]
+    ordered = sorted(real)
     kept: set[Path] = set()
     waiting = [link for root in inside for link in links_below(root, real.keys(), skipped)]
     while waiting:
         for place in trail(waiting.pop()):
             if not any(place.startswith(root + "/") for root in inside):
                 continue
-            for name in [name for name in real if _touch(name, place)]:
+            for name in [*_around(place), *_below(place, ordered)]:
+                if name not in real:
+                    continue
                 kept.add(real.pop(name))
                 waiting += [name] if os.path.islink(name) else links_below(name, (), skipped)
     return kept
 
 
-def _touch(first: str, second: str) -> bool:
-    """Whether two paths are the same, or one is inside the other."""
-    return first == second or first.startswith(second + "/") or second.startswith(first + "/")
+def _around(place: str) -> Iterator[str]:
+    """A path and the folders that it is in."""
+    while place != "/":
+        yield place
+        place = os.path.dirname(place)
+
+
+def _below(place: str, ordered: Sequence[str]) -> Iterator[str]:
+    """Those of some sorted paths that are in a folder."""
+    first = bisect.bisect_left(ordered, place + "/")
+    for name in islice(ordered, first, None):
+        if not name.startswith(place + "/"):
+            return
+        yield name
 
 
 def links_below(folder: str, without: Iterable[str], skipped: str) -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hpogrid.cleanup.targets import Target
     from hpogrid.cleanup.trash import Item
 
+_MOST_NAMED = 20
 _KINDS = {"checkpoints": ("checkpoint",), "outputs": ("output",), "all": ("checkpoint", "output")}
 
 
@@ -85,10 +86,11 @@ def cleanup(
         for item in plan.going
     ]
     _print(rows, ["trial", "kind", "size", "path"], form)
-    for item in plan.linked:
-        message(f"note: {item.path} stays: a link leads to it")
+    if plan.linked:
+        paths = _some([str(item.path) for item in plan.linked])
+        message(f"note: because links lead there, these stay: {paths}")
     if plan.busy:
-        message(f"note: left alone, because they run or will go on: {', '.join(plan.busy)}")
+        message(f"note: left alone, because they run or will go on: {_some(plan.busy)}")
     going = sum(item.size for item in plan.going)
     what = f"{len(plan.going)} things, {bytes_text(going)} of {bytes_text(plan.total)}"
     if not really:
@@ -100,6 +102,13 @@ def cleanup(
         "back, --purge --yes deletes them"
     )
     return Exit.OK
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few of some names."""
+    more = len(names) - _MOST_NAMED
+    shown = ", ".join(names[:_MOST_NAMED])
+    return f"{shown}, and {more} more" if more > 0 else shown
 
 
 def _undo(targets: Sequence[Target], dry_run: bool, form: str) -> int:

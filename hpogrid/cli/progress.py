@@ -1,4 +1,4 @@
-"""Live progress of a run in the foreground: on a terminal a bar, elsewhere nothing."""
+"""Live progress of a run in the foreground: a bar on a terminal or in a notebook, else nothing."""
 
 from __future__ import annotations
 
@@ -6,27 +6,48 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hpogrid.cli.output import cell
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     from hpogrid.engine.run import Run
 
 _SECONDS = 0.1
 
 
+class Bar(Protocol):
+    """Something that shows how far a run has come."""
+
+    def show(self, done: int, note: str) -> None:
+        """Show that so many trials are done, with a note beside it."""
+
+
 @contextlib.contextmanager
 def progress_of_run(total: int) -> Iterator[Callable[[Run], None]]:
     """Give a function that shows how a run stands, and is cheap to call often."""
-    if not sys.stderr.isatty():
+    from hpogrid.report.notebook import Bar as NotebookBar
+    from hpogrid.report.notebook import in_notebook
+
+    if not in_notebook() and not sys.stderr.isatty():
         yield lambda run: None
         return
+    with contextlib.ExitStack() as stack:
+        bar = NotebookBar(total) if in_notebook() else stack.enter_context(_terminal(total))
+        shown = _Shown(bar)
+        try:
+            yield shown
+        finally:
+            shown.finish()
+
+
+@contextlib.contextmanager
+def _terminal(total: int) -> Iterator[Bar]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress as Drawn
 
     columns = (
         BarColumn(),
@@ -34,34 +55,51 @@ def progress_of_run(total: int) -> Iterator[Callable[[Run], None]]:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        yield _Shown(bar, bar.add_task("trials", total=total, note=""))
+    with Drawn(*columns, console=Console(stderr=True)) as drawn:
+        yield _TerminalBar(drawn, total)
+
+
+class _TerminalBar:
+    """A bar that is drawn with rich."""
+
+    def __init__(self, drawn: Progress, total: int) -> None:
+        self._drawn = drawn
+        self._task = drawn.add_task("trials", total=total, note="")
+
+    def show(self, done: int, note: str) -> None:
+        """See `Bar`."""
+        self._drawn.update(self._task, completed=done, note=note)
 
 
 class _Shown:
-    """Updates the bar at most ten times a second."""
+    """Updates a bar at most ten times a second, and at the end."""
 
-    def __init__(self, bar: Progress, task: TaskID) -> None:
+    def __init__(self, bar: Bar) -> None:
         self._bar = bar
-        self._task = task
+        self._run: Run | None = None
         self._last = 0.0
         self._began = time.monotonic()
         self._before: int | None = None
 
     def __call__(self, run: Run) -> None:
         """Show how the run stands."""
-        now = time.monotonic()
-        if now - self._last < _SECONDS:
-            return
-        self._last = now
-        done = run.budget.finished
+        self._run = run
         if self._before is None:
-            self._before = done
-        rate = (done - self._before) / max(now - self._began, 1e-3)
-        best = (
-            ""
-            if run.budget.best is None
-            else f"best {run.config.metrics[0]} {cell(run.budget.best)}"
-        )
+            self._before = run.budget.finished
+        now = time.monotonic()
+        if now - self._last >= _SECONDS:
+            self._last = now
+            self._bar.show(run.budget.finished, self._note(run))
+
+    def finish(self) -> None:
+        """Show how the run has ended."""
+        if self._run is not None:
+            self._bar.show(self._run.budget.finished, self._note(self._run))
+
+    def _note(self, run: Run) -> str:
+        done = run.budget.finished - (self._before or 0)
+        rate = done / max(time.monotonic() - self._began, 1e-3)
+        metric, best = run.config.metrics[0], run.budget.best
+        reached = "" if best is None else f"best {metric} {cell(best)}"
         failed = f"  {run.budget.failures} failed" if run.budget.failures else ""
-        self._bar.update(self._task, completed=done, note=f"{best}  {rate:.1f}/s{failed}")
+        return f"{reached}  {rate:.1f}/s{failed}"

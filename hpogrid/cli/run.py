@@ -178,7 +178,4 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
         values = "  ".join(f"{name}={cell(value)}" for name, value in best.applied.items())
         metric = config.metrics[0]
         click.echo(f"best {metric}={cell(best.metrics[metric])}  with  {values}  (trial {best.id})")
-    elif result.finished:
-        reasons = {trial.reason for trial in study if trial.reason}
-        message(f"every trial failed: {min(reasons, default='')}")
     sys.stdout.flush()

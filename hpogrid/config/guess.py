@@ -1,182 +1,204 @@
-"""Reading a training script, without running it, to propose configs for it."""
+"""Reading a training script, to propose configs for it."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from hpogrid.config import sources
+from hpogrid.config.sources import Option
 from hpogrid.errors import UserError
+from hpogrid.space.dialects import read_space
+from hpogrid.space.parameter import Parameter
+from hpogrid.space.space import Space
+from hpogrid.space.value import check_value
 
 _WORSE_WHEN_LARGER = ("loss", "err", "mse", "mae", "rmse", "perplexity", "nll", "time", "cost")
-_EPOCHS = ("epochs", "num_epochs", "max_epochs", "steps")
-_NOT_SEARCHED = (*_EPOCHS, "seed", "verbose", "gpu", "gpus",
-                 "device", "workers", "num_workers", "port", "rank", "local_rank")  # fmt: skip
 
 
 class Guess(msgspec.Struct, kw_only=True):
     """What a script looks like.
 
     Attributes:
-        space: parameters in the method/dimension form.
+        space: what would be searched.
         model: the function or class to call; None: the script itself is the trial.
         metric, mode: of the first metric that it reports.
         param: settings that are passed on unchanged.
+        beside: modules beside the script that it imports.
         notes: what should be looked at before it is believed.
     """
 
-    space: dict[str, Any]
+    space: Space
     model: str | None
     metric: str
     mode: str
     param: dict[str, Any]
+    beside: list[str]
     notes: list[str]
 
     @property
     def reports(self) -> int:
         """How many reports a trial may make: the script's epochs, or as good as no limit."""
-        epochs = [value for name, value in self.param.items() if name.replace("-", "_") in _EPOCHS]
-        return int(epochs[0]) if epochs and isinstance(epochs[0], int) else 1000
+        known = [item for name, item in self.param.items() if _is_epochs(name)]
+        known += [
+            getattr(item, "value", None)
+            for name, item in self.space.parameters.items()
+            if _is_epochs(name)
+        ]
+        return next((n for n in known if isinstance(n, int) and n > 0), 1000)
 
 
-def read_script(path: Path) -> Guess:
+def _is_epochs(name: str) -> bool:
+    return name.replace("-", "_") in sources.EPOCHS
+
+
+def read_script(path: Path, ask: bool = False) -> Guess:
     """Propose configs for a Python script.
+
+    Args:
+        path: the script; it is read, not run.
+        ask: run it with ``--help`` all the same, for the options that are made elsewhere.
 
     Raises:
         UserError: it is not Python, or nothing in it looks like a parameter.
     """
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except FileNotFoundError as error:
-        raise UserError(f"no such file: {path}") from error
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{path} is not Python that can be read: {error}") from error
+    text, tree = _parsed(path)
     notes: list[str] = []
-    options = list(_options(tree))
-    space = {name: shape for name, shape, _ in options if shape is not None}
-    param = {
-        name: default for name, shape, default in options if shape is None and default is not None
-    }
-    model = None
-    if not space:
-        model, space = _function(tree)
-        param = {}
-        notes.append("the ranges are placeholders: the script does not say what values make sense")
-    if not space:
-        raise UserError(
-            f"{path}: found neither options of argparse nor a function of a config; "
-            "create the four configs by hand (hpogrid search_space create --help)"
-        )
-    metric = _metric(tree)
-    if metric is None:
-        metric = "loss"
-        notes.append("found no report of a metric: 'loss' is a placeholder")
-    low = any(word in metric.lower() for word in _WORSE_WHEN_LARGER)
-    if options:
+    model, trial = None, False
+    options = list(sources.options_of_help(path) if ask else sources.options(tree))
+    space = _typed(text, tree)
+    if space is None:
+        model, space = _suggested(tree, notes)
+        trial = model is not None
+    if space is None and options:
+        space = _checked({item.name: item.shape for item in options}, notes)
         notes.append("the ranges are a factor of ten (numbers: two) around the script's defaults")
+    if space is None and not options:
+        model, names = sources.lookups(tree)
+        found = {name: sources.parameter("uniform", low=0.0, high=1.0) for name in names}
+        space = _checked(found, notes)
+        notes.append("the ranges are placeholders: the script does not say what values make sense")
+    if space is None:
+        raise UserError(
+            f"{path}: found neither options of argparse with a default, nor a space, nor a "
+            "function of a config or a trial; if its options are made in another file give "
+            "--ask_script, else create the four configs by hand"
+        )
+    metric, mode = _metric(tree, trial, model, notes)
     return Guess(
         space=space,
         model=model,
         metric=metric,
-        mode="min" if low else "max",
-        param=param,
+        mode=mode,
+        param={} if model else _kept(options, space),
+        beside=sources.siblings(tree, path),
         notes=notes,
     )
 
 
-def _options(tree: ast.AST) -> Iterator[tuple[str, dict[str, Any] | None, Any]]:
-    """Each ``add_argument("--name", ...)``: name, proposed parameter, default."""
-    for call in _calls(tree, "add_argument"):
-        name = next(
-            (text for text in map(_text, call.args) if text and text.startswith("--")), None
+def _metric(tree: ast.Module, trial: bool, model: str | None, notes: list[str]) -> tuple[str, str]:
+    """The name of the metric, and which way it is better.
+
+    Args:
+        tree: the script.
+        trial: whether it has an objective of a trial, whose value needs no name.
+        model: the function or class that is called.
+        notes: what should be looked at is added here.
+    """
+    if trial:
+        return "value", "max" if sources.is_maximised(tree) else "min"
+    found = sources.metric(tree)
+    if found is None and model is None:
+        notes.append(
+            "found no report of a metric: 'loss' is a placeholder; report it with "
+            "hpogrid.report(loss=...), or say how it is printed with --metric_regex"
         )
-        if name is None:
+    elif found is None:
+        notes.append(f"what {model} returns is called 'loss', and taken for better when smaller")
+    metric = found or "loss"
+    low = any(word in metric.lower() for word in _WORSE_WHEN_LARGER)
+    return metric, "min" if low else "max"
+
+
+def find_script(folder: Path) -> Path:
+    """The one script of a folder from which configs can be made.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    found = []
+    for path in sorted(folder.glob("*.py")):
+        try:
+            read_script(path)
+        except UserError:
             continue
-        keywords = {item.arg: item.value for item in call.keywords if item.arg}
-        if "action" in keywords:
-            continue
-        name = name.lstrip("-")  # else as it is spelled: the script knows no other spelling
-        default = _literal(keywords.get("default"))
-        choices = _literal(keywords.get("choices"))
-        shape = _shape(name, _type_name(keywords.get("type")), default, choices)
-        yield name, shape, default
+        found.append(path)
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(path.name for path in found)
+    raise UserError(
+        f"several scripts of {folder} could be it: {names}; name one of them"
+        if found
+        else f"no script of {folder} looks like a training script; name it"
+    )
 
 
-def _shape(name: str, kind: str, default: Any, choices: Any) -> dict[str, Any] | None:
-    if isinstance(choices, list | tuple) and len(choices) > 1:
-        return _parameter("categorical", categories=list(choices))
-    if (
-        name.replace("-", "_") in _NOT_SEARCHED
-        or isinstance(default, bool)
-        or not isinstance(default, int | float)
-    ):
-        return None
-    if kind == "int" or (isinstance(default, int) and kind != "float"):
-        lowest, highest = max(1, int(default) // 2), max(2, int(default) * 2)
-        return _parameter("uniformint", low=lowest, high=highest)
-    if 0 < default <= 0.05:
-        return _parameter("loguniform", low=default / 10, high=default * 10)
-    if 0 <= default <= 1:
-        return _parameter("uniform", low=0.0, high=1.0)
-    low, high = sorted((default / 2, default * 2))
-    return _parameter("uniform", low=low, high=high)
-
-
-def _parameter(method: str, **dimension: Any) -> dict[str, Any]:
-    return {"method": method, "dimension": dimension}
-
-
-def _function(tree: ast.Module) -> tuple[str | None, dict[str, Any]]:
-    """The first function or class that looks values up in a config: ``config["lr"]``."""
-    for item in tree.body:
-        if isinstance(item, ast.FunctionDef | ast.ClassDef):
-            names = dict.fromkeys(_lookups(item))
-            if names:
-                shape = _parameter("uniform", low=0.0, high=1.0)
-                return item.name, dict.fromkeys(names, shape)
-    return None, {}
-
-
-def _lookups(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("config", "self.config"):
-            text = _text(node.slice)
-            if text:
-                yield text
-
-
-def _metric(tree: ast.AST) -> str | None:
-    """The first name that is reported: ``report(loss=...)`` or ``report({"loss": ...})``."""
-    for function in ("report", "reporter"):
-        for call in _calls(tree, function):
-            for item in call.keywords:
-                if item.arg and item.arg not in ("epoch", "step", "training_iteration"):
-                    return item.arg
-            if call.args and isinstance(call.args[0], ast.Dict):
-                keys = [_text(key) for key in call.args[0].keys if key is not None]
-                return next((key for key in keys if key), None)
-    return None
-
-
-def _calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == name:
-            yield node
-
-
-def _text(node: ast.AST) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def _literal(node: ast.AST | None) -> Any:
+def _parsed(path: Path) -> tuple[str, ast.Module]:
     try:
-        return ast.literal_eval(node) if node is not None else None
-    except ValueError:
-        return None
+        text = path.read_text(encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return text, ast.parse(text, filename=str(path))
+    except FileNotFoundError as error:
+        raise UserError(f"no such file: {path}") from error
+    except (OSError, SyntaxError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not Python that can be read: {error}") from error
 
 
-def _type_name(node: ast.AST | None) -> str:
-    return ast.unparse(node) if node is not None else ""
+def _typed(text: str, tree: ast.Module) -> Space | None:
+    """The space that a script says with types, as scripts for Syne Tune do."""
+    from hpogrid.space.dialects.python_source import spaces_of
+
+    return read_space(text, "script", "python_types")[0] if spaces_of(tree) else None
+
+
+def _suggested(tree: ast.Module, notes: list[str]) -> tuple[str | None, Space | None]:
+    """The function of a trial and the space that it suggests, as for Optuna."""
+    model, found = sources.suggestions(tree)
+    space = _checked(found, notes, "hyper_opt")
+    if space is not None:
+        notes.append("what is suggested under an 'if' is searched always; see conditions")
+    return (model, space) if space is not None else (None, None)
+
+
+def _checked(
+    found: Mapping[str, Any], notes: list[str], dialect: str = "method_dimension"
+) -> Space | None:
+    """The space of those parameters that make sense; None: there are none."""
+    parameters: dict[str, Parameter] = {}
+    for name, item in found.items():
+        if item is None:
+            continue
+        try:
+            parameters |= read_space({name: item}, "script", dialect)[0].parameters
+        except UserError as error:
+            notes.append(f"left out: {str(error).removeprefix('script: ')}")
+    return Space(parameters) if parameters else None
+
+
+def _kept(options: Iterable[Option], space: Space) -> dict[str, Any]:
+    """The defaults of options that are not searched."""
+    kept = {}
+    for item in options:
+        if item.shape is None and item.default is not None and item.name not in space.parameters:
+            try:
+                check_value(item.default)
+            except ValueError:
+                continue
+            kept[item.name] = item.default
+    return kept

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,15 +134,19 @@ def _execute(
 def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobResult:
     reason = run.close()
     finished = [trial for trial in run.own if trial.finished]
+    failed = [trial for trial in finished if trial.state == "failed"]
+    if failed and len(failed) == len(finished):
+        reason += f"; every trial failed: {failed[-1].reason}"
     result = JobResult(
         state=state,
         reason=reason,
         attempt=run.attempt,
         finished=len(finished),
-        failed=sum(trial.state == "failed" for trial in finished),
+        failed=len(failed),
         started=started,
     )
     _write(folder, result)
+    run.hand_over()
     return result
 
 
@@ -178,7 +183,10 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _stop_on_signals(run: Run) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run in good order."""
+    """Let Ctrl-C and SIGTERM end the run in good order, where Python allows it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def stop(number: int, frame: FrameType | None) -> None:
         run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)

@@ -119,7 +119,8 @@ def deliver(told: Tracking, over: threading.Event) -> str | None:
         now = time.monotonic()
         if delivery.written > before:
             moved = now
-        if last and (now > moved + told.grace or now > ended + told.most):
+        hopeless = problem and now > moved + told.grace
+        if last and (hopeless or now > ended + told.most):
             count = len(delivery.waiting)
             return f"{count} trial{'s' if count > 1 else ''} not written ({problem or 'no time'})"
         if last:

@@ -50,7 +50,13 @@ class Pauses:
             )
         self._books.write_reports(running)
         why = f"paused by {self._config.scheduler} after report {running.step}"
-        event = Ended(time=time.time(), trial=trial, state="interrupted", reason=why)
+        event = Ended(
+            time=time.time(),
+            trial=trial,
+            state="interrupted",
+            reason=why,
+            prepared=running.prepared,
+        )
         self._books.records.write(event)
         self.add(self._study.trials[trial])
         return None

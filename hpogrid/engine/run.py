@@ -191,6 +191,7 @@ class Run:
         if running.step > 1 or (self.spec.trials / trial).is_dir():
             self._books.write_reports(running)
             self._keeper.reported(trial)
+            self._exchange.reported(self.study.trials[trial])
         record = self.study.trials[trial]
         spent = record.before + now - record.started - running.prepared
         counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
@@ -243,8 +244,14 @@ class Run:
 
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off through no fault of its own, and shall run again."""
-        self._books.running.pop(trial)
-        event = Ended(time=time.time(), trial=trial, state="interrupted", reason=reason)
+        running = self._books.running.pop(trial)
+        event = Ended(
+            time=time.time(),
+            trial=trial,
+            state="interrupted",
+            reason=reason,
+            prepared=running.prepared,
+        )
         with contextlib.suppress(RunError):  # a full disk: what has no end is run again as well
             self._records.write(event)
         self._queue.again.append(self.study.trials[trial])
@@ -304,6 +311,10 @@ class Run:
         reason = self.stopped or self.budget.spent or "nothing is left to try"
         self._records.close(reason)
         return reason
+
+    def hand_over(self) -> None:
+        """After the last line: wait for a while if a server or storage is out of reach."""
+        self._exchange.hand_over()
 
 
 __all__ = ["Assignment", "JobSpec", "Run", "RunningAlready"]

@@ -20,7 +20,7 @@ from hpogrid.engine.start import read_start
 from hpogrid.study.storage import without_secret
 
 GRACE_SECONDS = 10.0
-"""After the search: so long without anything that arrives, until the rest is left for later."""
+"""After the search: so long goes what fails on being tried, until the rest is left for later."""
 MOST_SECONDS = 120.0
 """After the search: so long in all."""
 
@@ -119,6 +119,6 @@ def _say(told: Tracking, what: str) -> None:
     """One sentence on stderr: a search that went well is no failure for it."""
     address = without_secret(told.uri)
     sys.stderr.write(
-        f"hpogrid: MLflow at {address}: {what}; 'hpogrid report {told.project} --to_mlflow "
-        f"--tracking_uri {address}' writes what is missing\n"
+        f"hpogrid: MLflow at {address}: {what}; 'hpogrid report {told.project} --to_mlflow' "
+        "writes what is missing\n"
     )

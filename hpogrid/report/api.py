@@ -54,6 +54,12 @@ class LoadedStudy:
     def __repr__(self) -> str:
         return f"<study of {self.results.name}: {self.results.summary}>"
 
+    def _repr_html_(self) -> str:
+        """The best trials as a table, in notebooks."""
+        from hpogrid.report.notebook import table
+
+        return table(self.results)
+
     def __len__(self) -> int:
         return len(self.results)
 

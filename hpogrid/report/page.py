@@ -130,9 +130,7 @@ def _reasons(shown: Sequence[Trial]) -> list[str]:
 
 def failures(results: Results) -> list[tuple[str, int]]:
     """The reasons of failures with their counts, most frequent first."""
-    found = Counter(
-        trial.reason or "unknown" for trial in results.trials if trial.state == "failed"
-    ).most_common()
+    found = results.reasons
     top = [(_cut(reason), count) for reason, count in found[:MOST_REASONS]]
     others = sum(count for _, count in found[MOST_REASONS:])
     return [*top, (f"{len(found) - MOST_REASONS} other reasons", others)] if others else top

@@ -57,6 +57,8 @@ def _searched(values: Mapping[str, Any], space: Space, where: str) -> dict[str, 
         try:
             latent = item.encode(value)
         except ValueError as error:
+            if item.needs() and same(value, item.otherwise):
+                continue  # said to be inactive, in the words of the space
             raise UserError(f"{where}: '{name}': {error}") from error
         real = isinstance(item, Float) and item.lattice is None
         found[name] = float(value) if real else item.decode(latent)

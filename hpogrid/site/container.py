@@ -222,7 +222,7 @@ def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
     lines = [
         f"mkdir -p {shell_words([wanted.binds[1][0]])}",
         "# The first of these that this node has runs the container:",
-        f"for runtime in {programs}; do command -v $runtime >/dev/null 2>&1 && break; done",
+        f"for runtime in {programs}; do command -v $runtime >/dev/null && break; runtime=; done",
         "gpu=",
         "case $runtime in",
     ]
@@ -237,6 +237,6 @@ def shell_fragment(wanted: Wanted, command: Sequence[str]) -> str:
         lines += [f"  {line}" for line in runtime.setup(wanted)]
         words = shell_words([*runtime.words(wanted), *command])
         words = words.replace(_GPU, "$gpu").replace(_ENVIRONMENT, '"$env"')
-        lines += [f"  command -v $runtime >/dev/null && exec {words} ;;"]
+        lines += [f"  exec {words} ;;"]
     lines += ["esac", f"echo 'this node has none of {programs} to run the container' >&2", "exit 1"]
     return "\n".join(lines)

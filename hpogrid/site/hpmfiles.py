@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.files import explained, read_text, write_atomic
@@ -20,6 +21,8 @@ from hpogrid.trial.placeholders import hpm_text, shell_name
 
 _NAME = re.compile(r"([1-9][0-9]*)\.hpm(\.old)?")
 _MOST = 100_000
+_TAKEN = {"PATH", "IFS", "HOME", "ENV", "PWD", "SHELL", "UID", "LD_PRELOAD", "LD_LIBRARY_PATH"}
+"""Variables that a file which is sourced must not set."""
 
 Content = frozenset[str]
 """What a file says, in whatever order."""
@@ -53,15 +56,21 @@ class Numbering:
         return found
 
 
-def point_texts(space: Space) -> list[str]:
+def point_texts(space: Space, param: Mapping[str, Any]) -> list[str]:
     """The text of a file for each point of a finite space.
+
+    Args:
+        space: with all the points.
+        param: values that are added to every point.
 
     Raises:
         UserError: the space has no end or too many points, or two names are one to a shell.
     """
     names: dict[str, str] = {}
-    for name in space.parameters:
+    for name in (*param, *space.parameters):
         other = names.setdefault(shell_name(name), name)
+        if shell_name(name) in _TAKEN:
+            raise UserError(f"'{name}' means something to every shell; rename it")
         if other != name:
             raise UserError(
                 f"'{other}' and '{name}' are the same name to a shell; rename one of them"
@@ -69,7 +78,7 @@ def point_texts(space: Space) -> list[str]:
     size = space.size()
     if size is not None and size > _MOST:
         raise UserError(f"the grid has {size:,} points; narrow the space to {_MOST:,} at most")
-    return [hpm_text(point.applied) for point in space.enumerate()]
+    return [hpm_text({**param, **point.applied}) for point in space.enumerate()]
 
 
 def number_points(folder: Path, texts: Sequence[str]) -> Numbering:

@@ -12,6 +12,7 @@ import contextlib
 import math
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from hpogrid.config.home import home
 from hpogrid.config.project import load_project
+from hpogrid.engine.deadline import END_VARIABLES
 from hpogrid.engine.job import RESULT, JobResult, read_result
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
@@ -190,12 +192,15 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 def run_jobs(task: Task, jobs: Sequence[int]) -> None:
     """Start each job as soon as the machine has cores for it, and wait for all to end."""
-    config = task.read_project().hpo_config
+    project = task.read_project()
+    config, grid = project.hpo_config, project.grid_config
     cores = config.max_concurrent * (config.cpus_per_trial or 1)
     needed = min(math.ceil(cores), cpu_count())
     slots = [home() / "local" / f"core-{index}.lock" for index in range(cpu_count())]
-    running = []
+    running: list[subprocess.Popen[bytes]] = []
     for job in jobs:
+        while sum(other.poll() is None for other in running) >= (grid.max_jobs or len(jobs)):
+            time.sleep(_POLL_SECONDS)
         held = _wait_for(slots, needed)
         folder = task.job_folder(job)
         own = processes.take(folder / _LOCK, _PATIENCE)
@@ -208,11 +213,17 @@ def run_jobs(task: Task, jobs: Sequence[int]) -> None:
             locks=[own, *held],
             stdout=folder / "stdout",
             stderr=folder / "stderr",
+            environment=_end_time(grid.walltime_seconds),
         )
         processes.release([own, *held])
         running.append(started)
     for process in running:
         process.wait()
+
+
+def _end_time(seconds: int | None) -> dict[str, str]:
+    """What tells a job that starts now when it has to be over."""
+    return {} if seconds is None else {END_VARIABLES[0]: str(int(time.time()) + seconds)}
 
 
 def _command(task: Task, job: int) -> list[str]:

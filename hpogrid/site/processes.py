@@ -10,8 +10,9 @@ import fcntl
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 _PAUSE = 0.005
 
@@ -91,11 +92,17 @@ def holder(path: Path) -> int | None:
 
 
 def start_detached(
-    command: Sequence[str], *, locks: Sequence[int], stdout: Path, stderr: Path
+    command: Sequence[str],
+    *,
+    locks: Sequence[int],
+    stdout: Path,
+    stderr: Path,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own; it keeps the locks until it ends.
 
-    Its number is written to the first lock before it runs: whoever starts it may be killed.
+    It gets ``environment`` besides ours. Its number is written to the first lock before it runs:
+    whoever starts it may be killed.
     """
     with stdout.open("ab") as out, stderr.open("ab") as err:
         return subprocess.Popen(
@@ -103,6 +110,7 @@ def start_detached(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
+            env={**os.environ, **environment},
             pass_fds=list(locks),
             start_new_session=True,
             preexec_fn=lambda: write_holder(locks[0], os.getpid()),

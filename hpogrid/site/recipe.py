@@ -54,7 +54,7 @@ def make_recipe(
         UserError: what is wrong with the space or a command; nothing is written then.
     """
     workdir = _workdir(space)
-    numbering = number_points(folder / workdir, point_texts(space))
+    numbering = number_points(folder / workdir, point_texts(space, model.param if model else {}))
     scripts: dict[Path, str] = {}
     found: list[Step] = []
     if model is not None:
@@ -75,7 +75,8 @@ def make_recipe(
     for path, text in scripts.items():
         write_atomic(path, text.encode())
         path.chmod(0o755)
-    shown = f"{workdir}" if workdir.is_absolute() else f"./{workdir}"
+    plain = workdir.is_absolute() or workdir == Path()
+    shown = str(workdir) if plain else f"./{workdir}"
     return _three_steps(len(numbering.numbers), shown, bool(found), commands), _notes(numbering)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -10,7 +11,9 @@ import msgspec
 from hpogrid.config.project import Project, load_project
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.errors import RunError
-from hpogrid.site import control
+from hpogrid.site import control, site_kind
+from hpogrid.site.container import wanted
+from hpogrid.site.tasks import sketch
 from hpogrid.study.study import load_study
 
 Line = tuple[str, str]
@@ -35,14 +38,23 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
     lines = [
         ("project", f"{project_name} ({project.hash})"),
         ("site", site or project.grid_config.site),
-        ("container", project.grid_config.container),
+        ("container", _container(project, site or project.grid_config.site)),
         ("input data", project.grid_config.inDS or "none"),
         *_points(project, n_jobs),
     ]
     if scout:
         lines += _times(project, n_jobs)
+        commands = control.plan(project_name, site=site, n_jobs=n_jobs)  # after the scout's task
     lines += [("default", text) for text in _defaults(project)]
     return [*lines, *(("", text) for text in commands)]
+
+
+def _container(project: Project, site: str) -> str:
+    """The image that jobs run in; the default one is for the grid only."""
+    if site_kind(site) == "panda":
+        return project.grid_config.container
+    found = wanted(project, sketch(project, site, 1))
+    return "none" if found is None else found.image
 
 
 def _points(project: Project, n_jobs: int) -> list[Line]:
@@ -59,7 +71,16 @@ def _points(project: Project, n_jobs: int) -> list[Line]:
     ]
     if size is not None and size * config.repeat < asked:
         lines.append(("trials", f"no more than {size * config.repeat}: then every one was tried"))
-    return lines
+    return [*lines, *_prep(project)]
+
+
+def _prep(project: Project) -> Iterator[Line]:
+    """The stages of the preparation, and how often each runs if all values are tried."""
+    parameters = project.space.parameters
+    for number, stage in enumerate(project.model_config.prep, start=1):
+        counts = [parameters[name].count() for name in stage.keys if name in parameters]
+        often = "many times" if None in counts else f"{math.prod(filter(None, counts))} x"
+        yield f"prep {number}", f"{often} {stage.command}"
 
 
 def _times(project: Project, n_jobs: int) -> list[Line]:
@@ -103,5 +124,5 @@ def _defaults(project: Project) -> Iterator[str]:
             default = field.default
             if field.default_factory is not msgspec.NODEFAULT:
                 default = field.default_factory()
-            if value == default and value not in (None, {}, False):
+            if value == default and msgspec.to_builtins(value) not in (None, {}, [], False):
                 yield f"{kind} {field.name} = {msgspec.json.encode(value).decode()}"

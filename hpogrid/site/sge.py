@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+from hpogrid.site.scheduler import (
+    Member,
+    MemberState,
+    Request,
+    Scheduler,
+    Target,
+    named,
+    native_options,
+)
 
 _REASONS = {
     "1": "its node could not start it",
@@ -105,9 +113,9 @@ class GridEngine(Scheduler):
                 found[record["jobnumber"], int(record["taskid"])] = _ended(record)
         return found
 
-    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
+    def kill(self, targets: Sequence[Target]) -> list[str]:
         """``qdel``."""
-        return ["qdel", *([array] if members is None else [f"{array}.{m}" for m in members])]
+        return ["qdel", *named(targets, lambda array, member: f"{array}.{member}")]
 
 
 def _state(letters: str, job: str) -> MemberState:
@@ -115,7 +123,7 @@ def _state(letters: str, job: str) -> MemberState:
     if "E" in letters:
         return MemberState("queued", f"the cluster could not start it: 'qstat -j {job}' tells why")
     if "q" in letters:
-        return MemberState("queued", "held" if "h" in letters else None)
+        return MemberState("queued", f"held: 'qrls {job}' lets it go" if "h" in letters else None)
     return MemberState("running", "suspended" if set(letters) & set("sST") else None)
 
 
@@ -139,9 +147,26 @@ def _ended(record: dict[str, str]) -> MemberState:
     spent = re.match(r"\d+", record.get("ru_wallclock", ""))
     if code == "137" and limit and spent and int(spent.group()) >= int(limit.group(1)):
         return MemberState("failed", "it reached its time limit")
+    if code != "0" and _over_memory(record):
+        return MemberState("failed", "out of memory: it reached the limit of its h_vmem")
     if code.isdigit() and int(code) > 128:
         return MemberState("failed", f"killed by signal {int(code) - 128}")
     return MemberState("failed", f"exit code {code}")
+
+
+def _over_memory(record: dict[str, str]) -> bool:
+    """Whether a job had, at last, all the memory that it was allowed."""
+    limit = re.search(r"\bh_vmem=([\d.]+[KMGkmg]?)", record.get("category", ""))
+    used = re.match(r"([\d.]+[KMGkmg]?)", record.get("maxvmem", ""))
+    if limit is None or used is None:
+        return False
+    return _bytes(used.group(1)) >= 0.95 * _bytes(limit.group(1))
+
+
+def _bytes(text: str) -> float:
+    """``1.5G`` in bytes."""
+    unit = "KMG".find(text[-1].upper())
+    return float(text[:-1]) * 1024 ** (unit + 1) if unit >= 0 else float(text)
 
 
 def site() -> BatchSite:

@@ -7,15 +7,15 @@ import tarfile
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hpogrid.config.project import load_project, project_names
+from hpogrid.config.project import load_project
 from hpogrid.engine.job import RESULT
-from hpogrid.errors import RunError, UserError
+from hpogrid.errors import RunError, UserError, first_line
 from hpogrid.files import explained
 from hpogrid.registry import unknown
 from hpogrid.site.tasks import FILE, Task, claim_folder, find_tasks, load_task
@@ -49,12 +49,9 @@ def stored_studies(url: str) -> list[dict[str, Any]]:
 
 def own_studies() -> list[dict[str, Any]]:
     """A row for each project that was run: its trials and the best of them."""
-    rows = []
-    for name in project_names():
-        tasks = find_tasks(project=name)
-        if tasks:
-            rows.append(_summary(name, tasks))
-    return rows
+    tasks = find_tasks()
+    names = {task.project: None for task in reversed(tasks)}
+    return [_summary(name, [task for task in tasks if task.project == name]) for name in names]
 
 
 def own_study(name: str) -> dict[str, Any]:
@@ -63,9 +60,9 @@ def own_study(name: str) -> dict[str, Any]:
     Raises:
         UserError: no such project, or it was never run.
     """
-    load_project(name)
     tasks = find_tasks(project=name)
     if not tasks:
+        load_project(name)
         raise UserError(f"project '{name}' was not run yet; start it with: hpogrid run {name}")
     return _summary(name, tasks)
 
@@ -103,8 +100,9 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
     return name, without_secret(where)
 
 
-def _summary(name: str, tasks: Iterable[Task]) -> dict[str, Any]:
-    project = load_project(name)
+def _summary(name: str, tasks: Sequence[Task]) -> dict[str, Any]:
+    """A row for the tasks of a project, the newest of which says what is optimised."""
+    project = tasks[0].read_project()
     metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
     trials: list[Trial] = []
     for task in tasks:
@@ -161,7 +159,9 @@ def import_task(path: Path) -> Task:
         except FileNotFoundError as error:
             raise UserError(f"no such file, or no export of a task: {path}") from error
         except (tarfile.TarError, EOFError, OSError) as error:
-            raise UserError(f"{path} cannot be unpacked: {error}") from error
+            raise UserError(
+                f"{path} is no file that 'hpogrid study export' wrote: {first_line(error)}"
+            ) from error
         except msgspec.ValidationError as error:
             raise UserError(f"{path}: {plain(error)}") from error
         except (msgspec.DecodeError, json.JSONDecodeError) as error:

@@ -66,7 +66,9 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
         if isinstance(self.scale, ReverseLog):
             raise ValueError("a reverse log scale has no lattice")
         most = max(map(abs, self.scale.reach)) / self.lattice.step
-        if most > (_MOST_STEPS if math.isfinite(self.scale.bounds[1]) else sys.float_info.max):
+        open_ended = not math.isfinite(self.scale.bounds[1])
+        usual = max(abs(self.scale.ppf(u)) for u in (0.25, 0.75)) / self.lattice.step
+        if most > (sys.float_info.max if open_ended else _MOST_STEPS) or usual > _MOST_STEPS:
             raise ValueError(f"step {self.lattice.step:g} is too fine for these bounds")
         self._refuse_bad_rounding(self.lattice)
         if self.lattice.anchor == "low":

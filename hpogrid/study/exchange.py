@@ -7,6 +7,7 @@ grow. On a finite space they claim configurations, so that each is evaluated onc
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 import uuid
@@ -20,6 +21,9 @@ from hpogrid.study.study import LedgerFolder, Trial
 
 LEASE_SECONDS = 180.0
 """A job whose ledger does not change for so long has left what it claimed."""
+
+CLOSING_SECONDS = 60.0
+"""How long a job that has ended tries to deliver its last lines."""
 
 _POLL_SECONDS = 0.2
 _CLAIMS = "claims"
@@ -105,11 +109,28 @@ class Exchange:
             self._watch(time_now)
         return list({trial.id: trial for trial in self._ledgers.poll()}.values())
 
-    def close(self) -> None:
-        """The job has written its last line."""
+    def hand_over(self) -> None:
+        """The job has written its last line: wait for a while for those who should know it."""
+        end = time.monotonic() + CLOSING_SECONDS
+        while not self.deliver():
+            if time.monotonic() > end:
+                logging.getLogger(__name__).warning(
+                    "what the job did last could not be delivered; it is in %s, and a retry of "
+                    "the job from there delivers it",
+                    self._own,
+                )
+                return
+            time.sleep(min(1.0, CLOSING_SECONDS / 10))
+
+    def deliver(self) -> bool:
+        """Try at once to hand over what others do not have yet; False: they are out of reach."""
+        return True
 
     def publish(self, trial: Trial) -> None:
         """A trial of this job began or ended; its ledger is where the others see that."""
+
+    def reported(self, trial: Trial) -> None:
+        """A running trial of this job has reported; see `publish`."""
 
     # --- finite spaces -----------------------------------------------------------------------
 

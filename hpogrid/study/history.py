@@ -29,8 +29,16 @@ class Past(msgspec.Struct, frozen=True):
     values: tuple[float, ...] | None
 
 
+class _Misfit(ValueError):
+    """A result that does not fit; ``kind`` is the same for all that do not for one reason."""
+
+    def __init__(self, reason: str, kind: str | None = None) -> None:
+        super().__init__(reason)
+        self.kind = kind or reason
+
+
 class History(msgspec.Struct):
-    """What fits the new search, and why the rest does not: how often each reason."""
+    """What fits the new search, and why the rest does not: the first of a kind, and how many."""
 
     points: list[Past]
     dropped: dict[str, int]
@@ -69,11 +77,12 @@ def study_history(studies: Iterable[Study], space: Space, metrics: Sequence[str]
 def _fit_all(rows: Iterable[Row], space: Space, metrics: Sequence[str]) -> History:
     points: list[Past] = []
     dropped: Counter[str] = Counter()
+    first: dict[str, str] = {}
     for row in rows:
         try:
             points.append(_fit(row, space, metrics))
-        except ValueError as error:
-            dropped[str(error)] += 1
+        except _Misfit as error:
+            dropped[first.setdefault(error.kind, str(error))] += 1
     return History(points, dict(dropped.most_common()))
 
 
@@ -81,7 +90,7 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
     """Map a row to the space.
 
     Raises:
-        ValueError: why it does not fit.
+        _Misfit: why it does not fit.
     """
     suggested = {}
     for name in (*space.axes, *space.crossed):
@@ -89,18 +98,19 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
         if row.get(name) is None and item.when is not None:
             continue
         if name not in row:
-            raise ValueError(f"no value for '{name}'")
+            raise _Misfit(f"no value for '{name}'")
         suggested[name] = _value(row[name], item.values())
     try:
         space.encode(suggested)
     except ValueError as error:
-        raise ValueError(f"outside the space ({error})") from error
+        where = str(error).partition(":")[0]
+        raise _Misfit(f"outside the space ({error})", f"outside in {where}") from error
     if row.get("state") == "failed":
         return Past(suggested, None)
     values = [_number(row.get(name)) for name in metrics]
     for name, value in zip(metrics, values, strict=True):
         if value is None:
-            raise ValueError(f"no metric '{name}'")
+            raise _Misfit(f"no metric '{name}'")
     return Past(suggested, tuple(value for value in values if value is not None))
 
 
@@ -157,8 +167,10 @@ def _ledger_rows(path: Path) -> Iterator[Row]:
 def _csv_rows(path: Path) -> Iterator[Row]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"warm start: cannot read {path}: {error}") from error
+    except OSError as error:
+        raise UserError(f"warm start: cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"warm start: {path} is no text: {error}") from error
     return iter(csv.DictReader(text.splitlines()))
 
 
@@ -178,19 +190,25 @@ def _json_rows(data: Any, where: str) -> Iterator[Row]:
 
 
 def _storage_rows(source: str, metrics: Sequence[str]) -> Iterator[Row]:
-    from hpogrid.study.storage import open_storage
+    from hpogrid.study.storage import reach, without_secret
 
     url, _, name = source.partition("#")
-    optuna = require("optuna", extra="optuna", what="a warm start from a storage")
-    storage = open_storage(url)
-    names = [name] if name else [item.study_name for item in storage.get_all_studies()]
-    if len(names) != 1:
-        raise UserError(f"warm start: say which study: {url}#NAME with one of {', '.join(names)}")
-    try:
-        study = optuna.load_study(study_name=names[0], storage=storage)
-    except KeyError as error:
-        raise UserError(f"warm start: there is no study '{names[0]}' in {url}") from error
-    return (_optuna_row(trial, metrics) for trial in study.get_trials(deepcopy=False))
+    shown = without_secret(url)
+    require("optuna", extra="optuna", what="a warm start from a storage")
+
+    def read(storage: Any) -> list[Any]:
+        ids = {study.study_name: study._study_id for study in storage.get_all_studies()}
+        if not ids:
+            raise UserError(f"warm start: there is no study in {shown}")
+        if name and name not in ids:
+            raise UserError(f"warm start: there is no study '{name}' in {shown}")
+        if not name and len(ids) > 1:
+            known = ", ".join(ids)
+            raise UserError(f"warm start: say which study: {shown}#NAME with one of {known}")
+        found: list[Any] = storage.get_all_trials(ids[name or next(iter(ids))], deepcopy=False)
+        return found
+
+    return (_optuna_row(trial, metrics) for trial in reach(url, read))
 
 
 def _optuna_row(trial: Any, metrics: Sequence[str]) -> Row:

@@ -90,7 +90,7 @@ class Runs:
             self.experiment,
             start_time=int(started * 1000),
             run_name=project,
-            tags={STUDY: project},
+            tags={STUDY: short_name(project)},
         )
         time.sleep(settle)  # jobs that start together agree on the first by its id
         first = self._parents(project)[0]
@@ -99,7 +99,7 @@ class Runs:
         return first
 
     def _parents(self, project: str) -> list[str]:
-        wanted = f"tags.`{STUDY}` = '{project}'"
+        wanted = f"tags.`{STUDY}` = '{short_name(project)}'"
         runs = self.client.search_runs([self.experiment], wanted, max_results=100)
         return sorted(str(run.info.run_id) for run in runs)
 

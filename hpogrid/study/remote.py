@@ -7,7 +7,6 @@ server carries on alone; what it wrote meanwhile is delivered when the server is
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import ssl
@@ -57,6 +56,10 @@ class Client:
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
+        self._retry_at = 0.0
+
+    def try_again(self) -> None:
+        """Do not wait before the next attempt to reach the server."""
         self._retry_at = 0.0
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
@@ -213,14 +216,18 @@ class RemoteExchange(Exchange):
             return super().age(path)
         return (self._there.now - self._there.ledgers[path.name][1]) / 1e9
 
-    def close(self) -> None:
-        """Deliver the last lines."""
-        self._sync()
+    def deliver(self) -> bool:
+        """See `Exchange.deliver`."""
+        self._client.try_again()
+        return self._sync()
 
-    def _sync(self) -> None:
-        """Bring both sides up to date, as far as the server can be reached."""
-        with contextlib.suppress(Unreachable):
+    def _sync(self) -> bool:
+        """Bring both sides up to date; False: the server is out of reach."""
+        try:
             self._mirror()
+        except Unreachable:
+            return False
+        return True
 
     def _mirror(self) -> None:
         """Push this job's ledgers, and pull the others' (and its own from another machine).

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import string
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,7 +199,9 @@ def metric_patterns(text: str | None, metric: str) -> dict[str, re.Pattern[str]]
     patterns = {}
     for name, source in sources.items():
         try:
-            pattern = re.compile(source)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what a later Python may read otherwise
+                pattern = re.compile(source)
         except (re.error, TypeError) as error:
             raise UserError(
                 f"metric_regex: '{source}' is no regular expression: {error}"

@@ -284,3 +284,36 @@ def test_options_rule_over_the_file(tmp_path: Path) -> None:
     ok("hpo_config", "create", "h", "--file", tmp_path / "a.json", "--trials", "6")
     data = parsed("hpo_config", "show", "h")
     assert (data["trials"], data["metric"]) == (6, "loss")
+
+
+def test_stages_of_preparation() -> None:
+    ok("model_config", "create", "m", "--command", "train.sh {hpm} {prep}",
+       "--prep", "sh fetch.sh", "--prep_keys", "", "--prep", "sh vocab.sh {a}",
+       "--prep_keys", "a, b")  # fmt: skip
+    assert parsed("model_config", "show", "m")["prep"] == [
+        {"command": "sh fetch.sh", "keys": []},
+        {"command": "sh vocab.sh {a}", "keys": ["a", "b"]},
+    ]
+    ok("model_config", "update", "m", "--prep", "sh all.sh")
+    assert parsed("model_config", "show", "m")["prep"] == [{"command": "sh all.sh", "keys": []}]
+    told = refused("model_config", "update", "m", "--prep", "x", "--prep", "y")
+    assert told.startswith("--prep is there 2 times and --prep_keys 0 times; give --prep_keys once")
+    assert "--prep_keys 1 times" in refused("model_config", "update", "m", "--prep_keys", "a")
+    assert "empty or repeated name" in refused(
+        "model_config", "update", "m", "--prep", "x", "--prep_keys", "a,,b"
+    )
+
+
+def test_a_project_knows_the_placeholders_of_its_preparation(tmp_path: Path) -> None:
+    (tmp_path / "train.sh").write_text("")
+    ok("search_space", "create", "s", "--dialect", "yaml_grid", '{"a": [1, 2], "c": 3}')
+    ok("hpo_config", "create", "h")
+    ok("grid_config", "create", "g", "--site", "local")
+    words = ("project", "create", "p", "--scripts_path", str(tmp_path), "--model_config", "m",
+             "--search_space", "s", "--hpo_config", "h", "--grid_config", "g")  # fmt: skip
+    ok("model_config", "create", "m", "--command", "train.sh {hpm} {prep}")
+    assert "unknown placeholder 'prep'" in refused(*words)
+    ok("model_config", "update", "m", "--prep", "vocab {a}", "--prep_keys", "")
+    assert "prep 1: unknown placeholder 'a'" in refused(*words)
+    ok("model_config", "update", "m", "--prep", "vocab {a} {c}", "--prep_keys", "a")
+    ok(*words)

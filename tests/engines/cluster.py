@@ -61,6 +61,11 @@ def hpogrid(*words: str, fails: bool = False) -> str:
     return done.stderr if fails else done.stdout
 
 
+def run(*words: str) -> None:
+    """Run a command of an administrator."""
+    subprocess.run(words, check=True, timeout=60)
+
+
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
@@ -197,6 +202,16 @@ class ClusterContract(ArrayContract):
         assert "jeditaskid" in hpogrid("tasks", "show")  # and nothing else
         assert "hpogrid.p" not in hpogrid("tasks", "show")
 
+    def test_held_job_says_so_and_can_be_killed(self, user: User) -> None:
+        user.make(site=self.site, trials=1)
+        hpogrid("grid_config", "recreate", "g", "--site", self.site, "--extra", self.held)
+        hpogrid("project", "update", "p", "--grid_config", "g")
+        task = user.submit(1)
+        wait_until(lambda: user.jobs(task)[0][1].startswith("held"))
+        assert user.jobs(task)[0][0] == "queued"
+        hpogrid("tasks", "kill", task)
+        assert user.wait(task, ended) == ["killed"]
+
     def test_time_limit(self, user: User) -> None:
         """Nobody told hpogrid of the limit: the job asks its batch system."""
         user.make(site=self.site, trials=500, space=LARGE_SPACE)
@@ -224,7 +239,7 @@ class ClusterContract(ArrayContract):
         wait_until(lambda: list(user.home.glob("tasks/1/ledger/job-0000.001.jsonl")))
         user.turn("hangs-0", False)
         native = json.loads((user.home / "tasks/1/task.json").read_text())["native"]
-        subprocess.run(self.requeue(native["arrays"][0]["id"]), check=True, timeout=60)
+        self.requeue(native["arrays"][0]["id"])
         wait_until(lambda: list(user.home.glob("tasks/1/ledger/job-0000.002.jsonl")), 200)
         assert user.wait(task, ended) == ["done"]
         assert len(user.report()) == len(user.trace()) == 6
@@ -233,10 +248,12 @@ class ClusterContract(ArrayContract):
     limited: str
     """Native options (JSON) for a time limit of 30 to 60 seconds."""
 
-    def requeue(self, array: str) -> list[str]:
-        """The command with which an administrator requeues the first member of an array."""
+    def requeue(self, array: str) -> None:
+        """Have the first member of an array requeued, as an administrator or a fault does it."""
         raise NotImplementedError
 
+    held: str
+    """Native options (JSON) with which a job waits until it is released."""
     refused: str
     """Native options (JSON) that the scheduler refuses."""
     refusal: str

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines.boot import engine, environment, open_folder
-from tests.engines.cluster import ClusterContract, User
+from tests.engines.cluster import ClusterContract, User, run
 
 pytestmark = pytest.mark.engine
 
@@ -42,11 +42,12 @@ class TestHTCondor(ClusterContract):
     site = "htcondor"
     died = "killed by signal 9"
     limited = '{"allowed_job_duration": 30}'
+    held = '{"hold": true}'
     refused = '{"requirements": "((("}'
     refusal = "HTCondor refused the job"
 
-    def requeue(self, array: str) -> list[str]:
-        return ["condor_vacate_job", f"{array}.0"]
+    def requeue(self, array: str) -> None:
+        run("condor_vacate_job", f"{array}.0")
 
     @pytest.fixture
     def user(self, pool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines.boot import engine, environment, open_folder
-from tests.engines.cluster import ClusterContract, User
+from tests.engines.cluster import ClusterContract, User, run
 
 pytestmark = pytest.mark.engine
 
@@ -27,11 +27,12 @@ class TestGridEngine(ClusterContract):
     site = "sge"
     died = "killed by signal 9"
     limited = '{"l": "h_rt=30"}'
+    held = '{"h": true}'
     refused = '{"q": "nosuch.q"}'
     refusal = 'job requests unknown queue "nosuch.q"'
 
-    def requeue(self, array: str) -> list[str]:
-        return ["qmod", "-rj", f"{array}.1"]
+    def requeue(self, array: str) -> None:
+        run("qmod", "-rj", f"{array}.1")
 
     @pytest.fixture
     def user(self, sge: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:

@@ -222,7 +222,7 @@ def test_equal_values_never_give_less_than_the_smallest_possible_p() -> None:
 
 def test_the_note_says_how_many_seeds_are_needed() -> None:
     found = judge([entrant("a", [1], [1]), entrant("b", [2], [2])], LOSS)
-    assert "4 replicates of each study are the fewest" in found.notes[-1]
+    assert "it takes 4 replicates of each study" in found.notes[-1]
     assert "too few seeds" in found.summary
 
 

@@ -17,6 +17,7 @@ from hpogrid.config.store import STORES
 from hpogrid.errors import RunError, UserError
 from hpogrid.registry import Entry
 from hpogrid.site import SITES, batch, control
+from hpogrid.site.arrays import arrays_of
 from hpogrid.site.base import ACTIVE
 from hpogrid.site.scheduler import Request
 from hpogrid.site.tasks import Task, find_tasks
@@ -109,7 +110,7 @@ def test_array_runs_to_done(project: MakeProject) -> None:
         f"{job}-{number}" for job in range(3) for number in (1, 2)
     ]
     assert "2 trials finished" in control.read_logs(task.id, 1, None)[0]
-    assert [array.jobs for array in batch._arrays(task)] == [[0, 1, 2]]
+    assert [array.jobs for array in arrays_of(task)] == [[0, 1, 2]]
 
 
 def test_killed_and_retried_alone(project: MakeProject) -> None:
@@ -125,7 +126,7 @@ def test_killed_and_retried_alone(project: MakeProject) -> None:
     switch("dead-2", False)
     assert control.retry(task) == [1, 2]
     assert wait(task, ended) == ["done"] * 3
-    assert [array.jobs for array in batch._arrays(task)] == [[0, 1, 2], [1, 2]]
+    assert [array.jobs for array in arrays_of(task)] == [[0, 1, 2], [1, 2]]
     study, _ = load_study(task.ledgers)
     assert len(study.finished) == 6
     files = sorted(path.name for path in task.ledgers.glob("*.jsonl"))
@@ -170,6 +171,20 @@ def test_refused_retry_keeps_what_was_submitted(
     assert control.retryable(task) == [0]
 
 
+def test_a_retry_that_cannot_be_forgets_nothing(project: MakeProject, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    task = control.submit(
+        project(container=str(image), container_runtime="charliecloud"), site=None, n_jobs=1
+    )
+    assert wait(task, ended) == ["failed"]
+    before = control.overview([task])[0].jobs
+    image.rmdir()
+    with pytest.raises(UserError, match="there is no image"):
+        control.retry(task)
+    assert control.overview([task])[0].jobs == before
+
+
 def test_without_arrays_each_job_is_submitted_on_its_own(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +210,7 @@ def test_without_arrays_each_job_is_submitted_on_its_own(
     with pytest.raises(RunError, match=message):
         control.submit(project(), site=None, n_jobs=3)
     (task,) = find_tasks()
-    assert [array.jobs for array in batch._arrays(task)] == [[0]]
+    assert [array.jobs for array in arrays_of(task)] == [[0]]
     assert wait(task, ended) == ["done", "failed", "failed"]
     reasons = {job.reason for job in control.overview([task])[0].jobs[1:]}
     assert reasons == {"not submitted: Fake refused the job: you have too many jobs"}
@@ -203,7 +218,7 @@ def test_without_arrays_each_job_is_submitted_on_its_own(
     assert control.retry(task) == [1, 2]
     assert wait(task, ended) == ["done"] * 3
     (task,) = find_tasks()
-    assert [(array.jobs, array.first) for array in batch._arrays(task)] == [
+    assert [(array.jobs, array.first) for array in arrays_of(task)] == [
         ([0], 1), ([1], 1), ([2], 2),
     ]  # fmt: skip
 

@@ -146,7 +146,7 @@ def run(tmp_path: Path, found: Wanted, *programs: str) -> list[str]:
     for program in programs:
         (tools / program).write_text(RUNTIME)
         (tools / program).chmod(0o755)
-    for program in ("sh", "sed", "mkdir"):
+    for program in ("sh", "sed", "mkdir", "id"):
         (tools / program).symlink_to(f"/bin/{program}")
     script = f"HPOGRID_JOB=3\n{shell_fragment(found, ['python3', '-m', 'm', JOB])}\n"
     done = subprocess.run(

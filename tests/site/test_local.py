@@ -111,6 +111,23 @@ def test_no_more_jobs_at_once_than_there_are_cores(monkeypatch: pytest.MonkeyPat
     assert most == 1
 
 
+def test_no_more_jobs_at_once_than_max_jobs() -> None:
+    store_project(SLOW, trials=2, grid={"site": "local", "max_jobs": 1})
+    task = control.submit("p", site=None, n_jobs=3)
+    most = 0
+    while states(task) != ["done"] * 3:
+        most = max(most, states(task).count("running"))
+        time.sleep(0.02)
+    assert most == 1
+
+
+def test_a_job_ends_within_its_walltime() -> None:
+    store_project(FOREVER, grid={"site": "local", "walltime": "2s"})
+    task = control.submit("p", site=None, n_jobs=1)
+    wait_for(lambda: states(task) == ["done"])
+    assert LocalSite().status([task])[task.id][0].reason == "the time of the job is up"
+
+
 def test_a_runner_that_is_killed_loses_only_what_it_had_not_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.commands import Outcome, hpogrid, ok, refused, tree
+from tests.commands import Outcome, hpogrid, ok, parsed, refused, tree
 
 SAMPLE: dict[str, Any] = {
     "workdir": "./models",
@@ -139,6 +139,7 @@ def test_a_point_keeps_its_number_whatever_happens_to_the_space(folder: Path) ->
         (["--command", "train.sh {args}"], {}, "must take its parameters from a file: --command"),
         (["--command", "train.sh"], {}, "must take its parameters from a file: --command"),
         ([], {"workdir": ["a", "b"]}, "parameter 'workdir': must be one value"),
+        ([], {"PATH": "x"}, "'PATH' means something to every shell; rename it"),
         ([], {"a.b": 1, "a_b": 2}, "'a.b' and 'a_b' are the same name to a shell"),
         ([], {"x": list(range(99)), "y": list(range(99))}, "has 156,816 points; narrow the space"),
         (["--prep", "x", "--prep_keys", "nosuch"], {}, "prep 1: unknown hyperparameter 'nosuch'"),
@@ -172,6 +173,8 @@ def test_from_a_project(folder: Path) -> None:
     ok("grid_config", "create", "g", "--site", "sge", "--max_jobs", "3")
     ok("project", "create", "p", "--scripts_path", ".", "--model_config", "m",
        "--search_space", "s", "--hpo_config", "h", "--grid_config", "g")  # fmt: skip
+    lines = {row["what"]: row["value"] for row in parsed("plan", "p", "--format", "json")}
+    assert [lines[f"prep {stage}"].split()[0] for stage in (1, 2, 3)] == ["2", "1", "2"]
     told: Outcome = hpogrid("generate", "--grid", "--project", "p")
     assert told.out.splitlines()[3] == "qsub -S /bin/sh -V -cwd -j y -t 1:16 -tc 3 sge-train.sh"
     assert prepare().returncode == 0

@@ -40,6 +40,7 @@ QSTAT = """<?xml version='1.0'?>
     <job_list state="pending">
       <JB_job_number>3</JB_job_number>
       <state>hqw</state>
+      <tasks>1</tasks>
     </job_list>
   </job_info>
 </job_info>
@@ -77,6 +78,13 @@ failed       26  : opening input/output file
 exit_status  0
 ==============================================================
 jobnumber    5
+taskid       6
+failed       100 : assumedly after job
+exit_status  137                  (Killed)
+maxvmem      1.989GB
+category     -l h_vmem=2G
+==============================================================
+jobnumber    5
 taskid       undefined
 failed       0
 exit_status  0
@@ -100,6 +108,7 @@ def test_queue() -> None:
         ("1", 7): waiting,
         ("1", 9): waiting,
         ("2", 1): MemberState("queued", "the cluster could not start it: 'qstat -j 2' tells why"),
+        ("3", 1): MemberState("queued", "held: 'qrls 3' lets it go"),
     }
     assert GridEngine().in_queue(1, "error: commlib error: got select error") is None
     assert GridEngine().in_queue(0, "not XML at all") is None
@@ -114,6 +123,7 @@ def test_history() -> None:
         ("5", 5): MemberState(
             "failed", "its output could not be opened; is the folder there on the nodes?"
         ),
+        ("5", 6): MemberState("failed", "out of memory: it reached the limit of its h_vmem"),
     }
     assert GridEngine().in_history(1, "error: job id 999 not found") == {}
 
@@ -161,5 +171,5 @@ def test_bad_option() -> None:
 
 
 def test_kill() -> None:
-    assert GridEngine().kill("5", None) == ["qdel", "5"]
-    assert GridEngine().kill("5", [1, 3]) == ["qdel", "5.1", "5.3"]
+    assert GridEngine().kill([("5", None)]) == ["qdel", "5"]
+    assert GridEngine().kill([("5", [1, 3])]) == ["qdel", "5.1", "5.3"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def test_export_and_import_keep_every_trial(
     assert 0 <= row["best"] <= 1
 
 
+def test_a_study_that_was_imported_is_listed_without_its_project(
+    project: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "task.tar.gz"
+    assert run(["local_run", project]) == 0
+    assert run(["study", "export", "1", "-o", str(path)]) == 0
+    monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "elsewhere"))
+    assert run(["study", "import", str(path)]) == 0
+    for command in (["list"], ["show", project]):
+        capsys.readouterr()
+        assert run(["study", *command, "--format", "json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)
+        assert (row["study"], row["mode"], row["trials"]) == ("p", "min", 4)
+
+
 def test_studies_of_a_storage(
     project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,7 +94,7 @@ def test_refusals(project: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     with tarfile.open(evil, "w:gz") as archive:
         archive.add(tmp_path / "train.py", "../../escaped.py")
     assert run(["study", "import", str(evil)]) == 2
-    assert "cannot be unpacked" in capsys.readouterr().err
+    assert "is no file that 'hpogrid study export' wrote" in capsys.readouterr().err
     assert not (tmp_path / "home" / "tasks").exists()
 
 
@@ -85,6 +104,11 @@ def test_plan_says_what_would_happen(project: str, capsys: pytest.CaptureFixture
     for part in ("3 jobs x 4 = 12", "scouting trial", "expected time", "scripts/train.py",
                  "hpogrid.site.local", 'algorithm = "random"'):  # fmt: skip
         assert part in text
+    assert re.search(r"^container +none$", text, re.MULTILINE)
+    assert "hpogrid.site.local 2 0 1 2" in text  # the scouting trial was task 1
+    assert "= {}" not in text
+    assert run(["plan", project, "--site", "ANALY_SOMEWHERE"]) == 0
+    assert re.search(r"^container +/cvmfs/", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_plan_of_a_finite_space(project: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ def running(command: list[str], port: int, user: str | None = None) -> Iterator[
         command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, user=user
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break

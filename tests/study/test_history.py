@@ -34,6 +34,7 @@ def test_csv_as_the_report_writes_it(tmp_path: Path, space: Space) -> None:
         '0.01,"[3,4]",7,0.5,complete\n'
         "0.01,,7,0.5,complete\n"
         "0.5,1,7,0.1,complete\n"
+        "0.6,1,7,0.1,complete\n"
         "0.02,2,7,,failed\n"
         "0.02,2,7,,complete\n"
     )
@@ -43,7 +44,7 @@ def test_csv_as_the_report_writes_it(tmp_path: Path, space: Space) -> None:
         Past({"lr": 0.01, "layers": None}, (0.5,)),
         Past({"lr": 0.02, "layers": 2}, None),
     ]
-    assert sum(history.dropped.values()) == 2
+    assert list(history.dropped.values()) == [2, 1], "one reason is one sentence"
     sentence = history.sentence("r.csv")
     assert "3 results" in sentence
     assert "no metric 'loss'" in sentence
@@ -89,6 +90,17 @@ def test_optuna_storage(tmp_path: Path, space: Space) -> None:
         assert history.points == [GOOD]
     with pytest.raises(UserError, match="no study 'other'"):
         read_history(f"{url}#other", space, ["loss"])
+    optuna.create_study(storage=open_storage(url), study_name="t")
+    with pytest.raises(UserError, match=r"say which study: .*#NAME with one of s, t"):
+        read_history(url, space, ["loss"])
+
+
+@pytest.mark.parametrize("scheme", ["sqlite:///", "journal://"])
+def test_a_storage_that_is_not_there_is_not_made(tmp_path: Path, space: Space, scheme: str) -> None:
+    path = tmp_path / "absent"
+    with pytest.raises(UserError, match=f"there is no file {path}"):
+        read_history(f"{scheme}{path}", space, ["loss"])
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "missing.json", "missing.jsonl"])

@@ -16,6 +16,7 @@ import pytest
 from hpogrid.config.project import Project
 from hpogrid.engine.run import JobSpec, Run, RunningAlready
 from hpogrid.errors import UserError
+from hpogrid.study.ledger import was_closed
 from hpogrid.study.server import LedgerServer
 from hpogrid.study.study import load_study
 from tests.engine.test_sharing import FINITE, WIDE, evaluate, project
@@ -91,6 +92,28 @@ def test_a_job_that_loses_the_server_delivers_later(
     with serving(tmp_path / "server", port=int(url.rpartition(":")[2])):
         sync(first, second)
         assert len(second.study.finished) == 4
+
+
+def test_a_job_that_ends_without_the_server_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path / "server") as url:
+        first, second = (job(tmp_path, n, project(WIDE, storage=url)) for n in (0, 1))
+        sync(first, second)
+    port = int(url.rpartition(":")[2])
+    evaluate(first)
+    first.close()
+    closing = threading.Thread(target=first.hand_over)
+    closing.start()
+    with serving(tmp_path / "server", port=port):
+        closing.join(20)
+        (folder,) = (tmp_path / "server").iterdir()
+        assert len(load_study(folder)[0].finished) == 1
+        assert was_closed(folder / first._writer.path.name)
+    monkeypatch.setattr("hpogrid.study.exchange.CLOSING_SECONDS", 0.2)
+    second.close()
+    second.hand_over()
+    assert f"could not be delivered; it is in {second._writer.path}" in caplog.text
 
 
 def test_a_retry_on_another_machine_goes_on(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -20,13 +22,14 @@ from hpogrid.space.space import Space
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import check_url, open_storage
 from hpogrid.study.study import load_study
-from tests.study.services import postgres_server, redis_server
+from tests.projects import wait_for
+from tests.study.services import free_port, postgres_server, redis_server, running
 
 SPACE = {
     "x": {"method": "uniformint", "dimension": {"low": 1, "high": 6}},
     "kind": {"method": "categorical", "dimension": {"categories": ["a", None, [1, 2], 1]}},
 }
-SCRIPT = "import time\ndef train(config):\n    time.sleep(0.05)\n    return float(config['x'])\n"
+SCRIPT = "import time\ndef train(config):\n    time.sleep(0.5)\n    return float(config['x'])\n"
 
 
 @pytest.fixture(autouse=True)
@@ -64,24 +67,59 @@ def journal(folder: Path) -> Iterator[str]:
     yield f"journal://{folder / 'journal.log'}"
 
 
-def run_jobs(task: Task) -> None:
-    """Run all jobs of a task at once, each with a folder of ledgers that only it sees."""
-    commands = [
-        [sys.executable, "-m", "hpogrid.site.job", str(task.id), str(job)]
+@contextlib.contextmanager
+def running_jobs(task: Task) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """All jobs of a task at once; they see each other in the storage, and have to succeed."""
+    processes = [
+        subprocess.Popen([sys.executable, "-m", "hpogrid.site.job", str(task.id), str(job)])
         for job in range(task.n_jobs)
     ]
-    processes = [subprocess.Popen(command) for command in commands]
-    assert [process.wait(120) for process in processes] == [0] * task.n_jobs
+    try:
+        yield processes
+        assert [process.wait(120) for process in processes] == [0] * task.n_jobs
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def dashboard(storage: str, folder: Path) -> Iterator[str]:
+    """Optuna's dashboard, as it is, on a storage that is in use; gives its address."""
+    port = free_port()
+    if storage.startswith("journal://"):
+        storage = storage.removeprefix("journal://")
+        Path(storage).touch()
+    program = str(Path(sys.executable).parent / "optuna-dashboard")
+    with running([program, storage, "--host", "127.0.0.1", "--port", str(port)], port):
+        yield f"http://127.0.0.1:{port}"
+
+
+def shown(url: str) -> Counter[str]:
+    """How many trials of the study the dashboard shows in which state."""
+    with urllib.request.urlopen(f"{url}/api/studies", timeout=30) as answer:
+        studies = json.load(answer)["study_summaries"]
+    if not studies:
+        return Counter()
+    assert [study["study_name"] for study in studies] == ["p"]
+    address = f"{url}/api/studies/{studies[0]['study_id']}?after=0"
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return Counter(trial["state"] for trial in json.load(answer)["trials"])
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("server", [journal, redis_server, postgres_server])
-def test_four_jobs_cover_a_finite_space_once(
+def test_four_jobs_cover_a_finite_space_once_and_the_dashboard_shows_it(
     tmp_path: Path, server: Callable[[Path], AbstractContextManager[str]]
 ) -> None:
     with server(tmp_path) as url:
         task = new_task(make_project(tmp_path, url), site="local", n_jobs=4)
-        run_jobs(task)
+        with dashboard(url, tmp_path) as page:
+            with running_jobs(task) as jobs:
+                states = wait_for(lambda: shown(page), 60)
+                assert None in [job.poll() for job in jobs], "the jobs had ended by then"
+                assert states["Complete"] < 24
+            wait_for(lambda: shown(page)["Complete"] == 24)
         study, _ = load_study(task.ledgers)
         points = Counter(repr(trial.applied) for trial in study.finished)
         assert len(points) == 24
@@ -117,31 +155,75 @@ def test_a_job_learns_from_another_tool(tmp_path: Path) -> None:
     assert repr({"x": 2, "kind": [1, 2]}) not in seen
 
 
+def test_jobs_see_the_reports_of_each_other(tmp_path: Path) -> None:
+    url = f"journal://{tmp_path / 'j.log'}"
+    project = make_project(tmp_path, url)
+    first, second = (
+        Run(project, JobSpec(job, 1, tmp_path / str(job), tmp_path, True, 2)) for job in range(2)
+    )
+    assignment = first.next()
+    assert assignment is not None
+
+    def steps_seen() -> list[tuple[str, list[int], list[float]]]:
+        for run in (first, second):
+            run.poll(now=True)
+        return [
+            (
+                trial.state,
+                [r.step for r in trial.reports],
+                [r.metrics["loss"] for r in trial.reports],
+            )
+            for trial in second.study
+        ]
+
+    first.report(assignment.trial, {"loss": 5.0})
+    first.report(assignment.trial, {"loss": 4.0})
+    assert steps_seen() == [("running", [1, 2], [5.0, 4.0])]
+    first.report(assignment.trial, {"loss": 3.0})
+    first.finish(assignment.trial)
+    assert steps_seen() == [("complete", [1, 2, 3], [5.0, 4.0, 3.0])]
+
+
 def test_a_job_that_loses_its_storage_delivers_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import optuna
 
     url = f"journal://{tmp_path / 'j.log'}"
-    run = Run(make_project(tmp_path, url), JobSpec(0, 1, tmp_path / "ledger", tmp_path / "t"))
+    project = make_project(tmp_path, url)
+    run = Run(project, JobSpec(0, 1, tmp_path / "ledger", tmp_path / "t"))
     exchange = run._exchange
     storage = exchange._storage  # type: ignore[attr-defined]
 
     def gone(*args: object, **named: object) -> None:
         raise ConnectionError("gone")
 
-    with monkeypatch.context() as patch:
-        for name in ("create_new_trial", "set_trial_state_values", "get_all_trials"):
-            patch.setattr(storage, name, gone)
-        assignment = run.next()
-        assert assignment is not None
-        run.report(assignment.trial, {"loss": 3.0})
-        run.finish(assignment.trial)
+    def finish_one(loss: float) -> None:
+        with monkeypatch.context() as patch:
+            for name in ("create_new_trial", "set_trial_state_values", "get_all_trials"):
+                patch.setattr(storage, name, gone)
+            assignment = run.next()
+            assert assignment is not None
+            run.report(assignment.trial, {"loss": loss})
+            run.finish(assignment.trial)
+
+    def values() -> list[float | None]:
+        return [trial.value for trial in optuna.load_study(study_name="p", storage=storage).trials]
+
+    finish_one(3.0)
     exchange._retry_at = 0.0  # type: ignore[attr-defined]
     exchange._polled = -10.0
     run.poll()
-    stored = optuna.load_study(study_name="p", storage=storage)
-    assert [trial.value for trial in stored.trials] == [3.0]
+    assert values() == [3.0]
+    finish_one(4.0)
+    run._exchange.deliver()  # the last chance
+    assert values() == [3.0, 4.0]
+    finish_one(5.0)
+    run._writer.close()  # killed; the next attempt delivers it
+    again = Run(project, run.spec)
+    again.poll(now=True)
+    assert values() == [3.0, 4.0, 5.0]
+    again.close()
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,13 @@ def search(
     model: str | None = None,
     engine: str = "auto",
     trials: int = 9,
+    stop: str = "{}",
     **config: str,
 ) -> list[Trial]:
     """What a user types to search with one of the scripts; the trials.
 
     Args:
+        stop: by default every trial runs until its script or ASHA ends it.
         config: further options of the model config.
     """
     if "command" not in config:
@@ -55,7 +57,7 @@ def search(
     ok("search_space", "create", "s", *text)
     ok("hpo_config", "create", "h", "--metric", "val_loss", "--mode", "min",
        "--trials", str(trials), "--scheduler", "asynchyperband",
-       "--scheduler_param", json.dumps(ASHA), "--stop", "{}", "--seed", "1",
+       "--scheduler_param", json.dumps(ASHA), "--stop", stop, "--seed", "1",
        "--engine", engine)  # fmt: skip
     ok("model_config", "create", "m", *words)
     ok("grid_config", "create", "g", "--site", "local")
@@ -125,7 +127,7 @@ def test_syne_tune_that_reports_at_its_end() -> None:
         '{"lr": loguniform(1e-4, 1.0), "dropout": uniform(0, 0.99), '
         '"batch_size": randint(16, 48), "epochs": 9}'
     ]
-    trials = search("syne_tune_end.py", space, trials=4)
+    trials = search("syne_tune_end.py", space, trials=4, stop='{"training_iteration": 1}')
     assert [trial.state for trial in trials] == ["complete"] * 4
     for trial in trials:
         assert len(reported(trial, "val_loss")) == 1

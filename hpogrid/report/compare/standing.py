@@ -205,8 +205,8 @@ def _too_few(pairs: Sequence[Pair], alpha: float, paired: bool) -> list[str]:
     if not few:
         return []
     needed = seeds_needed(len(pairs), alpha, paired)
-    which = "no pair" if len(few) == len(pairs) else f"{len(few)} of {len(pairs)} pairs: no one"
+    where = "" if len(few) == len(pairs) else f"in {len(few)} of {len(pairs)} pairs "
     return [
-        f"too few seeds: {which} could differ significantly (p < {alpha:g}), however large the "
-        f"difference; {needed} replicates of each study are the fewest that can"
+        f"too few seeds: {where}no difference could be significant (p < {alpha:g}), however large; "
+        f"it takes {needed} replicates of each study at least"
     ]

@@ -66,7 +66,7 @@ def pairs_of(tree: ast.Module, where: str) -> list[tuple[str, ast.expr]]:
     match body:
         case [ast.Expr(value=found)] | [ast.Assign(value=ast.Dict() as found)]:
             return _entries(found, where)
-    spaces = _spaces(tree)
+    spaces = spaces_of(tree)
     if len(spaces) > 1:
         raise UserError(f"{where}: there are several spaces in it: {', '.join(spaces)}")
     for found in spaces.values():
@@ -83,7 +83,7 @@ def pairs_of(tree: ast.Module, where: str) -> list[tuple[str, ast.expr]]:
     return pairs
 
 
-def _spaces(tree: ast.Module) -> dict[str, ast.Dict]:
+def spaces_of(tree: ast.Module) -> dict[str, ast.Dict]:
     """The dicts with types in them that a script gives a name to, by that name."""
     found = {}
     for node in tree.body:
