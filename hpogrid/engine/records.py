@@ -171,13 +171,15 @@ def make_exchange(project: Project, space: Space, spec: JobSpec, lease: float) -
     if storage is None or not spec.shared:
         return Exchange(spec.ledgers, space, spec.job, shared=spec.shared, lease=lease)
     task = f"{project.hash}-{spec.seed}"
-    from hpogrid.study.storage import StorageExchange, check_url, is_server
+    from hpogrid.study.storage import check_url, is_server
 
     if is_server(storage):
         from hpogrid.study.remote import RemoteExchange
 
         return RemoteExchange(spec.ledgers, space, spec.job, url=storage, task=task, lease=lease)
     check_url(storage, spec.n_jobs)
+    from hpogrid.study.storage_exchange import StorageExchange
+
     return StorageExchange(
         spec.ledgers,
         space,

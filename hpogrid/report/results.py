@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 import gc
 from collections import Counter
+<<<<<<< HEAD
 from collections.abc import Callable, Iterable, Iterator, Sequence
+=======
+from collections.abc import Callable, Hashable, Iterator, Sequence
+>>>>>>> main
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
@@ -17,6 +21,7 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report import pareto
+from hpogrid.report.repeats import Repeats, gather
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
 from hpogrid.study.series import number
@@ -90,12 +95,17 @@ since the epoch."""
 PARETO = "pareto"
 """The extra column that several objectives have: whether no other trial beats this one."""
 
+MEAN, SPREAD = "mean", "spread"
+"""The extra columns that repetitions have: of the first objective, over all repetitions of the
+trial's configuration."""
+
 
 class Results:
     """The trials of one project.
 
     Columns are the hyperparameters by their own names, then the metrics by theirs (the objectives
-    first), then the extra ones; with several objectives `PARETO` is among these. A metric with the
+    first), then the extra ones; with several objectives `PARETO` is among these, and with
+    repetitions `MEAN` and `SPREAD`. A metric with the
     name of a hyperparameter is called ``metric.<name>``, an extra column with the name of either
     ``trial.<name>``.
 
@@ -183,6 +193,10 @@ class Results:
                 sentence += f"{self.hypervolume:.3g}"
         elif not self.objectives and self.trials:
             sentence += "; in the order of their start (--metric and --mode sort them)"
+        if self.repeats:
+            better = min if self.objectives[0].mode == "min" else max
+            best = better(self.repeats.values(), key=lambda item: item.mean)
+            sentence += f"; best mean {best.words}"
         if reasons := self.reasons:
             reason, count = reasons[0]
             sentence += f"; {'all' if count == len(self) else count} failed because: {reason}"
@@ -193,6 +207,16 @@ class Results:
         if not self.objectives or trial.state not in WITH_RESULT:
             return None
         return number(trial.metrics.get(self.objectives[objective].name))
+
+    @cached_property
+    def repeats(self) -> dict[Hashable, Repeats]:
+        """What repetitions came to, by task and group."""
+        pairs = zip(self.trials, self.tasks, strict=True)
+        return gather(
+            ((id(task), trial.group), value)
+            for trial, task in pairs
+            if trial.group is not None and (value := self.value(trial)) is not None
+        )
 
     @cached_property
     def front(self) -> frozenset[int]:
@@ -215,6 +239,7 @@ class Results:
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
         """The rows in order, each a list of JSON values as `columns` says."""
+<<<<<<< HEAD
         applied = _picker(column.key for column in self.columns if column.kind == "parameter")
         metrics = _picker(column.key for column in self.columns if column.kind == "metric")
         extras = [column.key for column in self.columns if column.kind == "extra"]
@@ -223,7 +248,31 @@ class Results:
             row = [*applied(trial.applied), *metrics(trial.metrics)]
             for key in extras:
                 row.append(place in self.front if key == PARETO else EXTRAS[key](trial, task))
+=======
+        parameters = [column.key for column in self.columns if column.kind == "parameter"]
+        metrics = [column.key for column in self.columns if column.kind == "metric"]
+        keys = [column.key for column in self.columns if column.kind == "extra"]
+        extras = [self._extra(key) for key in keys]
+        shown = zip(self.trials[start:stop], self.tasks[start:stop], strict=True)
+        for place, (trial, task) in enumerate(shown, start):
+            row = [*map(trial.applied.get, parameters), *map(trial.metrics.get, metrics)]
+            row += [get(place, trial, task) for get in extras]
+>>>>>>> main
             yield row
+
+    def _extra(self, key: str) -> Callable[[int, Trial, Task], Any]:
+        """What makes the cells of an extra column, from the place of a row, its trial and task."""
+        if key == PARETO:
+            return lambda place, trial, task: place in self.front
+        if key in (MEAN, SPREAD):
+
+            def cell(place: int, trial: Trial, task: Task) -> float | None:
+                found = self.repeats.get((id(task), trial.group))
+                return None if found is None else (found.mean if key == MEAN else found.spread)
+
+            return cell
+        get = EXTRAS[key]
+        return lambda place, trial, task: get(trial, task)
 
     def column(self, name: str) -> Column:
         """The column that people call ``name``.
@@ -284,6 +333,8 @@ class Results:
         extras = [name for name in dict.fromkeys(extra) if name in EXTRAS]
         if len(self.objectives) > 1:
             extras.insert(0, PARETO)
+        if self.objectives and any(trial.group is not None for trial in self.trials):
+            extras = [MEAN, SPREAD, *extras]
         columns = [Column(name, "parameter", name) for name in self.parameters]
         taken = set(self.parameters)
         for prefix, kind, keys in (

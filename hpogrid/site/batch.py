@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -21,34 +20,18 @@ from hpogrid.config.project import Project, load_project
 from hpogrid.engine.job import RESULT, read_result
 from hpogrid.errors import RunError
 from hpogrid.files import locked, write_atomic
+from hpogrid.site.arrays import ENDED, Array, arrays_of, member_of, settled
 from hpogrid.site.base import ACTIVE, JobStatus
 from hpogrid.site.commands import run_command
 from hpogrid.site.polling import Poll
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler
+from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, Target
 from hpogrid.site.script import job_script, make_request
 from hpogrid.site.tasks import Task
 
 _KILLED = "killed"
-_ENDED = "ended.json"
 _MISSING = "missing"
 _GRACE_SECONDS = 20.0
 """How long after a job left the queue its result or its record may still turn up."""
-
-
-class Array(msgspec.Struct, frozen=True):
-    """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``.
-
-    Attributes:
-        id: the scheduler's.
-        folder: of its script and its logs.
-        jobs: of the task.
-        first: which member of the script its first member is.
-    """
-
-    id: str
-    folder: str
-    jobs: list[int]
-    first: int = 1
 
 
 class BatchSite:
@@ -85,14 +68,14 @@ class BatchSite:
         """Submit these jobs as a new array; they go on from their ledgers."""
         self._files(task, jobs)  # refuses what is wrong before anything is forgotten
         for job in jobs:
-            for name in (RESULT, _ENDED, _KILLED, _MISSING):
+            for name in (RESULT, ENDED, _KILLED, _MISSING):
                 (task.job_folder(job) / name).unlink(missing_ok=True)
         self._start(task, jobs)
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
         """Submit jobs. What the scheduler took is kept in the task at once."""
         with locked(task.folder):
-            before = _arrays(task)
+            before = arrays_of(task)
             parts = self._parts(task, jobs)
             for path, text in self._files(task, jobs).items():
                 write_atomic(path, text.encode())
@@ -104,7 +87,7 @@ class BatchSite:
             except RunError as error:
                 self._poll.forget()
                 raise self._cut_short(
-                    task, jobs, len(_arrays(task)) - len(before), error
+                    task, jobs, len(arrays_of(task)) - len(before), error
                 ) from error
         self._poll.forget()
 
@@ -115,7 +98,7 @@ class BatchSite:
             raise RunError(f"{self.scheduler.label} refused the job: {answer.words}")
         members = list(jobs) if part.only is None else [jobs[part.only - 1]]
         array = Array(number, part.folder.name, members, part.only or 1)
-        task.native["arrays"] = msgspec.to_builtins([*_arrays(task), array])
+        task.native["arrays"] = msgspec.to_builtins([*arrays_of(task), array])
         task.save()
 
     def _cut_short(self, task: Task, jobs: Sequence[int], done: int, error: RunError) -> RunError:
@@ -144,7 +127,7 @@ class BatchSite:
         write_wheel(task.folder)
 
     def _request(self, task: Task, jobs: Sequence[int]) -> Request:
-        folder = task.folder / "batch" / f"{len(_arrays(task)) + 1:03d}"
+        folder = task.folder / "batch" / f"{len(arrays_of(task)) + 1:03d}"
         return make_request(task, _project(task), folder, len(jobs))
 
     def _files(self, task: Task, jobs: Sequence[int]) -> dict[Path, str]:
@@ -157,12 +140,12 @@ class BatchSite:
 
     def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
         """Look at the results, and ask the scheduler once about all jobs that have none."""
-        settled = {(task.id, job): _settled(task, job) for task in tasks for job in _jobs(task)}
+        known = {(task.id, job): settled(task, job) for task in tasks for job in range(task.n_jobs)}
         wanted = {
             member
             for task in tasks
-            for job in _jobs(task)
-            if settled[task.id, job] is None and (member := _member(task, job))
+            for job in range(task.n_jobs)
+            if known[task.id, job] is None and (member := member_of(task, job))
         }
         seen: dict[Member, MemberState] = {}
         problem = None
@@ -173,7 +156,8 @@ class BatchSite:
                 problem = str(error)
         return {
             task.id: [
-                settled[task.id, job] or self._open(task, job, seen, problem) for job in _jobs(task)
+                known[task.id, job] or self._open(task, job, seen, problem)
+                for job in range(task.n_jobs)
             ]
             for task in tasks
         }
@@ -213,13 +197,13 @@ class BatchSite:
         """The state of a job that has written no final result."""
         if problem is not None:
             return JobStatus(job, "unknown", problem)
-        member = _member(task, job)
+        member = member_of(task, job)
         found = seen.get(member) if member else None
         folder = task.job_folder(job)
         if found is not None and found.state in ACTIVE:
             (folder / _MISSING).unlink(missing_ok=True)
             return JobStatus(job, *found)
-        late = _settled(task, job)
+        late = settled(task, job)
         if late is not None:
             return late
         if (folder / _KILLED).exists():
@@ -246,7 +230,7 @@ class BatchSite:
     def _write_end(self, task: Task, job: int, seen: MemberState) -> JobStatus:
         """Keep how a job ended: schedulers forget it within minutes."""
         status = JobStatus(job, *seen)
-        write_atomic(task.job_folder(job) / _ENDED, msgspec.json.encode(status) + b"\n")
+        write_atomic(task.job_folder(job) / ENDED, msgspec.json.encode(status) + b"\n")
         return status
 
     # --- the rest ------------------------------------------------------------------------------
@@ -258,23 +242,22 @@ class BatchSite:
             RunError: the scheduler does not answer or refuses.
         """
         self._poll.forget()
-        problems = []
-        for array in _arrays(task):
+        targets: list[Target] = []
+        for array in arrays_of(task):
             members = [
                 number
                 for number, job in enumerate(array.jobs, start=1)
-                if _member(task, job) == (array.id, number) and _settled(task, job) is None
+                if member_of(task, job) == (array.id, number) and settled(task, job) is None
             ]
-            if not members:
-                continue
             for number in members:
                 (task.job_folder(array.jobs[number - 1]) / _KILLED).touch()
-            some = None if len(members) == len(array.jobs) else members
-            answer = run_command(self.scheduler.kill(array.id, some), self.scheduler.label)
-            if answer.code != 0:
-                problems.append(f"did not kill {array.id}: {answer.words}")
-        if problems and self._still_there(task):
-            raise RunError(f"{self.scheduler.label} {problems[0]}")
+            if members:
+                targets.append((array.id, members if len(members) < len(array.jobs) else None))
+        if targets:
+            answer = run_command(self.scheduler.kill(targets), self.scheduler.label)
+            if answer.code != 0 and self._still_there(task):
+                arrays = ", ".join(array for array, _ in targets)
+                raise RunError(f"{self.scheduler.label} did not kill {arrays}: {answer.words}")
         self._poll.forget()
 
     def _still_there(self, task: Task) -> bool:
@@ -283,7 +266,7 @@ class BatchSite:
     def logs(self, task: Task, job: int) -> str:
         """What all attempts of the job wrote, oldest first."""
         parts = []
-        for array in _arrays(task):
+        for array in arrays_of(task):
             if job in array.jobs:
                 folder = task.folder / "batch" / array.folder
                 member = array.first + array.jobs.index(job)
@@ -294,34 +277,6 @@ class BatchSite:
 
     def fetch(self, task: Task) -> None:
         """Nothing to do: the ledgers are in the task's folder."""
-
-
-def _jobs(task: Task) -> Iterable[int]:
-    return range(task.n_jobs)
-
-
-def _arrays(task: Task) -> list[Array]:
-    found: Any = task.native.get("arrays", [])
-    return msgspec.convert(found, list[Array])
-
-
-def _member(task: Task, job: int) -> Member | None:
-    """Where the job was submitted last."""
-    for array in reversed(_arrays(task)):
-        if job in array.jobs:
-            return array.id, array.jobs.index(job) + 1
-    return None
-
-
-def _settled(task: Task, job: int) -> JobStatus | None:
-    """The end of a job as it is written, or None."""
-    folder = task.job_folder(job)
-    result = read_result(folder)
-    if result is not None and result.state != "interrupted":
-        return JobStatus(job, result.state, result.reason)
-    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-        return msgspec.json.decode((folder / _ENDED).read_bytes(), type=JobStatus)
-    return None
 
 
 def _project(task: Task) -> Project:

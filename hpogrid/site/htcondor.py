@@ -11,7 +11,15 @@ from typing import Any
 
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+from hpogrid.site.scheduler import (
+    Member,
+    MemberState,
+    Request,
+    Scheduler,
+    Target,
+    named,
+    native_options,
+)
 
 SUBMIT_FILE = "job.sub"
 
@@ -135,11 +143,9 @@ class HTCondor(Scheduler):
         ads = (_ads(text) if code == 0 else None) or []
         return {(str(ad["ClusterId"]), ad["ProcId"] + 1): _state(ad) for ad in ads}
 
-    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
+    def kill(self, targets: Sequence[Target]) -> list[str]:
         """``condor_rm``."""
-        if members is None:
-            return ["condor_rm", array]
-        return ["condor_rm", *(f"{array}.{member - 1}" for member in members)]
+        return ["condor_rm", *named(targets, lambda array, member: f"{array}.{member - 1}")]
 
     def logs(self, folder: Path, member: int) -> list[Path]:
         """Output and errors are two files."""

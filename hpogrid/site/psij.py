@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from hpogrid.errors import UserError
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, Target, native_options
 
 PYTHON = "HPOGRID_PSIJ_PYTHON"
 """The environment variable with the Python in which ``hpogrid[psij]`` is installed."""
@@ -152,9 +152,9 @@ class Psij(Scheduler):
         """Never asked."""
         return {}
 
-    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
-        """End one job."""
-        return self._command("cancel", array)
+    def kill(self, targets: Sequence[Target]) -> list[str]:
+        """End jobs."""
+        return self._command("cancel", *(native for native, _ in targets))
 
     def _command(self, verb: str, *words: str) -> list[str]:
         python = os.environ.get(PYTHON) or sys.executable

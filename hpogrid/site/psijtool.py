@@ -1,7 +1,7 @@
 """The process that has PSI/J: ``python -m hpogrid.site.psijtool VERB EXECUTOR ...``.
 
 Three verbs: ``submit FILE MEMBER`` prints the native id of the job, ``status ID...`` the states
-of jobs as JSON, ``cancel ID`` ends a job. See `hpogrid.site.psij`, which calls it.
+of jobs as JSON, ``cancel ID...`` ends jobs. See `hpogrid.site.psij`, which calls it.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ class _Tool:
             found[native] = _told(job.status) if job is not None else ("COMPLETED", None, None)
         return json.dumps(found)
 
-    def cancel(self, native: str) -> str:
-        """End a job, whether or not it has ended."""
-        job = self._attach(native)
-        if job is not None:
-            self._wait([job])
+    def cancel(self, *natives: str) -> str:
+        """End jobs, those that have not ended."""
+        jobs = [job for native in natives if (job := self._attach(native)) is not None]
+        self._wait(jobs)
+        for job in jobs:
             job.cancel()
-            time.sleep(_THREADS)
+        time.sleep(_THREADS)
         return ""
 
     def _attach(self, native: str) -> Any:

@@ -7,7 +7,7 @@ kind of cluster is one small file, and a test needs no cluster.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -21,6 +21,10 @@ SCRIPT = "job.sh"
 
 Member = tuple[str, int]
 """A member of an array: the array's native id, and its number in it, from 1."""
+
+
+Target = tuple[str, Sequence[int] | None]
+"""An array, and those of its members that are meant; None: all of them."""
 
 
 class MemberState(NamedTuple):
@@ -116,12 +120,21 @@ class Scheduler(ABC):
         """How members have ended, as far as one of the commands tells."""
 
     @abstractmethod
-    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
-        """The command that ends members of an array; None: all of it."""
+    def kill(self, targets: Sequence[Target]) -> list[str]:
+        """The command that ends arrays, or members of them."""
 
     def logs(self, folder: Path, member: int) -> list[Path]:
         """Where a member's output is."""
         return [folder / f"{member}.log"]
+
+
+def named(targets: Sequence[Target], member: Callable[[str, int], str]) -> list[str]:
+    """Arrays, and members of them, as a batch system calls them."""
+    return [
+        name
+        for array, members in targets
+        for name in ([array] if members is None else [member(array, n) for n in members])
+    ]
 
 
 def native_options(

@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+from hpogrid.site.scheduler import (
+    Member,
+    MemberState,
+    Request,
+    Scheduler,
+    Target,
+    named,
+    native_options,
+)
 
 _REASONS = {
     "1": "its node could not start it",
@@ -105,9 +113,9 @@ class GridEngine(Scheduler):
                 found[record["jobnumber"], int(record["taskid"])] = _ended(record)
         return found
 
-    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
+    def kill(self, targets: Sequence[Target]) -> list[str]:
         """``qdel``."""
-        return ["qdel", *([array] if members is None else [f"{array}.{m}" for m in members])]
+        return ["qdel", *named(targets, lambda array, member: f"{array}.{member}")]
 
 
 def _state(letters: str, job: str) -> MemberState:

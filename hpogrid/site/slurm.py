@@ -9,7 +9,15 @@ from collections.abc import Sequence
 
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+from hpogrid.site.scheduler import (
+    Member,
+    MemberState,
+    Request,
+    Scheduler,
+    Target,
+    named,
+    native_options,
+)
 
 _STATES: dict[str, JobState] = {
     "PENDING": "queued",
@@ -134,11 +142,9 @@ class Slurm(Scheduler):
         rows = (line.split("|") for line in text.splitlines() if code == 0 and line.count("|") == 2)
         return _members([*job.partition("_")[::2], state, "", exit_] for job, state, exit_ in rows)
 
-    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
+    def kill(self, targets: Sequence[Target]) -> list[str]:
         """``scancel``."""
-        if members is None:
-            return ["scancel", "--full", array]
-        return ["scancel", "--full", *(f"{array}_{member}" for member in members)]
+        return ["scancel", "--full", *named(targets, lambda array, member: f"{array}_{member}")]
 
 
 def _members(rows: object) -> dict[Member, MemberState]:

@@ -129,6 +129,9 @@ class Exchange:
     def publish(self, trial: Trial) -> None:
         """A trial of this job began or ended; its ledger is where the others see that."""
 
+    def reported(self, trial: Trial) -> None:
+        """A running trial of this job has reported; see `publish`."""
+
     # --- finite spaces -----------------------------------------------------------------------
 
     def claim(self, point: Point) -> bool:

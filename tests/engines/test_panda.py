@@ -192,7 +192,7 @@ def test_three_jobs_one_killed_and_one_failing(
     assert status(task) == "running"
 
     panda.kill_payload(halfway.id)
-    hpogrid("tasks", "show", "--watch")
+    hpogrid("tasks", "show", task, "--watch")
     assert status(task) == "finished"
     shown = hpogrid("tasks", "show", task)
     assert "failed" in shown
@@ -205,7 +205,7 @@ def test_three_jobs_one_killed_and_one_failing(
     (switches / "dies-1").unlink()
     (switches / "hangs-2").unlink()
     hpogrid("tasks", "retry", task)
-    hpogrid("tasks", "show", "--watch")
+    hpogrid("tasks", "show", task, "--watch")
     assert status(task) == "done"
     found = rows(tmp_path, "--to_pcp")
     assert points(found) == trace(switches)
@@ -239,7 +239,7 @@ def test_one_is_killed_by_its_owner(panda: Grid, switches: Path, tmp_path: Path)
     wait_until(lambda: len(lines(switches / "trace-0.1")) >= 60, 120)
     time.sleep(1)
     hpogrid("tasks", "kill", task)
-    hpogrid("tasks", "show", "--watch")
+    hpogrid("tasks", "show", task, "--watch")
     assert status(task) == "aborted"
     assert points(rows(tmp_path)) == trace(switches)  # they are in the job's log
     assert "has no job that waits or runs" in hpogrid("tasks", "kill", task, fails=True)
@@ -248,7 +248,7 @@ def test_one_is_killed_by_its_owner(panda: Grid, switches: Path, tmp_path: Path)
 def test_through_idds(panda: Grid, switches: Path, tmp_path: Path) -> None:
     example(troubled(tmp_path / "scripts", switches), trials=3)
     task = run(2, "--mode", "idds")
-    hpogrid("tasks", "show", "--watch")
+    hpogrid("tasks", "show", task, "--watch")
     assert status(task) == "finished"  # never done, however good all is
     assert len(set(points(rows(tmp_path)))) == 6
     assert points(rows(tmp_path)) == trace(switches)
@@ -284,7 +284,7 @@ def test_what_is_refused(panda: Grid, tmp_path: Path, home: Path) -> None:
     task = run(1)
     told = sentence(hpogrid("run", "simple_objective", fails=True))
     assert taken in told
-    hpogrid("tasks", "show", "--watch")
+    hpogrid("tasks", "show", task, "--watch")
     assert status(task) == "done"
 
     broken = tmp_path / "broken.tok"
@@ -316,7 +316,7 @@ def test_in_a_container(panda: Grid, image: Path, tmp_path: Path) -> None:
     with panda.worker("LOCAL_GPU", 2, command):
         example(scripts, "--container", str(image), trials=20, site="LOCAL_GPU")
         task = run(2)
-        hpogrid("tasks", "show", "--watch")
+        hpogrid("tasks", "show", task, "--watch")
         assert status(task) == "done", hpogrid("tasks", "logs", task)
         found = rows(tmp_path, "--extra", "offset,writes,connects")
     assert len(set(points(found))) == 40

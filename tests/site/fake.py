@@ -9,7 +9,15 @@ from pathlib import Path
 
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, native_options
+from hpogrid.site.scheduler import (
+    Member,
+    MemberState,
+    Request,
+    Scheduler,
+    Target,
+    named,
+    native_options,
+)
 
 PROGRAM = str(Path(__file__).with_name("fakebatch.py"))
 STATE = "FAKE_STATE"
@@ -46,8 +54,8 @@ class Fake(Scheduler):
     def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
         return self._members(text)
 
-    def kill(self, array: str, members: Sequence[int] | None) -> list[str]:
-        return self._command("kill", array, *map(str, members or []))
+    def kill(self, targets: Sequence[Target]) -> list[str]:
+        return self._command("kill", *named(targets, lambda array, member: f"{array}/{member}"))
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, PROGRAM, os.environ[STATE], *words]

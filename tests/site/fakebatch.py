@@ -7,6 +7,7 @@ or ``ended CODE``. A member's script finds its number in FAKE_MEMBER.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -60,11 +61,12 @@ def show(state: Path, *kinds: str) -> None:
             print(path.parent.name, path.name, *words)
 
 
-def kill(state: Path, number: str, *members: str) -> None:
-    for path in (state / number).iterdir():
+def kill(state: Path, *names: str) -> None:
+    """End arrays (``5``) and members of them (``5/2``)."""
+    found = [state / name for name in names]
+    members = [sorted(path.iterdir()) if path.is_dir() else [path] for path in found]
+    for path in itertools.chain(*members):
         words = words_of(path)
-        if members and path.name not in members:
-            continue
         if words[0] == "running":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(int(words[1]), signal.SIGKILL)

@@ -17,6 +17,7 @@ from hpogrid.config.store import STORES
 from hpogrid.errors import RunError, UserError
 from hpogrid.registry import Entry
 from hpogrid.site import SITES, batch, control
+from hpogrid.site.arrays import arrays_of
 from hpogrid.site.base import ACTIVE
 from hpogrid.site.scheduler import Request
 from hpogrid.site.tasks import Task, find_tasks
@@ -109,7 +110,7 @@ def test_array_runs_to_done(project: MakeProject) -> None:
         f"{job}-{number}" for job in range(3) for number in (1, 2)
     ]
     assert "2 trials finished" in control.read_logs(task.id, 1, None)[0]
-    assert [array.jobs for array in batch._arrays(task)] == [[0, 1, 2]]
+    assert [array.jobs for array in arrays_of(task)] == [[0, 1, 2]]
 
 
 def test_killed_and_retried_alone(project: MakeProject) -> None:
@@ -125,7 +126,7 @@ def test_killed_and_retried_alone(project: MakeProject) -> None:
     switch("dead-2", False)
     assert control.retry(task) == [1, 2]
     assert wait(task, ended) == ["done"] * 3
-    assert [array.jobs for array in batch._arrays(task)] == [[0, 1, 2], [1, 2]]
+    assert [array.jobs for array in arrays_of(task)] == [[0, 1, 2], [1, 2]]
     study, _ = load_study(task.ledgers)
     assert len(study.finished) == 6
     files = sorted(path.name for path in task.ledgers.glob("*.jsonl"))
@@ -209,7 +210,7 @@ def test_without_arrays_each_job_is_submitted_on_its_own(
     with pytest.raises(RunError, match=message):
         control.submit(project(), site=None, n_jobs=3)
     (task,) = find_tasks()
-    assert [array.jobs for array in batch._arrays(task)] == [[0]]
+    assert [array.jobs for array in arrays_of(task)] == [[0]]
     assert wait(task, ended) == ["done", "failed", "failed"]
     reasons = {job.reason for job in control.overview([task])[0].jobs[1:]}
     assert reasons == {"not submitted: Fake refused the job: you have too many jobs"}
@@ -217,7 +218,7 @@ def test_without_arrays_each_job_is_submitted_on_its_own(
     assert control.retry(task) == [1, 2]
     assert wait(task, ended) == ["done"] * 3
     (task,) = find_tasks()
-    assert [(array.jobs, array.first) for array in batch._arrays(task)] == [
+    assert [(array.jobs, array.first) for array in arrays_of(task)] == [
         ([0], 1), ([1], 1), ([2], 2),
     ]  # fmt: skip
 

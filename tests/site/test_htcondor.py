@@ -96,5 +96,5 @@ def test_bad_options(name: str) -> None:
 
 
 def test_kill() -> None:
-    assert HTCondor().kill("1", None) == ["condor_rm", "1"]
-    assert HTCondor().kill("1", [1, 3]) == ["condor_rm", "1.0", "1.2"]
+    assert HTCondor().kill([("1", None)]) == ["condor_rm", "1"]
+    assert HTCondor().kill([("1", [1, 3])]) == ["condor_rm", "1.0", "1.2"]

@@ -107,7 +107,7 @@ def test_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PYTHON, "/opt/psij/bin/python")
     tool = ["/opt/psij/bin/python", "-P", "-m", "hpogrid.site.psijtool"]
     assert PBS().queue(["7", "8"]) == [*tool, "status", "pbs", "7", "8"]
-    assert PBS().kill("7", None) == [*tool, "cancel", "pbs", "7"]
+    assert PBS().kill([("7", None), ("8", None)]) == [*tool, "cancel", "pbs", "7", "8"]
 
 
 def test_a_dry_run_shows_a_command_for_each_job(home: Path) -> None:

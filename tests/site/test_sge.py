@@ -171,5 +171,5 @@ def test_bad_option() -> None:
 
 
 def test_kill() -> None:
-    assert GridEngine().kill("5", None) == ["qdel", "5"]
-    assert GridEngine().kill("5", [1, 3]) == ["qdel", "5.1", "5.3"]
+    assert GridEngine().kill([("5", None)]) == ["qdel", "5"]
+    assert GridEngine().kill([("5", [1, 3])]) == ["qdel", "5.1", "5.3"]

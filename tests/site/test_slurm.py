@@ -119,5 +119,5 @@ def test_bad_options(extra: dict[str, Any], message: str) -> None:
 
 
 def test_kill() -> None:
-    assert Slurm().kill("7", None) == ["scancel", "--full", "7"]
-    assert Slurm().kill("7", [1, 3]) == ["scancel", "--full", "7_1", "7_3"]
+    assert Slurm().kill([("7", None)]) == ["scancel", "--full", "7"]
+    assert Slurm().kill([("6", None), ("7", [1, 3])]) == ["scancel", "--full", "6", "7_1", "7_3"]

@@ -1,0 +1,57 @@
+"""What is kept of submissions to a batch system: which array has which jobs, and how they ended."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import msgspec
+
+from hpogrid.engine.job import read_result
+from hpogrid.site.base import JobStatus
+from hpogrid.site.scheduler import Member
+from hpogrid.site.tasks import Task
+
+ENDED = "ended.json"
+"""The file in a job's folder that says how it ended, where the job itself did not."""
+
+
+class Array(msgspec.Struct, frozen=True):
+    """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``.
+
+    Attributes:
+        id: the scheduler's.
+        folder: of its script and its logs.
+        jobs: of the task.
+        first: which member of the script its first member is.
+    """
+
+    id: str
+    folder: str
+    jobs: list[int]
+    first: int = 1
+
+
+def arrays_of(task: Task) -> list[Array]:
+    """The submissions of a task, oldest first."""
+    found: Any = task.native.get("arrays", [])
+    return msgspec.convert(found, list[Array])
+
+
+def member_of(task: Task, job: int) -> Member | None:
+    """Where the job was submitted last."""
+    for array in reversed(arrays_of(task)):
+        if job in array.jobs:
+            return array.id, array.jobs.index(job) + 1
+    return None
+
+
+def settled(task: Task, job: int) -> JobStatus | None:
+    """The end of a job as it is written, or None."""
+    folder = task.job_folder(job)
+    result = read_result(folder)
+    if result is not None and result.state != "interrupted":
+        return JobStatus(job, result.state, result.reason)
+    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode((folder / ENDED).read_bytes(), type=JobStatus)
+    return None
