@@ -5,11 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 from collections import Counter
-<<<<<<< HEAD
-from collections.abc import Callable, Iterable, Iterator, Sequence
-=======
-from collections.abc import Callable, Hashable, Iterator, Sequence
->>>>>>> main
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
@@ -239,25 +235,15 @@ class Results:
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
         """The rows in order, each a list of JSON values as `columns` says."""
-<<<<<<< HEAD
         applied = _picker(column.key for column in self.columns if column.kind == "parameter")
         metrics = _picker(column.key for column in self.columns if column.kind == "metric")
-        extras = [column.key for column in self.columns if column.kind == "extra"]
-        shown = zip(self.trials[start:stop], self.tasks[start:stop], strict=True)
-        for place, (trial, task) in enumerate(shown, start):
-            row = [*applied(trial.applied), *metrics(trial.metrics)]
-            for key in extras:
-                row.append(place in self.front if key == PARETO else EXTRAS[key](trial, task))
-=======
-        parameters = [column.key for column in self.columns if column.kind == "parameter"]
-        metrics = [column.key for column in self.columns if column.kind == "metric"]
         keys = [column.key for column in self.columns if column.kind == "extra"]
         extras = [self._extra(key) for key in keys]
         shown = zip(self.trials[start:stop], self.tasks[start:stop], strict=True)
         for place, (trial, task) in enumerate(shown, start):
-            row = [*map(trial.applied.get, parameters), *map(trial.metrics.get, metrics)]
-            row += [get(place, trial, task) for get in extras]
->>>>>>> main
+            row = [*applied(trial.applied), *metrics(trial.metrics)]
+            if extras:
+                row += [get(place, trial, task) for get in extras]
             yield row
 
     def _extra(self, key: str) -> Callable[[int, Trial, Task], Any]:
