@@ -237,11 +237,13 @@ class Results:
         """The rows in order, each a list of JSON values as `columns` says."""
         applied = _picker(column.key for column in self.columns if column.kind == "parameter")
         metrics = _picker(column.key for column in self.columns if column.kind == "metric")
-        extras = [self._extra(column.key) for column in self.columns if column.kind == "extra"]
+        keys = [column.key for column in self.columns if column.kind == "extra"]
+        extras = [self._extra(key) for key in keys]
         shown = zip(self.trials[start:stop], self.tasks[start:stop], strict=True)
         for place, (trial, task) in enumerate(shown, start):
             row = [*applied(trial.applied), *metrics(trial.metrics)]
-            row += [get(place, trial, task) for get in extras]
+            if extras:
+                row += [get(place, trial, task) for get in extras]
             yield row
 
     def _extra(self, key: str) -> Callable[[int, Trial, Task], Any]:
