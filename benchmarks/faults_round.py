@@ -268,7 +268,9 @@ def stop_and_go(this: Round) -> None:
     until(lambda: this.idle or len(list(this.task.ledgers.glob("*.jsonl"))) == this.jobs)
     pid = this.one()
     send(pid, signal.SIGSTOP)
-    time.sleep(this.rng.uniform(1.0, 5.0))
+    end = time.monotonic() + this.rng.uniform(1.0, 10.0)
+    while time.monotonic() < end and not (this.taken_over() and this.rng.random() < 0.05):
+        time.sleep(0.02)
     send(pid, this.rng.choice([signal.SIGCONT, signal.SIGCONT, signal.SIGKILL]))
 
 

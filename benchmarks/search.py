@@ -11,9 +11,10 @@ With ``--results`` each run is kept as soon as it is done, and not done again by
 The regret of a run is (best loss - optimum) / (reference - optimum), at most 1: 0 is perfect, 1
 is no better than the reference, which is the best of ten random draws (the median over ten such
 tens). Where the optimum is not known, it is the best loss of all runs. The table shows the mean
-over objectives and seeds, with a 95 % confidence interval bootstrapped over seeds, the mean rank
-among those compared (1 is best; over the cases that all of them ran), and the CPU time for one
-proposal. ``auto`` passes everything on to what it chooses, so its runs are the runs of that.
+over objectives and seeds, in brackets its 95 % confidence interval (bootstrapped over seeds) and
+the number of seeds, the mean rank among those compared (1 is best; over the cases that all of
+them ran), and the CPU time for one proposal. ``auto`` passes everything on to what it chooses,
+so its runs are the runs of that.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
     "ax": ("ax", {}),
     "bayesian": ("bayesian", {}),
     "nevergrad": ("nevergrad", {}),
-    "nevergrad-cma": ("nevergrad", {"optimizer": "CMA"}),
+    "nevergrad-de": ("nevergrad", {"optimizer": "TwoPointsDE"}),
 }
 SLOW = ("optuna-gp", "auto", "skopt", "ax", "bayesian")
 """Those that take a tenth of a second or more for a proposal."""
@@ -261,22 +262,33 @@ def summarise(runs: list[Run], budget: int, options: argparse.Namespace) -> list
     return sorted(rows, key=lambda row: row.regret)
 
 
-def show(rows: list[Row], budget: int) -> None:
-    """Print the table of one budget."""
-    print(f"\nafter {budget} trials\n")
-    print("| algorithm | seeds | regret | 95 % interval | rank | CPU ms a proposal |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for row in rows:
-        print(
-            f"| `{row.algorithm}` | {row.seeds} | {row.regret:.3f} | {row.low:.3f} to "
-            f"{row.high:.3f} | {row.rank:.1f} | {row.milliseconds:.1f} |"
-        )
+def show(tables: dict[int, list[Row]]) -> None:
+    """Print one table of all budgets, the best of the first one first."""
+    found = {budget: {row.algorithm: row for row in rows} for budget, rows in tables.items()}
+    names = dict.fromkeys(row.algorithm for rows in tables.values() for row in rows)
+    heads = [f"after {budget} trials | rank" for budget in tables]
+    print("| algorithm | " + " | ".join(heads) + " | CPU ms a proposal |")
+    print("| --- |" + " --- |" * (2 * len(tables) + 1))
+    for name in names:
+        rows = [found[budget].get(name) for budget in tables]
+        cells = [cell(row) for row in rows]
+        spent = next(row.milliseconds for row in rows if row is not None)
+        print(f"| `{name}` | " + " | ".join(cells) + f" | {spent:.1f} |")
+
+
+def cell(row: Row | None) -> str:
+    """The regret with its interval and number of seeds, and the rank."""
+    if row is None:
+        return " | "
+    bounds = f"{row.low:.3f} to {row.high:.3f}, " if row.seeds > 1 else ""
+    return f"{row.regret:.3f} ({bounds}{row.seeds}) | {row.rank:.1f}"
 
 
 def show_objectives(runs: list[Run], budget: int, options: argparse.Namespace) -> None:
     """Print the mean regret of each algorithm on each objective."""
     found = {name: cases for name, cases in regrets(runs, budget, options).items() if cases}
-    print("\n| objective | " + " | ".join(found) + " |\n| --- " + "| --- " * len(found) + "|")
+    print(f"\nafter {budget} trials\n\n| objective | " + " | ".join(found) + " |")
+    print("| --- " + "| --- " * len(found) + "|")
     for objective in options.objectives:
         means = [
             statistics.fmean(regret for (own, _), regret in cases.items() if own == objective)
@@ -325,9 +337,9 @@ def main() -> None:
     options = parse()
     runs = complete(plan(options), options)
     print(f"{len(options.objectives)} objectives: {', '.join(options.objectives)}")
-    for budget in options.budgets:
-        show(summarise(runs, budget, options), budget)
-        if options.by_objective:
+    show({budget: summarise(runs, budget, options) for budget in options.budgets})
+    if options.by_objective:
+        for budget in options.budgets:
             show_objectives(runs, budget, options)
 
 

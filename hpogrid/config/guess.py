@@ -69,11 +69,12 @@ def read_script(path: Path, ask: bool = False) -> Guess:
     """
     text, tree = _parsed(path)
     notes: list[str] = []
-    model = None
+    model, trial = None, False
     options = list(sources.options_of_help(path) if ask else sources.options(tree))
     space = _typed(text, tree)
     if space is None:
         model, space = _suggested(tree, notes)
+        trial = model is not None
     if space is None and options:
         space = _checked({item.name: item.shape for item in options}, notes)
         notes.append("the ranges are a factor of ten (numbers: two) around the script's defaults")
@@ -88,23 +89,40 @@ def read_script(path: Path, ask: bool = False) -> Guess:
             "function of a config or a trial; if its options are made in another file give "
             "--ask_script, else create the four configs by hand"
         )
-    metric = sources.metric(tree)
-    if metric is None:
-        metric = "loss"
-        notes.append(
-            "found no report of a metric: 'loss' is a placeholder; report it with "
-            "hpogrid.report(loss=...), or say how it is printed with --metric_regex"
-        )
-    low = any(word in metric.lower() for word in _WORSE_WHEN_LARGER)
+    metric, mode = _metric(tree, trial, model, notes)
     return Guess(
         space=space,
         model=model,
         metric=metric,
-        mode="min" if low else "max",
+        mode=mode,
         param={} if model else _kept(options, space),
         beside=sources.siblings(tree, path),
         notes=notes,
     )
+
+
+def _metric(tree: ast.Module, trial: bool, model: str | None, notes: list[str]) -> tuple[str, str]:
+    """The name of the metric, and which way it is better.
+
+    Args:
+        tree: the script.
+        trial: whether it has an objective of a trial, whose value needs no name.
+        model: the function or class that is called.
+        notes: what should be looked at is added here.
+    """
+    if trial:
+        return "value", "max" if sources.is_maximised(tree) else "min"
+    found = sources.metric(tree)
+    if found is None and model is None:
+        notes.append(
+            "found no report of a metric: 'loss' is a placeholder; report it with "
+            "hpogrid.report(loss=...), or say how it is printed with --metric_regex"
+        )
+    elif found is None:
+        notes.append(f"what {model} returns is called 'loss', and taken for better when smaller")
+    metric = found or "loss"
+    low = any(word in metric.lower() for word in _WORSE_WHEN_LARGER)
+    return metric, "min" if low else "max"
 
 
 def find_script(folder: Path) -> Path:

@@ -163,16 +163,31 @@ def _looked_up(tree: ast.AST) -> Iterator[str]:
 
 
 def metric(tree: ast.AST) -> str | None:
-    """The first name that is reported: ``report(loss=...)`` or ``report({"loss": ...})``."""
+    """The first name that is reported by a call, or returned as a dict: ``report(loss=...)``."""
     for function in ("report", "reporter"):
         for call in calls(tree, function):
             for item in call.keywords:
                 if item.arg and item.arg not in ("epoch", "step", "training_iteration"):
                     return item.arg
             if call.args and isinstance(call.args[0], ast.Dict):
-                keys = [text_of(key) for key in call.args[0].keys if key is not None]
-                return next((key for key in keys if key), None)
+                return _first_key(call.args[0])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in ("step", "_train", "train"):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Return) and isinstance(part.value, ast.Dict):
+                    return _first_key(part.value)
     return None
+
+
+def is_maximised(tree: ast.AST) -> bool:
+    """Whether a script for Optuna makes its study with ``direction="maximize"``."""
+    words = (keyword for call in calls(tree, "create_study") for keyword in call.keywords)
+    return any(word.arg == "direction" and text_of(word.value) == "maximize" for word in words)
+
+
+def _first_key(node: ast.Dict) -> str | None:
+    keys = [text_of(key) for key in node.keys if key is not None]
+    return next((key for key in keys if key), None)
 
 
 def siblings(tree: ast.AST, script: Path) -> list[str]:

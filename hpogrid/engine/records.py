@@ -145,11 +145,14 @@ class Records:
             RunningAlready: see `beat`.
             RunError: the disk is full or has gone.
         """
-        if steady_time() - self._beaten > QUIET_SECONDS / 2:
-            self.beat()
+        self._look_after_silence()
         self.writer.write(*events)
         for event in events:
             self.study.apply(event, self._source)
+
+    def _look_after_silence(self) -> None:
+        if steady_time() - self._beaten > QUIET_SECONDS / 2:
+            self.beat()
 
     def leave(self) -> None:
         """Write nothing more: another process goes on with the job."""
@@ -157,7 +160,12 @@ class Records:
         self.writer.close()
 
     def close(self, reason: str) -> None:
-        """Write the last line if that is possible."""
+        """Write the last line if that is possible.
+
+        Raises:
+            RunningAlready: see `beat`.
+        """
+        self._look_after_silence()
         with contextlib.suppress(RunError):
             self.writer.write(Closed(time=time.time(), reason=reason))
         self.writer.close()
@@ -171,13 +179,15 @@ def make_exchange(project: Project, space: Space, spec: JobSpec, lease: float) -
     if storage is None or not spec.shared:
         return Exchange(spec.ledgers, space, spec.job, shared=spec.shared, lease=lease)
     task = f"{project.hash}-{spec.seed}"
-    from hpogrid.study.storage import StorageExchange, check_url, is_server
+    from hpogrid.study.storage import check_url, is_server
 
     if is_server(storage):
         from hpogrid.study.remote import RemoteExchange
 
         return RemoteExchange(spec.ledgers, space, spec.job, url=storage, task=task, lease=lease)
     check_url(storage, spec.n_jobs)
+    from hpogrid.study.storage_exchange import StorageExchange
+
     return StorageExchange(
         spec.ledgers,
         space,

@@ -191,6 +191,7 @@ class Run:
         if running.step > 1 or (self.spec.trials / trial).is_dir():
             self._books.write_reports(running)
             self._keeper.reported(trial)
+            self._exchange.reported(self.study.trials[trial])
         record = self.study.trials[trial]
         spent = record.before + now - record.started - running.prepared
         counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}

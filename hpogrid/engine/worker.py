@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpogrid.engine.messages import (
     Broken,
@@ -30,13 +30,15 @@ from hpogrid.engine.messages import (
     ToWorker,
     Verdict,
 )
-from hpogrid.engine.prep import Preparation
 from hpogrid.engine.ray.script import load_ray, ray_session
 from hpogrid.errors import UserError, first_line
 from hpogrid.trial import session
 from hpogrid.trial.checkpoints import saving
 from hpogrid.trial.lifeline import die_with_parent
 from hpogrid.trial.objective import Objective, make_objective, user_traceback
+
+if TYPE_CHECKING:
+    from hpogrid.engine.prep import Preparation
 
 
 class WorkerSession:
@@ -80,7 +82,7 @@ def work(channel: Channel[ToWorker]) -> None:
     except UserError as error:
         channel.send(Broken(str(error)))
         return
-    preparation = Preparation(setup.prep, scripts, _wait_if_told_to_end) if setup.prep else None
+    preparation = _preparation(setup, scripts)
     log = TrialLog(Path(setup.logs), setup.slot)
     channel.send(Ready())
     while isinstance(task := channel.receive(), Evaluate):
@@ -90,6 +92,14 @@ def work(channel: Channel[ToWorker]) -> None:
             _wait_if_told_to_end()
         log.close(task)
         channel.send(done)
+
+
+def _preparation(setup: Setup, scripts: Path) -> Preparation | None:
+    if setup.prep is None:
+        return None
+    from hpogrid.engine.prep import Preparation  # every worker starts faster without it
+
+    return Preparation(setup.prep, scripts, _wait_if_told_to_end)
 
 
 def _wait_if_told_to_end() -> None:

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from hpogrid.search.base import Options, Outcome, Task, free_axes
+from hpogrid.search.base import Options, Outcome, Task, free_axes, unbounded
 from hpogrid.space.latent import Category, Latents
 
 _FEW_TRIALS = 12
@@ -79,6 +79,8 @@ def choose(task: Task, has: Callable[[str], bool] = installed) -> Choice:
         why = "too many trials for a Gaussian process"
     elif categories:
         why = f"{categories} of {len(axes)} parameters are categories"
+    elif tails := sum(unbounded(task.space, name) for name in axes):
+        why = f"{tails} of {len(axes)} parameters have no bounds"
     elif len(axes) > _GP_AXES:
         why = f"{len(axes)} parameters are many for a Gaussian process"
     elif not (has("torch") and has("scipy")):

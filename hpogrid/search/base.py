@@ -121,7 +121,7 @@ class BaseSearcher(ABC):
         self._single = {
             name: middle(axis) for name, axis in task.space.axes.items() if name not in self.axes
         }
-        self._unbounded = [name for name in self.axes if _unbounded(task.space, name)]
+        self._unbounded = [name for name in self.axes if unbounded(task.space, name)]
         self._known = 0
         self._dropped = 0
         self._pending: dict[bytes, list[Latents]] = {}
@@ -231,7 +231,8 @@ def _single(axis: Axis) -> bool:
     return isinstance(axis, Category) and axis.count == 1
 
 
-def _unbounded(space: Space, name: str) -> bool:
+def unbounded(space: Space, name: str) -> bool:
+    """Whether values of a parameter have no bounds, as with a normal distribution."""
     scale = getattr(space.parameters[name], "scale", None)
     return scale is not None and not math.isfinite(scale.bounds[1])
 

@@ -44,6 +44,7 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
     ]
     if scout:
         lines += _times(project, n_jobs)
+        commands = control.plan(project_name, site=site, n_jobs=n_jobs)  # after the scout's task
     lines += [("default", text) for text in _defaults(project)]
     return [*lines, *(("", text) for text in commands)]
 
@@ -123,5 +124,5 @@ def _defaults(project: Project) -> Iterator[str]:
             default = field.default
             if field.default_factory is not msgspec.NODEFAULT:
                 default = field.default_factory()
-            if value == default and value not in (None, {}, False):
+            if value == default and msgspec.to_builtins(value) not in (None, {}, [], False):
                 yield f"{kind} {field.name} = {msgspec.json.encode(value).decode()}"

@@ -100,7 +100,7 @@ def test_a_space_in_the_script_is_taken_as_it_is(tmp_path: Path) -> None:
 
 def test_what_an_objective_for_optuna_suggests(tmp_path: Path) -> None:
     guess = guessed(tmp_path, (SCRIPTS / "optuna_objective.py").read_text())
-    assert guess.model == "objective"
+    assert (guess.model, guess.metric, guess.mode) == ("objective", "value", "min")
     assert methods(guess) == {
         "optimizer": "categorical", "lr": "loguniform", "layers": "uniformint",
         "momentum": "uniform",
@@ -110,7 +110,8 @@ def test_what_an_objective_for_optuna_suggests(tmp_path: Path) -> None:
         "def objective(trial):\n"
         "    return trial.suggest_int('n', low, 3) + trial.suggest_float('x', 0, 1)\n"
     )
-    guess = guessed(tmp_path, text)
+    guess = guessed(tmp_path, f"{text}optuna.create_study(direction='maximize')\n")
+    assert guess.mode == "max"
     assert list(guess.space.parameters) == ["x"]
     assert guess.notes[0].startswith("left out: parameter 'n': ")
 
@@ -133,6 +134,12 @@ def test_refusals(tmp_path: Path, text: str, says: str) -> None:
         read_script(path)
     with pytest.raises(UserError, match="no such file"):
         read_script(tmp_path / "none.py")
+
+
+def test_a_class_returns_its_metric(tmp_path: Path) -> None:
+    guess = guessed(tmp_path, (SCRIPTS / "ray_class.py").read_text())
+    assert (guess.model, guess.metric, guess.mode) == ("TrainModel", "val_loss", "min")
+    assert set(guess.space.parameters) == {"lr", "dropout"}
 
 
 def test_the_script_of_a_folder(tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.docs.pages import NAMES, PAGES, ROOT, Block, blocks, needed
 
-MAX_NOT_RUN = 12
+MAX_NOT_RUN = 13
 """Blocks that need a grid, a network or a person; keep it small."""
 
 
@@ -117,17 +118,33 @@ def run_page(page: Path, folder: Path) -> None:
     assert process.returncode == 0, f"{page.name}, line {line}: {said}\n{shown}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+FIRST = {page for page in map(needed, PAGES) if page is not None}
+"""The pages that others go on from."""
+
+
+def together(name: str) -> Any:
+    """Pages that go on from another run in one worker, which runs that page once."""
+    page = ROOT / name
+    if page in FIRST or needed(page) is not None:
+        return pytest.param(name, marks=pytest.mark.xdist_group("pages"))
+    return name
+
+
+@pytest.mark.parametrize("name", list(map(together, NAMES)))
 def test_page_runs_as_it_stands(
     name: str, tmp_path: Path, starting_points: Callable[[Path], Path]
 ) -> None:
     page = ROOT / name
-    begin(page, tmp_path, starting_points)
-    run_page(page, tmp_path)
+    folder = tmp_path
+    if page in FIRST:
+        folder = starting_points(page)
+    else:
+        begin(page, folder, starting_points)
+        run_page(page, folder)
     found = blocks(page)
     for number, block in enumerate(found):
         if block.info == ("text", "output"):
-            printed = (tmp_path / "out" / str(number - 1)).read_text()
+            printed = (folder / "out" / str(number - 1)).read_text()
             wanted, more, _ = block.text.partition("\n...\n")
             if more:
                 printed = printed[: len(wanted)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from hpogrid.config.schemas import HpoConfig
+from hpogrid.config.schemas import HpoConfig, SearchStop
 from hpogrid.engine.budget import Budget, reached
 from hpogrid.study.study import Trial
 
@@ -71,3 +72,91 @@ def test_failures() -> None:
     assert budget.spent is None
     budget.count([trial(None, "failed")])
     assert budget.spent == "2 trials failed (max_failures)"
+
+
+# --- stop_search: every rule is met at its value ------------------------------------------------
+
+
+def rules(**rules: Any) -> Budget:
+    return Budget(config(trials=100, stop_search=msgspec.convert(rules, SearchStop)))
+
+
+def not_spent(budget: Budget) -> bool:
+    return budget.spent is None
+
+
+def test_trials_started() -> None:
+    budget = rules(max_trials_started=2)
+    budget.start()
+    assert (budget.spent, budget.left(1)) == (None, 1)
+    budget.start()
+    assert (budget.spent, budget.left(2)) == ("2 trials were started", 0)
+
+
+def test_trials_completed_are_those_that_did_not_fail() -> None:
+    budget = rules(max_trials_completed=2)
+    budget.count([trial(1), trial(None, "failed")])
+    assert not_spent(budget)
+    budget.count([trial(2, "pruned")])
+    assert budget.spent == "2 trials are complete"
+
+
+def test_trials_finished() -> None:
+    budget = Budget(config(trials=2))
+    budget.count([trial(1)])
+    assert not_spent(budget)
+    budget.count([trial(None, "failed")])
+    assert budget.spent == "all 2 trials are done"
+
+
+def test_cost() -> None:
+    budget = rules(max_cost=1.5, cost_metric="dollars")
+    budget.count([trial(1, dollars=1.0), trial(1), trial(1, dollars="much")])
+    assert not_spent(budget)
+    budget.count([trial(None, "failed", dollars=0.5)])
+    assert budget.spent == "the cost reached 1.5"
+
+
+@pytest.mark.parametrize(
+    ("rule", "before", "at"),
+    [
+        ({"min_metric_value": {"loss": 0.5}}, {"loss": 0.6}, {"loss": 0.5}),
+        ({"max_metric_value": {"loss": 0.5}}, {"loss": 0.4}, {"loss": 0.5}),
+        ({"min_metric_value": {"a": 1}}, {"loss": 0.1, "a": 2}, {"loss": 9, "a": 1}),
+        ({"max_metric_value": {"a": 3, "b": 1}}, {"loss": 0, "a": 2}, {"loss": 0, "b": 1.0}),
+    ],
+)
+def test_metric_thresholds(
+    rule: dict[str, Any], before: dict[str, Any], at: dict[str, Any]
+) -> None:
+    budget = rules(**rule)
+    budget.count([trial(**before), trial(at["loss"], "failed", **without_loss(at))])
+    assert not_spent(budget)
+    budget.see(trial(**at))  # of another job
+    assert str(budget.spent).split(" came ")[0] in at
+
+
+def without_loss(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metrics.items() if name != "loss"}
+
+
+def test_plateau() -> None:
+    budget = rules(plateau={"std": 0.1, "trials": 2, "patience": 2})
+    budget.count([trial(5), trial(1.0), trial(1.2), trial(3)])
+    assert not_spent(budget)  # only one trial came since
+    budget.count([trial(4)])
+    assert budget.spent == "the best 2 trials are within 0.1 (plateau)"
+    other = rules(plateau={"std": 0.09, "trials": 2, "patience": 2})
+    other.count([trial(5), trial(1.0), trial(1.2), trial(3), trial(4)])
+    assert other.spent is None
+
+
+def test_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    budget = Budget(config(time_limit=10))
+    said = []
+    for time in (109.9, 110.0):
+        now[0] = time
+        said.append(budget.spent)
+    assert said == [None, "the time limit of 10 s is reached"]

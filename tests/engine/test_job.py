@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,10 @@ def test_a_disk_that_fills_up_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> 
     assert here(task).finished == 5
     assert [trial.id for trial in trials_of(task)] == [f"0-{number}" for number in range(1, 6)]
     assert all(trials_of(task)[int(name[2:]) - 1] == trial for name, trial in before.items())
+
+
+def test_a_run_outside_of_the_main_thread_hears_no_signals_and_ends_well() -> None:
+    project = store_project()
+    with ThreadPoolExecutor(1) as pool:
+        _, result, trials = pool.submit(run_project, project).result()
+    assert (result.state, result.finished, len(trials)) == ("done", 3, 3)

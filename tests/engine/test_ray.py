@@ -104,7 +104,7 @@ HOG = """
 def test_a_kill_by_the_memory_monitor_fails_that_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = Path("/proc/meminfo").read_text().splitlines()
     memory = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    allowed = memory["MemTotal"] - memory["MemAvailable"] + 2_500_000
+    allowed = memory["MemTotal"] - memory["MemAvailable"] + 4_500_000  # others may use some of it
     monkeypatch.setenv("RAY_memory_usage_threshold", str(allowed / memory["MemTotal"]))
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
     trials = run_script(HOG, space=categories(1, 2, 3, 4), trials=4, **EVERY)

@@ -168,6 +168,35 @@ def test_a_warm_start_is_told_to_the_algorithm(tmp_path: Path) -> None:
     assert "{'a': 1, 'b': 'x'}" not in found
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "param"),
+    [
+        ("asynchyperband", {"grace_period": 1, "reduction_factor": 3, "max_t": 9}),
+        ("median", {"grace_period": 1, "min_samples_required": 3}),
+    ],
+)
+def test_a_trial_is_stopped_by_what_other_jobs_reached(
+    tmp_path: Path, scheduler: str, param: dict[str, Any]
+) -> None:
+    config = project(WIDE, scheduler=scheduler, scheduler_param=param, stop={})
+
+    def decide(run: Run, loss: float) -> str:
+        assignment = run.next()
+        assert assignment is not None
+        reports = (run.report(assignment.trial, {"loss": loss / step}) for step in range(1, 9))
+        decision = next((found for found in reports if found != "continue"), "continue")
+        run.finish(assignment.trial)
+        return decision
+
+    alone = Run(config, spec(tmp_path / "alone", 1, 2))
+    assert decide(alone, 100.0) == "continue"
+    other, run = (Run(config, spec(tmp_path, job, 2)) for job in range(2))
+    for _ in range(8):
+        decide(other, 1.0)
+    forget_time(run)
+    assert decide(run, 100.0) == "stop"
+
+
 def test_a_new_attempt_counts_what_is_done(tmp_path: Path) -> None:
     config = project(WIDE, trials=5)
     run = Run(config, spec(tmp_path))

@@ -87,7 +87,7 @@ TWO = """
         ("optuna", {"sampler": "nsga2", "population_size": 8}),
         ("optuna", {}),
         pytest.param("optuna", {"sampler": "gp"}, marks=pytest.mark.engine),
-        pytest.param("ax", {"n_initial_points": 6}, marks=pytest.mark.engine),
+        pytest.param("ax", {"n_initial_points": 12}, marks=pytest.mark.engine),
     ],
     ids=lambda value: value if isinstance(value, str) else json.dumps(value),
 )

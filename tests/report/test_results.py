@@ -109,3 +109,24 @@ def test_the_summary_says_why_most_trials_failed() -> None:
 
     assert table(other, *failed, make_trial("0-4")).summary.endswith("; 2 failed because: too hot")
     assert table(*failed).summary.endswith("; all failed because: too hot")
+
+
+def test_repetitions_have_a_mean_and_a_spread() -> None:
+    trials = [
+        make_trial(name, group=group, metrics={"loss": loss}, state=state)
+        for name, group, loss, state in (
+            ("0-1", "0-1", 1.0, "complete"),
+            ("0-2", "0-1", 7.0, "complete"),
+            ("0-3", "0-3", 3.0, "complete"),
+            ("0-4", "0-3", 4.0, "failed"),
+            ("0-5", "0-5", 2.0, "complete"),
+            ("0-6", "0-5", 3.0, "complete"),
+        )
+    ]
+    results = table(*trials, extra=["trial"])
+    assert results.names[-3:] == ["mean", "spread", "trial"]
+    cells = {row[-1]: row[-3:-1] for row in results.rows()}
+    assert cells["0-1"] == cells["0-2"] == [4.0, pytest.approx(18**0.5)]
+    assert cells["0-3"] == cells["0-4"] == [3.0, None]
+    assert "best mean 2.5 ± 0.71 (2 repetitions)" in results.summary
+    assert "mean" not in table(*trials_with_losses(1, 2)).names

@@ -12,7 +12,7 @@ from hpogrid.search import make_searcher
 from hpogrid.search.auto import choose
 from hpogrid.search.base import Task
 from hpogrid.space.parameter import Categorical, Constant, Float, Parameter
-from hpogrid.space.scale import Linear
+from hpogrid.space.scale import Linear, Normal
 from hpogrid.space.space import Space
 
 FLOAT = Float(scale=Linear(0, 1))
@@ -34,6 +34,8 @@ def chosen(parameters: dict[str, Any], trials: int | None, without: str = "") ->
         ({"x": FLOAT}, 200, "gp"),
         ({"x": FLOAT}, 201, "tpe"),
         ({"x": FLOAT}, None, "tpe"),
+        ({"x": FLOAT, "c": CATEGORY}, 100, "tpe"),
+        ({"x": FLOAT, "n": Float(scale=Normal(0, 1))}, 100, "tpe"),
         ({f"x{i}": FLOAT for i in range(10)}, 100, "gp"),
         ({f"x{i}": FLOAT for i in range(11)}, 100, "tpe"),
         ({"x": FLOAT, "one": Categorical(choices=("a",)), "c": Constant(value=1)}, 100, "gp"),

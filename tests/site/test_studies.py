@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -103,6 +104,11 @@ def test_plan_says_what_would_happen(project: str, capsys: pytest.CaptureFixture
     for part in ("3 jobs x 4 = 12", "scouting trial", "expected time", "scripts/train.py",
                  "hpogrid.site.local", 'algorithm = "random"'):  # fmt: skip
         assert part in text
+    assert re.search(r"^container +none$", text, re.MULTILINE)
+    assert "hpogrid.site.local 2 0 1 2" in text  # the scouting trial was task 1
+    assert "= {}" not in text
+    assert run(["plan", project, "--site", "ANALY_SOMEWHERE"]) == 0
+    assert re.search(r"^container +/cvmfs/", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_plan_of_a_finite_space(project: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,13 +155,43 @@ def test_a_job_learns_from_another_tool(tmp_path: Path) -> None:
     assert repr({"x": 2, "kind": [1, 2]}) not in seen
 
 
+def test_jobs_see_the_reports_of_each_other(tmp_path: Path) -> None:
+    url = f"journal://{tmp_path / 'j.log'}"
+    project = make_project(tmp_path, url)
+    first, second = (
+        Run(project, JobSpec(job, 1, tmp_path / str(job), tmp_path, True, 2)) for job in range(2)
+    )
+    assignment = first.next()
+    assert assignment is not None
+
+    def steps_seen() -> list[tuple[str, list[int], list[float]]]:
+        for run in (first, second):
+            run.poll(now=True)
+        return [
+            (
+                trial.state,
+                [r.step for r in trial.reports],
+                [r.metrics["loss"] for r in trial.reports],
+            )
+            for trial in second.study
+        ]
+
+    first.report(assignment.trial, {"loss": 5.0})
+    first.report(assignment.trial, {"loss": 4.0})
+    assert steps_seen() == [("running", [1, 2], [5.0, 4.0])]
+    first.report(assignment.trial, {"loss": 3.0})
+    first.finish(assignment.trial)
+    assert steps_seen() == [("complete", [1, 2, 3], [5.0, 4.0, 3.0])]
+
+
 def test_a_job_that_loses_its_storage_delivers_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import optuna
 
     url = f"journal://{tmp_path / 'j.log'}"
-    run = Run(make_project(tmp_path, url), JobSpec(0, 1, tmp_path / "ledger", tmp_path / "t"))
+    project = make_project(tmp_path, url)
+    run = Run(project, JobSpec(0, 1, tmp_path / "ledger", tmp_path / "t"))
     exchange = run._exchange
     storage = exchange._storage  # type: ignore[attr-defined]
 
@@ -186,8 +216,14 @@ def test_a_job_that_loses_its_storage_delivers_later(
     run.poll()
     assert values() == [3.0]
     finish_one(4.0)
-    run.close()  # the last chance
+    run._exchange.deliver()  # the last chance
     assert values() == [3.0, 4.0]
+    finish_one(5.0)
+    run._writer.close()  # killed; the next attempt delivers it
+    again = Run(project, run.spec)
+    again.poll(now=True)
+    assert values() == [3.0, 4.0, 5.0]
+    again.close()
 
 
 @pytest.mark.parametrize(

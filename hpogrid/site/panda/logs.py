@@ -45,7 +45,8 @@ def _text(did: Did, folder: Path) -> str:
     try:
         texts = log_texts(path)
     except (OSError, EOFError, tarfile.TarError, ValueError) as error:
-        return f"(its log {path} is damaged: {error})"
+        path.unlink()  # the next attempt fetches it anew
+        return f"(its log {did.name} is damaged: {error})"
     lines = [line for text in texts.values() for line in text.splitlines() if LOG_MARK not in line]
     return "\n".join(lines)
 
@@ -74,4 +75,5 @@ def fetch_packed(task: Task, number: int, jobs: Sequence[JobInfo]) -> None:
         try:
             unpack(folder / did.name, task.job_folder(number))
         except Refused as error:
-            raise RunError(f"{folder / did.name} cannot be unpacked: {error}") from error
+            (folder / did.name).unlink()  # the next attempt fetches it anew
+            raise RunError(f"{did.name} cannot be unpacked: {error}") from error
