@@ -3,6 +3,7 @@
 #
 #     bash tests/run.sh           # what needs nothing but Python
 #     bash tests/run.sh all       # also those with real engines (.ci/packages.txt lists what they need)
+#     bash tests/run.sh cov       # with the lines that no test reaches; it takes twice as long
 #     bash tests/run.sh -k space  # whatever else pytest understands
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,10 +18,14 @@ if [ "$(cat "$venv/.made-of" 2>/dev/null)" != "$made_of" ]; then
 fi
 export PATH="$venv/bin:$PATH" VIRTUAL_ENV=$venv
 
-only=(-m "not engine")
-if [ "${1:-}" = all ]; then
-    only=()
+only=(-m "not engine") cover=()
+while true; do
+    case "${1:-}" in
+    all) only=() ;;
+    cov) cover=(--cov --cov-report term:skip-covered) ;;
+    *) break ;;
+    esac
     shift
-fi
+done
 # Tests with real engines keep to one worker, or two of them (tests/conftest.py).
-exec pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered "${only[@]}" "$@"
+exec pytest --numprocesses 2 --dist loadgroup "${cover[@]}" "${only[@]}" "$@"

@@ -145,11 +145,14 @@ class Records:
             RunningAlready: see `beat`.
             RunError: the disk is full or has gone.
         """
-        if steady_time() - self._beaten > QUIET_SECONDS / 2:
-            self.beat()
+        self._look_after_silence()
         self.writer.write(*events)
         for event in events:
             self.study.apply(event, self._source)
+
+    def _look_after_silence(self) -> None:
+        if steady_time() - self._beaten > QUIET_SECONDS / 2:
+            self.beat()
 
     def leave(self) -> None:
         """Write nothing more: another process goes on with the job."""
@@ -157,7 +160,12 @@ class Records:
         self.writer.close()
 
     def close(self, reason: str) -> None:
-        """Write the last line if that is possible."""
+        """Write the last line if that is possible.
+
+        Raises:
+            RunningAlready: see `beat`.
+        """
+        self._look_after_silence()
         with contextlib.suppress(RunError):
             self.writer.write(Closed(time=time.time(), reason=reason))
         self.writer.close()

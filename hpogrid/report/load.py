@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 LEDGER = "ledger"
 BUNDLE = "bundle"
 JOBS = "jobs"
-_LONG_AGO = 3650.0  # days
 
 
 class Filters(msgspec.Struct, frozen=True):
@@ -77,15 +76,22 @@ def is_project(target: str) -> bool:
 
 def _project_sources(name: str, filters: Filters) -> list[Source]:
     from hpogrid.site.elsewhere import adopt
-    from hpogrid.site.tasks import IdRange, find_tasks
+    from hpogrid.site.tasks import IdRange, TaskFilter, find_tasks
 
-    problems = adopt(name, filters.days or _LONG_AGO)
+    wanted = TaskFilter(
+        project=name,
+        taskname=filters.taskname,
+        days=filters.days,
+        ids=IdRange(filters.ids) if filters.ids else None,
+    )
+    named = filters.taskname is not None or filters.ids is not None
+    problems = adopt(name, wanted) if named or not find_tasks(project=name, limit=1) else []
     tasks = find_tasks(
         project=name,
         days=filters.days,
         limit=filters.limit,
         taskname=filters.taskname,
-        ids=IdRange(filters.ids) if filters.ids else None,
+        ids=wanted.ids,
     )
     if tasks:
         sources = [_task_source(task) for task in reversed(tasks)]

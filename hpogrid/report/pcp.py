@@ -19,6 +19,18 @@ MOST_LINES = 2000
 the others are drawn at random from the rest."""
 
 
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>body {{ margin: 0 }} h1 {{ position: absolute; left: -9999px }}</style>
+</head>
+<body><main><h1>{title}</h1>
+"""
+"""What stands before the plot: what is read out to those who do not see it."""
+
+
 class PcpWriter(Writer):
     """A page with the plot and all it needs."""
 
@@ -29,14 +41,16 @@ class PcpWriter(Writer):
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
-        page: str = figure(results).to_html(
+        plot: str = figure(results).to_html(
             include_plotlyjs=True,
-            full_html=True,
+            full_html=False,
             default_height="100vh",
             config={"displaylogo": False, "responsive": True},
         )
-        title = f"<head><title>{_escape(results.name)}: parallel coordinates</title>"
-        stream.write(page.replace("<head>", title, 1).encode())
+        title = f"{_escape(results.name)}: parallel coordinates"
+        stream.write(_PAGE.format(title=title).encode())
+        stream.write(plot.encode())
+        stream.write(b"</main></body></html>\n")
 
 
 def figure(results: Results) -> Any:
@@ -48,8 +62,10 @@ def figure(results: Results) -> Any:
     rows = [row for index, row in enumerate(results.rows()) if index in chosen]
     drawn, same = _axes(results, columns, rows)
     many = len(drawn) > 8
+    dimensions = [_dimension(axis, column, results, len(drawn)) for column, axis in drawn]
+    left = max((len(label) for label in dimensions[0]["ticktext"]), default=0) if drawn else 0
     trace = graph.Parcoords(
-        dimensions=[_dimension(axis, column, results, len(drawn)) for column, axis in drawn],
+        dimensions=dimensions,
         line=_line(results, drawn),
         labelangle=-30 if many else 0,
         labelside="top",
@@ -64,7 +80,7 @@ def figure(results: Results) -> Any:
                 "yanchor": "top",
                 "font": {"size": 16},
             },
-            "margin": {"l": 90, "r": 90, "t": 270 if many else 130, "b": 40},
+            "margin": {"l": max(90, 20 + 7 * left), "r": 90, "t": 270 if many else 130, "b": 40},
             "font": {"size": 13},
         },
     )

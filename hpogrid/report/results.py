@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import gc
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -146,9 +148,7 @@ class Results:
         with no_garbage_collection():
             self.trials = [trial for _, study in parts for trial in study]
             self.tasks = [task for task, study in parts for _ in range(len(study))]
-            self._sort()
-            self.parameters = self._parameter_names()
-            self.reported = self._metric_names()
+            self._sort(self._look())
             self.columns = self._columns(extra)
 
     def __len__(self) -> int:
@@ -235,14 +235,15 @@ class Results:
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
         """The rows in order, each a list of JSON values as `columns` says."""
-        parameters = [column.key for column in self.columns if column.kind == "parameter"]
-        metrics = [column.key for column in self.columns if column.kind == "metric"]
+        applied = _picker(column.key for column in self.columns if column.kind == "parameter")
+        metrics = _picker(column.key for column in self.columns if column.kind == "metric")
         keys = [column.key for column in self.columns if column.kind == "extra"]
         extras = [self._extra(key) for key in keys]
         shown = zip(self.trials[start:stop], self.tasks[start:stop], strict=True)
         for place, (trial, task) in enumerate(shown, start):
-            row = [*map(trial.applied.get, parameters), *map(trial.metrics.get, metrics)]
-            row += [get(place, trial, task) for get in extras]
+            row = [*applied(trial.applied), *metrics(trial.metrics)]
+            if extras:
+                row += [get(place, trial, task) for get in extras]
             yield row
 
     def _extra(self, key: str) -> Callable[[int, Trial, Task], Any]:
@@ -278,8 +279,28 @@ class Results:
 
     # --- how it is made ------------------------------------------------------------------
 
-    def _sort(self) -> None:
-        values = list(map(self.value, self.trials))
+    def _look(self) -> list[float | None]:
+        """Find out what the parameters and metrics are called; return the value of each trial.
+
+        A single pass: a million trials are too many for the caches of a processor.
+        """
+        name = self.objectives[0].name if self.objectives else None
+        parameters: dict[tuple[str, ...], None] = {}
+        metrics: dict[tuple[str, ...], None] = {}
+        values: list[float | None] = []
+        for trial in self.trials:
+            reported = trial.metrics
+            parameters[tuple(trial.applied)] = None  # most trials have the same ones
+            metrics[tuple(reported)] = None
+            known = name is not None and trial.state in WITH_RESULT
+            values.append(number(reported.get(name)) if known else None)  # type: ignore[arg-type]
+        first = self.space.parameters if self.space else ()
+        self.parameters = list(dict.fromkeys([*first, *chain.from_iterable(parameters)]))
+        named = (item.name for item in self.objectives)
+        self.reported = list(dict.fromkeys([*named, *chain.from_iterable(metrics)]))
+        return values
+
+    def _sort(self, values: list[float | None]) -> None:
         good = [index for index, value in enumerate(values) if value is not None]
         rest = [index for index, value in enumerate(values) if value is None]
         if self.objectives:
@@ -288,18 +309,6 @@ class Results:
         order = good + rest
         self.trials = [self.trials[index] for index in order]
         self.tasks = [self.tasks[index] for index in order]
-
-    def _parameter_names(self) -> list[str]:
-        seen: dict[str, Any] = dict.fromkeys(self.space.parameters) if self.space else {}
-        for trial in self.trials:
-            seen.update(trial.applied)
-        return list(seen)
-
-    def _metric_names(self) -> list[str]:
-        seen: dict[str, Any] = dict.fromkeys(item.name for item in self.objectives)
-        for trial in self.trials:
-            seen.update(trial.metrics)
-        return list(seen)
 
     def _columns(self, extra: Sequence[str]) -> list[Column]:
         for name in extra:
@@ -325,6 +334,22 @@ class Results:
                 taken.add(name)
                 columns.append(Column(name, kind, key))  # type: ignore[arg-type]
         return columns
+
+
+def _picker(keys: Iterable[str]) -> Callable[[dict[str, Any]], Iterable[Any]]:
+    """Takes the values of some keys out of a mapping; None for one that is not there."""
+    names = list(keys)
+    if len(names) < 2:
+        return lambda values: [values.get(name) for name in names]
+    quick = itemgetter(*names)
+
+    def pick(values: dict[str, Any]) -> Iterable[Any]:
+        try:
+            return quick(values)  # type: ignore[no-any-return]
+        except KeyError:
+            return map(values.get, names)
+
+    return pick
 
 
 def span(study: Study) -> float:

@@ -30,6 +30,8 @@ class AxSearcher(ModelSearcher):
         super().__init__(task, options)
         with _quiet():
             self._library("ax.api.client")
+            if len(task.modes) > 1:
+                _compile_nothing()
 
     @classmethod
     def objectives(cls, options: Any) -> int:
@@ -97,6 +99,17 @@ class AxSearcher(ModelSearcher):
             f"x{index}": point[name] if isinstance(axis, Category) else to_unit(axis, point[name])
             for index, (name, axis) in enumerate(self.axes.items())
         }
+
+
+def _compile_nothing() -> None:
+    """Keep BoTorch to its kernels in Python.
+
+    It would compile one in C++ into the user's home: for this very processor, which other nodes
+    of a cluster need not have, and behind a lock at which everybody waits for ever after a kill.
+    """
+    from botorch.acquisition.multi_objective import logei
+
+    logei._load_attempted = True
 
 
 @contextlib.contextmanager

@@ -6,15 +6,17 @@ from hpogrid.config.project import load_project, project_names
 from hpogrid.errors import UserError
 from hpogrid.site import make_site, site_kind
 from hpogrid.site.base import ServerSite
-from hpogrid.site.tasks import find_tasks, take_in
+from hpogrid.site.tasks import TaskFilter, find_tasks, take_in
+
+_LONG_AGO = 3650.0  # days
 
 
-def adopt(name: str, days: float) -> list[str]:
-    """Take the tasks of a project that were submitted elsewhere into this machine's table.
+def adopt(name: str, wanted: TaskFilter) -> list[str]:
+    """Take tasks of a project that were submitted elsewhere into this machine's table.
 
     Args:
         name: of the project; only one that is stored here, and is for the grid, is looked for.
-        days: not older than this.
+        wanted: which of its tasks.
 
     Returns:
         What could not be found out, a sentence each.
@@ -29,10 +31,10 @@ def adopt(name: str, days: float) -> list[str]:
     site = make_site("panda")
     assert isinstance(site, ServerSite)
     try:
-        others = site.others(known, days=days, username=None)
+        others = site.others(known, days=wanted.days or _LONG_AGO, username=None)
     except UserError as error:
         return [str(error)]
     for task in others:
-        if task.project == name:
+        if task.project == name and wanted.passes(task):
             take_in(task, project)
     return []

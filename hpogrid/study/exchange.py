@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from hpogrid.files import explained
 from hpogrid.space.space import Point, Space
 from hpogrid.study.claims import Claims, digest
 from hpogrid.study.ledger import SUFFIX, ledger_name
@@ -86,13 +87,18 @@ class Exchange:
         return False
 
     def age(self, path: Path) -> float:
-        """How many seconds ago a ledger changed, by the clock of the file system."""
+        """How many seconds ago a ledger changed, by the clock of the file system.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
         draft = path.parent / f".{uuid.uuid4().hex}"
-        draft.touch()
-        try:
-            return draft.stat().st_mtime - path.stat().st_mtime
-        finally:
-            draft.unlink()
+        with explained(draft):
+            try:
+                draft.touch()
+                return draft.stat().st_mtime - path.stat().st_mtime
+            finally:
+                draft.unlink(missing_ok=True)
 
     # --- the others' -------------------------------------------------------------------------
 

@@ -278,8 +278,10 @@ def test_what_was_missed_while_the_server_was_away_is_caught_up(wire: Wire) -> N
     store_project(STEPS, name="cut", space=space, mlflow=wire.url, trials=8)
     search = threading.Thread(target=in_another_process, args=("cut",))
     search.start()
-    while not wire.seen:
+    deadline = time.monotonic() + 120
+    while not wire.seen and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert wire.seen
     wire.state = "open"
     search.join()
     (source,) = load_sources("cut")

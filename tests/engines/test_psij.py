@@ -16,6 +16,7 @@ import pytest
 from hpogrid.errors import RunError
 from hpogrid.registry import Entry
 from hpogrid.site import SITES, batch, control
+from hpogrid.site.arrays import arrays_of
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.psij import PYTHON, Psij
 from hpogrid.site.tasks import Task, find_tasks
@@ -88,7 +89,7 @@ class PsijContract(SiteContract):
 
     def script_of(self, task: Task, job: int) -> int:
         """The process of a job: what its script has become."""
-        (array,) = [array for array in batch._arrays(task) if job in array.jobs][-1:]
+        (array,) = [array for array in arrays_of(task) if job in array.jobs][-1:]
         words = f"hpogrid.site.start\0{task.id}\0{array.jobs[0]}\0".encode()
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):

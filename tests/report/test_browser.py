@@ -265,6 +265,7 @@ def test_the_parallel_coordinate_plot_is_drawn(
     assert names == ["lr", "units", "momentum", "activation", "layers", "loss (min)"]
     assert len(chrome.find_elements("css selector", "canvas.gl-canvas")) > 0
     assert chrome.find_elements("css selector", ".axis .tick text")
+    assert issues(chrome) == {}
     assert errors(chrome) == []
     assert requests(chrome) == []
 

@@ -137,3 +137,9 @@ def test_markup_in_names_and_values_is_text(monkeypatch: pytest.MonkeyPatch) -> 
     print_table(Results("p", [(Task(), make_study([trial]))], objectives=LOSS), stream)
     assert "a[red]" in stream.getvalue()
     assert "[bold]x[/bold]" in stream.getvalue()
+
+
+def test_the_parallel_coordinate_plot_is_a_page_with_a_language_and_a_heading(few: Results) -> None:
+    page = written(few, "pcp")
+    assert page.startswith('<!doctype html>\n<html lang="en">')
+    assert "<h1>demo: parallel coordinates</h1>" in page

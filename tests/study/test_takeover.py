@@ -83,6 +83,8 @@ def test_a_stopped_driver_looks_before_it_writes(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(RunningAlready, match="taken over by another process"):
             run.finish(assignment.trial) if run.running else run.poll()
+    with pytest.raises(RunningAlready):
+        run.close()
     run.leave()
     writer.close()
     assert run._writer.path.stat().st_size == size

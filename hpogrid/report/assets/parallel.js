@@ -28,7 +28,7 @@ function parallel() {
   const many = columns.length > 8;
   const plot = new Plot(figure, {
     height: many ? 480 : 400, label: "Parallel coordinates of hyperparameters and metrics",
-    margin: { left: 72, right: many ? 110 : 64, top: many ? 110 : 36, bottom: 34 },
+    margin: { left: firstMargin(axes[columns[0]]), right: many ? 110 : 64, top: many ? 110 : 36, bottom: 34 },
     draw: (self) => drawParallel(self, columns),
   });
   plot.svg.addEventListener("pointerdown", (event) => startBrush(event, plot, columns));
@@ -44,6 +44,12 @@ function parallel() {
     status.textContent = `${plural(selection.size, "trial")} of ${count.toLocaleString("en")} selected`;
     ranges.update();
   });
+}
+
+// Room for the labels of the first axis: there is nothing but the edge to the left of them.
+function firstMargin({ scale, categories }) {
+  const longest = scale === "category" ? Math.max(...categories.map((label) => label.length)) : 0;
+  return Math.max(72, 16 + 7.5 * Math.min(longest, 18));
 }
 
 function axisX(plot, columns, position) {

@@ -29,6 +29,10 @@ _UNSURE = "whether PanDA took the task is not known: 'hpogrid tasks show' will t
 T = TypeVar("T")
 
 
+class Taken(RunError):
+    """Another task has this output dataset."""
+
+
 class TaskInfo(msgspec.Struct, kw_only=True, rename={"id": "jediTaskID", "name": "taskName"}):
     """A task as the server's list tells it; ``statistics`` counts its jobs by state."""
 
@@ -94,7 +98,7 @@ def submit(command: str, arguments: Sequence[str], folder: Path) -> int:
     """Run prun or phpo in a folder; return the number of the new task.
 
     Raises:
-        UserError, RunError: it is refused.
+        UserError, RunError: it is refused (`Taken`: because of its output dataset).
         Unsure: it may have been taken.
     """
     request = Request(command=command, arguments=list(arguments))
@@ -110,7 +114,8 @@ def submit(command: str, arguments: Sequence[str], folder: Path) -> int:
     if answer.http is not None or not isinstance(answer.result, dict):
         raise RunError(explain(answer, command, said))
     reason = answer.result.get("said") or last_error(said) or answer.error or "no reason is given"
-    raise RunError(f"PanDA refuses the task: {one_line(redact(str(reason)))}")
+    kind = Taken if "already queued for outDS" in str(reason) else RunError
+    raise kind(f"PanDA refuses the task: {one_line(redact(str(reason)))}")
 
 
 def check_arguments(command: str, arguments: Sequence[str], folder: Path) -> dict[str, Any]:

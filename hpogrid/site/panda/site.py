@@ -32,7 +32,7 @@ from hpogrid.site.panda.state import (
     see,
     take_number,
 )
-from hpogrid.site.panda.submit import EARLIER, OUT, content, planned, prepare, send
+from hpogrid.site.panda.submit import EARLIER, OUT, content, planned, prepare, send_new
 from hpogrid.site.tasks import DAY, Task, find_tasks
 
 _HOUR = 3600.0
@@ -60,7 +60,7 @@ class PandaSite:
         """
         try:
             prepare(task)
-            number = send(task)
+            number = send_new(task)
         except Unsure:
             raise
         except UserError:

@@ -16,7 +16,7 @@ from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.site.panda.auth import login
 from hpogrid.site.panda.bundle import Content, JobSettings, bundle_content, write_bundle
-from hpogrid.site.panda.client import check_arguments, submit
+from hpogrid.site.panda.client import Taken, check_arguments, submit
 from hpogrid.site.panda.command import (
     Inputs,
     dataset_names,
@@ -99,6 +99,26 @@ def send(task: Task) -> int:
         command = _command(task, project, task.native[OUT], folder, str(archive), inputs)
         task.save()  # from here on the task can be found again by its name
         return submit(command[0], command[1:], folder)
+
+
+def send_new(task: Task) -> int:
+    """Submit a prepared task; return its number on the server.
+
+    Where another task of the same second has the name, its date gets a number.
+
+    Raises:
+        see `send`.
+    """
+    name = task.native[OUT]
+    dated = "$(" in read_task_project(task).grid_config.outDS
+    for number in range(1, 4):
+        try:
+            return send(task)
+        except Taken:
+            if not dated:
+                raise
+            task.name = task.native[OUT] = f"{name}.{number}"
+    return send(task)
 
 
 def require_client(site: str) -> None:

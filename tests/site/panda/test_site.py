@@ -121,6 +121,31 @@ def test_a_task_that_is_refused_leaves_nothing(server: Server, home: Path) -> No
     assert not list((home / "tasks").glob("[0-9]*"))
 
 
+def test_a_name_that_another_task_of_the_same_second_has(server: Server) -> None:
+    store_project(grid={"site": "LONG"})
+    names: list[str] = []
+    there = panda(server)
+
+    def answer(endpoint: str, query: dict[str, Any]) -> Reply:
+        if endpoint != "task/submit":
+            return there(endpoint, query)
+        names.append(query["task_parameters"]["taskName"].rstrip("/"))
+        if len(names) == 1:
+            return bad(f"jediTaskID=8 is already queued for outDS={names[0]}/", 2)
+        return good(None, "succeeded. new jediTaskID=77")
+
+    server.answer = answer
+    ok("run", "p")
+    assert names[1] == f"{names[0]}.1"
+    assert load_task(77).name == load_task(77).native["outDS"] == names[1]
+
+    ok("grid_config", "create", "fixed", "--site", "LONG", "--outDS", "user.me.fixed")
+    ok("project", "update", "p", "--grid_config", "fixed")
+    names.clear()
+    assert "already queued for outDS=user.me.fixed" in hpogrid("run", "p").err
+    assert names == ["user.me.fixed"]
+
+
 def test_a_submission_of_which_nobody_knows_whether_it_worked(server: Server, home: Path) -> None:
     store_project(grid={"site": "LONG"})
     panda(server).submission = (502, b"bad gateway")
