@@ -75,6 +75,9 @@ class AxSearcher(ModelSearcher):
         return parameters
 
     def _client(self, metrics: list[str], seed: int) -> Any:
+        if len(metrics) > 1:
+            # Else BoTorch compiles a kernel in C++ first: minutes, and for ever once cut off.
+            self._library("botorch.acquisition.multi_objective.logei")._load_attempted = True
         client = self._library("ax.api.client").Client(random_seed=seed)
         axes = enumerate(self.axes.values())
         client.configure_experiment([self._config(f"x{index}", axis) for index, axis in axes])
