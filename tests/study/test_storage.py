@@ -16,6 +16,7 @@ from hpogrid.config.project import Project, draft_project, publish_project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.engine.run import JobSpec, Run
 from hpogrid.errors import UserError
+from hpogrid.site.studies import create_study
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Space
@@ -89,7 +90,6 @@ def dashboard(storage: str, folder: Path) -> Iterator[str]:
     port = free_port()
     if storage.startswith("journal://"):
         storage = storage.removeprefix("journal://")
-        Path(storage).touch()
     program = str(Path(sys.executable).parent / "optuna-dashboard")
     with running([program, storage, "--host", "127.0.0.1", "--port", str(port)], port):
         yield f"http://127.0.0.1:{port}"
@@ -114,6 +114,7 @@ def test_four_jobs_cover_a_finite_space_once_and_the_dashboard_shows_it(
 ) -> None:
     with server(tmp_path) as url:
         task = new_task(make_project(tmp_path, url), site="local", n_jobs=4)
+        create_study("p", None)  # the dashboard makes no tables in a database
         with dashboard(url, tmp_path) as page:
             with running_jobs(task) as jobs:
                 states = wait_for(lambda: shown(page), 60)
