@@ -122,9 +122,15 @@ FIRST = {page for page in map(needed, PAGES) if page is not None}
 """The pages that others go on from."""
 
 
+LONG = ("faults", "grid-search", "objectives", "reports", "running", "sharing", "tasks")
+"""Pages whose commands train for a while."""
+
+
 def together(name: str) -> Any:
     """Pages that go on from another run in one worker, which runs that page once."""
     page = ROOT / name
+    if page.stem in LONG:
+        return pytest.param(name, marks=pytest.mark.engine)
     if page in FIRST or needed(page) is not None:
         return pytest.param(name, marks=pytest.mark.xdist_group("pages"))
     return name

@@ -85,7 +85,7 @@ def test_a_hyperparameter_that_some_trials_lack_is_nominal() -> None:
 @pytest.mark.parametrize(
     ("count", "changes", "message"),
     [
-        (12, {}, "needs 20 trials with a result; 'p' has 12"),
+        (11, {}, "needs 12 trials with a result; 'p' has 11"),
         (40, {"loss": 1}, "nothing to explain"),
         (40, {"x": 1}, "nothing to explain"),
     ],

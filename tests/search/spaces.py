@@ -35,8 +35,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Every algorithm of the registry, and every sampler of Optuna, by the name of the test."""
 
-SLOW = {"ax", "skopt", "optuna-gp", "bayesian"}
-"""Those that take a tenth of a second or more for each proposal."""
+SLOW = {"ax", "skopt", "optuna-gp", "bayesian", "bohb"}
+"""Those that take hundredths of a second or more for each proposal."""
 
 assert {name for name, _ in VARIANTS.values()} == set(ALGORITHMS)
 

@@ -31,6 +31,8 @@ from tests.projects import (
 )
 from tests.site.contract import SiteContract
 
+pytestmark = pytest.mark.engine  # real jobs of this machine
+
 SLOW = "import time\ndef train(config):\n    time.sleep(0.15)\n    return config['x']\n"
 FOREVER = "import time\ndef train(config):\n    time.sleep(1000)\n"
 

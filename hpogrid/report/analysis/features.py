@@ -13,8 +13,8 @@ from hpogrid.report.ranking import varied_axes
 from hpogrid.report.results import Column, Results
 from hpogrid.study.study import Trial
 
-FEWEST_TRIALS = 20
-FEWEST_PER_FEATURE = 5
+FEWEST_TRIALS = 12
+FEWEST_PER_FEATURE = 4
 
 
 class Features(msgspec.Struct):

@@ -31,6 +31,8 @@ from hpogrid.study.metadata import METADATA
 from hpogrid.study.study import load_study
 from tests.projects import store_project
 
+pytestmark = pytest.mark.engine  # real jobs
+
 SLOW = """
 import time
 

@@ -33,6 +33,8 @@ from tests.commands import parsed
 from tests.site.panda.server import Answer, Server, bad, good, serve
 from tests.site.panda.test_auth import token
 
+pytestmark = pytest.mark.engine  # the real client, a process for each call
+
 TOKEN = token(name="Me Myself", preferred_username="me", exp=4e9)
 
 

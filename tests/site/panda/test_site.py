@@ -23,6 +23,8 @@ from tests.projects import store_project
 from tests.site.panda.server import Reply, Server, bad, good, serve
 from tests.site.panda.test_auth import token
 
+pytestmark = pytest.mark.engine  # the real client, a process for each call
+
 TOKEN = token(name="Me Myself", preferred_username="me", exp=4e9)
 QUEUES: dict[str, dict[str, Any]] = {
     "SHORT": {"maxtime": 3600},
