@@ -28,4 +28,4 @@ while true; do
     shift
 done
 # Tests with real engines keep to one worker, or two of them (tests/conftest.py).
-exec pytest --numprocesses 2 --dist loadgroup "${cover[@]}" "${only[@]}" "$@"
+exec pytest "${cover[@]}" "${only[@]}" "$@"
