@@ -195,7 +195,7 @@ function replicates() {
   const rows = data.studies.flatMap((study) => study.replicates.map((one) => [mark(study.name), one.name,
     one.seed === null ? "-" : String(one.seed), one.trials.toLocaleString("en"), duration(one.seconds) + (one.running ? ", running" : ""),
     number(one.value), number(one.best), one.after === null ? "-" : one.after.toLocaleString("en")]));
-  body.append(plainTable("Replicates", ["study", "task", "seed", "trials that ended", "time", `after ${data.budget}`, "best of all", "found at trial"], rows, ["study", "task"]));
+  body.append(plainTable("Table of the replicates", ["study", "task", "seed", "trials that ended", "time", `after ${data.budget}`, "best of all", "found at trial"], rows, ["study", "task"]));
 }
 
 head();

@@ -28,6 +28,7 @@ if ! alive; then
         echo "port $port is taken: set RUCIO_LOCAL_PORT" >&2
         exit 1
     fi
+    rm -f "$root/server.pid" # gunicorn takes a killed server that nobody has waited for for a living one
     # One worker: with more of them SQLite locks.
     RUCIO_HOME=$root/server RUCIO_CONFIG=$root/server/etc/rucio.cfg setsid "$venv/bin/gunicorn" \
         --bind "127.0.0.1:$port" --workers 1 --worker-class sync --timeout 120 --no-control-socket \
