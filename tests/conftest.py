@@ -24,14 +24,14 @@ PANDA_TESTS = "test_panda.py"
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests with real engines share two workers: one for clusters and the grid, one for the rest.
+    """Tests with clusters and the grid share a worker, and so do those of any other file.
 
     So never two clusters run at once, whose programs know only one of their kind on a machine.
     Tests with PanDA need its booter, which is not part of this repository.
     """
     for item in items:
         if item.get_closest_marker("engine"):
-            group = "cluster" if item.path.is_relative_to(CLUSTERS) else "engine"
+            group = "cluster" if item.path.is_relative_to(CLUSTERS) else item.path.stem
             item.add_marker(pytest.mark.xdist_group(group))
     out = [item for item in items if item.path.name == PANDA_TESTS] if panda.missing() else []
     if out:

@@ -27,5 +27,5 @@ while true; do
     esac
     shift
 done
-# Tests with real engines keep to one worker, or two of them (tests/conftest.py).
+# Which tests with real engines run side by side: tests/conftest.py.
 exec pytest "${cover[@]}" "${only[@]}" "$@"

@@ -27,6 +27,7 @@ from hpogrid.site.panda.state import (
     STATUS,
     foreign,
     newest,
+    note_retry,
     number_of,
     remember,
     see,
@@ -131,6 +132,7 @@ class PandaSite:
             self.fetch(task)
             lay_out(task, jobs, str(task.native.get(EARLIER, "")), upload)
         retry_task(_sent(task))
+        note_retry(task)
 
     def logs(self, task: Task, job: int) -> str:
         """What the newest attempt of a job printed."""

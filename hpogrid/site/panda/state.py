@@ -11,9 +11,10 @@ from hpogrid.site.base import ENDED, JobState, JobStatus, Seen
 from hpogrid.site.panda.client import JobInfo, TaskInfo, get_task, list_jobs, task_error
 from hpogrid.site.tasks import Task
 
-TASK, STATUS = "jediTaskID", "status"
+TASK, STATUS, RETRIED = "jediTaskID", "status", "retried"
 _REGISTERED_SECONDS = 900.0  # until a task that was taken has to be on the list
 _SUBMIT_SECONDS = 900.0  # until a task that is not on the list was never sent
+_RETRY_SECONDS = 300.0  # until a task that is to be retried shows it
 
 _JOB_STATES: dict[str, JobState] = {
     "finished": "done", "failed": "failed", "cancelled": "killed", "closed": "killed",
@@ -58,13 +59,33 @@ def see(task: Task, info: TaskInfo | None, details: bool) -> Seen:
     if info is None:
         fresh = time.time() - task.created < _REGISTERED_SECONDS
         return Seen("registered" if fresh else "unknown")
+    status = _after_retry(task, info.status)
     if not details:
-        return Seen(info.status, counted(info.statistics))
+        return Seen(status, counted(info.statistics))
     jobs = latest(list_jobs(number))
-    if info.status in ENDED and not jobs:
+    if status in ENDED and not jobs:
         reason = task_error(number)
         jobs = [JobStatus(job, "failed", reason) for job in range(task.n_jobs)]
-    return Seen(info.status, jobs)
+    return Seen(status, jobs)
+
+
+def note_retry(task: Task) -> None:
+    """Note that the server was asked for new jobs: until it gets to it, it tells the old status."""
+    if task.folder.is_dir():
+        task.native[RETRIED] = {"time": time.time(), "status": task.native.get(STATUS)}
+        task.save()
+
+
+def _after_retry(task: Task, status: str) -> str:
+    """The status that the server tells, unless it has not got to a retry yet."""
+    retried = task.native.get(RETRIED)
+    if not isinstance(retried, dict):
+        return status
+    if status == retried["status"] and time.time() - retried["time"] < _RETRY_SECONDS:
+        return "toretry"
+    del task.native[RETRIED]
+    task.save()
+    return status
 
 
 def _never_sent(task: Task) -> Seen:

@@ -14,8 +14,9 @@ import pytest
 
 from hpogrid.site.panda import client as panda_client
 from hpogrid.site.panda.bundle import SETTINGS
+from hpogrid.site.panda.client import TaskInfo
 from hpogrid.site.panda.retry import lay_out
-from hpogrid.site.panda.state import counted
+from hpogrid.site.panda.state import counted, note_retry, remember, see
 from hpogrid.site.panda.submit import ARCHIVE, check_site
 from hpogrid.site.tasks import Task, load_task, new_task
 from tests.commands import hpogrid, ok, parsed, refused
@@ -186,6 +187,24 @@ def test_states_of_jobs(server: Server) -> None:
     assert "out of memory" not in shown  # the newest attempt counts
     assert "would retry task 77, job(s) 0" in hpogrid("tasks", "retry", "77", "--dry_run").err
     assert "--n" not in refused("tasks", "show", "78", code=2)
+
+
+def test_a_retried_task_has_its_old_status_no_longer(server: Server) -> None:
+    """The server tells the old one until it gets to the retry."""
+    store_project(grid={"site": "LONG"})
+    ok("run", "p")
+    task = load_task(77)
+
+    def told(status: str) -> str:
+        info = TaskInfo(id=77, name=task.name, status=status)
+        status = see(task, info, details=False).status
+        remember(task, status)
+        return status
+
+    assert told("finished") == "finished"
+    note_retry(task)
+    assert [told("finished"), told("finished")] == ["toretry", "toretry"]
+    assert [told("running"), told("finished")] == ["running", "finished"]
 
 
 def test_jobs_are_counted_from_what_the_list_says() -> None:
