@@ -29,8 +29,8 @@ SLOW: dict[str, tuple[str, dict[str, Any]]] = {
     "bohb": ("bohb", {}),
     "bayesian": ("bayesian", {}),
     "skopt": ("skopt", {}),
-    "ax": ("ax", {}),
 }
+"""Ax takes seconds for each proposal by then: `test_local_run` has it."""
 MODELS = QUICK | SLOW
 
 

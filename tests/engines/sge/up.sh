@@ -25,8 +25,13 @@ echo "$host" >"$common/act_qmaster"
 [ "$host" = localhost ] || echo "$host localhost" >"$common/host_aliases"
 chown sgeadmin:sgeadmin "$common/act_qmaster" "$common/host_aliases"
 
-/usr/sbin/sge_qmaster
-for _ in $(seq 150); do qconf -sh >/dev/null 2>&1 && break; sleep 0.1; done
+start_qmaster() { # now and then it ends without a word, and comes up the next time
+    /usr/sbin/sge_qmaster
+    for _ in $(seq 150); do qconf -sh >/dev/null 2>&1 && return; sleep 0.1; done
+    bash "$here/../stop.sh" /var/spool/gridengine/qmaster/qmaster.pid
+    return 1
+}
+start_qmaster || start_qmaster
 as_admin qconf -am "$(id -un)" >&2 || true # the first manager is sgeadmin; perhaps we are one
 { qconf -ah "$host" || true; qconf -as "$host" || true; } >/dev/null 2>&1
 
