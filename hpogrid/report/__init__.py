@@ -70,6 +70,8 @@ def save(results: Results, name: str, stem: str) -> list[Path]:
 
 
 def _save(results: Results, chosen: Writer, stem: str) -> Path:
+    from hpogrid.report.results import no_garbage_collection
+
     path = Path(f"{stem}{chosen.suffix}")
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
         raise UserError(f"cannot write {path}: choose another --outname")
@@ -77,7 +79,7 @@ def _save(results: Results, chosen: Writer, stem: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with os.fdopen(handle, "wb") as stream, no_garbage_collection():
                 chosen.write(results, stream)
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)

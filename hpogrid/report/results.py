@@ -207,6 +207,8 @@ class Results:
     @cached_property
     def repeats(self) -> dict[Hashable, Repeats]:
         """What repetitions came to, by task and group."""
+        if not self.repeated:
+            return {}
         pairs = zip(self.trials, self.tasks, strict=True)
         return gather(
             ((id(task), trial.group), value)
@@ -280,7 +282,9 @@ class Results:
     # --- how it is made ------------------------------------------------------------------
 
     def _look(self) -> list[float | None]:
-        """Find out what the parameters and metrics are called; return the value of each trial.
+        """Find out what parameters and metrics are called, and whether trials were repeated.
+
+        Returns the value of each trial.
 
         A single pass: a million trials are too many for the caches of a processor.
         """
@@ -288,10 +292,13 @@ class Results:
         parameters: dict[tuple[str, ...], None] = {}
         metrics: dict[tuple[str, ...], None] = {}
         values: list[float | None] = []
+        self.repeated = False
         for trial in self.trials:
             reported = trial.metrics
             parameters[tuple(trial.applied)] = None  # most trials have the same ones
             metrics[tuple(reported)] = None
+            if trial.group is not None:
+                self.repeated = True
             known = name is not None and trial.state in WITH_RESULT
             values.append(number(reported.get(name)) if known else None)  # type: ignore[arg-type]
         first = self.space.parameters if self.space else ()
@@ -319,7 +326,7 @@ class Results:
         extras = [name for name in dict.fromkeys(extra) if name in EXTRAS]
         if len(self.objectives) > 1:
             extras.insert(0, PARETO)
-        if self.objectives and any(trial.group is not None for trial in self.trials):
+        if self.objectives and self.repeated:
             extras = [MEAN, SPREAD, *extras]
         columns = [Column(name, "parameter", name) for name in self.parameters]
         taken = set(self.parameters)
