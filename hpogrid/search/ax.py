@@ -75,7 +75,11 @@ class AxSearcher(ModelSearcher):
         return parameters
 
     def _complete(
-        self, experiment: Any, numbers: list[int], metrics: list[str], losses: list[tuple[float, ...]]
+        self,
+        experiment: Any,
+        numbers: list[int],
+        metrics: list[str],
+        losses: list[tuple[float, ...]],
     ) -> None:
         """What ``client.complete_trial`` does to each, which looks through all others each time."""
         rows = [
