@@ -101,7 +101,7 @@ def run_job(
         print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
     logs = folder / project.hpo_config.log_dir
     with live_tracking(project, bundle, job, ledgers, logs, lambda: run.interrupted):
-        return _execute(run, project, work, folder, started, progress)
+        return _execute(run, project, work, folder, logs, started, progress)
 
 
 def _execute(
@@ -109,13 +109,13 @@ def _execute(
     project: Project,
     work: Path,
     folder: Path,
+    logs: Path,
     started: float,
     progress: Callable[[Run], None],
 ) -> JobResult:
     try:
         with _stop_on_signals(run):
             engine = ENGINES.load(choose_engine(project, work).name)
-            logs = folder / project.hpo_config.log_dir
             engine(run, work, logs, lambda: progress(run)).execute()
             if not run.interrupted:
                 run.end_paused()

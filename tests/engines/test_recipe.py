@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines.boot import engine, environment, open_folder
 from tests.engines.cluster import User, ended, hpogrid, wait_until
 from tests.example.recipe import PREPARED, STAGES, TRAIN, Recipe
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture(scope="module")
-def sge() -> Iterator[None]:
-    with (
-        open_folder("sge") as folder,
-        engine("sge", folder) as root,
-        environment(SGE_ROOT=root, SGE_CELL="default"),
-    ):
-        yield
 
 
 @pytest.fixture

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines.boot import engine, environment, open_folder
 from tests.engines.cluster import ClusterContract, User, run
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture(scope="module")
-def sge() -> Iterator[None]:
-    with (
-        open_folder("sge") as folder,
-        engine("sge", folder) as root,
-        environment(SGE_ROOT=root, SGE_CELL="default"),
-    ):
-        yield
 
 
 class TestGridEngine(ClusterContract):
