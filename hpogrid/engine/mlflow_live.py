@@ -39,6 +39,7 @@ class Delivery:
         self.waiting: dict[str, Trial] = {}
         self.written = 0
         self._runs: Runs | None = None
+        self._job = f"{told.task}.{told.job}"
         stem = ledger_name(told.job, 0).split(".")[0]
         self._ledgers = LedgerFolder(Path(told.ledgers), f"{stem}.*{SUFFIX}")
 
@@ -68,9 +69,9 @@ class Delivery:
             del self.waiting[name]
 
     def close(self) -> None:
-        """The job is over: so is the run of the project, until another one goes on with it."""
-        if self._runs is not None and not self.waiting:
-            self._runs.client.set_terminated(self._runs.parent, "FINISHED")
+        """The job is over: so is the run of the project, unless others still write to it."""
+        if self._runs is not None:
+            self._runs.leave(self._job)
 
     def _connected(self) -> Runs:
         if self._runs is None:
@@ -87,7 +88,7 @@ class Delivery:
                 started,
                 settle=_SETTLE_SECONDS,
             )
-            client.update_run(self._runs.parent, "RUNNING")
+            self._runs.join(self._job)
         return self._runs
 
 

@@ -23,8 +23,9 @@ from hpogrid.report.export.base import trial_key
 from hpogrid.report.load import load_sources
 from hpogrid.report.source import make_results
 from hpogrid.site.tasks import find_tasks
+from hpogrid.study.mlflow_runs import Runs
 from hpogrid.study.mlflow_uri import check_uri, full_uri
-from tests.projects import store_project
+from tests.projects import store_project, wait_for
 from tests.servers import ask, free_port, mlflow_server
 
 STEPS = """
@@ -260,12 +261,34 @@ def test_jobs_that_start_together_share_one_run_of_the_project(mlflow: str) -> N
         time.sleep(0.5)
         children = runs_of(mlflow, "shared%20one")[1]
     assert len(children) == 9
+    wait_for(lambda: runs_of(mlflow, "shared%20one")[0]["info"]["status"] == "FINISHED")
     failed = {trial.id for trial in source.study if trial.state == "failed"}
     assert failed == {
         key.rpartition("/")[2]
         for key, one in children.items()
         if one["info"]["status"] == "FAILED" and "too large" in one["tags"]["hpogrid.reason"]
     }
+
+
+@pytest.mark.engine
+def test_the_last_job_to_leave_ends_the_run_of_the_project(mlflow: str) -> None:
+    from mlflow import MlflowClient
+
+    def status() -> str:
+        return str(runs_of(mlflow, "leaving")[0]["info"]["status"])
+
+    client = MlflowClient(tracking_uri=mlflow)
+    one, other = (Runs(client, "p", "leaving", mlflow, time.time()) for _ in range(2))
+    one.join("t.0")
+    other.join("t.1")
+    one.leave("t.0")
+    assert status() == "RUNNING"
+    other.leave("t.1")
+    assert status() == "FINISHED"
+    one.join("t.0")  # a second attempt
+    assert status() == "RUNNING"
+    one.leave("t.0")
+    assert status() == "FINISHED"
 
 
 @pytest.mark.engine
