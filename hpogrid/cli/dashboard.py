@@ -27,5 +27,5 @@ def dashboard(target: str, port: int, metric: str | None, mode: str | None) -> N
 
     chosen: Any = mode
     results = make_results(load_sources(target), objectives=given_objectives(metric, chosen))
-    message(f"{results.summary}\nopen http://{HOST}:{port}/ (Ctrl-C ends it)")
-    serve(results, port)
+    message(results.summary)
+    serve(results, port, lambda: message(f"open http://{HOST}:{port}/ (Ctrl-C ends it)"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,13 @@ def application(url: str) -> Any:
     return dashboard.wsgi(url)
 
 
-def serve(results: Results, port: int) -> None:
+def serve(results: Results, port: int, ready: Callable[[], None]) -> None:
     """Serve the dashboard to this machine only, until Ctrl-C.
+
+    Args:
+        results: what to show.
+        port: of the page.
+        ready: called as soon as the page can be opened.
 
     Raises:
         UserError: the port is taken, or a library is missing.
@@ -50,5 +56,6 @@ def serve(results: Results, port: int) -> None:
             raise UserError(
                 f"port {port} cannot be used: {error.strerror}; name another one with --port"
             ) from error
+        ready()
         with server:
             server.serve_forever()

@@ -96,7 +96,7 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
             "file system need none)"
         )
     name = project.study_name
-    open_study(where, name, config.modes)
+    open_study(where, name, config.metrics, config.modes)
     return name, without_secret(where)
 
 

@@ -77,8 +77,12 @@ def open_storage(url: str) -> Any:
     return optuna.storages.get_storage(full)
 
 
-def open_study(url: str, name: str, modes: Sequence[Mode]) -> tuple[Any, int]:
+def open_study(
+    url: str, name: str, metrics: Sequence[str], modes: Sequence[Mode]
+) -> tuple[Any, int]:
     """Open a study, or make it: the storage, and the study's number in it.
+
+    The study gets the names of the metrics, which its dashboard shows, unless it has names.
 
     Jobs that make the tables of a database at the same moment are in each other's way, and so
     each tries a few times.
@@ -87,6 +91,7 @@ def open_study(url: str, name: str, modes: Sequence[Mode]) -> tuple[Any, int]:
         UserError: the storage cannot be used.
     """
     from optuna import create_study
+    from optuna.exceptions import ExperimentalWarning
 
     directions: list[Any] = ["minimize" if mode == "min" else "maximize" for mode in modes]
     for attempt in range(_ATTEMPTS):
@@ -95,6 +100,10 @@ def open_study(url: str, name: str, modes: Sequence[Mode]) -> tuple[Any, int]:
             study = create_study(
                 storage=storage, study_name=name, directions=directions, load_if_exists=True
             )
+            if study.metric_names is None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ExperimentalWarning)
+                    study.set_metric_names(list(metrics))
         except UserError:
             raise
         except Exception as error:  # every storage has exceptions of its own

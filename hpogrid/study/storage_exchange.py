@@ -60,7 +60,7 @@ class StorageExchange(Exchange):
         self._sent: dict[str, int] = {}
         self._retry_at = 0.0
         self._orphans: list[Point] = []
-        self._storage, self._id = open_study(url, study_name, modes)
+        self._storage, self._id = open_study(url, study_name, metrics, modes)
         self._find_own()
 
     def _find_own(self) -> None:

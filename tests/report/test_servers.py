@@ -51,6 +51,7 @@ def test_the_dashboard_of_optuna_shows_a_project(
         assert study["study_name"] == "p"
         trials = ask(f"{url}/api/studies/{study['study_id']}?after=0")["trials"]
         assert sorted(trial["values"][0] for trial in trials) == [1.5, 2.0, 3.0]
+        assert ask(f"{url}/api/studies/{study['study_id']}?after=0")["objective_names"] == ["loss"]
         with browser() as chrome:
             open_url(chrome, f"{url}/dashboard/studies/{study['study_id']}")
             wait_for_text(chrome, "Best Trial")

@@ -21,7 +21,7 @@ from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Space
 from hpogrid.study.optuna_view import distributions, from_params, to_params
-from hpogrid.study.storage import check_url, open_storage
+from hpogrid.study.storage import check_url, open_storage, open_study
 from hpogrid.study.study import load_study
 from tests.projects import wait_for
 from tests.study.services import free_port, postgres_server, redis_server, running
@@ -239,6 +239,13 @@ def test_refusals(url: str, jobs: int, says: str) -> None:
     with pytest.raises(UserError, match=says) as caught:
         check_url(url, jobs)
     assert "secret" not in str(caught.value)
+
+
+def test_a_study_has_the_names_of_its_metrics_unless_it_had_others(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.db"
+    for metrics in (["loss", "size"], ["other", "names"]):
+        storage, study = open_study(url, "s", metrics, ["min", "max"])
+        assert storage.get_study_system_attrs(study)["study:metric_names"] == ["loss", "size"]
 
 
 def test_a_password_comes_from_the_environment() -> None:

@@ -32,7 +32,10 @@ function place(name) {
 }
 
 function mark(name) {
-  const key = make("span", { class: "key", style: `background:var(--series-${place(name) % data.series.length})` });
+  const index = place(name);
+  const fill = `var(--series-${index % data.series.length})`;
+  const gap = data.studies[index].dashed ? `linear-gradient(90deg,${fill} 35%,transparent 35% 65%,${fill} 65%)` : fill;
+  const key = make("span", { class: "key", style: `background:${gap}` });
   return make("span", {}, key, name);
 }
 

@@ -9,8 +9,7 @@ from typing import Any
 from hpogrid.registry import require
 from hpogrid.report.axes import label
 from hpogrid.report.export.base import trial_key
-from hpogrid.report.results import Results, Task
-from hpogrid.search.base import Mode
+from hpogrid.report.results import Objective, Results, Task
 from hpogrid.study.optuna_view import distributions, to_params
 from hpogrid.study.series import number
 from hpogrid.study.storage import open_study, without_secret
@@ -28,8 +27,9 @@ class OptunaExporter:
 
     def export(self, results: Results, target: str) -> str:
         """Add what is not there yet to the study at a storage URL."""
-        modes: list[Mode] = [item.mode for item in results.objectives] or ["min"]
-        storage, study = open_study(target, results.name, modes)
+        objectives = results.objectives or (Objective("value", "min"),)
+        names, modes = [item.name for item in objectives], [item.mode for item in objectives]
+        storage, study = open_study(target, results.name, names, modes)
         there = {
             frozen.user_attrs.get(_KEY) for frozen in storage.get_all_trials(study, deepcopy=False)
         }
