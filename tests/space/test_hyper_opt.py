@@ -29,63 +29,8 @@ from hpogrid.space.parameter import (
 from hpogrid.space.paths import nest
 from hpogrid.space.scale import Linear, Log, Normal
 from hpogrid.space.space import Space
+from tests.spec.samples import FIRST, FOURTH, SECOND, THIRD
 
-# The samples of the specification, with the elided rest (...) left out and, where they lack
-# them, the missing comma, colon and outer braces put in and the surplus brace taken out.
-FIRST = """{ model: {
-    num_transformer_heads: 4,
-} }"""
-SECOND = """{ model: {
-    transformer_hidden_size: {
-            hyper_opt: {
-                suggest: "int",
-                params: {
-                    low: 2,
-                    high: 8,
-                    step: 2
-                }
-            }
-        }
-    },
-}"""
-THIRD = """{ model: {
-    num_transformer_heads: 4,
-    transformer_hidden_size: {
-        hyper_opt: {
-          suggest: "int",
-          params: {
-            low: 2,
-            high: 8,
-            step: 2
-          },
-          dependency: {
-            type: "multiply",
-            on: "model.num_transformer_heads"
-          }
-        }
-    },
-} }"""
-FOURTH = """{ module: { model: {
-    num_transformer_heads: { hyper_opt: {suggest: 'int', params: {low: 4, high: 5}} },
-    transformer_hidden_size: {
-        hyper_opt: {
-          suggest: "int",
-          params: {
-            low: 2,
-            high: 8,
-            step: 2
-          },
-          dependency: {
-            on: "module.model.num_transformer_heads",
-            type: "optimize_iff",
-            conditions: [{
-              type: 'equal',
-              compare_value: 5
-            }]
-          }
-        }
-    },
-} } }"""
 HIDDEN = "transformer_hidden_size"
 EVEN = Integer(scale=Linear(2, 8), step=2)
 

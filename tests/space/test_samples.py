@@ -11,27 +11,7 @@ from hpogrid.space.dialects import DIALECTS, read_space, read_space_file, write_
 from hpogrid.space.space import Space
 from tests.commands import ok, parsed, refused
 from tests.space.attempts import attempt
-
-GRID = r"""workdir: ./models 
-rootdir: ../../   
-src: zh           
-trg: en
-train_tok: ../ted/multitarget-ted/en-zh/tok/ted_train_en-zh.tok.clean
-valid_tok: ../ted/multitarget-ted/en-zh/tok/ted_dev_en-zh.tok
-bpe_symbols_src:
-- 30000
-- 10000
-bpe_symbols_trg:
-- 30000
-encoder: transformer
-decoder: transformer
-num_layers:
-- "4:2"
-- "6:3"
-transformer_model_size: [512, 1024]
-transformer_attention_heads: 8
-...
-"""  # noqa: W291 - the blanks at the ends of lines are in the document
+from tests.spec.samples import GRID, THIRD
 
 METHODS = r"""{ "lr":{"method":"loguniform","dimension":{"low":1e-5,"high":1e-2, "base":10}},\
 "batchsize":{"method":"categorical","dimension":{"categories":[32,64,128,256,512,1024]}},\
@@ -45,23 +25,12 @@ OVERRIDES = [
     "hydra/launcher=joblib",
 ]
 
-HYPER_OPT = """{ model: {
-    num_transformer_heads: 4,
-    transformer_hidden_size: {
-        hyper_opt: {
-          suggest: "int",
-          params: { low: 2, high: 8, step: 2 },
-          dependency: { type: "multiply", on: "model.num_transformer_heads" }
-        }
-    },
-} }"""
-
 TYPES = '{"lr": loguniform(1e-6, 1), "dropout": uniform(0, 0.99), "batch_size": randint(16, 48)}'
 
 
 def test_the_commands_of_the_documents(tmp_path: Path) -> None:
     (tmp_path / "hpm-space.yaml").write_text(GRID)
-    (tmp_path / "config.jsonnet").write_text(HYPER_OPT)
+    (tmp_path / "config.jsonnet").write_text(THIRD)
     (tmp_path / "types.py").write_text(TYPES)
     ok("search_space", "create", "grid", "--file", tmp_path / "hpm-space.yaml")
     ok("search_space", "create", "methods", METHODS)
@@ -86,7 +55,7 @@ def test_ranges_mean_what_compat_says() -> None:
     )
 
 
-@pytest.mark.parametrize("text", [GRID, METHODS, "\n".join(OVERRIDES), HYPER_OPT, TYPES])
+@pytest.mark.parametrize("text", [GRID, METHODS, "\n".join(OVERRIDES), THIRD, TYPES])
 @pytest.mark.parametrize("dialect", list(DIALECTS))
 def test_every_sample_converts_to_every_dialect_or_says_why_not(text: str, dialect: str) -> None:
     space, _ = read_space(text, "sample")

@@ -12,28 +12,9 @@ from hpogrid.space.dialects.yaml_grid import parse, render
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Ordinal, Parameter
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
+from tests.spec.samples import GRID
 
-SAMPLE = """
-workdir: ./models
-rootdir: ../../
-src: zh
-trg: en
-train_tok: ../ted/multitarget-ted/en-zh/tok/ted_train_en-zh.tok.clean
-valid_tok: ../ted/multitarget-ted/en-zh/tok/ted_dev_en-zh.tok
-bpe_symbols_src:
-- 30000
-- 10000
-bpe_symbols_trg:
-- 30000
-encoder: transformer
-decoder: transformer
-num_layers:
-- "4:2"
-- "6:3"
-transformer_model_size: [512, 1024]
-transformer_attention_heads: 8
-initial_learning_rate: [0.0002, 1e-3]
-"""
+SAMPLE = GRID.removesuffix("...\n") + "initial_learning_rate: [0.0002, 1e-3]\n"
 
 
 def test_the_sample_of_the_specification() -> None:

@@ -20,6 +20,7 @@ from hpogrid.site.tasks import find_tasks
 from hpogrid.study.study import Trial
 from tests.commands import ok, refused
 from tests.projects import trials_of
+from tests.spec.samples import FOURTH
 
 MULTIPLY = """
 {
@@ -45,31 +46,6 @@ MULTIPLY = """
     layers: [{ width: 3 }, { dropout: { hyper_opt: { suggest: 'uniform', params: { low: 0, high: 1 } } } }],
 }
 """  # noqa: E501
-OPTIMIZE_IFF = """
-{
-    module: { model: {
-        num_transformer_heads: { hyper_opt: { suggest: "int", params: { low: 4, high: 5 } } },
-        transformer_hidden_size: {
-            hyper_opt: {
-              suggest: "int",
-              params: {
-                low: 2,
-                high: 8,
-                step: 2
-              },
-              dependency: {
-                on: "module.model.num_transformer_heads",
-                type: "optimize_iff",
-                conditions: [{
-                  type: 'equal',
-                  compare_value: 5
-                }]
-              }
-            }
-        },
-    } },
-}
-"""
 KINDS: dict[str, Any] = {
     "categorical": {"choices": ["a", "b"]},
     "discrete_uniform": {"low": 0.0, "high": 1.0, "q": 0.25},
@@ -160,7 +136,7 @@ def test_a_function_or_class_gets_the_tree(model: str, tmp_path: Path) -> None:
 
 
 def test_optimize_iff(tmp_path: Path) -> None:
-    (tmp_path / "config.jsonnet").write_text(OPTIMIZE_IFF)
+    (tmp_path / "config.jsonnet").write_text(FOURTH)
     (tmp_path / "train.py").write_text(FUNCTION)
     trials = run(tmp_path, "config.jsonnet", "--script", "train.py", "--model", "train", trials=5)
     seen = [trial.metrics["config"]["module"]["model"] for trial in trials]
@@ -185,7 +161,7 @@ def test_every_kind_of_suggestion(tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.jsonnet").write_text(OPTIMIZE_IFF)
+    (tmp_path / "config.jsonnet").write_text(FOURTH)
     (tmp_path / "train.py").write_text(FUNCTION)
     ok("search_space", "create", "s", "module.model.num_transformer_heads=range(4,6)")
     ok("hpo_config", "create", "h")
