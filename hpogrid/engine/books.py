@@ -29,7 +29,7 @@ class Running:
     step: int
     reports: list[dict[str, Any]] = field(default_factory=list)
     unwritten: list[Reported] = field(default_factory=list)
-    prepared: float = 0.0
+    prepared: float = 0
     verdict: State = "complete"
 
 

@@ -78,7 +78,7 @@ class Ended(_Event, frozen=True, tag="end"):
     metrics: Metrics = {}
     steps: int = 1
     reason: str | None = None
-    prepared: float = 0.0
+    prepared: float = 0  # an int, so that msgspec knows it for the default and leaves it out
 
 
 class Closed(_Event, frozen=True, tag="close"):
