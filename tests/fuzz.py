@@ -30,7 +30,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from hpogrid.config.guess import read_script
-from hpogrid.config.schemas import SCHEMAS, ModelConfig
+from hpogrid.config.schemas import SCHEMAS
 from hpogrid.config.store import read_config
 from hpogrid.errors import UserError
 from hpogrid.files import parse_json
@@ -274,7 +274,7 @@ def command_is_words(drawn: tuple[str, dict[str, str]]) -> None:
     found, refusal = attempt(placeholders.command_words, text, None)
     if refusal is not None:
         return
-    files = placeholders.trial_files(ModelConfig(command=text))
+    files = placeholders.trial_files(template=False, prep=False)
     _, refusal = attempt(placeholders.check_command, found, list(values), files)
     if refusal is None:
         filled = placeholders.fill(found, values, {})

@@ -13,13 +13,10 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
-
-if TYPE_CHECKING:
-    from hpogrid.config.schemas import ModelConfig
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
 _SPREAD = ("args", "overrides")
@@ -45,10 +42,9 @@ def command_words(command: str | None, script: str | None) -> list[str]:
     return [sys.executable if words[0] in ("python", "python3") else words[0], *words[1:]]
 
 
-def trial_files(config: ModelConfig) -> list[str]:
-    """The placeholders of a trial's command that are paths."""
-    further = {**dict.fromkeys(_RENDERED, config.template), "prep": config.prep}
-    return [*_FILES, *(name for name, there in further.items() if there)]
+def trial_files(*, template: bool, prep: bool) -> list[str]:
+    """The placeholders of a trial's command that are paths; some take a template or a prep."""
+    return [*_FILES, *(_RENDERED if template else ()), *(("prep",) if prep else ())]
 
 
 def check_command(words: list[str], names: Sequence[str], files: Sequence[str]) -> None:

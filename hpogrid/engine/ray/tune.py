@@ -6,15 +6,12 @@ import contextlib
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from hpogrid.engine.messages import Prepared, ReportMade
 from hpogrid.engine.ray.actor import Actor
-
-if TYPE_CHECKING:
-    from hpogrid.engine.ray.engine import RayEngine
 
 _WHERE_ACTORS_DIE = (
     "ray.air.execution._internal.actor_manager",
@@ -22,8 +19,38 @@ _WHERE_ACTORS_DIE = (
 )
 
 
-def run_tune(engine: RayEngine, folder: Path, resources: dict[str, float]) -> None:
-    """Let Ray Tune run trials until ``engine`` has no more, with its files below ``folder``."""
+class Driver(Protocol):
+    """Whom Ray Tune asks and tells; ``leg`` is its name for a trial."""
+
+    @property
+    def reuse_actors(self) -> bool:
+        """Whether an actor evaluates one trial after another."""
+
+    @property
+    def over(self) -> bool:
+        """Whether Ray Tune is going to get no further trial."""
+
+    def tick(self) -> None:
+        """Look after things, several times a second."""
+
+    def suggest(self, leg: str) -> dict[str, Any] | None:
+        """What the actor gets to evaluate, or None: nothing now."""
+
+    def began(self, leg: str) -> None:
+        """An actor has taken the trial."""
+
+    def report(self, leg: str, message: str) -> bool:
+        """A report was made, or all was prepared for it; whether the trial goes on."""
+
+    def end(self, leg: str, message: str) -> None:
+        """The trial ended: by itself, or because the last report was answered so."""
+
+    def died(self, leg: str, error: str) -> None:
+        """The trial's actor is gone; ``error`` is what Ray wrote about it."""
+
+
+def run_tune(driver: Driver, folder: Path, resources: dict[str, float]) -> None:
+    """Let Ray Tune run trials until the driver has no more, with its files below ``folder``."""
     tune = importlib.import_module("ray.tune")
     schedulers = importlib.import_module("ray.tune.schedulers")
     search = importlib.import_module("ray.tune.search")
@@ -32,7 +59,7 @@ def run_tune(engine: RayEngine, folder: Path, resources: dict[str, float]) -> No
         """Where trials come from."""
 
         def suggest(self, trial_id: str) -> Any:
-            return search.Searcher.FINISHED if engine.over else engine.suggest(trial_id)
+            return search.Searcher.FINISHED if driver.over else driver.suggest(trial_id)
 
         def on_trial_complete(self, trial_id: str, result: Any = None, error: Any = False) -> None:
             """Nothing: `Tell` hears of it too."""
@@ -47,25 +74,25 @@ def run_tune(engine: RayEngine, folder: Path, resources: dict[str, float]) -> No
         """Where reports go."""
 
         def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            go_on = engine.report(trial.trial_id, result["message"])
+            go_on = driver.report(trial.trial_id, result["message"])
             kind = schedulers.TrialScheduler
             decision: str = kind.CONTINUE if go_on else kind.STOP
             return decision
 
         def on_trial_complete(self, controller: Any, trial: Any, result: dict[str, Any]) -> None:
-            engine.end(trial.trial_id, result["message"])
+            driver.end(trial.trial_id, result["message"])
 
         def on_trial_error(self, controller: Any, trial: Any) -> None:
-            engine.died(trial.trial_id, _error(trial))
+            driver.died(trial.trial_id, _error(trial))
 
     class Watch(tune.Callback):  # type: ignore[misc, name-defined]
         """What happens between."""
 
         def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
-            engine.tick()
+            driver.tick()
 
         def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            engine.began(trial.trial_id)
+            driver.began(trial.trial_id)
 
     no_checkpoints = tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0)
     with _memory_kills_understood():
@@ -77,7 +104,7 @@ def run_tune(engine: RayEngine, folder: Path, resources: dict[str, float]) -> No
             callbacks=[Watch()],
             num_samples=-1,
             resources_per_trial=resources,
-            reuse_actors=engine.reuse_actors,
+            reuse_actors=driver.reuse_actors,
             checkpoint_config=no_checkpoints,
             storage_path=str(folder / "tune"),
             trial_name_creator=_short_name,

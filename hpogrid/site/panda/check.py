@@ -6,17 +6,17 @@ import importlib.metadata
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
 from hpogrid.errors import UserError
-from hpogrid.registry import require, unknown
+from hpogrid.registry import require
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
 from hpogrid.site.panda.command import queue_names
-from hpogrid.site.panda.queues import Queue, load_queues
+from hpogrid.site.panda.queues import load_queues, refusal
 
 State = Literal["good", "bad", "unknown"]
 
@@ -65,19 +65,8 @@ def check_queues(site: str) -> Iterator[Finding]:
         yield Finding("queue", "unknown", str(error))
         return
     for name in names:
-        yield judge(name, queues)
-
-
-def judge(name: str, queues: Mapping[str, Queue]) -> Finding:
-    """Whether a queue is on the list, and takes jobs."""
-    if name not in queues:
-        words = f"{unknown('queue', name, queues)} ('hpogrid sites' lists them)"
-        return Finding("queue", "bad", words)
-    queue = queues[name]
-    good = queue.usable and queue.status == "online"
-    kind = f"GPU {queue.gpu}" if queue.gpu else "no GPU"
-    words = f"{name}: {queue.status or 'no status'}, {kind}"
-    return Finding("queue", "good" if good else "bad", words)
+        why = refusal(name, queues)
+        yield Finding("queue", "bad" if why else "good", why or queues[name].words)
 
 
 def _try(item: str, look: Callable[[], str]) -> Finding:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hpogrid.errors import RunError, UserError
+from hpogrid.registry import unknown
 
 CRIC_URL = "https://atlas-cric.cern.ch/api/atlas/pandaqueue/query/?json"
 _CVMFS_VARIABLE = "ALRB_cvmfs_repo"
@@ -55,6 +56,12 @@ class Queue(msgspec.Struct, kw_only=True, frozen=True):
     def usable(self) -> bool:
         """Whether users' jobs can go there."""
         return self.state.upper() == "ACTIVE" and self.type in _TYPES
+
+    @property
+    def words(self) -> str:
+        """Its name, status and GPUs."""
+        kind = f"GPU {self.gpu}" if self.gpu else "no GPU"
+        return f"{self.name}: {self.status or 'no status'}, {kind}"
 
 
 class _Architecture(msgspec.Struct):
@@ -102,6 +109,14 @@ def load_queues(file: Path | None = None, url: str | None = None) -> dict[str, Q
         if (base / name).is_file():
             return parse_queues(_read(base / name), str(base / name))
     return parse_queues(_download(CRIC_URL), CRIC_URL)
+
+
+def refusal(name: str, queues: Mapping[str, Queue]) -> str | None:
+    """Why no job can go to a queue: it is not on the list, or closed."""
+    if name not in queues:
+        return f"{unknown('queue', name, queues)} ('hpogrid sites' lists them)"
+    queue = queues[name]
+    return None if queue.usable and queue.status == "online" else queue.words
 
 
 def parse_queues(data: bytes, where: str) -> dict[str, Queue]:

@@ -136,8 +136,7 @@ def check_site(site: str) -> int | None:
     Returns:
         The seconds that all of its queues let a job run, if they are limited.
     """
-    from hpogrid.site.panda.check import judge
-    from hpogrid.site.panda.queues import load_queues
+    from hpogrid.site.panda.queues import load_queues, refusal
 
     names = queue_names(site)
     try:
@@ -145,9 +144,8 @@ def check_site(site: str) -> int | None:
     except UserError:
         return None
     for name in names:
-        finding = judge(name, queues)
-        if finding.state == "bad":
-            raise UserError(f"site: {finding.text}")
+        if why := refusal(name, queues):
+            raise UserError(f"site: {why}")
     limits = [queues[name].hours for name in names if queues[name].hours]
     return int(min(limits) * 3600) if limits else None
 
