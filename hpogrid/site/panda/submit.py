@@ -73,7 +73,10 @@ def prepare(task: Task) -> None:
         UserError: something is wrong; nothing was sent.
     """
     require_client(task.site)
-    found = login()
+    try:
+        found = login()
+    except UserError as error:
+        raise UserError(f"{_named(task.site)}: {error}") from error
     if found.kind == "token" and found.account is None:
         raise UserError("the PanDA token does not say whose it is; get a new one with pbook")
     limit = check_site(task.site)
@@ -123,11 +126,15 @@ def send_new(task: Task) -> int:
 
 def require_client(site: str) -> None:
     """Refuse to go on without panda-client, naming the sites that do without it."""
+    require("pandaclient", extra="panda", what=_named(site))
+
+
+def _named(site: str) -> str:
+    """A site for people, who may have meant another one."""
     from hpogrid.site import SITES
 
     others = ", ".join(name for name in SITES if name != "panda")
-    what = f"site '{site}' (a queue of PanDA; other sites: {others})"
-    require("pandaclient", extra="panda", what=what)
+    return f"site '{site}' (a queue of PanDA; other sites: {others})"
 
 
 def check_site(site: str) -> int | None:
