@@ -104,8 +104,8 @@ def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
     names = [*model.param, *project.space.parameters]
     words = command_words(model.command, model.script)
     if model.model is None:
-        files = trial_files(template=bool(model.template), prep=bool(model.prep))
-        check_command(words, names, files)
+        paths = trial_files(template=bool(model.template), prep=bool(model.prep))
+        check_command(words, names, paths)
     if model.template is not None and (model.model is not None or uses(words, "config")):
         from hpogrid.space.template import read_template_file
 
