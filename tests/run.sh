@@ -17,6 +17,7 @@ if [ "$(cat "$venv/.made-of" 2>/dev/null)" != "$made_of" ]; then
     printf '%s' "$made_of" >"$venv/.made-of"
 fi
 export PATH="$venv/bin:$PATH" VIRTUAL_ENV=$venv
+unset PYTHONDONTWRITEBYTECODE  # or each of the many processes compiles hpogrid anew
 
 only=(-m "not engine") cover=()
 while true; do
