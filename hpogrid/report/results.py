@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -119,6 +120,8 @@ class Results:
     Attributes:
         trials: best first; then those that still run or were interrupted; failed last.
         tasks: for each trial its task.
+        states: how many trials are in each state, most frequent first.
+        repeated: whether there are repetitions.
 
     Raises:
         UserError: an extra column that is neither.
@@ -166,13 +169,10 @@ class Results:
         return self.trials[0] if known else None
 
     @property
-    def states(self) -> dict[str, int]:
-        """How many trials are in each state, most frequent first."""
-        return dict(Counter(trial.state for trial in self.trials).most_common())
-
-    @property
     def reasons(self) -> list[tuple[str, int]]:
         """Why trials failed, and how many for each reason, most frequent first."""
+        if "failed" not in self.states:
+            return []
         failed = (trial for trial in self.trials if trial.state == "failed")
         return Counter(trial.reason or "unknown" for trial in failed).most_common()
 
@@ -282,7 +282,7 @@ class Results:
     # --- how it is made ------------------------------------------------------------------
 
     def _look(self) -> list[float | None]:
-        """Find out what parameters and metrics are called, and whether trials were repeated.
+        """Find out what parameters and metrics are called, count states, and look for repetitions.
 
         Returns the value of each trial.
 
@@ -292,8 +292,10 @@ class Results:
         parameters: dict[tuple[str, ...], None] = {}
         metrics: dict[tuple[str, ...], None] = {}
         values: list[float | None] = []
+        states: Counter[str] = Counter()
         self.repeated = False
         for trial in self.trials:
+            states[trial.state] += 1
             reported = trial.metrics
             parameters[tuple(trial.applied)] = None  # most trials have the same ones
             metrics[tuple(reported)] = None
@@ -301,6 +303,7 @@ class Results:
                 self.repeated = True
             known = name is not None and trial.state in WITH_RESULT
             values.append(number(reported.get(name)) if known else None)  # type: ignore[arg-type]
+        self.states = dict(states.most_common())
         first = self.space.parameters if self.space else ()
         self.parameters = list(dict.fromkeys([*first, *chain.from_iterable(parameters)]))
         named = (item.name for item in self.objectives)
@@ -361,10 +364,11 @@ def _picker(keys: Iterable[str]) -> Callable[[dict[str, Any]], Iterable[Any]]:
 
 def span(study: Study) -> float:
     """The seconds from the first start to the last known moment of a study."""
-    if not len(study):
-        return 0.0
-    first = min(trial.started for trial in study)
-    return max(trial.ended or trial.started for trial in study) - first
+    first, last = math.inf, -math.inf
+    for trial in study:
+        first = min(first, trial.started)
+        last = max(last, trial.ended or trial.started)
+    return max(0.0, last - first)
 
 
 @contextmanager
