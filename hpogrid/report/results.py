@@ -349,8 +349,11 @@ class Results:
 def _picker(keys: Iterable[str]) -> Callable[[dict[str, Any]], Iterable[Any]]:
     """Takes the values of some keys out of a mapping; None for one that is not there."""
     names = list(keys)
-    if len(names) < 2:
-        return lambda values: [values.get(name) for name in names]
+    if not names:
+        return lambda values: ()
+    if len(names) == 1:
+        only = names[0]
+        return lambda values: (values.get(only),)
     quick = itemgetter(*names)
 
     def pick(values: dict[str, Any]) -> Iterable[Any]:

@@ -80,16 +80,14 @@ class Trial(msgspec.Struct, gc=False):
 
 def job_of(trial: str) -> int:
     """The job in the id of a trial, ``<job>-<number>``."""
-    return _whole(trial.partition("-")[0])
+    job = trial.partition("-")[0]
+    return int(job) if job.isdecimal() else 0
 
 
 def number_of(trial: str) -> int:
     """The number in the id of a trial, ``<job>-<number>``."""
-    return _whole(trial.partition("-")[2])
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    number = trial.partition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 class Source(msgspec.Struct):
