@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hpogrid.search.base import Options, Outcome, Task, free_axes, unbounded
-from hpogrid.space.latent import Category, Latents
+from hpogrid.space.latent import Latents
 
 _FEW_TRIALS = 12
 """Below it, a model has nothing to learn from."""
@@ -73,12 +73,12 @@ def choose(task: Task, has: Callable[[str], bool] = installed) -> Choice:
     trials = task.trials
     if trials is not None and trials < _FEW_TRIALS:
         return Choice("random", {}, f"random: {trials} trials are too few for a model")
-    categories = sum(isinstance(axis, Category) for axis in axes.values())
+    conditions = sum(task.space.parameters[name].when is not None for name in axes)
     tpe = "optuna with sampler tpe (multivariate): "
     if trials is None or trials > _GP_TRIALS:
         why = "too many trials for a Gaussian process"
-    elif categories:
-        why = f"{categories} of {len(axes)} parameters are categories"
+    elif conditions:
+        why = f"{conditions} of {len(axes)} parameters have conditions"
     elif tails := sum(unbounded(task.space, name) for name in axes):
         why = f"{tails} of {len(axes)} parameters have no bounds"
     elif len(axes) > _GP_AXES:
@@ -86,6 +86,6 @@ def choose(task: Task, has: Callable[[str], bool] = installed) -> Choice:
     elif not (has("torch") and has("scipy")):
         why = f"a Gaussian process would suit it better, but needs torch: {_INSTALL_TORCH}"
     else:
-        why = f"{len(axes)} numeric parameters and {trials} trials suit a Gaussian process"
+        why = f"{len(axes)} parameters and {trials} trials suit a Gaussian process"
         return Choice("optuna", {"sampler": "gp"}, f"optuna with sampler gp: {why}")
     return Choice("optuna", {"sampler": "tpe"}, tpe + why)

@@ -11,12 +11,14 @@ from hpogrid.errors import UserError
 from hpogrid.search import make_searcher
 from hpogrid.search.auto import choose
 from hpogrid.search.base import Task
+from hpogrid.space.condition import Condition
 from hpogrid.space.parameter import Categorical, Constant, Float, Parameter
 from hpogrid.space.scale import Linear, Normal
 from hpogrid.space.space import Space
 
 FLOAT = Float(scale=Linear(0, 1))
 CATEGORY = Categorical(choices=("a", "b"))
+IF_A = Condition(op="equal", on="c", value="a")
 
 
 def chosen(parameters: dict[str, Any], trials: int | None, without: str = "") -> str:
@@ -34,7 +36,8 @@ def chosen(parameters: dict[str, Any], trials: int | None, without: str = "") ->
         ({"x": FLOAT}, 200, "gp"),
         ({"x": FLOAT}, 201, "tpe"),
         ({"x": FLOAT}, None, "tpe"),
-        ({"x": FLOAT, "c": CATEGORY}, 100, "tpe"),
+        ({"x": FLOAT, "c": CATEGORY}, 100, "gp"),
+        ({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)}, 100, "tpe"),
         ({"x": FLOAT, "n": Float(scale=Normal(0, 1))}, 100, "tpe"),
         ({f"x{i}": FLOAT for i in range(10)}, 100, "gp"),
         ({f"x{i}": FLOAT for i in range(11)}, 100, "tpe"),

@@ -22,9 +22,9 @@ QUICK: dict[str, tuple[str, dict[str, Any]]] = {
     "optuna": ("optuna", {}),
     "optuna-cmaes": ("optuna", {"sampler": "cmaes"}),
     "nevergrad": ("nevergrad", {}),
-    "auto": ("auto", {}),
 }
 SLOW: dict[str, tuple[str, dict[str, Any]]] = {
+    "auto": ("auto", {}),
     "optuna-gp": ("optuna", {"sampler": "gp"}),
     "bohb": ("bohb", {}),
     "bayesian": ("bayesian", {}),
