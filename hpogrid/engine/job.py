@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -169,9 +170,13 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
     In a container it goes by another name, with the same folder behind it.
     """
     work, whole = folder / "work", folder / ".work-is-whole"
+    scripts = files_below(bundle / SCRIPTS)
     if not whole.exists():
-        copy_files(files_below(bundle / SCRIPTS), work)
+        copy_files(scripts, work)
         whole.touch()
+    for place in {(work / name).parent for name in scripts}:
+        # What a full disk has cut short there, Python would believe at every start.
+        shutil.rmtree(place / "__pycache__", ignore_errors=True)
     data = project.grid_config.inDS
     if data and Path(data).is_dir():
         for item in Path(data).iterdir():

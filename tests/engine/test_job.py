@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import py_compile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def test_a_retry_forgets_the_result_before() -> None:
     assert second is not None
     assert (first.finished, second.finished) == (2, 2)
     assert ledger_attempts(task.ledgers, 0) == [1, 2]
+
+
+def test_a_retry_does_not_believe_what_a_full_disk_left_of_a_compiled_script() -> None:
+    task = local_task(script=RETURNS, trials=3)
+    assert here(task).state == "done"
+    (script,) = (task.job_folder(0) / "work").glob("*.py")
+    os.truncate(py_compile.compile(str(script), doraise=True) or "", 100)
+    ledger = task.ledgers / "job-0000.001.jsonl"
+    ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-2]))
+
+    assert here(task).state == "done"
 
 
 def test_a_disk_that_fills_up_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
