@@ -19,9 +19,9 @@ from hpogrid.study.study import Trial
 
 ENDED = ("complete", "pruned", "failed")
 TRIAL, STUDY, STATE = "hpogrid.trial", "hpogrid.study", "hpogrid.state"
-WRITER = "hpogrid.writer."
-"""What the tags of the project's run begin with that name the jobs that write to it."""
 LONGEST_TAG = 5000
+_WRITER = "hpogrid.writer."
+"""What the tags of the project's run begin with that name the jobs that write to it."""
 _LONGEST_PARAM = 6000
 _BATCH = 900
 _STATUS = {
@@ -86,12 +86,12 @@ class Runs:
 
     def join(self, job: str) -> None:
         """A job begins to write, or goes on after it was killed."""
-        self.client.set_tag(self.parent, WRITER + short_name(job), "writes")
+        self.client.set_tag(self.parent, _WRITER + short_name(job), "writes")
         self.client.update_run(self.parent, "RUNNING")
 
     def leave(self, job: str) -> None:
         """A job has written everything; the last one to leave ends the run of the project."""
-        own = WRITER + short_name(job)
+        own = _WRITER + short_name(job)
         if own in self._writers():  # else it had left, and the answer was lost
             self.client.delete_tag(self.parent, own)
         if not self._writers():  # looked at afterwards: of two that leave at once, one sees it
@@ -99,7 +99,7 @@ class Runs:
 
     def _writers(self) -> list[str]:
         tags = self.client.get_run(self.parent).data.tags
-        return [name for name in tags if name.startswith(WRITER)]
+        return [name for name in tags if name.startswith(_WRITER)]
 
     def _parent(self, project: str, started: float, settle: float) -> str:
         found = self._parents(project)

@@ -80,14 +80,16 @@ class Trial(msgspec.Struct, gc=False):
 
 def job_of(trial: str) -> int:
     """The job in the id of a trial, ``<job>-<number>``."""
-    job = trial.partition("-")[0]
-    return int(job) if job.isdecimal() else 0
+    return _whole(trial.partition("-")[0])
 
 
 def number_of(trial: str) -> int:
     """The number in the id of a trial, ``<job>-<number>``."""
-    number = trial.partition("-")[2]
-    return int(number) if number.isdecimal() else 0
+    return _whole(trial.partition("-")[2])
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 class Source(msgspec.Struct):
