@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ from hpogrid.study.events import Closed, Event, Opened
 SUFFIX = ".jsonl"
 _SYNC_SECONDS = 1.0
 _TAIL_BYTES = 1 << 12
+_BLOCK_BYTES = 1 << 16
 _BEGINNING = b'{"event":'
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
@@ -117,19 +119,25 @@ class LedgerReader:
         self.offset = 0
         self.limit: int | None = None
 
-    def read(self) -> list[Event]:
-        """The events that were appended since the last call."""
+    def read(self) -> Iterator[Event]:
+        """The events that were appended since the last call, each as it is asked for."""
         try:
             with self.path.open("rb") as stream:
                 stream.seek(self.offset)
                 data = stream.read(-1 if self.limit is None else max(0, self.limit - self.offset))
         except FileNotFoundError:
-            return []
+            return
         end = data.rfind(b"\n") + 1
         self.offset += end
         self.torn = end < len(data)
+        for block in _blocks(data[:end]):
+            yield from self._decoded(block)
+
+    def _decoded(self, block: bytes) -> list[Event]:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return _decoder.decode_lines(block)
         events: list[Event] = []
-        for line in data[:end].splitlines():
+        for line in block.splitlines():
             try:
                 events.append(_decoder.decode(line))
             except (msgspec.DecodeError, UnicodeDecodeError):
@@ -142,6 +150,15 @@ class LedgerReader:
         with contextlib.suppress(FileNotFoundError), self.path.open("rb") as stream:
             return _opened(stream.readline())
         return None
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    """Some whole lines at a time: what is decoded at once stays in the caches of a processor."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + _BLOCK_BYTES) + 1 or len(data)
+        yield data[start:end]
+        start = end
 
 
 def _salvaged(line: bytes) -> list[Event]:

@@ -177,7 +177,8 @@ class Study:
             return None
         trial.state = event.state
         trial.ended = event.time
-        trial.started += event.prepared
+        if event.prepared:
+            trial.started += event.prepared
         trial.metrics = event.metrics
         trial.reason = event.reason
         return trial
@@ -219,9 +220,10 @@ class LedgerFolder:
                 self._unopened.add(path)
         for path in list(self._unopened):
             self._see_limits(path)
+        apply = self.study.apply
         for reader, source in map(self._readers.__getitem__, paths):
             for event in reader.read():
-                trial = self.study.apply(event, source)
+                trial = apply(event, source)
                 if trial is not None:
                     changed.append(trial)
         return changed

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,35 @@ def test_csv_reads_back() -> None:
     assert header == ['text, "quoted"', "list", "none", "on", "loss", "reason"]
     assert first == ['a,b\n"c" </script> é', "[1,2]", "", "true", "0.30000000000000004", ""]
     assert second == ["", "", "", "", "", "<b>no</b>"]
+
+
+def test_csv_reads_back_whatever_a_column_holds() -> None:
+    """Columns of one kind, of mixed kinds, and of values that are not finite."""
+    numbers: list[Any] = [0.1 + 0.2, 1e-7, 1e300, -0.0, 2**70, 7, float("inf"), float("nan")]
+    applied = [
+        {
+            "number": numbers[n % 6],
+            "odd": numbers[n % 8],
+            "text": f'{n},"',
+            "mixed": [n, None][n % 2],
+        }
+        for n in range(3000)
+    ]
+    trials = [make_trial(f"0-{n}", applied=row, metrics={}) for n, row in enumerate(applied)]
+    results = Results("p", [(Task(), make_study(trials))])
+    rows = list(csv.DictReader(io.StringIO(written(results, "csv"))))
+    assert len(rows) == len(applied)
+    for row, values in zip(rows, applied, strict=True):
+        assert float(row["number"]) == values["number"]
+        assert repr(float(row["odd"])) == repr(float(values["odd"]))
+        assert row["text"] == values["text"]
+        assert row["mixed"] == ("" if values["mixed"] is None else str(values["mixed"]))
+
+
+def test_csv_of_one_column_keeps_its_empty_cells() -> None:
+    trials = [make_trial("0-0", metrics={"loss": 1.0}), make_trial("0-1", state="failed")]
+    results = Results("p", [(Task(), make_study(trials))], objectives=LOSS)
+    assert list(csv.reader(io.StringIO(written(results, "csv")))) == [["loss"], ["1.0"], [""]]
 
 
 def test_json_reads_back() -> None:

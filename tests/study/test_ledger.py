@@ -47,16 +47,16 @@ def write(path: Path, *events: Event) -> None:
 def test_what_is_written_is_read(path: Path) -> None:
     write(path, *EVENTS)
     reader = LedgerReader(path)
-    assert reader.read() == EVENTS
+    assert list(reader.read()) == EVENTS
     assert (reader.damaged, reader.torn) == (0, False)
-    assert reader.read() == []
+    assert list(reader.read()) == []
 
 
 def test_one_line_for_each_event_at_once(path: Path) -> None:
     writer, reader = LedgerWriter(path), LedgerReader(path)
     for number, event in enumerate(EVENTS):
         writer.write(event)
-        assert reader.read() == [event]
+        assert list(reader.read()) == [event]
         assert path.read_bytes().count(b"\n") == number + 1
     writer.close()
 
@@ -67,19 +67,19 @@ def test_a_torn_last_line_is_no_event_until_it_is_whole(path: Path, cut: int) ->
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
     reader = LedgerReader(path)
-    found = reader.read()
+    found = list(reader.read())
     assert found == EVENTS[: len(found)]
     assert len(found) == whole[:-cut].count(b"\n")
     assert reader.torn == (not whole[:-cut].endswith(b"\n"))
     with path.open("ab") as stream:
         stream.write(whole[-cut:])
-    assert found + reader.read() == EVENTS
+    assert found + list(reader.read()) == EVENTS
     assert not reader.torn
 
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"{", b"nonsense", b"\xff\xfe", b"\0" * 100, b"[]", b'{"event":"start"}',
+    [b"{", b"nonsense", b"\xff\xfe", b"\0" * 100, b"[]", b'{"event":"start"}',
      b'{"event":"later version","time":1}', b'{"event":"end","time":"x","trial":"0-1"}'],
 )  # fmt: skip
 def test_a_damaged_line_is_counted_and_the_others_are_read(path: Path, line: bytes) -> None:
@@ -87,8 +87,27 @@ def test_a_damaged_line_is_counted_and_the_others_are_read(path: Path, line: byt
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([*lines[:3], line, *lines[3:]]) + b"\n")
     reader = LedgerReader(path)
-    assert reader.read() == EVENTS
+    assert list(reader.read()) == EVENTS
     assert reader.damaged == 1
+
+
+def test_one_damaged_line_among_thousands_costs_no_other(path: Path) -> None:
+    """They are read some at a time: more than once before and after the damage."""
+    events = [Closed(float(number), reason="x" * 50) for number in range(5000)]
+    write(path, OPENED, *events)
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([*lines[:2500], b"{", *lines[2500:]]) + b"\n")
+    reader = LedgerReader(path)
+    assert list(reader.read()) == [OPENED, *events]
+    assert (reader.damaged, reader.torn) == (1, False)
+
+
+def test_an_empty_line_is_nothing(path: Path) -> None:
+    write(path, *EVENTS)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\n\n"))
+    reader = LedgerReader(path)
+    assert list(reader.read()) == EVENTS
+    assert (reader.damaged, reader.torn) == (0, False)
 
 
 @pytest.mark.parametrize("before", [b'{"event":"st', b"\0" * 100, b"\xff", b"x"])
@@ -98,12 +117,12 @@ def test_an_event_behind_something_torn_is_read(path: Path, before: bytes) -> No
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([*lines[:3], before + lines[3], *lines[4:]]) + b"\n")
     reader = LedgerReader(path)
-    assert reader.read() == EVENTS
+    assert list(reader.read()) == EVENTS
     assert reader.damaged == 1
 
 
 def test_a_file_that_is_not_there(path: Path) -> None:
-    assert LedgerReader(path).read() == []
+    assert list(LedgerReader(path).read()) == []
     assert not being_written(path)
 
 
@@ -130,12 +149,12 @@ writer.write(Closed(2.0, reason="two"))
 time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", code])
-    wait_for(lambda: len(LedgerReader(path).read()) == 2)
+    wait_for(lambda: len(list(LedgerReader(path).read())) == 2)
     assert being_written(path)
     process.kill()
     process.wait()
     assert not being_written(path)
-    assert len(LedgerReader(path).read()) == 2
+    assert len(list(LedgerReader(path).read())) == 2
 
 
 @pytest.mark.parametrize("room", [0, 1, 40, 100])
@@ -153,7 +172,7 @@ def test_on_a_full_disk_all_or_none_of_a_write_stays(path: Path, room: int) -> N
     assert path.read_bytes() == before
     writer.write(*EVENTS[1:])
     writer.close()
-    assert LedgerReader(path).read() == EVENTS
+    assert list(LedgerReader(path).read()) == EVENTS
 
 
 def test_a_ledger_that_cannot_be_made(tmp_path: Path) -> None:
