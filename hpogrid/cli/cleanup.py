@@ -13,7 +13,7 @@ from hpogrid.errors import Exit, UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hpogrid.cleanup.targets import Target
+    from hpogrid.cleanup.targets import Plan, Target
     from hpogrid.cleanup.trash import Item
 
 _MOST_NAMED = 20
@@ -64,7 +64,7 @@ def cleanup(
     For example: hpogrid cleanup my_project --keep 'top 3' --yes
     """
     from hpogrid.cleanup.policy import check_policy
-    from hpogrid.cleanup.targets import carry_out, find_targets, make_plan
+    from hpogrid.cleanup.targets import find_targets, make_plan
     from hpogrid.report.load import given_objectives
 
     if undo and purge:
@@ -80,7 +80,13 @@ def cleanup(
     if purge:
         _purge(targets, really, form)
         return Exit.OK
-    plan = make_plan(targets, keep, _KINDS[only])
+    _move(targets, make_plan(targets, keep, _KINDS[only]), really, form)
+    return Exit.OK
+
+
+def _move(targets: Sequence[Target], plan: Plan, really: bool, form: str) -> None:
+    from hpogrid.cleanup.targets import carry_out
+
     rows = [
         {"trial": item.trial, "kind": item.kind, "size": _shown(item.size, form), "path": item.path}
         for item in plan.going
@@ -91,17 +97,16 @@ def cleanup(
         message(f"note: because links lead there, these stay: {paths}")
     if plan.busy:
         message(f"note: left alone, because they run or will go on: {_some(plan.busy)}")
-    going = sum(item.size for item in plan.going)
-    what = f"{len(plan.going)} things, {bytes_text(going)} of {bytes_text(plan.total)}"
     if not really:
+        going = bytes_text(sum(item.size for item in plan.going))
+        what = f"{len(plan.going)} things, {going} of {bytes_text(plan.total)}"
         message(f"would move {what}, to the trash; --yes does it")
-        return Exit.OK
+        return
     moved = carry_out(targets, plan)
     message(
         f"moved {len(moved)} things, {bytes_text(_sum(moved))}, to the trash; --undo brings them "
         "back, --purge --yes deletes them"
     )
-    return Exit.OK
 
 
 def _some(names: Sequence[str]) -> str:

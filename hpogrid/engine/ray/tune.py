@@ -52,56 +52,14 @@ class Driver(Protocol):
 def run_tune(driver: Driver, folder: Path, resources: dict[str, float]) -> None:
     """Let Ray Tune run trials until the driver has no more, with its files below ``folder``."""
     tune = importlib.import_module("ray.tune")
-    schedulers = importlib.import_module("ray.tune.schedulers")
-    search = importlib.import_module("ray.tune.search")
-
-    class Ask(search.Searcher):  # type: ignore[misc, name-defined]
-        """Where trials come from."""
-
-        def suggest(self, trial_id: str) -> Any:
-            return search.Searcher.FINISHED if driver.over else driver.suggest(trial_id)
-
-        def on_trial_complete(self, trial_id: str, result: Any = None, error: Any = False) -> None:
-            """Nothing: `Tell` hears of it too."""
-
-        def save(self, checkpoint_path: str) -> None:
-            """Nothing: the ledger has it all."""
-
-        def restore(self, checkpoint_path: str) -> None:
-            """Nothing: the ledger has it all."""
-
-    class Tell(schedulers.FIFOScheduler):  # type: ignore[misc, name-defined]
-        """Where reports go."""
-
-        def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            go_on = driver.report(trial.trial_id, result["message"])
-            kind = schedulers.TrialScheduler
-            decision: str = kind.CONTINUE if go_on else kind.STOP
-            return decision
-
-        def on_trial_complete(self, controller: Any, trial: Any, result: dict[str, Any]) -> None:
-            driver.end(trial.trial_id, result["message"])
-
-        def on_trial_error(self, controller: Any, trial: Any) -> None:
-            driver.died(trial.trial_id, _error(trial))
-
-    class Watch(tune.Callback):  # type: ignore[misc, name-defined]
-        """What happens between."""
-
-        def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
-            driver.tick()
-
-        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            driver.began(trial.trial_id)
-
     no_checkpoints = tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0)
     with _memory_kills_understood():
         tune.run(
             _trainable(tune.Trainable),
             name="run",
-            search_alg=Ask(),
-            scheduler=Tell(),
-            callbacks=[Watch()],
+            search_alg=_searcher(driver),
+            scheduler=_scheduler(driver),
+            callbacks=[_callback(driver)],
             num_samples=-1,
             resources_per_trial=resources,
             reuse_actors=driver.reuse_actors,
@@ -112,6 +70,59 @@ def run_tune(driver: Driver, folder: Path, resources: dict[str, float]) -> None:
             raise_on_failed_trial=False,
             verbose=0,
         )
+
+
+def _searcher(driver: Driver) -> Any:
+    """Where trials come from."""
+    base = importlib.import_module("ray.tune.search").Searcher
+
+    class Ask(base):  # type: ignore[misc, valid-type]
+        def suggest(self, trial_id: str) -> Any:
+            return base.FINISHED if driver.over else driver.suggest(trial_id)
+
+        def on_trial_complete(self, trial_id: str, result: Any = None, error: Any = False) -> None:
+            """Nothing: the scheduler hears of it too."""
+
+        def save(self, checkpoint_path: str) -> None:
+            """Nothing: the ledger has it all."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            """Nothing: the ledger has it all."""
+
+    return Ask()
+
+
+def _scheduler(driver: Driver) -> Any:
+    """Where reports go."""
+    base = importlib.import_module("ray.tune.schedulers").FIFOScheduler
+
+    class Tell(base):  # type: ignore[misc, valid-type]
+        def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            go_on = driver.report(trial.trial_id, result["message"])
+            decision: str = base.CONTINUE if go_on else base.STOP
+            return decision
+
+        def on_trial_complete(self, controller: Any, trial: Any, result: dict[str, Any]) -> None:
+            driver.end(trial.trial_id, result["message"])
+
+        def on_trial_error(self, controller: Any, trial: Any) -> None:
+            driver.died(trial.trial_id, _error(trial))
+
+    return Tell()
+
+
+def _callback(driver: Driver) -> Any:
+    """What happens between."""
+    base = importlib.import_module("ray.tune").Callback
+
+    class Watch(base):  # type: ignore[misc, valid-type]
+        def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
+            driver.tick()
+
+        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            driver.began(trial.trial_id)
+
+    return Watch()
 
 
 @contextlib.contextmanager

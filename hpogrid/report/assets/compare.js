@@ -34,8 +34,8 @@ function place(name) {
 function mark(name) {
   const index = place(name);
   const fill = `var(--series-${index % data.series.length})`;
-  const gap = data.studies[index].dashed ? `linear-gradient(90deg,${fill} 35%,transparent 35% 65%,${fill} 65%)` : fill;
-  const key = make("span", { class: "key", style: `background:${gap}` });
+  const swatch = data.studies[index].dashed ? `linear-gradient(90deg,${fill} 35%,transparent 35% 65%,${fill} 65%)` : fill;
+  const key = make("span", { class: "key", style: `background:${swatch}` });
   return make("span", {}, key, name);
 }
 
