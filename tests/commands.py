@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 import traceback
@@ -87,3 +89,21 @@ def tree(folder: Path) -> dict[str, bytes | None]:
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
     }
+
+
+def on_a_terminal(*command: str) -> tuple[str, str]:
+    """What a program prints, and what it shows on the terminal that it has as its stderr."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command, stderr=theirs, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # it has let go of the terminal
+        while True:
+            shown += os.read(ours, 4096)
+    os.close(ours)
+    printed, _ = process.communicate()
+    assert process.returncode == 0
+    return printed, shown.decode()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.output import format_option, message, print_rows
+from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
     from hpogrid.report.analysis.model import Analysis, Share
@@ -51,9 +52,11 @@ def analyze(
 
     chosen: Any = mode
     objectives = given_objectives(metric, chosen)
-    sources = load_sources(target, Filters(days=days, ids=ids), objectives)
-    results = make_results(sources, objectives=objectives)
-    analysis = analyse(results, interactions=interactions, top=top, seed=seed)
+    with working("reading trials"):
+        sources = load_sources(target, Filters(days=days, ids=ids), objectives)
+        results = make_results(sources, objectives=objectives)
+    with working(f"fitting models to {len(results)} trials"):
+        analysis = analyse(results, interactions=interactions, top=top, seed=seed)
     columns = ["hyperparameter", "effect", "best", "fanova", "permutation"]
     print_rows(_rows(analysis), columns, form)
     message(
@@ -62,7 +65,9 @@ def analyze(
     )
     if not analysis.reliable:
         message("the model explains too little of the results to rely on this table")
-    for path in write_analysis(analysis, outname):
+    with working("drawing"):
+        paths = write_analysis(analysis, outname)
+    for path in paths:
         click.echo(path, err=form != "table")
 
 

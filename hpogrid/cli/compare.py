@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.output import format_option, message, print_rows
+from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
     from hpogrid.report.compare.model import Comparison
@@ -70,14 +71,15 @@ def compare(
     from hpogrid.report.load import Filters, given_objectives
 
     objectives = given_objectives(metric, mode)
-    found = compare_studies(
-        targets,
-        filters=Filters(limit, days, taskname, ids),
-        objective=objectives[0] if objectives else None,
-        at=at,
-        paired=paired,
-        alpha=alpha,
-    )
+    with working("comparing"):
+        found = compare_studies(
+            targets,
+            filters=Filters(limit, days, taskname, ids),
+            objective=objectives[0] if objectives else None,
+            at=at,
+            paired=paired,
+            alpha=alpha,
+        )
     rows = _rows(found)
     if form == "table":
         print_rows([_short(row) for row in rows], [*_COLUMNS[:3], *_COLUMNS[4:]], form)
@@ -87,8 +89,11 @@ def compare(
     for note in found.notes:
         message(note)
     for name in FORMATS:
-        for path in save_comparison(found, name, outname) if formats[f"to_{name}"] else ():
-            click.echo(path, err=form != "table")
+        if formats[f"to_{name}"]:
+            with working(f"writing {name}"):
+                paths = save_comparison(found, name, outname)
+            for path in paths:
+                click.echo(path, err=form != "table")
 
 
 def _rows(found: Comparison) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
-"""Live progress of a run in the foreground: a bar on a terminal or in a notebook, else nothing."""
+"""That something goes on, and how far it has come: on a terminal or in a notebook, else nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,33 @@ if TYPE_CHECKING:
     from hpogrid.engine.run import Run
 
 _SECONDS = 0.1
+_PATIENCE = 1.0
+"""Seconds that nobody wonders about."""
+
+
+@contextlib.contextmanager
+def working(on: str) -> Iterator[None]:
+    """Show on the terminal what takes so long, if it does. Nothing else may be printed then."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+
+    def spin() -> None:
+        if done.wait(_PATIENCE):
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status(on):
+            done.wait()
+
+    thread = threading.Thread(target=spin, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 class Bar(Protocol):

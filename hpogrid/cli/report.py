@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hpogrid.cli.output import format_option, message, print_data
+from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
     from hpogrid.report.results import Results
@@ -105,21 +106,26 @@ def report(
     }
     trackers = {name: (exporter(name), at) for name, at in targets.items() if at is not None}
     objectives = given_objectives(metric, mode)
-    sources = load_sources(target, Filters(limit, days, taskname, ids), objectives)
+    with working("reading trials"):
+        sources = load_sources(target, Filters(limit, days, taskname, ids), objectives)
+        names = [name for item in extra for name in item.split(",") if name]
+        results = make_results(sources, extra=names, objectives=objectives)
     for source in sources:
         for warning in source.warnings:
             message(warning)
-    names = [name for item in extra for name in item.split(",") if name]
-    results = make_results(sources, extra=names, objectives=objectives)
     _print(results, form, rows or None)
     if plot:
         _draw_history(results)
     message(results.summary)
     for name in chosen:
-        for path in save(results, name, outname):
+        with working(f"writing {name}"):
+            paths = save(results, name, outname)
+        for path in paths:
             click.echo(path, err=form != "table")
-    for tracker, at in trackers.values():
-        message(tracker.export(results, at or _mlflow_uri(tracking_uri, results)))
+    for name, (tracker, at) in trackers.items():
+        with working(f"writing to {name}"):
+            said = tracker.export(results, at or _mlflow_uri(tracking_uri, results))
+        message(said)
 
 
 def _mlflow_uri(given: str | None, results: Results) -> str:

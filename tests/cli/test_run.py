@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from hpogrid.errors import Exit
 from hpogrid.site.tasks import find_tasks, load_task
-from tests.commands import hpogrid, limited, ok, parsed, refused, tree
+from tests.commands import hpogrid, limited, ok, on_a_terminal, parsed, refused, tree
 from tests.projects import RETURNS, finished_in, store_project, study_of, trials_of, wait_for
 
 HPOGRID = [sys.executable, "-m", "hpogrid"]
@@ -122,23 +121,9 @@ def test_dry_run_prints_files_and_commands_and_does_nothing(home: Path) -> None:
 def test_progress_is_shown_on_a_terminal_only() -> None:
     store_project(trials=3)
     assert "━" not in hpogrid("local_run", "p").err
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*HPOGRID, "local_run", "p"], stderr=theirs, stdout=subprocess.PIPE,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
-    )  # fmt: skip
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            shown += os.read(ours, 4096)
-        except OSError:
-            break
-    os.close(ours)
-    out, _ = process.communicate()
-    assert process.returncode == 0
-    assert "━" in shown.decode()
-    assert b"best loss" in out
+    printed, shown = on_a_terminal(*HPOGRID, "local_run", "p")
+    assert "━" in shown
+    assert "best loss" in printed
 
 
 def test_a_script_edited_after_submission_does_not_change_the_job(tmp_path: Path) -> None:
