@@ -135,7 +135,9 @@ class LedgerReader:
 
     def _decoded(self, block: bytes) -> list[Event]:
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-            return _decoder.decode_lines(block)
+            found = _decoder.decode_lines(block)
+            if len(found) == block.count(b"\n"):
+                return found
         events: list[Event] = []
         for line in block.splitlines():
             try:

@@ -79,7 +79,7 @@ def test_a_torn_last_line_is_no_event_until_it_is_whole(path: Path, cut: int) ->
 
 @pytest.mark.parametrize(
     "line",
-    [b"{", b"nonsense", b"\xff\xfe", b"\0" * 100, b"[]", b'{"event":"start"}',
+    [b"", b"{", b"nonsense", b"\xff\xfe", b"\0" * 100, b"[]", b'{"event":"start"}',
      b'{"event":"later version","time":1}', b'{"event":"end","time":"x","trial":"0-1"}'],
 )  # fmt: skip
 def test_a_damaged_line_is_counted_and_the_others_are_read(path: Path, line: bytes) -> None:
@@ -100,14 +100,6 @@ def test_one_damaged_line_among_thousands_costs_no_other(path: Path) -> None:
     reader = LedgerReader(path)
     assert list(reader.read()) == [OPENED, *events]
     assert (reader.damaged, reader.torn) == (1, False)
-
-
-def test_an_empty_line_is_nothing(path: Path) -> None:
-    write(path, *EVENTS)
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\n\n"))
-    reader = LedgerReader(path)
-    assert list(reader.read()) == EVENTS
-    assert (reader.damaged, reader.torn) == (0, False)
 
 
 @pytest.mark.parametrize("before", [b'{"event":"st', b"\0" * 100, b"\xff", b"x"])
