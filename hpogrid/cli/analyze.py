@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_rows
+from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ def analyze(
         message("the model explains too little of the results to rely on this table")
     with working("drawing"):
         paths = write_analysis(analysis, outname)
-    for path in paths:
-        click.echo(path, err=form != "table")
+    print_paths(paths, form)
 
 
 def _rows(analysis: Analysis) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_rows
+from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ def compare(
         if formats[f"to_{name}"]:
             with working(f"writing {name}"):
                 paths = save_comparison(found, name, outname)
-            for path in paths:
-                click.echo(path, err=form != "table")
+            print_paths(paths, form)
 
 
 def _rows(found: Comparison) -> list[dict[str, Any]]:

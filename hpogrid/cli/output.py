@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -53,6 +54,12 @@ def message(text: str) -> None:
     """Say something to the person at the terminal: on stderr, so that it is no result."""
     sys.stdout.flush()  # where both streams end up in one file, they stay in order
     click.echo(text, err=True)
+
+
+def print_paths(paths: Iterable[Path], form: str) -> None:
+    """Name the files that were written; beside data in a form for programs, on stderr."""
+    for path in paths:
+        click.echo(path, err=form != "table")
 
 
 def cell(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_data
+from hpogrid.cli.output import format_option, message, print_data, print_paths
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
@@ -110,9 +110,8 @@ def report(
         sources = load_sources(target, Filters(limit, days, taskname, ids), objectives)
         names = [name for item in extra for name in item.split(",") if name]
         results = make_results(sources, extra=names, objectives=objectives)
-    for source in sources:
-        for warning in source.warnings:
-            message(warning)
+    for warning in (warning for source in sources for warning in source.warnings):
+        message(warning)
     _print(results, form, rows or None)
     if plot:
         _draw_history(results)
@@ -120,8 +119,7 @@ def report(
     for name in chosen:
         with working(f"writing {name}"):
             paths = save(results, name, outname)
-        for path in paths:
-            click.echo(path, err=form != "table")
+        print_paths(paths, form)
     for name, (tracker, at) in trackers.items():
         with working(f"writing to {name}"):
             said = tracker.export(results, at or _mlflow_uri(tracking_uri, results))
