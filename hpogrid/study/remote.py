@@ -7,6 +7,7 @@ server carries on alone; what it wrote meanwhile is delivered when the server is
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
 import ssl
@@ -84,7 +85,7 @@ class Client:
                 if error.code == 409:
                     return 409, error.read()
                 text = f"{error.code} {error.reason}"
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             text = first_line(error)
         self._retry_at = time.monotonic() + _RETRY_SECONDS
         logging.getLogger(__name__).warning("server out of reach: %s", text)

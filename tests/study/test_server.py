@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import subprocess
 import threading
 import urllib.error
@@ -17,6 +18,7 @@ from hpogrid.config.project import Project
 from hpogrid.engine.run import JobSpec, Run, RunningAlready
 from hpogrid.errors import UserError
 from hpogrid.study.ledger import was_closed
+from hpogrid.study.remote import Client, Unreachable
 from hpogrid.study.server import LedgerServer
 from hpogrid.study.study import load_study
 from tests.engine.test_sharing import FINITE, WIDE, evaluate, project
@@ -220,3 +222,20 @@ def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             job(tmp_path, 0, config)
         monkeypatch.setenv("HPOGRID_CA_FILE", str(certificate))
         assert evaluate(job(tmp_path, 0, config)) is not None
+
+
+def test_a_server_that_goes_in_the_middle_of_an_answer_is_out_of_reach() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer_half() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 755\r\n\r\n")
+
+        thread = threading.Thread(target=answer_half)
+        thread.start()
+        client = Client(f"http://127.0.0.1:{listening.getsockname()[1]}", "1")
+        with pytest.raises(Unreachable, match="IncompleteRead"):
+            client.ask("GET", "ledgers")
+        thread.join()
