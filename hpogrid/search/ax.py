@@ -107,10 +107,29 @@ class AxSearcher(ModelSearcher):
         axes = enumerate(self.axes.values())
         client.configure_experiment([self._config(f"x{index}", axis) for index, axis in axes])
         client.configure_optimization(", ".join(f"-{metric}" for metric in metrics))
-        client.configure_generation_strategy(
-            method="fast", initialization_budget=0, initialize_with_center=False
-        )
+        client.set_generation_strategy(self._strategy())
         return client
+
+    def _strategy(self) -> Any:
+        """Ax's own choice of model, and nothing before it: the first points are drawn by us."""
+        spec = self._library("ax.generation_strategy.generator_spec").GeneratorSpec(
+            self._library("ax.adapter.registry").Generators.BOTORCH_MODULAR,
+            generator_gen_kwargs={"model_gen_options": {"optimizer_kwargs": self._effort()}},
+        )
+        node = self._library("ax.generation_strategy.generation_node").GenerationNode(
+            "model", generator_specs=[spec], should_deduplicate=True
+        )
+        strategies = self._library("ax.generation_strategy.generation_strategy")
+        return strategies.GenerationStrategy(name="model", nodes=[node])
+
+    def _effort(self) -> dict[str, Any]:
+        """Where all axes are continuous, no second search for a point after a warning.
+
+        It takes a third of the time and finds nothing better.
+        """
+        if any(isinstance(axis, Category) for axis in self.axes.values()):
+            return {}  # Ax searches in another way, which has no such choice
+        return {"retry_on_optimization_warning": False}
 
     def _config(self, name: str, axis: Axis) -> Any:
         configs = self._library("ax.api.configs")
