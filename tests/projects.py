@@ -25,6 +25,17 @@ CHOICES = {"x": {"method": "categorical", "dimension": {"categories": [1, 2, 3, 
 RETURNS = "def train(config):\n    return config['x']\n"
 """The simplest objective: the loss is the parameter ``x``."""
 
+GATED = """
+import itertools, os, time
+begun = itertools.count(1)
+def train(config):
+    number = next(begun)
+    while number > config["free"] and not os.path.exists(config["gate"]):
+        time.sleep(0.01)
+    return config["x"]
+"""
+"""An objective that waits at a gate: each worker passes ``free`` trials, then see `open_gate`."""
+
 
 def store_project(
     script: str = RETURNS,
@@ -75,6 +86,20 @@ def store_project(
         with draft_project(project, paths) as (stored, draft):
             publish_project(stored, draft)
     return stored
+
+
+def gated(free: int) -> dict[str, Any]:
+    """The ``param`` of a project with the script `GATED`."""
+    return {"free": free, "gate": str(_gate())}
+
+
+def open_gate() -> None:
+    """Let the trials of `GATED` end that wait, and those to come."""
+    _gate().touch()
+
+
+def _gate() -> Path:
+    return Path(os.environ["HPOGRID_HOME"]) / "gate"
 
 
 def run_project(

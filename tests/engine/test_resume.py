@@ -50,15 +50,26 @@ def is_in_the_middle(task: Path) -> bool:
     return done >= STEPS and any(2 <= step <= STEPS - 3 for step in running.values())
 
 
+def held_in_the_middle(driver: int) -> Path | None:
+    """Stop a driver in the middle, before it is over; return the folder of its task."""
+    task = next(home().glob("tasks/*"), None)
+    if task is None or not is_in_the_middle(task):
+        return None
+    os.kill(driver, signal.SIGSTOP)
+    if is_in_the_middle(task):
+        return task
+    os.kill(driver, signal.SIGCONT)
+    return None
+
+
 def killed(name: str) -> tuple[Path, list[int]]:
     """Run a project, and kill the driver in the middle; return the task's folder and processes."""
     command = [sys.executable, "-m", "hpogrid", "local_run", name]
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as driver:
-        task = wait_for(lambda: next(home().glob("tasks/*"), None))
-        wait_for(lambda: is_in_the_middle(task), 120)
+        task: Path = wait_for(lambda: held_in_the_middle(driver.pid), 120)
         below = children(driver.pid)
         os.kill(driver.pid, signal.SIGKILL)
-    return Path(task), below
+    return task, below
 
 
 def check(engine: str, scheduler: str, text: str, **settings: Any) -> None:

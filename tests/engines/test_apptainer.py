@@ -50,7 +50,6 @@ class TestLocalInContainer(SiteContract):
     """The contract of a site; jobs have the image's Python and the hpogrid that came along."""
 
     site = "local"
-    pace = 4.0
 
     @pytest.fixture(autouse=True)
     def in_the_image(self, image: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -84,7 +84,6 @@ def sites(python: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 class PsijContract(SiteContract):
     grid: ClassVar[dict[str, Any]] = {"walltime": "10m"}
-    pace = 8.0
     patience = 120.0
 
     def script_of(self, task: Task, job: int) -> int:
@@ -110,7 +109,6 @@ class TestPsijLocal(PsijContract):
 
 class TestPsijSlurm(PsijContract):
     site = "psij-slurm"
-    pace = 20.0  # each question takes PSI/J some seconds here
 
     @pytest.fixture(scope="class", autouse=True)
     def running(self) -> Iterator[None]:

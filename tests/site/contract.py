@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Sequence
@@ -16,16 +15,11 @@ from hpogrid.site import control, make_site
 from hpogrid.site.base import JobStatus
 from hpogrid.site.tasks import Task, load_task
 from tests.commands import tree
-from tests.projects import finished_in, store_project, study_of
+from tests.projects import GATED, finished_in, gated, open_gate, store_project, study_of
 
 TRAIN = """
-import os, time
-from pathlib import Path
 def train(config):
     print("a trial", flush=True)
-    time.sleep(config["seconds"])
-    with open(config["trace"], "a") as trace:
-        print(os.environ.get("HPOGRID_TRIAL", ""), file=trace)
     return config["x"]
 """
 
@@ -36,13 +30,11 @@ class SiteContract:
     Attributes:
         site: the name of the site under test.
         grid: further settings of the grid config.
-        pace: how many times longer trials take, where the site itself needs its time.
         patience: seconds after which a job should have done what it does in an instant.
     """
 
     site = ""
     grid: ClassVar[dict[str, Any]] = {}
-    pace = 1.0
     patience = 60.0
 
     # --- what a kind of site may have to do in its own way -----------------------------------
@@ -54,15 +46,18 @@ class SiteContract:
     # --- tools -------------------------------------------------------------------------------
 
     def submit(
-        self, n_jobs: int, *, trials: int = 2, seconds: float = 0.0, shared: bool = True,
-        script: str = TRAIN,
+        self, n_jobs: int, *, trials: int = 2, script: str = TRAIN,
+        param: dict[str, Any] | None = None,
     ) -> Task:  # fmt: skip
-        """Submit a project whose trials take so many seconds."""
-        home = Path(os.environ["HPOGRID_HOME"])
-        home.mkdir(exist_ok=True)
-        param = {"seconds": seconds * self.pace, "trace": str(home / "trace")}
+        """Submit a project at the site."""
         store_project(script, trials=trials, param=param, grid={"site": self.site, **self.grid})
-        return control.submit("p", site=None, n_jobs=n_jobs, shared=shared)
+        return control.submit("p", site=None, n_jobs=n_jobs)
+
+    def submit_gated(self, n_jobs: int, *, trials: int, free: int) -> Task:
+        """Submit a project, and wait until each job is at the gate, ``free`` trials finished."""
+        task = self.submit(n_jobs, trials=trials, script=GATED, param=gated(free))
+        self.wait_for_trials(task, n_jobs * free)
+        return task
 
     def states(self, task: Task) -> list[str]:
         return [job.state for job in self.jobs(task)]
@@ -119,15 +114,13 @@ class SiteContract:
         assert "there is no data" in "".join(control.read_logs(task.id, 0, None))
 
     def test_kill_ends_jobs_and_retry_goes_on_where_they_were(self) -> None:
-        task = self.submit(2, trials=6, seconds=0.15)
-        self.wait_for_trials(task, 2)
+        task = self.submit_gated(2, trials=6, free=1)
         control.kill(task)
         self.wait(task, "killed")
         assert control.overview([task])[0].status == "aborted"
-        before = self.finished(task)
-        assert 2 <= len(before) < 12
+        open_gate()
         time.sleep(0.4)
-        assert self.finished(task) == before, "a killed job goes on"
+        assert self.finished(task) == ["0-1", "1-1"], "a killed job goes on"
         assert control.retry(task) == [0, 1]
         self.wait(task, "done")
         assert self.finished(task) == [f"{job}-{n}" for job in (0, 1) for n in range(1, 7)]
@@ -141,9 +134,9 @@ class SiteContract:
             control.retry(task)
 
     def test_a_job_that_vanishes_is_noticed_and_retried_alone(self) -> None:
-        task = self.submit(2, trials=4, seconds=0.15)
-        self.wait_for_trials(task, 1)
+        task = self.submit_gated(2, trials=4, free=1)
         self.vanish(task, 0)
+        open_gate()
         self.wait(task, "done", "lost", "failed")
         assert self.states(task)[0] in ("lost", "failed")
         assert control.retry(task) == [0]
