@@ -107,17 +107,19 @@ class TestPsijLocal(PsijContract):
     site = "psij-local"
 
 
+@pytest.fixture(scope="class")
+def slurm_runs() -> Iterator[None]:
+    with (
+        open_folder("slurm") as folder,
+        engine("slurm", folder) as conf,
+        environment(SLURM_CONF=conf),
+    ):
+        yield
+
+
+@pytest.mark.usefixtures("slurm_runs")
 class TestPsijSlurm(PsijContract):
     site = "psij-slurm"
-
-    @pytest.fixture(scope="class", autouse=True)
-    def running(self) -> Iterator[None]:
-        with (
-            open_folder("slurm") as folder,
-            engine("slurm", folder) as conf,
-            environment(SLURM_CONF=conf),
-        ):
-            yield
 
     def test_refusal_and_native_options(self) -> None:
         store_project(
