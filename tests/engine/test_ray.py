@@ -174,21 +174,28 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 NODES = """
     import time
+    from pathlib import Path
     import ray
 
     def train(config):
-        time.sleep(0.3)
-        return {"loss": config["x"], "node": ray.get_runtime_context().get_node_id()}
+        node = ray.get_runtime_context().get_node_id()
+        Path(config["nodes"], node).touch()
+        while len(list(Path(config["nodes"]).iterdir())) < 2:
+            time.sleep(0.05)  # or the first node has done all before a slow second one is there
+        return {"loss": config["x"], "node": node}
 """
 
 
-def test_a_cluster_of_two_nodes_runs_trials_on_both(two_nodes: str) -> None:
+def test_a_cluster_of_two_nodes_runs_trials_on_both(two_nodes: str, tmp_path: Path) -> None:
+    nodes = tmp_path / "nodes"
+    nodes.mkdir()
     settings: dict[str, Any] = {
         "ray_address": two_nodes,
         "trials": 40,
+        "time_limit": 120,
         "scheduler_param": {"max_concurrent": 4},
     }
-    project = store_project(NODES, **settings)
+    project = store_project(NODES, param={"nodes": str(nodes)}, **settings)
     _, result, trials = run_project(project)
     assert (result.finished, result.failed) == (40, 0)
     assert len({trial.metrics["node"] for trial in trials}) == 2
