@@ -110,8 +110,9 @@ def report(
         sources = load_sources(target, Filters(limit, days, taskname, ids), objectives)
         names = [name for item in extra for name in item.split(",") if name]
         results = make_results(sources, extra=names, objectives=objectives)
-    for warning in (warning for source in sources for warning in source.warnings):
-        message(warning)
+    for source in sources:
+        for warning in source.warnings:
+            message(warning)
     _print(results, form, rows or None)
     if plot:
         _draw_history(results)

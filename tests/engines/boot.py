@@ -66,6 +66,17 @@ def apptainer_image() -> Iterator[Path]:
 
 
 @contextmanager
+def running_slurm() -> Iterator[None]:
+    """A Slurm on this machine, which its commands find."""
+    with (
+        open_folder("slurm") as folder,
+        engine("slurm", folder) as conf,
+        environment(SLURM_CONF=conf),
+    ):
+        yield
+
+
+@contextmanager
 def environment(**variables: str) -> Iterator[None]:
     """Environment variables for a while."""
     before = dict(os.environ)

@@ -22,7 +22,7 @@ from hpogrid.site.psij import PYTHON, Psij
 from hpogrid.site.tasks import Task, find_tasks
 from tests.docs.pages import ROOT
 from tests.docs.shells import copy_checkout
-from tests.engines.boot import engine, environment, open_folder
+from tests.engines.boot import environment, open_folder, running_slurm
 from tests.projects import alive, children, store_project, wait_for
 from tests.site.contract import TRAIN, SiteContract
 
@@ -109,11 +109,7 @@ class TestPsijLocal(PsijContract):
 
 @pytest.fixture(scope="class")
 def slurm_runs() -> Iterator[None]:
-    with (
-        open_folder("slurm") as folder,
-        engine("slurm", folder) as conf,
-        environment(SLURM_CONF=conf),
-    ):
+    with running_slurm():
         yield
 
 

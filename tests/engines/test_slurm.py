@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.site.container import PROJECT
-from tests.engines.boot import engine, environment, open_folder
+from tests.engines.boot import running_slurm
 from tests.engines.cluster import ArrayContract, ClusterContract, User, ended, run
 
 pytestmark = pytest.mark.engine
@@ -17,11 +17,7 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[None]:
-    with (
-        open_folder("slurm") as folder,
-        engine("slurm", folder) as conf,
-        environment(SLURM_CONF=conf),
-    ):
+    with running_slurm():
         yield
 
 

@@ -162,6 +162,7 @@ def test_four_jobs_cover_a_grid_once_though_one_is_killed() -> None:
     wait_for(lambda: finished_in(task) == 2 * 3)
     os.kill(job_pid(task, 1), signal.SIGKILL)
     wait_for(lambda: states(task)[1] == "lost")
+    assert finished_in(task) < 60
     open_gate()
     ok("tasks", "retry", str(task.id))
     wait_for(lambda: set(states(task)) == {"done"}, 60)
