@@ -5,6 +5,7 @@ For example:
   python benchmarks/search.py --results r.jsonl                # a day: all, 20 seeds
   python benchmarks/search.py --results r.jsonl --seeds 5 --algorithms random,auto,ax
   python benchmarks/search.py --results r.jsonl --show         # only the tables, of what is there
+  python benchmarks/search.py --results r.jsonl --show --plot regret.png
 
 With ``--results`` each run is kept as soon as it is done, and not done again by a later call.
 
@@ -201,8 +202,14 @@ def optimum(objective: str, runs: list[Run]) -> float:
     return min(run.best[-1] for run in runs if run.objective == objective)
 
 
-def regrets(runs: list[Run], budget: int, options: argparse.Namespace) -> dict[str, Regrets]:
-    """For each algorithm of which there are runs, the regrets after ``budget`` trials."""
+def regrets(
+    runs: list[Run], trials: int, options: argparse.Namespace, *, budget: int | None = None
+) -> dict[str, Regrets]:
+    """For each algorithm of which there are runs, the regrets after ``trials`` of ``budget``.
+
+    The budget of a search is the number of trials, unless it is given.
+    """
+    budget = budget or trials
     found: dict[str, Regrets] = {}
     for objective in options.objectives:
         best = optimum(objective, runs)
@@ -213,7 +220,7 @@ def regrets(runs: list[Run], budget: int, options: argparse.Namespace) -> dict[s
                 if (each.objective, each.algorithm) != (objective, name):
                     continue
                 if each.budget == budget or (each.budget > budget and not looks_ahead(name)):
-                    regret = min(max((each.best[budget - 1] - best) / width, 0.0), 1.0)
+                    regret = min(max((each.best[trials - 1] - best) / width, 0.0), 1.0)
                     found.setdefault(algorithm, {})[objective, each.seed] = regret
     return {name: whole(cases, len(options.objectives)) for name, cases in found.items()}
 
@@ -297,6 +304,17 @@ def show_objectives(runs: list[Run], budget: int, options: argparse.Namespace) -
         print(f"| {objective} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
 
 
+def mean_curves(runs: list[Run], options: argparse.Namespace) -> dict[str, list[float]]:
+    """The mean regret of each algorithm after each trial of its longest searches."""
+    most = max(options.budgets)
+    found: dict[str, list[float]] = {}
+    for trials in range(1, most + 1):
+        for algorithm, cases in regrets(runs, trials, options, budget=most).items():
+            if cases:
+                found.setdefault(algorithm, []).append(statistics.fmean(cases.values()))
+    return found
+
+
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -325,6 +343,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, metavar="FILE", help="keep the runs there")
     parser.add_argument("--show", action="store_true", help="run nothing")
     parser.add_argument("--by_objective", action="store_true", help="a table of all objectives")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the regret over trials")
     options = parser.parse_args()
     options.seeds = options.seeds or (QUICK_SEEDS if options.quick else 20)
     left_out = SLOW if options.quick else ()
@@ -341,6 +360,10 @@ def main() -> None:
     if options.by_objective:
         for budget in options.budgets:
             show_objectives(runs, budget, options)
+    if options.plot:
+        from search_plot import draw
+
+        draw(mean_curves(runs, options), options.plot)
 
 
 if __name__ == "__main__":

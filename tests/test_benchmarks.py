@@ -23,3 +23,21 @@ def test_says_what_it_measures(path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
     assert f"python benchmarks/{path.name}" in PAGE.read_text()
+
+
+def test_search_tables_and_picture(tmp_path: Path) -> None:
+    """What was run is kept, and shown again without a further run."""
+    search = [sys.executable, str(ROOT / "benchmarks" / "search.py"), "--results", "kept.jsonl"]
+    search += ["--algorithms", "random,nevergrad", "--objectives", "example,branin"]
+    search += ["--budgets", "5,12"]
+    ran, shown = (
+        subprocess.run(
+            [*search, *more], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for more in (["--seeds", "2"], ["--show", "--plot", "regret.png"])
+    )
+    assert ran == shown
+    assert ran.count("| `") == 2
+    # nevergrad looks at the number of trials, so it ran for both budgets.
+    assert len((tmp_path / "kept.jsonl").read_text().splitlines()) == 2 * 2 * (1 + 2)
+    assert (tmp_path / "regret.png").read_bytes().startswith(b"\x89PNG")

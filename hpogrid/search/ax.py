@@ -31,8 +31,6 @@ class AxSearcher(ModelSearcher):
         super().__init__(task, options)
         with _quiet():
             self._library("ax.api.client")
-            if len(task.modes) > 1:
-                _compile_nothing()
 
     @classmethod
     def objectives(cls, options: Any) -> int:
@@ -101,8 +99,7 @@ class AxSearcher(ModelSearcher):
 
     def _client(self, metrics: list[str], seed: int) -> Any:
         if len(metrics) > 1:
-            # Else BoTorch compiles a kernel in C++ first: minutes, and for ever once cut off.
-            self._library("botorch.acquisition.multi_objective.logei")._load_attempted = True
+            _compile_nothing()
         client = self._library("ax.api.client").Client(random_seed=seed)
         axes = enumerate(self.axes.values())
         client.configure_experiment([self._config(f"x{index}", axis) for index, axis in axes])
