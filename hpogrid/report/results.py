@@ -102,9 +102,8 @@ class Results:
 
     Columns are the hyperparameters by their own names, then the metrics by theirs (the objectives
     first), then the extra ones; with several objectives `PARETO` is among these, and with
-    repetitions `MEAN` and `SPREAD`. A metric with the
-    name of a hyperparameter is called ``metric.<name>``, an extra column with the name of either
-    ``trial.<name>``.
+    repetitions `MEAN` and `SPREAD`. A metric with the name of a hyperparameter is called
+    ``metric.<name>``, an extra column with the name of either ``trial.<name>``.
 
     Args:
         name: of the project, or of the file.
