@@ -48,6 +48,8 @@ ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
     "auto": ("auto", {}),
     "hyperopt": ("hyperopt", {}),
     "optuna-tpe": ("optuna", {"sampler": "tpe"}),
+    "optuna-tpe-20": ("optuna", {"sampler": "tpe", "n_startup_trials": 20}),
+    "optuna-tpe-ungrouped": ("optuna", {"sampler": "tpe", "group": False}),
     "optuna-tpe-univariate": ("optuna", {"sampler": "tpe", "multivariate": False}),
     "optuna-gp": ("optuna", {"sampler": "gp"}),
     "optuna-cmaes": ("optuna", {"sampler": "cmaes"}),
@@ -258,11 +260,12 @@ def summarise(runs: list[Run], budget: int, options: argparse.Namespace) -> list
     for algorithm, cases in found.items():
         seeds = sorted({seed for _, seed in cases})
         by_seed = [
-            statistics.fmean(regret for (_, own), regret in cases.items() if own == seed)
+            statistics.fmean(regret for (_, its), regret in cases.items() if its == seed)
             for seed in seeds
         ]
-        names = {behind(objective, algorithm, budget) for objective, _ in cases}
-        spent = statistics.fmean(run.seconds for run in runs if run.algorithm in names)
+        names = {name: behind(name, algorithm, budget) for name in options.objectives}
+        own = [run for run in runs if names.get(run.objective) == run.algorithm]
+        spent = statistics.fmean(run.seconds for run in own)
         low, high = interval(by_seed)
         mean = statistics.fmean(by_seed)
         rows.append(Row(algorithm, len(seeds), mean, low, high, ranked[algorithm], spent * 1000))

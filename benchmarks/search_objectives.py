@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from hpogrid.space.condition import Condition
@@ -124,6 +124,18 @@ def branches(config: Config) -> float:
     return 0.5 + (rate + 2) ** 2
 
 
+_SIZES = (32, 64, 128, 64)
+
+
+def network(config: Config) -> float:
+    """A number of layers, and a size for each that is there; three are best, of certain sizes."""
+    count = config["layers"]
+    rate = math.log10(config["rate"]) + 3.6 - 0.3 * count
+    sizes = ((config[f"size{i}"], best) for i, best in enumerate(_SIZES[:count]))
+    misfit = sum(math.log2(size / best) ** 2 for size, best in sizes)
+    return float((0.6, 0.3, 0.0, 0.1)[count - 1] + 0.3 * rate**2 + 0.05 * misfit)
+
+
 _LAYERS: tuple[Any, ...] = (None, [16], [32], [16, 16], [32, 16])
 
 
@@ -217,9 +229,49 @@ def tree(config: Config) -> float:
     return _error(DecisionTreeClassifier(random_state=0, **config), "iris")
 
 
+def _model(name: str, config: Config) -> Any:
+    from sklearn.linear_model import RidgeClassifier
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.svm import SVC
+    from sklearn.tree import DecisionTreeClassifier
+
+    kinds = {
+        "svm": SVC,
+        "neighbours": KNeighborsClassifier,
+        "tree": partial(DecisionTreeClassifier, random_state=0),
+        "ridge": RidgeClassifier,
+    }
+    return kinds[name](**config)
+
+
+def model_for(data: str) -> Callable[[Config], float]:
+    """Which kind of classifier, and its own parameters, for a data set."""
+
+    def loss(config: Config) -> float:
+        own = {key: value for key, value in config.items() if key != "model" and value is not None}
+        return _error(_model(config["model"], own), data)
+
+    return loss
+
+
 def _when(name: str, value: Any) -> Condition:
     return Condition(op="equal", on=name, value=value)
 
+
+def _size(layer: int) -> Parameter:
+    return Integer(scale=Log(8, 512), when=Condition(op="gt", on="layers", value=layer))
+
+
+_MODEL: dict[str, Parameter] = {
+    "model": Categorical(choices=("svm", "neighbours", "tree", "ridge")),
+    "C": Float(scale=Log(1e-3, 1e3), when=_when("model", "svm")),
+    "gamma": Float(scale=Log(1e-6, 10), when=_when("model", "svm")),
+    "n_neighbors": Integer(scale=Linear(1, 60), when=_when("model", "neighbours")),
+    "weights": Categorical(choices=("uniform", "distance"), when=_when("model", "neighbours")),
+    "max_depth": Integer(scale=Linear(1, 12), when=_when("model", "tree")),
+    "min_samples_leaf": Integer(scale=Log(1, 50), when=_when("model", "tree")),
+    "alpha": Float(scale=Log(1e-4, 1e4), when=_when("model", "ridge")),
+}
 
 OBJECTIVES: dict[str, Objective] = {
     "example": Objective(
@@ -261,6 +313,15 @@ OBJECTIVES: dict[str, Objective] = {
             "beta": Float(scale=Linear(0, 1), when=_when("optimiser", "adam")),
         },
         -0.5,
+    ),
+    "network": Objective(
+        network,
+        {
+            "layers": Integer(scale=Linear(1, 4)),
+            "rate": Float(scale=Log(1e-5, 1)),
+            **{f"size{layer}": _size(layer) for layer in range(len(_SIZES))},
+        },
+        0.0,
     ),
     "choices": Objective(
         choices,
@@ -341,4 +402,7 @@ OBJECTIVES: dict[str, Objective] = {
             "criterion": Categorical(choices=("gini", "entropy", "log_loss")),
         },
     ),
+    "model_wine": Objective(model_for("wine"), _MODEL),
+    "model_cancer": Objective(model_for("breast_cancer"), _MODEL),
+    "model_digits": Objective(model_for("digits"), _MODEL),
 }

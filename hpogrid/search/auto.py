@@ -17,6 +17,14 @@ _GP_TRIALS = 200
 
 _GP_AXES = 10
 
+_TPE: dict[str, Any] = {"sampler": "tpe"}
+_GROUPED = _TPE | {"n_startup_trials": 20}
+"""Where parameters have conditions: each combination of them needs trials of its own first."""
+
+_UNGROUPED = _TPE | {"group": False}
+_GROUPED_TRIALS = 40
+"""Up to it, there are too few of them for that."""
+
 _INSTALL_TORCH = "pip install 'hpogrid[optuna-gp]'"
 
 
@@ -69,23 +77,33 @@ def installed(library: str) -> bool:
 
 def choose(task: Task, has: Callable[[str], bool] = installed) -> Choice:
     """The algorithm for a task; ``has`` says whether a library is installed."""
-    axes = free_axes(task.space)
     trials = task.trials
     if trials is not None and trials < _FEW_TRIALS:
         return Choice("random", {}, f"random: {trials} trials are too few for a model")
+    axes = list(free_axes(task.space))
     conditions = sum(task.space.parameters[name].when is not None for name in axes)
-    tpe = "optuna with sampler tpe (multivariate): "
-    if trials is None or trials > _GP_TRIALS:
-        why = "too many trials for a Gaussian process"
-    elif conditions:
-        why = f"{conditions} of {len(axes)} parameters have conditions"
-    elif tails := sum(unbounded(task.space, name) for name in axes):
-        why = f"{tails} of {len(axes)} parameters have no bounds"
-    elif len(axes) > _GP_AXES:
-        why = f"{len(axes)} parameters are many for a Gaussian process"
-    elif not (has("torch") and has("scipy")):
-        why = f"a Gaussian process would suit it better, but needs torch: {_INSTALL_TORCH}"
-    else:
+    against = _against_gp(task, axes, conditions, has)
+    if against is None:
         why = f"{len(axes)} parameters and {trials} trials suit a Gaussian process"
         return Choice("optuna", {"sampler": "gp"}, f"optuna with sampler gp: {why}")
-    return Choice("optuna", {"sampler": "tpe"}, tpe + why)
+    params = _TPE
+    if conditions:
+        params = _UNGROUPED if trials is not None and trials <= _GROUPED_TRIALS else _GROUPED
+    return Choice("optuna", params, f"optuna with sampler tpe (multivariate): {against}")
+
+
+def _against_gp(
+    task: Task, axes: list[str], conditions: int, has: Callable[[str], bool]
+) -> str | None:
+    """What speaks against a Gaussian process, if anything does."""
+    if task.trials is None or task.trials > _GP_TRIALS:
+        return "too many trials for a Gaussian process"
+    if conditions:
+        return f"{conditions} of {len(axes)} parameters have conditions"
+    if tails := sum(unbounded(task.space, name) for name in axes):
+        return f"{tails} of {len(axes)} parameters have no bounds"
+    if len(axes) > _GP_AXES:
+        return f"{len(axes)} parameters are many for a Gaussian process"
+    if not (has("torch") and has("scipy")):
+        return f"a Gaussian process would suit it better, but needs torch: {_INSTALL_TORCH}"
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -12,8 +12,9 @@ from msgspec import Meta
 from hpogrid.errors import UserError
 from hpogrid.registry import require, unknown
 from hpogrid.search.base import BaseSearcher, Options, Task
-from hpogrid.space.latent import Category, Latents, Unit
-from hpogrid.space.space import identity
+from hpogrid.space.latent import Axis, Category, Latents, Unit, middle
+from hpogrid.space.space import Space, identity
+from hpogrid.space.value import Value
 
 Count = Annotated[int, Meta(ge=1)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -48,7 +49,11 @@ class OptunaOptions(Options, frozen=True):
 
 
 class TPEOptions(OptunaOptions, frozen=True):
-    """Parameters of Optuna's ``TPESampler``, by its names."""
+    """Parameters of Optuna's ``TPESampler``, by its names.
+
+    With ``group`` a parameter that has a condition counts in the trials that had it, and those
+    that occur together are chosen together; without, it counts in all of them.
+    """
 
     n_startup_trials: Count = 10
     n_ei_candidates: Count = 24
@@ -56,7 +61,7 @@ class TPEOptions(OptunaOptions, frozen=True):
     consider_magic_clip: bool = True
     consider_endpoints: bool = False
     multivariate: bool = True
-    group: bool = False
+    group: bool = True
     constant_liar: bool = True
 
 
@@ -132,6 +137,7 @@ class OptunaSearcher(BaseSearcher):
             storage=self._storage, directions=["minimize"] * len(task.modes)
         )
         self._distributions = {name: self._distribution(axis) for name, axis in self.axes.items()}
+        self._grouped = getattr(self.options, "group", False) and _has_conditions(task.space)
         self._asked: Any = None
         self._running: dict[bytes, list[Any]] = {}
 
@@ -158,6 +164,8 @@ class OptunaSearcher(BaseSearcher):
         params = {key: value for key, value in params.items() if _OUTDATED.get(key) != value}
         if name == "random":
             params = {}
+        elif name == "tpe":
+            params["group"] = self._grouped and self.options.multivariate
         elif name in ("gp", "cmaes"):
             params["warn_independent_sampling"] = False
         with warnings.catch_warnings():
@@ -165,28 +173,55 @@ class OptunaSearcher(BaseSearcher):
             return getattr(self._optuna().samplers, _CLASSES[name])(seed=seed, **params)
 
     def _ask(self, seed: int) -> Latents:
-        if self._asked is not None:  # the last proposal was dropped
-            self._study.tell(self._asked, state=self._optuna().trial.TrialState.FAIL)
+        self._drop()
         self._study.sampler = self._sampler(self.options.sampler, seed)
         with _one_thread() if self.options.sampler == "gp" else contextlib.nullcontext():
-            self._asked = self._study.ask(self._distributions)
-        return dict(self._asked.params)
+            self._asked = self._study.ask({} if self._grouped else self._distributions)
+            if self._grouped:
+                self.task.space.apply(_Chosen(self._choose))
+        chosen: Latents = self._asked.params
+        return {name: middle(axis) for name, axis in self.axes.items()} | chosen
+
+    def _choose(self, name: str) -> Value:
+        """The value, in the trial that was asked for, of a parameter that is active there."""
+        if name in self._single:
+            latent = self._single[name]
+        else:
+            latent = _suggest(self._asked, name, self.axes[name])
+        return self.task.space.parameters[name].decode(latent)
+
+    def _drop(self) -> None:
+        """Nobody has started the last proposal."""
+        if self._asked is not None:
+            self._study.tell(self._asked, state=self._optuna().trial.TrialState.FAIL)
+            self._asked = None
 
     def _start(self, point: Latents, seed: int) -> None:
+        latents = self._active(point)
+        if self._asked is not None and self._asked.params.keys() != latents.keys():
+            self._drop()
         if self._asked is None:  # evolving samplers number the generations when asked
             evolves = self.options.sampler in ("cmaes", "nsga2")
             self._study.sampler = self._sampler(self.options.sampler if evolves else "random", seed)
-            self._asked = self._study.ask(self._distributions)
+            self._asked = self._study.ask({} if self._grouped else self._distributions)
         trial, self._asked = self._asked, None
-        self._move(trial, point)
+        self._move(trial, latents)
         self._running.setdefault(identity(point), []).append(trial)
 
-    def _move(self, trial: Any, point: Latents) -> None:
+    def _active(self, point: Latents) -> Latents:
+        """What the study is told of a point: all, or what is active of it."""
+        if not self._grouped:
+            return point
+        active = self.task.space.decode({**self._single, **point}).suggested
+        return {name: latent for name, latent in point.items() if name in active}
+
+    def _move(self, trial: Any, latents: Latents) -> None:
         """Put a trial where the point is: proposed elsewhere, or meanwhile on its lattice."""
         study = self._storage.get_study_id_from_name(self._study.study_name)
         number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-        for name, value in point.items():
-            if trial.params[name] != value:
+        asked = trial.params
+        for name, value in latents.items():
+            if asked.get(name) != value:
                 distribution = self._distributions[name]
                 internal = distribution.to_internal_repr(value)
                 self._storage.set_trial_param(number, name, internal, distribution)
@@ -197,6 +232,33 @@ class OptunaSearcher(BaseSearcher):
         if not self._running[key]:
             del self._running[key]
         self._study.tell(trial, list(losses))
+
+
+class _Chosen(dict[str, Value]):
+    """Values for `Space.apply`, which wants those of active parameters only, each then chosen."""
+
+    def __init__(self, choose: Callable[[str], Value]) -> None:
+        super().__init__()
+        self._choose = choose
+
+    def __missing__(self, name: str) -> Value:
+        value = self[name] = self._choose(name)
+        return value
+
+
+def _has_conditions(space: Space) -> bool:
+    """Whether there are parameters that a draw may not have, whatever is crossed with it."""
+    return not space.crossed and any(item.when for item in space.parameters.values())
+
+
+def _suggest(trial: Any, name: str, axis: Axis) -> float | int:
+    if isinstance(axis, Unit):
+        found: float | int = trial.suggest_float(name, 0.0, 1.0)
+    elif isinstance(axis, Category):
+        found = trial.suggest_categorical(name, tuple(range(axis.count)))
+    else:
+        found = trial.suggest_int(name, axis.low, axis.high)
+    return found
 
 
 @contextlib.contextmanager

@@ -50,6 +50,21 @@ def test_chooses_by_space_and_trials(
     assert chosen(parameters, trials) == expected
 
 
+@pytest.mark.parametrize(
+    ("trials", "expected"),
+    [
+        (40, {"sampler": "tpe", "group": False}),
+        (41, {"sampler": "tpe", "n_startup_trials": 20}),
+        (None, {"sampler": "tpe", "n_startup_trials": 20}),
+    ],
+)
+def test_conditions_change_the_parameters_of_tpe(
+    trials: int | None, expected: dict[str, Any]
+) -> None:
+    space = Space({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)})
+    assert choose(Task(space, ("min",), seed=1, trials=trials)).params == expected
+
+
 def test_says_what_it_chose_and_why() -> None:
     task = Task(Space({"x": FLOAT}), ("min",), seed=1, trials=5)
 

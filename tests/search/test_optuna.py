@@ -1,0 +1,114 @@
+"""What `optuna` does beyond the contract: TPE on spaces with conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hpogrid.search import make_searcher
+from hpogrid.search.base import Outcome, Task
+from hpogrid.search.optuna import OptunaSearcher
+from hpogrid.search.proposer import Proposer
+from hpogrid.space.condition import Condition
+from hpogrid.space.parameter import Categorical, Float, Integer
+from hpogrid.space.scale import Linear
+from hpogrid.space.space import Space
+
+
+def branched() -> Space:
+    """``x`` and what is below it are there for the one kind, ``y`` for the other."""
+    return Space(
+        {
+            "deep": Float(
+                scale=Linear(0, 1), when=Condition(op="gt", on="x", value=0.5), inactive="drop"
+            ),
+            "kind": Categorical(choices=("a", "b")),
+            "x": Float(scale=Linear(0, 1), when=Condition(op="equal", on="kind", value="a")),
+            "y": Integer(scale=Linear(0, 9), when=Condition(op="equal", on="kind", value="b")),
+            "one": Categorical(choices=("only",)),
+        }
+    )
+
+
+def loss(config: dict[str, Any]) -> float:
+    return float(abs(config["x"] - 0.7)) if config["kind"] == "a" else 0.5 + config["y"]
+
+
+def told(searcher: OptunaSearcher) -> list[set[str]]:
+    """The names of the parameters that the study has of each trial that counts."""
+    return [set(trial.params) for trial in searcher._study.trials if trial.state.name != "FAIL"]
+
+
+def make(**params: Any) -> OptunaSearcher:
+    searcher = make_searcher("optuna", Task(branched(), ("min",), seed=3), params)
+    assert isinstance(searcher, OptunaSearcher)
+    return searcher
+
+
+@pytest.mark.parametrize("multivariate", [True, False])
+def test_the_study_has_what_was_active(multivariate: bool) -> None:
+    searcher = make(multivariate=multivariate)
+    proposer = Proposer(searcher.task.space, searcher)
+    seen = []
+    for _ in range(30):
+        point = proposer.ask()
+        assert point is not None
+        seen.append(set(point.suggested) - {"one"})
+        proposer.tell(point.suggested, Outcome((loss(point.applied),)))
+
+    assert told(searcher) == seen
+    assert {"kind", "y"} in seen
+    assert {"kind", "x"} in seen
+    assert {"kind", "x", "deep"} in seen
+
+
+def test_without_group_it_has_everything() -> None:
+    searcher = make(group=False)
+    proposer = Proposer(searcher.task.space, searcher)
+    for _ in range(3):
+        assert proposer.ask() is not None
+
+    assert told(searcher) == [{"deep", "kind", "x", "y"}] * 3
+
+
+def test_a_point_of_another_branch_takes_no_place_of_a_proposal() -> None:
+    searcher = make()
+    space = searcher.task.space
+    proposal = searcher.suggest()
+    assert proposal is not None
+    proposed = space.decode(proposal).suggested["kind"]
+    other = {"kind": "b", "y": 4} if proposed == "a" else {"kind": "a", "x": 0.25}
+    searcher.observe(space.encode({**other, "one": "only"}), Outcome((1.0,)))
+
+    assert told(searcher) == [set(other)]
+
+
+def test_it_finds_the_narrow_branch() -> None:
+    """Without group two of these five searches end in the wide one."""
+    wide, narrow = (Condition(op="equal", on="kind", value=value) for value in ("wide", "narrow"))
+    space = Space(
+        {
+            "kind": Categorical(choices=("wide", "narrow")),
+            "w": Float(scale=Linear(0, 1), when=wide),
+            "n": Float(scale=Linear(0, 1), when=narrow),
+            "m": Float(scale=Linear(0, 1), when=narrow),
+        }
+    )
+
+    def loss(config: dict[str, Any]) -> float:
+        if config["kind"] == "wide":
+            return 0.3 + float((config["w"] - 0.4) ** 2)
+        return 4 * float((config["n"] - 0.8) ** 2 + (config["m"] - 0.2) ** 2)
+
+    def best(seed: int) -> float:
+        proposer = Proposer(space, make_searcher("optuna", Task(space, ("min",), seed), {}))
+        losses = []
+        for _ in range(80):
+            point = proposer.ask()
+            assert point is not None
+            losses.append(loss(point.applied))
+            proposer.tell(point.suggested, Outcome((losses[-1],)))
+        return min(losses)
+
+    assert max(map(best, range(5))) < 0.1
