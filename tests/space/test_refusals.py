@@ -39,6 +39,10 @@ REFUSED: list[tuple[Any, str]] = [
         {"lr": {"method": "uniform", "dimension": {}, "grid": 1}},
         "parameter 'lr': unknown key 'grid'; known: method, dimension",
     ),
+    (
+        {"lr": {"method": "uniform", "dimension": {}, "when": {"a": 1}}},
+        "known: method, dimension (conditions are written in the native form, which",
+    ),
     (one("uniform", low=0, hihg=1), "uniform has no dimension 'hihg'; it takes low, high"),
     (one("uniform", low=0, high=1, q=1), "uniform has no dimension 'q'; it takes low, high"),
     (one("uniform", low=0), "missing required field high (uniform takes low, high)"),

@@ -163,6 +163,11 @@ METHODS: dict[str, type[_Dimension]] = {
     "fixed": Fixed,
 }
 
+_CONDITIONS = (
+    " (conditions are written in the native form, "
+    "which 'hpogrid search_space convert NAME --to native' prints of a stored space)"
+)
+
 
 def detect(data: Any) -> bool:
     """Whether a parameter has a method or a dimension."""
@@ -204,7 +209,8 @@ def _dimension(item: Any, where: str) -> _Dimension:
         )
     extra = sorted(set(item) - {"method", "dimension"})
     if extra:
-        raise UserError(f"{where}: unknown key '{extra[0]}'; known: method, dimension")
+        hint = _CONDITIONS if extra[0] == "when" else ""
+        raise UserError(f"{where}: unknown key '{extra[0]}'; known: method, dimension{hint}")
     method = item["method"]
     if not isinstance(method, str) or method not in METHODS:
         raise UserError(f"{where}: {unknown('method', str(method), list(METHODS))}")
