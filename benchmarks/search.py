@@ -103,6 +103,9 @@ class Row(msgspec.Struct, frozen=True):
 Regrets = dict[tuple[str, int], float]
 """By objective and seed."""
 
+Curves = dict[tuple[str, int], list[float]]
+"""By objective and seed, the regret after each trial."""
+
 
 # --- running ------------------------------------------------------------------------------------
 
@@ -204,15 +207,9 @@ def optimum(objective: str, runs: list[Run]) -> float:
     return min(run.best[-1] for run in runs if run.objective == objective)
 
 
-def regrets(
-    runs: list[Run], trials: int, options: argparse.Namespace, *, budget: int | None = None
-) -> dict[str, Regrets]:
-    """For each algorithm of which there are runs, the regrets after ``trials`` of ``budget``.
-
-    The budget of a search is the number of trials, unless it is given.
-    """
-    budget = budget or trials
-    found: dict[str, Regrets] = {}
+def curves(runs: list[Run], budget: int, options: argparse.Namespace) -> dict[str, Curves]:
+    """For each algorithm of which there are runs, how its searches of ``budget`` trials went."""
+    found: dict[str, Curves] = {}
     for objective in options.objectives:
         best = optimum(objective, runs)
         width = max(reference(objective) - best, 1e-12)
@@ -222,15 +219,24 @@ def regrets(
                 if (each.objective, each.algorithm) != (objective, name):
                     continue
                 if each.budget == budget or (each.budget > budget and not looks_ahead(name)):
-                    regret = min(max((each.best[trials - 1] - best) / width, 0.0), 1.0)
-                    found.setdefault(algorithm, {})[objective, each.seed] = regret
-    return {name: whole(cases, len(options.objectives)) for name, cases in found.items()}
+                    curve = [min(max((x - best) / width, 0.0), 1.0) for x in each.best[:budget]]
+                    found.setdefault(algorithm, {})[objective, each.seed] = curve
+    complete = {name: whole(cases, len(options.objectives)) for name, cases in found.items()}
+    return {name: cases for name, cases in complete.items() if cases}
 
 
-def whole(cases: Regrets, objectives: int) -> Regrets:
+def whole(cases: Curves, objectives: int) -> Curves:
     """The cases of the seeds with which every objective was run."""
     seeds = [seed for _, seed in cases]
-    return {case: regret for case, regret in cases.items() if seeds.count(case[1]) == objectives}
+    return {case: curve for case, curve in cases.items() if seeds.count(case[1]) == objectives}
+
+
+def regrets(runs: list[Run], budget: int, options: argparse.Namespace) -> dict[str, Regrets]:
+    """The regrets at the end of searches of ``budget`` trials."""
+    return {
+        name: {case: curve[-1] for case, curve in cases.items()}
+        for name, cases in curves(runs, budget, options).items()
+    }
 
 
 def interval(by_seed: list[float]) -> tuple[float, float]:
@@ -254,7 +260,7 @@ def ranks(found: dict[str, Regrets]) -> dict[str, float]:
 
 def summarise(runs: list[Run], budget: int, options: argparse.Namespace) -> list[Row]:
     """One row for each algorithm, the best first."""
-    found = {name: cases for name, cases in regrets(runs, budget, options).items() if cases}
+    found = regrets(runs, budget, options)
     ranked = ranks(found)
     rows = []
     for algorithm, cases in found.items():
@@ -296,7 +302,7 @@ def cell(row: Row | None) -> str:
 
 def show_objectives(runs: list[Run], budget: int, options: argparse.Namespace) -> None:
     """Print the mean regret of each algorithm on each objective."""
-    found = {name: cases for name, cases in regrets(runs, budget, options).items() if cases}
+    found = regrets(runs, budget, options)
     print(f"\nafter {budget} trials\n\n| objective | " + " | ".join(found) + " |")
     print("| --- " + "| --- " * len(found) + "|")
     for objective in options.objectives:
@@ -309,13 +315,11 @@ def show_objectives(runs: list[Run], budget: int, options: argparse.Namespace) -
 
 def mean_curves(runs: list[Run], options: argparse.Namespace) -> dict[str, list[float]]:
     """The mean regret of each algorithm after each trial of its longest searches."""
-    most = max(options.budgets)
-    found: dict[str, list[float]] = {}
-    for trials in range(1, most + 1):
-        for algorithm, cases in regrets(runs, trials, options, budget=most).items():
-            if cases:
-                found.setdefault(algorithm, []).append(statistics.fmean(cases.values()))
-    return found
+    found = curves(runs, max(options.budgets), options)
+    return {
+        name: [statistics.fmean(column) for column in zip(*cases.values(), strict=True)]
+        for name, cases in found.items()
+    }
 
 
 def parse() -> argparse.Namespace:

@@ -186,6 +186,10 @@ def _error(model: Any, name: str) -> float:
     return float(1 - cross_val_score(model, x, y, cv=3).mean())
 
 
+def _active(config: Config) -> Config:
+    return {name: value for name, value in config.items() if value is not None}
+
+
 def svm(config: Config) -> float:
     """A support vector machine on the digits."""
     from sklearn.svm import SVC
@@ -211,8 +215,8 @@ def logistic(config: Config) -> float:
     """Logistic regression, with elastic net, on the breast cancer data."""
     from sklearn.linear_model import SGDClassifier
 
-    rest = {name: value for name, value in config.items() if value is not None}
-    return _error(SGDClassifier(loss="log_loss", random_state=0, **rest), "breast_cancer")
+    model = SGDClassifier(loss="log_loss", random_state=0, **_active(config))
+    return _error(model, "breast_cancer")
 
 
 def boosting(config: Config) -> float:
@@ -248,8 +252,8 @@ def model_for(data: str) -> Callable[[Config], float]:
     """Which kind of classifier, and its own parameters, for a data set."""
 
     def loss(config: Config) -> float:
-        own = {key: value for key, value in config.items() if key != "model" and value is not None}
-        return _error(_model(config["model"], own), data)
+        own = _active(config)
+        return _error(_model(own.pop("model"), own), data)
 
     return loss
 

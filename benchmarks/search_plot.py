@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 _COLOURS = {
     "auto": "#0072b2",
@@ -32,7 +29,8 @@ def draw(curves: Mapping[str, Sequence[float]], path: Path) -> None:
         curves: for each algorithm its mean regret after 1, 2, 3... trials.
         path: the file, PNG or what else its suffix says.
     """
-    figure, axes = plt.subplots(figsize=(9, 6), dpi=110)
+    figure = Figure(figsize=(9, 6), dpi=110)
+    axes = figure.subplots()
     length = max(map(len, curves.values()))
     for name, curve in curves.items():
         followed = name in _COLOURS
@@ -66,7 +64,6 @@ def draw(curves: Mapping[str, Sequence[float]], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     figure.subplots_adjust(left=0.08, right=0.8, top=0.97, bottom=0.09)
     figure.savefig(path)
-    plt.close(figure)
 
 
 def spread(heights: Mapping[str, float]) -> dict[str, float]:

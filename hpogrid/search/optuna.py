@@ -12,7 +12,7 @@ from msgspec import Meta
 from hpogrid.errors import UserError
 from hpogrid.registry import require, unknown
 from hpogrid.search.base import BaseSearcher, Options, Task
-from hpogrid.space.latent import Axis, Category, Latents, Unit, middle
+from hpogrid.space.latent import Category, Latents, Unit, middle
 from hpogrid.space.space import Space, identity
 from hpogrid.space.value import Value
 
@@ -136,7 +136,6 @@ class OptunaSearcher(BaseSearcher):
         self._study = optuna.create_study(
             storage=self._storage, directions=["minimize"] * len(task.modes)
         )
-        self._distributions = {name: self._distribution(axis) for name, axis in self.axes.items()}
         self._grouped = getattr(self.options, "group", False) and _has_conditions(task.space)
         self._asked: Any = None
         self._running: dict[bytes, list[Any]] = {}
@@ -149,14 +148,6 @@ class OptunaSearcher(BaseSearcher):
     @staticmethod
     def _optuna() -> Any:
         return require("optuna", extra="optuna", what="algorithm optuna")
-
-    def _distribution(self, axis: Any) -> Any:
-        distributions = self._optuna().distributions
-        if isinstance(axis, Unit):
-            return distributions.FloatDistribution(0.0, 1.0)
-        if isinstance(axis, Category):
-            return distributions.CategoricalDistribution(tuple(range(axis.count)))
-        return distributions.IntDistribution(axis.low, axis.high)
 
     def _sampler(self, name: str, seed: int) -> Any:
         params = {key: getattr(self.options, key) for key in self.options.__struct_fields__}
@@ -176,19 +167,30 @@ class OptunaSearcher(BaseSearcher):
         self._drop()
         self._study.sampler = self._sampler(self.options.sampler, seed)
         with _one_thread() if self.options.sampler == "gp" else contextlib.nullcontext():
-            self._asked = self._study.ask({} if self._grouped else self._distributions)
+            self._asked = self._study.ask()
             if self._grouped:
                 self.task.space.apply(_Chosen(self._choose))
+            else:
+                for name in self.axes:
+                    self._suggest(name)
         chosen: Latents = self._asked.params
         return {name: middle(axis) for name, axis in self.axes.items()} | chosen
 
     def _choose(self, name: str) -> Value:
         """The value, in the trial that was asked for, of a parameter that is active there."""
-        if name in self._single:
-            latent = self._single[name]
-        else:
-            latent = _suggest(self._asked, name, self.axes[name])
+        latent = self._suggest(name) if name in self.axes else self._single[name]
         return self.task.space.parameters[name].decode(latent)
+
+    def _suggest(self, name: str) -> float | int:
+        """Give the trial that was asked for a parameter."""
+        axis = self.axes[name]
+        if isinstance(axis, Unit):
+            found: float | int = self._asked.suggest_float(name, 0.0, 1.0)
+        elif isinstance(axis, Category):
+            found = self._asked.suggest_categorical(name, tuple(range(axis.count)))
+        else:
+            found = self._asked.suggest_int(name, axis.low, axis.high)
+        return found
 
     def _drop(self) -> None:
         """Nobody has started the last proposal."""
@@ -203,7 +205,9 @@ class OptunaSearcher(BaseSearcher):
         if self._asked is None:  # evolving samplers number the generations when asked
             evolves = self.options.sampler in ("cmaes", "nsga2")
             self._study.sampler = self._sampler(self.options.sampler if evolves else "random", seed)
-            self._asked = self._study.ask({} if self._grouped else self._distributions)
+            self._asked = self._study.ask()
+            for name in latents:
+                self._suggest(name)
         trial, self._asked = self._asked, None
         self._move(trial, latents)
         self._running.setdefault(identity(point), []).append(trial)
@@ -219,12 +223,11 @@ class OptunaSearcher(BaseSearcher):
         """Put a trial where the point is: proposed elsewhere, or meanwhile on its lattice."""
         study = self._storage.get_study_id_from_name(self._study.study_name)
         number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-        asked = trial.params
+        asked, distributions = trial.params, trial.distributions
         for name, value in latents.items():
-            if asked.get(name) != value:
-                distribution = self._distributions[name]
-                internal = distribution.to_internal_repr(value)
-                self._storage.set_trial_param(number, name, internal, distribution)
+            if asked[name] != value:
+                internal = distributions[name].to_internal_repr(value)
+                self._storage.set_trial_param(number, name, internal, distributions[name])
 
     def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
         key = identity(point)
@@ -249,16 +252,6 @@ class _Chosen(dict[str, Value]):
 def _has_conditions(space: Space) -> bool:
     """Whether there are parameters that a draw may not have, whatever is crossed with it."""
     return not space.crossed and any(item.when for item in space.parameters.values())
-
-
-def _suggest(trial: Any, name: str, axis: Axis) -> float | int:
-    if isinstance(axis, Unit):
-        found: float | int = trial.suggest_float(name, 0.0, 1.0)
-    elif isinstance(axis, Category):
-        found = trial.suggest_categorical(name, tuple(range(axis.count)))
-    else:
-        found = trial.suggest_int(name, axis.low, axis.high)
-    return found
 
 
 @contextlib.contextmanager

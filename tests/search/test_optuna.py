@@ -14,6 +14,7 @@ from hpogrid.space.condition import Condition
 from hpogrid.space.parameter import Categorical, Float, Integer
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
+from tests.search.spaces import live
 
 
 def branched() -> Space:
@@ -49,14 +50,10 @@ def make(**params: Any) -> OptunaSearcher:
 @pytest.mark.parametrize("multivariate", [True, False])
 def test_the_study_has_what_was_active(multivariate: bool) -> None:
     searcher = make(multivariate=multivariate)
-    proposer = Proposer(searcher.task.space, searcher)
-    seen = []
-    for _ in range(30):
-        point = proposer.ask()
-        assert point is not None
-        seen.append(set(point.suggested) - {"one"})
-        proposer.tell(point.suggested, Outcome((loss(point.applied),)))
+    history = live(Proposer(searcher.task.space, searcher), loss, 30)
+    seen = [set(point.suggested) - {"one"} for point, _ in history]
 
+    assert len(seen) == 30
     assert told(searcher) == seen
     assert {"kind", "y"} in seen
     assert {"kind", "x"} in seen
@@ -102,13 +99,9 @@ def test_it_finds_the_narrow_branch() -> None:
         return 4 * float((config["n"] - 0.8) ** 2 + (config["m"] - 0.2) ** 2)
 
     def best(seed: int) -> float:
-        proposer = Proposer(space, make_searcher("optuna", Task(space, ("min",), seed), {}))
-        losses = []
-        for _ in range(80):
-            point = proposer.ask()
-            assert point is not None
-            losses.append(loss(point.applied))
-            proposer.tell(point.suggested, Outcome((losses[-1],)))
-        return min(losses)
+        searcher = make_searcher("optuna", Task(space, ("min",), seed), {})
+        history = live(Proposer(space, searcher), loss, 80)
+        assert len(history) == 80
+        return min(loss(point.applied) for point, _ in history)
 
     assert max(map(best, range(5))) < 0.1
