@@ -135,9 +135,9 @@ class Round:
 
     def known_to_hpogrid(self) -> set[str]:
         """The finished trials that a report would show."""
-        from hpogrid.study.study import load_study
+        from hpogrid.study.study import read_study
 
-        return {trial.id for trial in load_study(self.task.ledgers)[0].finished}
+        return {trial.id for trial in read_study(self.task.ledgers)[0].finished}
 
     def states(self) -> list[str]:
         """The states of the jobs."""

@@ -40,7 +40,7 @@ from search_objectives import OBJECTIVES  # noqa: E402
 
 from hpogrid.search import make_searcher  # noqa: E402
 from hpogrid.search.auto import choose  # noqa: E402
-from hpogrid.search.base import Outcome, Task  # noqa: E402
+from hpogrid.search.base import Outcome, Problem  # noqa: E402
 from hpogrid.search.proposer import Proposer  # noqa: E402
 
 ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -116,7 +116,7 @@ def run(case: Case) -> Run:
     chosen = OBJECTIVES[case.objective]
     space, budget = chosen.space, case.budget
     name, params = ALGORITHMS[case.algorithm]
-    task = Task(space, ("min",), case.seed, budget)
+    task = Problem(space, ("min",), case.seed, budget)
     proposer = Proposer(space, make_searcher(name, task, params))
     best: list[float] = []
     spent = 0.0
@@ -140,7 +140,7 @@ def behind(objective: str, algorithm: str, budget: int) -> str:
     """The algorithm itself, or what auto chooses for the objective, as a key of `ALGORITHMS`."""
     if algorithm != "auto":
         return algorithm
-    choice = choose(Task(OBJECTIVES[objective].space, ("min",), 0, budget))
+    choice = choose(Problem(OBJECTIVES[objective].space, ("min",), 0, budget))
     for name, known in ALGORITHMS.items():
         if known == (choice.algorithm, choice.params):
             return name

@@ -17,7 +17,7 @@ from hpogrid.engine.run import Run
 from hpogrid.site.local import run_here
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.dialects import read_space
-from hpogrid.study.study import Study, Trial, load_study
+from hpogrid.study.study import Study, Trial, read_study
 
 SPACE = {"x": {"method": "uniform", "dimension": {"low": 0, "high": 1}}}
 CHOICES = {"x": {"method": "categorical", "dimension": {"categories": [1, 2, 3, 4]}}}
@@ -118,14 +118,14 @@ def run_script(script: str, **settings: Any) -> list[Trial]:
 
 def study_of(task: Task) -> Study:
     """What the ledgers of a task tell; none of their lines may be torn or damaged."""
-    study, warnings = load_study(task.ledgers)
+    study, warnings = read_study(task.ledgers)
     assert warnings == []
     return study
 
 
 def finished_in(task: Task) -> int:
     """How many trials of a task have finished so far; it may be running."""
-    return len(load_study(task.ledgers)[0].finished)
+    return len(read_study(task.ledgers)[0].finished)
 
 
 def trials_of(task: Task) -> list[Trial]:

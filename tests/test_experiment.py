@@ -12,7 +12,7 @@ from hpogrid import Experiment
 from hpogrid.errors import UserError
 from hpogrid.site.tasks import find_tasks, load_task
 from hpogrid.space.dialects.python_types import choice, loguniform, randint
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 
 SCRIPT = """
 import argparse
@@ -56,7 +56,7 @@ def test_run(experiment: Experiment) -> None:
     result = experiment.run()
     assert (result.state, result.finished, result.failed) == ("done", 6, 0)
     (task,) = find_tasks(project="train")
-    study, _ = load_study(task.ledgers)
+    study, _ = read_study(task.ledgers)
     first = study.trials["0-1"]
     assert first.applied == {"lr": 0.01, "n": 2, "kind": "a", "epochs": 3}
     assert {len(trial.reports) for trial in study} == {3}
@@ -96,7 +96,7 @@ def test_submit(experiment: Experiment) -> None:
 
     number = experiment.submit(n_jobs=2)
     assert run(["tasks", "show", str(number), "--watch"]) == 0
-    study, _ = load_study(load_task(number).ledgers)
+    study, _ = read_study(load_task(number).ledgers)
     assert len(study.finished) == 12
 
 

@@ -18,7 +18,7 @@ from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.results import Objective
 from hpogrid.site.tasks import IdRange, Task, find_tasks
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def task_target(task: Task) -> Target:
     """The trials of a task. One that has not come to its end will go on, and is busy."""
     config = task.read_project().hpo_config
     places = []
-    for trial in load_study(task.ledgers)[0]:
+    for trial in read_study(task.ledgers)[0]:
         folder = task.job_folder(trial.job) / "trials" / trial.id
         if folder.is_dir() and not folder.is_symlink():
             value = None if trial.state == "failed" else loss(config, trial.metrics)

@@ -13,7 +13,7 @@ from hpogrid.cli.output import format_option, message, print_rows
 from hpogrid.errors import Exit
 
 if TYPE_CHECKING:
-    from hpogrid.data.transfer import Outcome
+    from hpogrid.data.transfer import Transferred
 
 
 @click.group()
@@ -141,7 +141,7 @@ def _progress(count: int) -> Callable[[str, int], None]:
     return tell
 
 
-def _tell(outcome: Outcome, where: str, word: str) -> int:
+def _tell(outcome: Transferred, where: str, word: str) -> int:
     for reason in dict.fromkeys(outcome.failed.values()):
         names = [name for name, why in outcome.failed.items() if why == reason]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""

@@ -163,12 +163,12 @@ def _last_run(project: Project) -> Task:
 
 
 def _summarise(project: Project, task: Task, result: JobResult) -> None:
-    from hpogrid.study.study import load_study
+    from hpogrid.study.study import read_study
 
     config = project.hpo_config
     failed = f", {result.failed} of them failed" if result.failed else ""
     message(f"task {task.id}: {result.finished} trials finished{failed}: {result.reason}")
-    study, warnings = load_study(task.ledgers)
+    study, warnings = read_study(task.ledgers)
     for warning in warnings:
         message(f"note: {warning}")
     done = [trial for trial in study if trial.state in ("complete", "pruned")]

@@ -21,7 +21,7 @@ Progress = Callable[[str, int], None]
 
 
 @dataclass
-class Outcome:
+class Transferred:
     """What became of a transfer: names of the files, and for those that failed the reason."""
 
     done: list[str] = field(default_factory=list)
@@ -69,7 +69,7 @@ def files_to_upload(paths: Sequence[Path]) -> dict[str, Path]:
 
 def upload(
     rucio: Rucio, files: dict[str, Path], dataset: Did, rse: str, progress: Progress
-) -> Outcome:
+) -> Transferred:
     """Fill a dataset, which is made if need be; what is in it already is left alone.
 
     Args:
@@ -86,7 +86,7 @@ def upload(
     kind = require("rucio.client.uploadclient", extra="rucio", what="data in Rucio")
     with rucio.explained(str(dataset)):
         client = kind.UploadClient(rucio.client, logger=silent(), tracing=False)
-    outcome = Outcome()
+    outcome = Transferred()
     for name, path in files.items():
         known = there.get(name)
         if known is not None and _same(known, path):
@@ -166,7 +166,7 @@ def _file(rucio: Rucio, did: Did) -> File:
     return File(did, int(found["bytes"]), found["adler32"])
 
 
-def download(rucio: Rucio, did: Did, folder: Path, progress: Progress) -> Outcome:
+def download(rucio: Rucio, did: Did, folder: Path, progress: Progress) -> Transferred:
     """Get all files of a dataset into a folder, and check their checksums.
 
     Raises:
@@ -177,7 +177,7 @@ def download(rucio: Rucio, did: Did, folder: Path, progress: Progress) -> Outcom
     if not files:
         raise UserError(f"{did} has no files")
     folder.mkdir(parents=True, exist_ok=True)
-    outcome = Outcome()
+    outcome = Transferred()
     for file in files:
         name = file.did.name
         if "/" not in name and _same(file, folder / name):

@@ -9,7 +9,7 @@ from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.results import is_number, loss, objectives
 from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision, Release
-from hpogrid.search.base import BaseSearcher, Outcome, Task
+from hpogrid.search.base import BaseSearcher, Outcome, Problem
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point
 from hpogrid.study.study import Trial
@@ -25,7 +25,7 @@ class Judge:
             of BOHB comes to its model.
     """
 
-    def __init__(self, config: HpoConfig, task: Task, proposer: Proposer) -> None:
+    def __init__(self, config: HpoConfig, task: Problem, proposer: Proposer) -> None:
         self._config = config
         self._proposer = proposer
         self._scheduler = make_scheduler(config.scheduler, config.scheduler_param, task)

@@ -49,7 +49,7 @@ _POLL_SECONDS = 0.1
 _BEATS = 6
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class StepEnd(msgspec.Struct, frozen=True):
     """How a step ended; ``reason`` is why it failed, or None."""
 
     reason: str | None
@@ -127,7 +127,7 @@ class Preparation:
             link_added(self.work, self._scripts)
         return None
 
-    def _outcome(self, step: Step) -> Outcome:
+    def _outcome(self, step: Step) -> StepEnd:
         folder = Path(self._setup.folder) / STEPS / step.name
         watch = _Watch(folder, self._lease)
         while (outcome := read_outcome(folder)) is None:
@@ -140,7 +140,7 @@ class Preparation:
                 write_atomic(folder / OUTCOME, msgspec.json.encode(outcome) + b"\n")
         return outcome
 
-    def _do(self, step: Step, folder: Path, claim: Path) -> Outcome:
+    def _do(self, step: Step, folder: Path, claim: Path) -> StepEnd:
         began = time.time()
         _end_leftovers(folder)
         log = claim.with_suffix(".log")
@@ -151,7 +151,7 @@ class Preparation:
         if reason is not None:
             self._before_failing()
         seconds = time.time() - began
-        return Outcome(reason, step.title, socket.gethostname(), round(seconds, 3))
+        return StepEnd(reason, step.title, socket.gethostname(), round(seconds, 3))
 
     def _run(self, step: Step, folder: Path, claim: Path, log: Path) -> tuple[str | None, bool]:
         """Run the command: why it failed, if it did, and whether a signal ended it."""
@@ -256,10 +256,10 @@ def _end_leftovers(folder: Path) -> None:
 # --- what came of it -----------------------------------------------------------------------
 
 
-def read_outcome(folder: Path) -> Outcome | None:
+def read_outcome(folder: Path) -> StepEnd | None:
     """How the step of a folder ended, or None."""
     with contextlib.suppress(FileNotFoundError):
-        return msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome)
+        return msgspec.json.decode((folder / OUTCOME).read_bytes(), type=StepEnd)
     return None
 
 

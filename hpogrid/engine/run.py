@@ -27,7 +27,7 @@ from hpogrid.engine.spec import Assignment, JobSpec
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision
 from hpogrid.search import make_searcher
-from hpogrid.search.base import Outcome, Task, derive_seed
+from hpogrid.search.base import Outcome, Problem, derive_seed
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
 from hpogrid.study.events import Ended, Reported, State
@@ -80,7 +80,7 @@ class Run:
         self.attempt = self._records.attempt
         self._exchange = self._records.exchange
         seed = derive_seed(spec.seed, spec.job)
-        task = Task(space, self.config.modes, seed, self.config.trials)
+        task = Problem(space, self.config.modes, seed, self.config.trials)
         searcher = make_searcher(self.config.algorithm, task, self.config.algorithm_param)
         self._proposer = Proposer(space, searcher, self._mine(first, space))
         self._judge = Judge(self.config, task, self._proposer)

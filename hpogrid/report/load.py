@@ -14,14 +14,14 @@ from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.resultfile import read_result_file
-from hpogrid.report.results import Objective, Task, no_garbage_collection, span
+from hpogrid.report.results import Objective, Origin, no_garbage_collection, span
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study
 
 if TYPE_CHECKING:
-    from hpogrid.site.tasks import Task as StoredTask
+    from hpogrid.site.tasks import Task
 
 LEDGER = "ledger"
 BUNDLE = "bundle"
@@ -108,7 +108,7 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
     )
 
 
-def _task_source(task: StoredTask) -> Source:
+def _task_source(task: Task) -> Source:
     from hpogrid.site import make_site
 
     warnings: list[str] = []
@@ -125,8 +125,8 @@ def _task_source(task: StoredTask) -> Source:
     )
 
 
-def _own(task: StoredTask, study: Study) -> Task:
-    return Task(
+def _own(task: Task, study: Study) -> Origin:
+    return Origin(
         id=task.id,
         site=task.site,
         seconds=span(study),
@@ -177,20 +177,20 @@ def _source(folder: Path, pattern: str) -> Source:
         project.name if project else folder.resolve().name,
         _own(task, ledgers.study)
         if task
-        else Task(seconds=span(ledgers.study), folder=str(folder)),
+        else Origin(seconds=span(ledgers.study), folder=str(folder)),
         ledgers.study,
         project,
         warnings=ledgers.warnings,
     )
 
 
-def _task_near(folder: Path) -> StoredTask | None:
+def _task_near(folder: Path) -> Task | None:
     """The task whose ledgers are in a folder, where its record lies beside that."""
     from hpogrid.site.tasks import FILE as RECORD
-    from hpogrid.site.tasks import Task as StoredTask
+    from hpogrid.site.tasks import Task
 
     try:
-        return msgspec.json.decode((folder.parent / RECORD).read_bytes(), type=StoredTask)
+        return msgspec.json.decode((folder.parent / RECORD).read_bytes(), type=Task)
     except (OSError, msgspec.DecodeError):
         return None
 

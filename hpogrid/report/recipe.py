@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hpogrid.errors import UserError
-from hpogrid.report.results import Objective, Task, span
+from hpogrid.report.results import Objective, Origin, span
 from hpogrid.report.source import Source
 from hpogrid.study.study import Report, Study, Trial
 
@@ -44,7 +44,7 @@ def read_recipe(folder: Path, objectives: Sequence[Objective] = ()) -> Source:
             study.trials[name] = _trial(name, place, model, objective)
         except (UserError, OSError, UnicodeDecodeError) as error:
             warnings.append(f"{model}: {error}; left out")
-    task = Task(seconds=span(study), folder=str(folder))
+    task = Origin(seconds=span(study), folder=str(folder))
     name = folder.resolve().name
     return Source(name, task, study, objectives=(objective,), warnings=warnings)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file
-from hpogrid.report.results import Objective, Task
+from hpogrid.report.results import Objective, Origin
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.study.study import Study, Trial
@@ -44,7 +44,7 @@ def read_result_file(path: Path) -> Source:
     study = Study()
     for key, row in file.result.items():
         study.trials[f"0-{key}"] = _trial(f"0-{key}", row, file)
-    task = Task(seconds=file.task_time_s, created=file.start_timestamp, folder=str(path.parent))
+    task = Origin(seconds=file.task_time_s, created=file.start_timestamp, folder=str(path.parent))
     objectives = (Objective(file.metric, file.mode),)
     return Source(file.project_name or path.stem, task, study, objectives=objectives)
 

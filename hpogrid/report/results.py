@@ -28,7 +28,7 @@ Kind = Literal["parameter", "metric", "extra"]
 Cells = Callable[[Trial], list[Any]]
 
 
-class Task(msgspec.Struct, gc=False):
+class Origin(msgspec.Struct, gc=False):
     """Where trials come from: a task of the task table, or a file.
 
     Attributes:
@@ -72,7 +72,7 @@ class Objective(NamedTuple):
 WITH_RESULT = ("complete", "pruned")
 """The states in which a trial has a result."""
 
-EXTRAS: dict[str, Callable[[Trial, Task], Any]] = {
+EXTRAS: dict[str, Callable[[Trial, Origin], Any]] = {
     "site": lambda trial, task: task.site,
     "task_time_s": lambda trial, task: round(task.seconds, 3),
     "time_s": lambda trial, task: round(trial.duration, 6),
@@ -129,7 +129,7 @@ class Results:
     def __init__(
         self,
         name: str,
-        parts: Sequence[tuple[Task, Study]],
+        parts: Sequence[tuple[Origin, Study]],
         *,
         objectives: Sequence[Objective] = (),
         space: Space | None = None,
@@ -247,13 +247,13 @@ class Results:
                 row += [get(place, trial, task) for get in extras]
             yield row
 
-    def _extra(self, key: str) -> Callable[[int, Trial, Task], Any]:
+    def _extra(self, key: str) -> Callable[[int, Trial, Origin], Any]:
         """What makes the cells of an extra column, from the place of a row, its trial and task."""
         if key == PARETO:
             return lambda place, trial, task: place in self.front
         if key in (MEAN, SPREAD):
 
-            def cell(place: int, trial: Trial, task: Task) -> float | None:
+            def cell(place: int, trial: Trial, task: Origin) -> float | None:
                 found = self.repeats.get((id(task), trial.group))
                 return None if found is None else (found.mean if key == MEAN else found.spread)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hpogrid.config.project import Project
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.study import Study
 
 
@@ -25,7 +25,7 @@ class Source(msgspec.Struct):
     """
 
     name: str
-    task: Task
+    task: Origin
     study: Study
     project: Project | None = None
     objectives: tuple[Objective, ...] = ()

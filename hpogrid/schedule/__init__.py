@@ -7,7 +7,7 @@ from typing import Any
 from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
 from hpogrid.schedule.base import ScheduleOptions, Scheduler
-from hpogrid.search.base import Task, read_options
+from hpogrid.search.base import Problem, read_options
 
 SCHEDULERS = Registry(
     "scheduler",
@@ -65,8 +65,8 @@ def check_pair(scheduler: str, algorithm: str, repeat: int = 1) -> None:
         )
 
 
-def make_scheduler(name: str, params: dict[str, Any], task: Task | None = None) -> Scheduler:
-    """The scheduler called ``name``, for a task."""
+def make_scheduler(name: str, params: dict[str, Any], problem: Problem | None = None) -> Scheduler:
+    """The scheduler called ``name``, for a problem."""
     options = schedule_options(name, params)
-    scheduler: Scheduler = SCHEDULERS.load(name)(options, task)
+    scheduler: Scheduler = SCHEDULERS.load(name)(options, problem)
     return scheduler

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 
 from hpogrid.schedule.base import BaseScheduler, Decision, ScheduleOptions
-from hpogrid.search.base import Task
+from hpogrid.search.base import Problem
 
 
 class AshaOptions(ScheduleOptions, frozen=True, kw_only=True):
@@ -31,8 +31,10 @@ class AshaScheduler(BaseScheduler):
 
     Settings = AshaOptions
 
-    def __init__(self, options: ScheduleOptions | None = None, task: Task | None = None) -> None:
-        super().__init__(options, task)
+    def __init__(
+        self, options: ScheduleOptions | None = None, problem: Problem | None = None
+    ) -> None:
+        super().__init__(options, problem)
         self._rungs: list[tuple[int, list[float]]] = []
         resource = float(self.options.grace_period)
         while resource < self.options.max_t:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
-from hpogrid.search.base import Options, Task
+from hpogrid.search.base import Options, Problem
 from hpogrid.space.space import Point
 
 Decision = Literal["continue", "stop", "complete", "pause"]
@@ -98,9 +98,9 @@ class BaseScheduler:
     needs_checkpoints: ClassVar[bool] = False
     rungs: tuple[int, ...] = ()
 
-    def __init__(self, options: Options | None = None, task: Task | None = None) -> None:
+    def __init__(self, options: Options | None = None, problem: Problem | None = None) -> None:
         self.options: Any = options if options is not None else self.Settings()
-        self.task = task
+        self.problem = problem
 
     def on_start(self, trial: str, point: Point, step: int) -> None:
         """Nothing to note (see `Scheduler`)."""

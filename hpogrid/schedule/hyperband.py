@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, field
 
 from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions
-from hpogrid.search.base import Task
+from hpogrid.search.base import Problem
 from hpogrid.space.space import Point
 
 
@@ -60,8 +60,10 @@ class HyperBandScheduler(BaseScheduler):
     Settings = HyperBandOptions
     pauses = True
 
-    def __init__(self, options: ScheduleOptions | None = None, task: Task | None = None) -> None:
-        super().__init__(options, task)
+    def __init__(
+        self, options: ScheduleOptions | None = None, problem: Problem | None = None
+    ) -> None:
+        super().__init__(options, problem)
         shapes = bracket_shapes(self.options.max_t, self.options.reduction_factor)
         self.rungs = tuple(sorted({rung for _, rungs in shapes for rung in rungs}))
         self._shapes = itertools.cycle(shapes)

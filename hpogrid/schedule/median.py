@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 from hpogrid.schedule.base import BaseScheduler, Decision, ScheduleOptions
-from hpogrid.search.base import Task
+from hpogrid.search.base import Problem
 
 
 class MedianOptions(ScheduleOptions, frozen=True, kw_only=True):
@@ -20,8 +20,10 @@ class MedianScheduler(BaseScheduler):
 
     Settings = MedianOptions
 
-    def __init__(self, options: ScheduleOptions | None = None, task: Task | None = None) -> None:
-        super().__init__(options, task)
+    def __init__(
+        self, options: ScheduleOptions | None = None, problem: Problem | None = None
+    ) -> None:
+        super().__init__(options, problem)
         self._losses: dict[str, dict[int, float]] = {}
 
     def on_report(self, trial: str, step: int, loss: float) -> Decision:

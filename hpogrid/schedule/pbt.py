@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions
-from hpogrid.search.base import Task, derive_seed
+from hpogrid.search.base import Problem, derive_seed
 from hpogrid.space.latent import Category, IntegerRange, Unit
 from hpogrid.space.parameter import Ordinal, Parameter
 from hpogrid.space.space import Point, Space
@@ -67,8 +67,10 @@ class PbtScheduler(BaseScheduler):
     pauses = True
     needs_checkpoints = True
 
-    def __init__(self, options: ScheduleOptions | None = None, task: Task | None = None) -> None:
-        super().__init__(options, task)
+    def __init__(
+        self, options: ScheduleOptions | None = None, problem: Problem | None = None
+    ) -> None:
+        super().__init__(options, problem)
         self._members: dict[str, _Member] = {}
 
     def on_start(self, trial: str, point: Point, step: int) -> None:
@@ -108,10 +110,10 @@ class PbtScheduler(BaseScheduler):
         best, worst = self._quantiles()
         if trial not in worst or member.step < self.options.burn_in_period:
             return Release(trial)
-        assert self.task is not None
-        rng = random.Random(derive_seed(self.task.seed, "pbt", trial, member.step))
+        assert self.problem is not None
+        rng = random.Random(derive_seed(self.problem.seed, "pbt", trial, member.step))
         source = rng.choice(best)
-        point = explore(self.task.space, self._members[source].point, self.options, rng)
+        point = explore(self.problem.space, self._members[source].point, self.options, rng)
         return Release(trial, source=source, point=point)
 
     def _after(self, step: int) -> int:
@@ -119,7 +121,7 @@ class PbtScheduler(BaseScheduler):
         return (step // interval + 1) * interval
 
     def _others_wait(self) -> bool:
-        population = self.task.trials if self.task is not None else None
+        population = self.problem.trials if self.problem is not None else None
         unborn = population is not None and len(self._members) < population
         return unborn or any(member.paused and not member.over for member in self._members.values())
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
-from hpogrid.search.base import Searcher, Task, free_axes, read_options, several_refused
+from hpogrid.search.base import Problem, Searcher, free_axes, read_options, several_refused
 from hpogrid.search.random import RandomSearcher
 
 ALGORITHMS = Registry(
@@ -60,18 +60,18 @@ ALGORITHMS = Registry(
 )
 
 
-def make_searcher(algorithm: str, task: Task, params: dict[str, Any]) -> Searcher:
+def make_searcher(algorithm: str, problem: Problem, params: dict[str, Any]) -> Searcher:
     """The searcher called ``algorithm``, with its ``algorithm_param`` checked.
 
     Raises:
         UserError: unknown algorithm, unknown parameter, a library that is not installed, or a
-            task that the algorithm cannot serve.
+            problem that the algorithm cannot serve.
     """
     kind = ALGORITHMS.load(algorithm)
     options = read_options(kind.Settings, params, f"algorithm_param of {algorithm}")
-    if not free_axes(task.space):
-        return RandomSearcher(task)
-    searcher: Searcher = kind(task, options)
+    if not free_axes(problem.space):
+        return RandomSearcher(problem)
+    searcher: Searcher = kind(problem, options)
     return searcher
 
 

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from hpogrid.search.base import Options, Outcome, Task, free_axes, unbounded
+from hpogrid.search.base import Options, Outcome, Problem, free_axes, unbounded
 from hpogrid.space.latent import Latents
 
 _FEW_TRIALS = 12
@@ -41,11 +41,11 @@ class AutoSearcher:
 
     Settings = Options
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
         from hpogrid.search import make_searcher
 
-        choice = choose(task)
-        self._chosen = make_searcher(choice.algorithm, task, choice.params)
+        choice = choose(problem)
+        self._chosen = make_searcher(choice.algorithm, problem, choice.params)
         self.remark = f"algorithm auto chose {choice.why}"
 
     @classmethod
@@ -75,14 +75,14 @@ def installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 
 
-def choose(task: Task, has: Callable[[str], bool] = installed) -> Choice:
-    """The algorithm for a task; ``has`` says whether a library is installed."""
-    trials = task.trials
+def choose(problem: Problem, has: Callable[[str], bool] = installed) -> Choice:
+    """The algorithm for a problem; ``has`` says whether a library is installed."""
+    trials = problem.trials
     if trials is not None and trials < _FEW_TRIALS:
         return Choice("random", {}, f"random: {trials} trials are too few for a model")
-    axes = list(free_axes(task.space))
-    conditions = sum(task.space.parameters[name].when is not None for name in axes)
-    against = _against_gp(task, axes, conditions, has)
+    axes = list(free_axes(problem.space))
+    conditions = sum(problem.space.parameters[name].when is not None for name in axes)
+    against = _against_gp(problem, axes, conditions, has)
     if against is None:
         why = f"{len(axes)} parameters and {trials} trials suit a Gaussian process"
         return Choice("optuna", {"sampler": "gp"}, f"optuna with sampler gp: {why}")
@@ -93,14 +93,14 @@ def choose(task: Task, has: Callable[[str], bool] = installed) -> Choice:
 
 
 def _against_gp(
-    task: Task, axes: list[str], conditions: int, has: Callable[[str], bool]
+    problem: Problem, axes: list[str], conditions: int, has: Callable[[str], bool]
 ) -> str | None:
     """What speaks against a Gaussian process, if anything does."""
-    if task.trials is None or task.trials > _GP_TRIALS:
+    if problem.trials is None or problem.trials > _GP_TRIALS:
         return "too many trials for a Gaussian process"
     if conditions:
         return f"{conditions} of {len(axes)} parameters have conditions"
-    if tails := sum(unbounded(task.space, name) for name in axes):
+    if tails := sum(unbounded(problem.space, name) for name in axes):
         return f"{tails} of {len(axes)} parameters have no bounds"
     if len(axes) > _GP_AXES:
         return f"{len(axes)} parameters are many for a Gaussian process"

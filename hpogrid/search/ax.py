@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import Options, Task
+from hpogrid.search.base import Options, Problem
 from hpogrid.search.model import ModelSearcher, from_unit, to_unit
 from hpogrid.space.latent import Axis, Category, Latents
 
@@ -27,8 +27,8 @@ class AxSearcher(ModelSearcher):
 
     Settings = AxOptions
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
         with _quiet():
             self._library("ax.api.client")
 
@@ -62,7 +62,7 @@ class AxSearcher(ModelSearcher):
         running: list[Latents],
         seed: int,
     ) -> dict[str, Any]:
-        metrics = [f"loss{index}" for index in range(len(self.task.modes))]
+        metrics = [f"loss{index}" for index in range(len(self.problem.modes))]
         client = self._client(metrics, seed)
         numbers = [client.attach_trial(self._parameters(point)) for point in points]
         self._complete(client._experiment, numbers, metrics, losses)

@@ -81,7 +81,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Task:
+class Problem:
     """What a searcher is made for.
 
     Attributes:
@@ -110,18 +110,18 @@ class BaseSearcher(ABC):
     Settings: ClassVar[type[Options]] = Options
     tail: ClassVar[float] = _TAIL
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        self.task = task
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        self.problem = problem
         self.options: Any = options if options is not None else self.Settings.variant({})()
         self.remark = ""
         most = self.objectives(self.options)
-        if len(task.modes) > most:
-            raise UserError(several_refused(most, len(task.modes)))
-        self.axes = free_axes(task.space)
+        if len(problem.modes) > most:
+            raise UserError(several_refused(most, len(problem.modes)))
+        self.axes = free_axes(problem.space)
         self._single = {
-            name: middle(axis) for name, axis in task.space.axes.items() if name not in self.axes
+            name: middle(axis) for name, axis in problem.space.axes.items() if name not in self.axes
         }
-        self._unbounded = [name for name in self.axes if unbounded(task.space, name)]
+        self._unbounded = [name for name in self.axes if unbounded(problem.space, name)]
         self._known = 0
         self._dropped = 0
         self._pending: dict[bytes, list[Latents]] = {}
@@ -135,14 +135,14 @@ class BaseSearcher(ABC):
 
     def suggest(self) -> Latents | None:
         """Propose a point (see `Searcher`)."""
-        latents = self._ask(derive_seed(self.task.seed, self._known, self._dropped))
+        latents = self._ask(derive_seed(self.problem.seed, self._known, self._dropped))
         self._dropped += 1  # until it is started
         return None if latents is None else {**self._single, **self._inside(latents)}
 
     def start(self, point: Latents) -> None:
         """Note that a point is being evaluated (see `Searcher`)."""
         free = self._free(point)
-        seed = derive_seed(self.task.seed, self._known, 0)
+        seed = derive_seed(self.problem.seed, self._known, 0)
         self._known += 1
         self._dropped = 0
         self._pending.setdefault(identity(free), []).append(free)
@@ -186,7 +186,7 @@ class BaseSearcher(ABC):
         """
         proposal = self._inside(proposal)
         for name, axis in self.axes.items():
-            item = self.task.space.parameters[name]
+            item = self.problem.space.parameters[name]
             if point[name] == item.encode(item.decode(proposal[name])):
                 continue
             if not item.needs() or point[name] != middle(axis):
@@ -204,7 +204,7 @@ class BaseSearcher(ABC):
     def _losses(self, outcome: Outcome) -> tuple[float, ...] | None:
         if outcome.values is None or not all(map(math.isfinite, outcome.values)):
             return None
-        signs = (1.0 if mode == "min" else -1.0 for mode in self.task.modes)
+        signs = (1.0 if mode == "min" else -1.0 for mode in self.problem.modes)
         signed = (sign * value for sign, value in zip(signs, outcome.values, strict=True))
         return tuple(min(max(value, -_LARGEST), _LARGEST) for value in signed)
 

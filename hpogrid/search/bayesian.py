@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import Options, Task
+from hpogrid.search.base import Options, Problem
 from hpogrid.search.model import ModelSearcher, from_unit, to_unit, with_lies
 from hpogrid.space.latent import Axis, Category, Latents
 
@@ -26,8 +26,8 @@ class BayesianSearcher(ModelSearcher):
 
     Settings = BayesianOptions
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
         self._library()
 
     @staticmethod

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import BaseSearcher, Options, Outcome, Task
+from hpogrid.search.base import BaseSearcher, Options, Outcome, Problem
 from hpogrid.search.model import from_unit, to_unit
 from hpogrid.space.latent import Axis, Category, Latents
 from hpogrid.space.space import identity
@@ -39,8 +39,8 @@ class BohbSearcher(BaseSearcher):
 
     Settings = BohbOptions
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
         self._library("hpbandster.optimizers.config_generators.bohb")
         self._results: dict[float, list[tuple[Latents, float]]] = {}
         self._last: dict[bytes, tuple[float, float]] = {}

@@ -15,7 +15,7 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.search import make_searcher
-from hpogrid.search.base import FAILED, Mode, Outcome, Task, derive_seed
+from hpogrid.search.base import FAILED, Mode, Outcome, Problem, derive_seed
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.dialects.idds import Segments, parse_segments
 from hpogrid.space.space import Space
@@ -96,7 +96,7 @@ def _proposer(
 ) -> Proposer:
     """An algorithm that has learnt all that is known of a model."""
     seed = derive_seed(model, algorithm, str(sorted(space.axes)))
-    searcher = make_searcher(algorithm, Task(space, (mode,), seed), params)
+    searcher = make_searcher(algorithm, Problem(space, (mode,), seed), params)
     proposer = Proposer(space, searcher)
     # Failures last: they are told as the worst loss known by then.
     for item in sorted(known, key=lambda item: item.loss is None or _outcome(item.loss) is FAILED):

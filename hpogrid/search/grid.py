@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from hpogrid.errors import UserError
-from hpogrid.search.base import BaseSearcher, Options, Task
+from hpogrid.search.base import BaseSearcher, Options, Problem
 from hpogrid.space.latent import Latents
 from hpogrid.space.parameter import Float
 from hpogrid.space.space import identity
@@ -26,8 +26,8 @@ class GridSearcher(BaseSearcher):
     Settings = GridOptions
     tail = 0.0
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
         self._values = {name: self._values_of(name) for name in self.axes}
         self._size = math.prod(map(len, self._values.values()))
         self._next = 0
@@ -39,7 +39,7 @@ class GridSearcher(BaseSearcher):
         return 99
 
     def _values_of(self, name: str) -> list[float | int]:
-        item = self.task.space.parameters[name]
+        item = self.problem.space.parameters[name]
         values = item.values()
         if values is not None:
             return [item.encode(value) for value in values]
@@ -63,7 +63,7 @@ class GridSearcher(BaseSearcher):
 
     def _known_everywhere(self, point: Latents) -> bool:
         """Whether it was started with every combination of the crossed parameters."""
-        space = self.task.space
+        space = self.problem.space
         full = {**self._single, **point}
         points = (space.decode(full, crossing) for crossing in space.crossings())
         return all(identity(self._free(space.encode(p.suggested))) in self._seen for p in points)

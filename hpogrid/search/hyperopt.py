@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import BaseSearcher, Options, Task
+from hpogrid.search.base import BaseSearcher, Options, Problem
 from hpogrid.space.latent import Axis, Category, Latents, Unit
 
 
@@ -25,8 +25,8 @@ class HyperoptSearcher(BaseSearcher):
 
     Settings = HyperoptOptions
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
         hyperopt = require("hyperopt", extra="hyperopt", what="algorithm hyperopt")
         space = {name: self._node(name, axis) for name, axis in self.axes.items()}
         self._domain = hyperopt.Domain(_nothing, space)

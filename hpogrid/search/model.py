@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from hpogrid.registry import require
-from hpogrid.search.base import BaseSearcher, Options, Task
+from hpogrid.search.base import BaseSearcher, Options, Problem
 from hpogrid.space.latent import IntegerRange, Latents, Unit
 
 
@@ -23,8 +23,8 @@ class ModelSearcher(BaseSearcher):
     most_points: ClassVar[int] = 200
     """How many points a model is made from: its cost grows with their cube."""
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
         self._points: list[Latents] = []
         self._told: list[tuple[float, ...]] = []
 

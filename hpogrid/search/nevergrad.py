@@ -6,7 +6,7 @@ import warnings
 from typing import Any, Literal
 
 from hpogrid.registry import require
-from hpogrid.search.base import BaseSearcher, Options, Task
+from hpogrid.search.base import BaseSearcher, Options, Problem
 from hpogrid.space.latent import Axis, Category, Latents, Unit
 from hpogrid.space.space import identity
 
@@ -44,15 +44,15 @@ class NevergradSearcher(BaseSearcher):
 
     Settings = NevergradOptions
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
         library = require("nevergrad", extra="nevergrad", what="algorithm nevergrad")
         axes = {name: _parameter(library, axis) for name, axis in self.axes.items()}
         space, chosen = library.p.Dict(**axes), self.options.optimizer
         if space.dimension == 1 and chosen in _SEVERAL_DIMENSIONS:
             self.remark = f"nevergrad's {chosen} needs two parameters or more: {_ONE_DIMENSION}"
             chosen = _ONE_DIMENSION
-        self._optimizer = library.optimizers.registry[chosen](space, budget=task.trials)
+        self._optimizer = library.optimizers.registry[chosen](space, budget=problem.trials)
         self._asked: Any = None
         self._running: dict[bytes, list[Any]] = {}
 

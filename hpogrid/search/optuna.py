@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require, unknown
-from hpogrid.search.base import BaseSearcher, Options, Task
+from hpogrid.search.base import BaseSearcher, Options, Problem
 from hpogrid.space.latent import Category, Latents, Unit, middle
 from hpogrid.space.space import Space, identity
 from hpogrid.space.value import Value
@@ -125,8 +125,8 @@ class OptunaSearcher(BaseSearcher):
 
     Settings = OptunaOptions
 
-    def __init__(self, task: Task, options: Options | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
         optuna = self._optuna()
         extra, *libraries = _LIBRARIES.get(self.options.sampler, ("optuna",))
         for library in libraries:
@@ -134,9 +134,9 @@ class OptunaSearcher(BaseSearcher):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._storage = optuna.storages.InMemoryStorage()
         self._study = optuna.create_study(
-            storage=self._storage, directions=["minimize"] * len(task.modes)
+            storage=self._storage, directions=["minimize"] * len(problem.modes)
         )
-        self._grouped = getattr(self.options, "group", False) and _has_conditions(task.space)
+        self._grouped = getattr(self.options, "group", False) and _has_conditions(problem.space)
         self._asked: Any = None
         self._running: dict[bytes, list[Any]] = {}
 
@@ -169,7 +169,7 @@ class OptunaSearcher(BaseSearcher):
         with _one_thread() if self.options.sampler == "gp" else contextlib.nullcontext():
             self._asked = self._study.ask()
             if self._grouped:
-                self.task.space.apply(_Chosen(self._choose))
+                self.problem.space.apply(_Chosen(self._choose))
             else:
                 for name in self.axes:
                     self._suggest(name)
@@ -179,7 +179,7 @@ class OptunaSearcher(BaseSearcher):
     def _choose(self, name: str) -> Value:
         """The value, in the trial that was asked for, of a parameter that is active there."""
         latent = self._suggest(name) if name in self.axes else self._single[name]
-        return self.task.space.parameters[name].decode(latent)
+        return self.problem.space.parameters[name].decode(latent)
 
     def _suggest(self, name: str) -> float | int:
         """Give the trial that was asked for a parameter."""
@@ -216,7 +216,7 @@ class OptunaSearcher(BaseSearcher):
         """What the study is told of a point: all, or what is active of it."""
         if not self._grouped:
             return point
-        active = self.task.space.decode({**self._single, **point}).suggested
+        active = self.problem.space.decode({**self._single, **point}).suggested
         return {name: latent for name, latent in point.items() if name in active}
 
     def _move(self, trial: Any, latents: Latents) -> None:

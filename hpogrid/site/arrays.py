@@ -9,10 +9,10 @@ import msgspec
 
 from hpogrid.engine.job import read_result
 from hpogrid.site.base import JobStatus
-from hpogrid.site.scheduler import Member
+from hpogrid.site.batchsystem import Member
 from hpogrid.site.tasks import Task
 
-ENDED = "ended.json"
+END_RECORD = "ended.json"
 """The file in a job's folder that says how it ended, where the job itself did not."""
 
 
@@ -53,5 +53,5 @@ def settled(task: Task, job: int) -> JobStatus | None:
     if result is not None and result.state != "interrupted":
         return JobStatus(job, result.state, result.reason)
     with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-        return msgspec.json.decode((folder / ENDED).read_bytes(), type=JobStatus)
+        return msgspec.json.decode((folder / END_RECORD).read_bytes(), type=JobStatus)
     return None

@@ -1,6 +1,6 @@
 """Batch sites: native job arrays of a cluster whose nodes see the task's folder.
 
-What differs between the kinds of cluster is a `Scheduler` of pure functions; everything that
+What differs between the kinds of cluster is a `BatchSystem` of pure functions; everything that
 touches files or runs commands is here. A job's truth is, in this order: the result that it
 wrote, the queue, the accounting record, how it was known to have ended, and else it is lost.
 """
@@ -20,11 +20,11 @@ from hpogrid.config.project import Project, load_project
 from hpogrid.engine.job import RESULT, read_result
 from hpogrid.errors import RunError
 from hpogrid.files import locked, write_atomic
-from hpogrid.site.arrays import ENDED, Array, arrays_of, member_of, settled
+from hpogrid.site.arrays import END_RECORD, Array, arrays_of, member_of, settled
 from hpogrid.site.base import ACTIVE, JobStatus
+from hpogrid.site.batchsystem import BatchSystem, Member, MemberState, Request, Target
 from hpogrid.site.commands import run_command
 from hpogrid.site.polling import Poll
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, Target
 from hpogrid.site.script import job_script, make_request
 from hpogrid.site.tasks import Task
 
@@ -41,7 +41,7 @@ class BatchSite:
         scheduler: its kind.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: BatchSystem) -> None:
         self.scheduler = scheduler
         path = home() / "sites" / f"{scheduler.name}.json"
         self._poll = Poll(path, self._ask)
@@ -68,7 +68,7 @@ class BatchSite:
         """Submit these jobs as a new array; they go on from their ledgers."""
         self._files(task, jobs)  # refuses what is wrong before anything is forgotten
         for job in jobs:
-            for name in (RESULT, ENDED, _KILLED, _MISSING):
+            for name in (RESULT, END_RECORD, _KILLED, _MISSING):
                 (task.job_folder(job) / name).unlink(missing_ok=True)
         self._start(task, jobs)
 
@@ -230,7 +230,7 @@ class BatchSite:
     def _write_end(self, task: Task, job: int, seen: MemberState) -> JobStatus:
         """Keep how a job ended: schedulers forget it within minutes."""
         status = JobStatus(job, *seen)
-        write_atomic(task.job_folder(job) / ENDED, msgspec.json.encode(status) + b"\n")
+        write_atomic(task.job_folder(job) / END_RECORD, msgspec.json.encode(status) + b"\n")
         return status
 
     # --- the rest ------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ from hpogrid.site.tasks import (
 )
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 
 _RETRYABLE = ("failed", "killed", "lost")
 
@@ -71,7 +71,7 @@ class Overview:
         results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
         if results and all(results):
             return sum(result.finished for result in results if result)
-        return len(load_study(self.task.ledgers)[0].finished)
+        return len(read_study(self.task.ledgers)[0].finished)
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Overview:
         if isinstance(site, ServerSite):
             return site.metadata(self.task)
         project = self.task.read_project()
-        study, _ = load_study(self.task.ledgers)
+        study, _ = read_study(self.task.ledgers)
         return {
             str(job.job): job_metadata(project, [t for t in study if t.job == job.job])
             for job in self.jobs
@@ -360,7 +360,7 @@ def _prep_logs(task: Task, job: int | None) -> list[str]:
 
 
 def _trial_log(task: Task, trial: str) -> str:
-    study, _ = load_study(task.ledgers)
+    study, _ = read_study(task.ledgers)
     if trial not in study.trials:
         raise UserError(f"task {task.id} has no trial '{trial}'; they are called 0-1, 0-2, ...")
     record = study.trials[trial]

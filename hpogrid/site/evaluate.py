@@ -24,7 +24,7 @@ from hpogrid.site.panda.bundle import LEDGER, METRICS
 from hpogrid.site.point import at_point
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.metadata import METADATA, small_metadata
-from hpogrid.study.study import Study, Trial, load_study
+from hpogrid.study.study import Study, Trial, read_study
 
 
 class Result(msgspec.Struct):
@@ -102,7 +102,7 @@ def _run(
         after=count - 1,
         prep=place.parent / ".hpogrid" / PREP,  # of all points of this job
     )
-    return next((trial for trial in load_study(ledgers)[0] if trial.finished), None)
+    return next((trial for trial in read_study(ledgers)[0] if trial.finished), None)
 
 
 def _result(project: Project, trial: Trial | None) -> Result:
@@ -121,7 +121,7 @@ def _deliver(bundle: Path, folder: Path, job: int) -> None:
     write_atomic(folder / LEDGER, data)
     study = Study()
     for path in paths:
-        for trial in load_study(path.parent)[0]:
+        for trial in read_study(path.parent)[0]:
             study.trials[trial.id] = trial
     try:
         about = {"job": job, "attempt": 1}

@@ -11,11 +11,11 @@ from typing import Any
 
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import (
+from hpogrid.site.batchsystem import (
+    BatchSystem,
     Member,
     MemberState,
     Request,
-    Scheduler,
     Target,
     named,
     native_options,
@@ -44,8 +44,8 @@ _ATTRIBUTES = (
 )
 
 
-class HTCondor(Scheduler):
-    """See `Scheduler`."""
+class HTCondor(BatchSystem):
+    """See `BatchSystem`."""
 
     name = "htcondor"
     label = "HTCondor"

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.files import write_atomic
-from hpogrid.site.scheduler import Member, MemberState
+from hpogrid.site.batchsystem import Member, MemberState
 
 FIRST_SECONDS = 1.0
 MOST_SECONDS = 30.0

@@ -17,7 +17,14 @@ from typing import Any, ClassVar
 from hpogrid.errors import UserError
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import Member, MemberState, Request, Scheduler, Target, native_options
+from hpogrid.site.batchsystem import (
+    BatchSystem,
+    Member,
+    MemberState,
+    Request,
+    Target,
+    native_options,
+)
 
 PYTHON = "HPOGRID_PSIJ_PYTHON"
 """The environment variable with the Python in which ``hpogrid[psij]`` is installed."""
@@ -32,8 +39,8 @@ _STATES: dict[str, JobState] = {
 }
 
 
-class Psij(Scheduler):
-    """A batch system that PSI/J knows (see `Scheduler`).
+class Psij(BatchSystem):
+    """A batch system that PSI/J knows (see `BatchSystem`).
 
     Attributes:
         executor: PSI/J's name of it.

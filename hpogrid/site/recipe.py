@@ -16,8 +16,8 @@ from pathlib import Path
 from hpogrid.config.schemas import GridConfig, ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.files import read_text, write_atomic
+from hpogrid.site.batchsystem import Request
 from hpogrid.site.hpmfiles import Numbering, number_points, point_texts, write_points
-from hpogrid.site.scheduler import Request
 from hpogrid.site.sge import GridEngine
 from hpogrid.space.parameter import Constant
 from hpogrid.space.space import Space

@@ -14,7 +14,7 @@ from hpogrid.errors import RunError
 from hpogrid.site import control, site_kind
 from hpogrid.site.container import wanted
 from hpogrid.site.tasks import sketch
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 
 Line = tuple[str, str]
 """What it is, and its value."""
@@ -94,7 +94,7 @@ def _times(project: Project, n_jobs: int) -> list[Line]:
     task = point_task(project, point.applied)
     began = time.time()
     run_here(task, lambda run: None)
-    trials = list(load_study(task.ledgers)[0])
+    trials = list(read_study(task.ledgers)[0])
     if not trials or trials[0].state == "failed":
         reason = trials[0].reason if trials else "it did not start"
         raise RunError(f"the scouting trial (task {task.id}) failed: {reason}")

@@ -14,8 +14,8 @@ from pathlib import Path
 from hpogrid.config.home import home
 from hpogrid.config.project import Project
 from hpogrid.site import container
+from hpogrid.site.batchsystem import BatchSystem, Request
 from hpogrid.site.carry import wheel_path
-from hpogrid.site.scheduler import Request, Scheduler
 from hpogrid.site.tasks import Task
 
 
@@ -36,7 +36,7 @@ def make_request(task: Task, project: Project, folder: Path, count: int) -> Requ
 
 
 def job_script(
-    scheduler: Scheduler, request: Request, task: Task, project: Project, jobs: Sequence[int]
+    scheduler: BatchSystem, request: Request, task: Task, project: Project, jobs: Sequence[int]
 ) -> str:
     """The script that every member of an array runs.
 
@@ -97,7 +97,7 @@ def _environment(task: Task, wanted: container.Wanted | None) -> str:
     return "\n".join(f"export {name}={shlex.quote(text)}" for name, text in variables.items())
 
 
-def _end_time(scheduler: Scheduler, request: Request) -> str:
+def _end_time(scheduler: BatchSystem, request: Request) -> str:
     """A shell command that prints when the job has to be over, or nothing."""
     if request.seconds:
         return f"echo $(($(date +%s) + {request.seconds}))"

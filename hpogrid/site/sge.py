@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import (
+from hpogrid.site.batchsystem import (
+    BatchSystem,
     Member,
     MemberState,
     Request,
-    Scheduler,
     Target,
     named,
     native_options,
@@ -34,8 +34,8 @@ _OPTIONS = """a ac A binding c ckpt dc dl h hard hold_jid hold_jid_ad jc js jsv 
 notify now ot P p pe q R sc shell soft v V"""
 
 
-class GridEngine(Scheduler):
-    """See `Scheduler`."""
+class GridEngine(BatchSystem):
+    """See `BatchSystem`."""
 
     name = "sge"
     label = "Grid Engine"

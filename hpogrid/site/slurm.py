@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import (
+from hpogrid.site.batchsystem import (
+    BatchSystem,
     Member,
     MemberState,
     Request,
-    Scheduler,
     Target,
     named,
     native_options,
@@ -74,8 +74,8 @@ sockets-per-node spread-job switches thread-spec threads-per-core time time-min 
 tres-per-task use-min-nodes wckey"""
 
 
-class Slurm(Scheduler):
-    """See `Scheduler`."""
+class Slurm(BatchSystem):
+    """See `BatchSystem`."""
 
     name = "slurm"
     label = "Slurm"

@@ -9,7 +9,7 @@ from hpogrid.engine.start import Start
 from hpogrid.errors import UserError
 from hpogrid.site.tasks import Task, find_tasks, load_task
 from hpogrid.study.history import History, read_history, study_history
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 
 
 def make_start(
@@ -53,5 +53,5 @@ def _history(project: Project, source: str) -> History:
         if not tasks:
             raise UserError(f"warm start: project '{source}' has no task yet")
     if tasks:
-        return study_history((load_study(task.ledgers)[0] for task in tasks), space, metrics)
+        return study_history((read_study(task.ledgers)[0] for task in tasks), space, metrics)
     return read_history(source, space, metrics)

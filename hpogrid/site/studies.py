@@ -21,7 +21,7 @@ from hpogrid.registry import unknown
 from hpogrid.site.tasks import FILE, Task, claim_folder, find_tasks, load_task
 from hpogrid.space.space import plain
 from hpogrid.study.ledger import SUFFIX
-from hpogrid.study.study import Trial, load_study
+from hpogrid.study.study import Trial, read_study
 
 
 def stored_studies(url: str) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def _summary(name: str, tasks: Sequence[Task]) -> dict[str, Any]:
     metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
     trials: list[Trial] = []
     for task in tasks:
-        trials += load_study(task.ledgers)[0].trials.values()
+        trials += read_study(task.ledgers)[0].trials.values()
     values = [trial.metrics[metric] for trial in trials if _has(trial.metrics, metric)]
     best = (min if mode == "min" else max)(values, default=None)
     states = Counter(trial.state for trial in trials)

@@ -34,7 +34,7 @@ from hpogrid.site.panda.bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VEN
 from hpogrid.site.unpack import Refused, unpack
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 
 LOG_MARK = "hpogrid-ledger:"
 """How lines of the ledger begin in the log of a job; `hpogrid report` finds them there."""
@@ -157,7 +157,7 @@ def _go_on(place: Place) -> tuple[int, int]:
     place.ledgers.mkdir(exist_ok=True)
     if place.attempt > 1 and place.settings.earlier:
         _fetch_earlier(place, place.settings.earlier)
-    before = load_study(place.ledgers)[0].last_number(place.index)
+    before = read_study(place.ledgers)[0].last_number(place.index)
     # The name of the last attempt that can have been makes this one's number.
     last = max(ledger_attempts(place.ledgers, place.index), default=0)
     if place.attempt - 1 > last:
@@ -283,7 +283,7 @@ def _deliver(place: Place) -> int:
         for attempt in ledger_attempts(place.ledgers, place.index)
     ]
     write_atomic(place.folder / LEDGER, b"".join(_whole_lines(path) for path in own))
-    study, _ = load_study(place.ledgers)
+    study, _ = read_study(place.ledgers)
     trials = [trial for trial in study if trial.job == place.index]
     packed = ["result.json", "trials", f"{PREP}/{STEPS}"]
     with contextlib.suppress(UserError):  # a bundle that cannot be read was told of already

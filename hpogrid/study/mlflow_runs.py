@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
+from hpogrid.study.events import FINISHED
 from hpogrid.study.series import series
 from hpogrid.study.study import Trial
 
-ENDED = ("complete", "pruned", "failed")
 TRIAL, STUDY, STATE = "hpogrid.trial", "hpogrid.study", "hpogrid.state"
 LONGEST_TAG = 5000
 _WRITER = "hpogrid.writer."
@@ -70,7 +70,7 @@ class Runs:
     def write(self, key: str, trial: Trial, tags: Mapping[str, str]) -> bool:
         """Write a trial as far as it has come; whether there was anything new to write."""
         known = self.known.get(key)
-        if known is not None and known.state in ENDED:
+        if known is not None and known.state in FINISHED:
             return False
         params = {short_name(name): _param(value) for name, value in trial.applied.items()}
         if known is not None and (known.params or {}) | params != params:
@@ -146,7 +146,7 @@ class Runs:
         one = Known(run.info.run_id, run.data.tags.get(STATE, "running"), dict(run.data.params))
         other = found.get(key)
         if other is not None:
-            spare = other if one.state in ENDED and other.state not in ENDED else one
+            spare = other if one.state in FINISHED and other.state not in FINISHED else one
             self.client.delete_run(spare.run)
             one = one if spare is other else other
         found[key] = one
@@ -191,7 +191,7 @@ class Runs:
         from mlflow.entities import RunTag
 
         tags = [RunTag("hpogrid.reason", trial.reason[:LONGEST_TAG])] if trial.reason else []
-        return tags if trial.state in ENDED else [*tags, RunTag(STATE, trial.state)]
+        return tags if trial.state in FINISHED else [*tags, RunTag(STATE, trial.state)]
 
     def _end(self, known: Known, trial: Trial) -> None:
         status = _STATUS[trial.state]

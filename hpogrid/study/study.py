@@ -269,7 +269,7 @@ class LedgerFolder:
         return notes
 
 
-def load_study(folder: Path) -> tuple[Study, list[str]]:
+def read_study(folder: Path) -> tuple[Study, list[str]]:
     """Merge all ledgers of a folder.
 
     Returns:
@@ -280,4 +280,4 @@ def load_study(folder: Path) -> tuple[Study, list[str]]:
     return ledgers.study, ledgers.warnings
 
 
-__all__ = ["Closed", "LedgerFolder", "Report", "Source", "Study", "Trial", "load_study"]
+__all__ = ["Closed", "LedgerFolder", "Report", "Source", "Study", "Trial", "read_study"]

@@ -19,7 +19,7 @@ from hpogrid.engine.run import Assignment, Run, RunningAlready
 from hpogrid.site.local import run_here
 from hpogrid.site.tasks import new_task
 from hpogrid.study.ledger import LedgerWriter, ledger_name
-from hpogrid.study.study import Trial, load_study
+from hpogrid.study.study import Trial, read_study
 from hpogrid.trial.checkpoints import checkpoint_step, checkpoint_steps, saving
 from tests.engine.searches import search, spec
 from tests.projects import RETURNS, run_project, store_project, trials_of
@@ -99,7 +99,7 @@ class Life:
         """A machine without power: the end of the file is not on the disk."""
         data = path.read_bytes()
         path.write_bytes(data[: self.rng.randint(0, len(data))])
-        known = {trial.id for trial in load_study(path.parent)[0]}
+        known = {trial.id for trial in read_study(path.parent)[0]}
         self.losses = {name: loss for name, loss in self.losses.items() if name in known}
 
 
@@ -109,7 +109,7 @@ def test_however_often_it_is_killed_the_budget_is_kept(seed: int, saves: bool) -
     with tempfile.TemporaryDirectory() as folder:
         project = search(8)
         run = Life(project, Path(folder), seed, saves=saves).live()
-        study, _ = load_study(Path(folder) / "ledger")
+        study, _ = read_study(Path(folder) / "ledger")
         finished = study.finished
         assert len(finished) == 8
         assert len(study) == 8, "no trial was begun in vain"
@@ -229,7 +229,7 @@ def test_one_search_replays_what_it_knew(tmp_path: Path) -> None:
         kill(run)
 
     def points(folder: Path) -> list[tuple[str, Any, int]]:
-        study = load_study(folder / "ledger")[0]
+        study = read_study(folder / "ledger")[0]
         return [(trial.id, trial.applied, trial.seed) for trial in study]
 
     assert points(whole) == points(halves)

@@ -9,8 +9,7 @@ import pytest
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.judge import Judge
-from hpogrid.search.base import Outcome
-from hpogrid.search.base import Task as SearchTask
+from hpogrid.search.base import Outcome, Problem
 from hpogrid.search.proposer import Proposer
 from hpogrid.search.random import RandomSearcher
 from hpogrid.site.tasks import Task
@@ -111,7 +110,7 @@ def test_checkpoints_of_ended_trials_go_by_the_policy() -> None:
 class Hearing(RandomSearcher):
     """Listens to intermediate results, as the algorithm bohb does."""
 
-    def __init__(self, task: SearchTask) -> None:
+    def __init__(self, task: Problem) -> None:
         super().__init__(task)
         self.heard: list[tuple[float, float]] = []
 
@@ -125,7 +124,7 @@ def test_the_budget_of_hyperband_comes_to_the_model() -> None:
     config = HpoConfig(
         scheduler="bohbhyperband", scheduler_param={"max_t": 9}, metric="loss", mode="min"
     )
-    task = SearchTask(read_space(SPACE, "space")[0], config.modes, 1, 10)
+    task = Problem(read_space(SPACE, "space")[0], config.modes, 1, 10)
     searcher = Hearing(task)
     judge = Judge(config, task, Proposer(task.space, searcher))
     trial = Trial("0-1", "running", {"x": 0.5}, {"x": 0.5}, 1, 0, "here", 0.0)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hpogrid.config.home import home
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 from tests.engine.objectives import CLASS, FUNCTION, RAY_CLASS, RAY_FUNCTION, objective
 from tests.projects import alive, children, store_project, wait_for
 
@@ -86,7 +86,7 @@ def check(engine: str, scheduler: str, text: str, **settings: Any) -> None:
     first, second = events(task)
     over = {e["trial"] for e in first if e["event"] == "end" and e["state"] != "interrupted"}
     assert not over & {event.get("trial") for event in second}, "finished trials ran again"
-    study, _ = load_study(task / "ledger")
+    study, _ = read_study(task / "ledger")
     assert sorted(study.trials) == [f"0-{number}" for number in range(1, TRIALS + 1)]
     assert {trial.state for trial in study} <= {"complete", "pruned"}
     assert any(event.get("from_step") for event in second), "nothing went on from a checkpoint"

@@ -16,7 +16,7 @@ from hpogrid.space.dialects import read_space
 from hpogrid.study.events import Opened
 from hpogrid.study.history import Past
 from hpogrid.study.ledger import LedgerWriter, ledger_name
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 
 FINITE = {
     "a": {"method": "uniformint", "dimension": {"low": 1, "high": 3}},
@@ -143,7 +143,7 @@ def test_repetitions_are_trials_of_a_group_and_survive_a_kill(tmp_path: Path) ->
     again._proposer.tell = lambda *arguments: told.append(arguments[1].values)  # type: ignore[method-assign]
     while evaluate(again, 6.0) is not None:
         pass
-    study, _ = load_study(tmp_path / "ledger")
+    study, _ = read_study(tmp_path / "ledger")
     groups = Counter(trial.group for trial in study)
     assert groups == {"0-1": 3, "0-4": 3}
     assert len({trial.seed for trial in study}) == 6
@@ -215,7 +215,7 @@ def test_a_new_attempt_counts_what_is_done(tmp_path: Path) -> None:
     again.finish(restarted.trial)
     while evaluate(again) is not None:
         pass
-    study, _ = load_study(tmp_path / "ledger")
+    study, _ = read_study(tmp_path / "ledger")
     assert sorted(trial.id for trial in study.finished) == [f"0-{n}" for n in range(1, 6)]
 
 

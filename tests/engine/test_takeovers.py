@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpogrid.engine.run import Assignment, Run
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 from tests.engine.test_sharing import FINITE, project, spec
 
 JOBS, POINTS = 3, 6
@@ -67,7 +67,7 @@ def test_whoever_takes_over_what(seed: int) -> None:
             run = task.runs[job]
             assert run is not None
             run.close()
-        study, warnings = load_study(Path(folder) / "ledger")
+        study, warnings = read_study(Path(folder) / "ledger")
         claims = list((Path(folder) / "ledger" / "claims").glob("*.claim"))
         times = Counter(repr(trial.applied) for trial in study.finished)
         assert len(times) == POINTS

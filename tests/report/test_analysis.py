@@ -14,14 +14,14 @@ from hpogrid.report.analysis.features import make_features
 from hpogrid.report.analysis.fit import analyse
 from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Share
 from hpogrid.report.load import load_sources, read_path
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.report.source import make_results
 from hpogrid.search.base import Mode
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 
 
 def results_of(trials: list[Any], mode: Mode = "min") -> Results:
-    return Results("p", [(Task(), make_study(trials))], objectives=(Objective("loss", mode),))
+    return Results("p", [(Origin(), make_study(trials))], objectives=(Objective("loss", mode),))
 
 
 def synthetic(seed: int, count: int = 70, mode: Mode = "min") -> Results:
@@ -47,7 +47,7 @@ def synthetic(seed: int, count: int = 70, mode: Mode = "min") -> Results:
 
 
 def test_features_are_typed_and_the_target_is_larger_for_better_trials() -> None:
-    results = Results("p", [(Task(), sampled_study(100))], objectives=LOSS, space=SPACE)
+    results = Results("p", [(Origin(), sampled_study(100))], objectives=LOSS, space=SPACE)
     features = make_features(results)
     kinds = dict(zip(features.names, features.kinds, strict=True))
     assert kinds == {

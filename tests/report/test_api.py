@@ -8,7 +8,7 @@ import pytest
 import hpogrid
 from hpogrid.errors import UserError
 from hpogrid.report.api import LoadedStudy
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study, store, submit
 
 
@@ -44,7 +44,7 @@ def test_trials_are_a_data_frame(results: Results) -> None:
 def test_every_plot_is_a_plotly_figure(results: Results) -> None:
     objectives = (*LOSS, Objective("acc", "max"))
     study = LoadedStudy(
-        Results("two", [(Task(), sampled_study(60))], objectives=objectives, space=SPACE)
+        Results("two", [(Origin(), sampled_study(60))], objectives=objectives, space=SPACE)
     )
     names = [name for name in dir(study) if name.startswith("plot_")]
     assert len(names) == 8
@@ -56,7 +56,7 @@ def test_every_plot_is_a_plotly_figure(results: Results) -> None:
 
 def test_a_plot_without_data_is_refused() -> None:
     single = [make_trial("0-0", applied={"x": 1}, metrics={"loss": 1})]
-    study = LoadedStudy(Results("p", [(Task(), make_study(single))], objectives=LOSS))
+    study = LoadedStudy(Results("p", [(Origin(), make_study(single))], objectives=LOSS))
     for plot in (study.plot_importance, study.plot_contour, study.plot_curves, study.plot_pareto):
         with pytest.raises(UserError, match="nothing to draw"):
             plot()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hpogrid.report.axes import Axis, make_axis
-from hpogrid.report.results import Results, Task
+from hpogrid.report.results import Origin, Results
 from hpogrid.space.space import Space
 from tests.report.studies import LOSS, SPACE, make_study, make_trial
 
@@ -15,7 +15,7 @@ def axis(values: list[Any], name: str = "x", space: Space | None = None) -> Axis
         make_trial(f"0-{i}", applied={name: value}, metrics={"loss": i})
         for i, value in enumerate(values)
     ]
-    results = Results("p", [(Task(), make_study(trials))], objectives=LOSS, space=space)
+    results = Results("p", [(Origin(), make_study(trials))], objectives=LOSS, space=space)
     return make_axis(results, results.column(name), values)
 
 
@@ -65,7 +65,7 @@ def test_a_value_that_is_not_in_the_space_is_a_category_more() -> None:
 )
 def test_without_a_space_the_values_say_which_scale(values: list[Any], scale: str) -> None:
     trials = [make_trial("0-0", applied={"x": 1})]
-    results = Results("p", [(Task(), make_study(trials))])
+    results = Results("p", [(Origin(), make_study(trials))])
     assert make_axis(results, results.column("x"), values).scale == scale
 
 
@@ -76,7 +76,7 @@ def test_mixed_categories_are_in_natural_order() -> None:
 @pytest.mark.parametrize("values", [[5.0, 5.0], [], [None], [1e-300, 1e300], [-3, 1e9]])
 def test_every_range_has_an_extent_and_labels(values: list[Any]) -> None:
     trials = [make_trial("0-0", applied={"x": 1})]
-    results = Results("p", [(Task(), make_study(trials))])
+    results = Results("p", [(Origin(), make_study(trials))])
     found = make_axis(results, results.column("x"), values)
     low, high = found.range
     assert low < high

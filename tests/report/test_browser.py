@@ -13,7 +13,7 @@ import pytest
 from hpogrid.report import save
 from hpogrid.report.compare.save import save_comparison
 from hpogrid.report.compare.standing import judge
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from tests.report.browser import browser, errors, open_page, requests
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 from tests.report.test_compare import entrant
@@ -36,7 +36,7 @@ def two_objectives() -> Results:
             trial.state, trial.ended, trial.metrics = "running", None, {}
         elif "acc" in trial.metrics:
             trial.metrics["acc"] = (index % 7) / 7
-    parts = [(Task(id=1, site="local"), first), (Task(id=2, site="grid"), second)]
+    parts = [(Origin(id=1, site="local"), first), (Origin(id=2, site="grid"), second)]
     objectives = (*LOSS, Objective("acc", "max"))
     return Results("two <b>objectives</b>", parts, objectives=objectives, space=SPACE)
 
@@ -110,7 +110,7 @@ def test_studies_with_little_in_them(chrome: Any, tmp_path: Path, kind: str) -> 
         "unknown": [make_trial("0-0", applied={"x": 1}, metrics={"a": 1})],
     }[kind]
     objectives = () if kind == "unknown" else LOSS
-    results = Results("little", [(Task(), make_study(trials))], objectives=objectives)
+    results = Results("little", [(Origin(), make_study(trials))], objectives=objectives)
     open_page(chrome, save(results, "html", str(tmp_path / "out"))[0])
     assert chrome.execute_script("return document.documentElement.dataset.ready") == "yes"
     assert len(rows_shown(chrome)) == len(trials)

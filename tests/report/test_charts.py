@@ -10,14 +10,14 @@ from hpogrid.report.charts import CHARTS, draw
 from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.as_text import text_chart
 from hpogrid.report.charts.model import Bars, Heat, Line, Points, Spans, ramp
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 
 TWO = (*LOSS, Objective("acc", "max"))
 
 
 def simple(*trials: Any, objectives: Any = LOSS) -> Results:
-    return Results("p", [(Task(id=1), make_study(trials))], objectives=objectives)
+    return Results("p", [(Origin(id=1), make_study(trials))], objectives=objectives)
 
 
 def layer(results: Results, chart: str, kind: type[Any], objective: int = 0) -> Any:
@@ -66,7 +66,7 @@ def test_early_stopped_trials_are_hollow_and_failed_ones_left_out() -> None:
 
 
 def test_slices_and_contour_begin_with_the_most_important() -> None:
-    results = Results("p", [(Task(), sampled_study(150))], objectives=LOSS, space=SPACE)
+    results = Results("p", [(Origin(), sampled_study(150))], objectives=LOSS, space=SPACE)
     assert draw(results, "slices")[0].title == "lr"
     (contour,) = draw(results, "contour")
     assert contour.x.name == "lr"

@@ -19,7 +19,7 @@ from hpogrid.report.compare.page import page_data
 from hpogrid.report.compare.replicates import replicates
 from hpogrid.report.compare.significance import holm, judge_pairs, seeds_needed, smallest_p
 from hpogrid.report.compare.standing import judge, read_budget
-from hpogrid.report.results import Objective, Task
+from hpogrid.report.results import Objective, Origin
 from hpogrid.report.source import Source
 from hpogrid.site.tasks import new_task
 from tests.report.studies import make_study, make_trial, store, submit, write_ledger
@@ -33,7 +33,7 @@ def replicate(losses: Sequence[float], task: int = 1, seed: int | None = None) -
         make_trial(f"0-{index}", started=100.0 + index, ended=101.0 + index, metrics={"loss": loss})
         for index, loss in enumerate(losses)
     ]
-    source = Source("p", Task(id=task, seed=seed), make_study(trials))
+    source = Source("p", Origin(id=task, seed=seed), make_study(trials))
     ((found,), _) = replicates([source], LOSS)
     return found
 
@@ -55,7 +55,7 @@ def test_only_new_best_values_are_steps_and_every_ended_trial_counts() -> None:
         make_trial("0-4", ended=None, state="running"),
         make_trial("0-5", ended=1005.0, metrics={"loss": math.inf}),
     ]
-    ((found,), notes) = replicates([Source("p", Task(id=3), make_study(trials))], LOSS)
+    ((found,), notes) = replicates([Source("p", Origin(id=3), make_study(trials))], LOSS)
     assert found.steps == [Step(1, 1.0, 7.0), Step(3, 3.0, 5.0), Step(4, 4.0, 4.0)]
     assert (found.name, found.trials, found.seconds, found.running) == ("3", 5, 5.0, True)
     assert [found.best(Budget("trials", n)) for n in (0, 2, 3, 9)] == [None, 7, 5, 4]
@@ -65,8 +65,8 @@ def test_only_new_best_values_are_steps_and_every_ended_trial_counts() -> None:
 
 def test_jobs_that_search_together_are_one_replicate_and_independent_ones_are_several() -> None:
     trials = [make_trial(f"{job}-0", job=job, metrics={"loss": float(job)}) for job in (0, 1, 2)]
-    together = Source("p", Task(id=1, shared=True), make_study(trials))
-    apart = Source("p", Task(id=2, shared=False), make_study(trials))
+    together = Source("p", Origin(id=1, shared=True), make_study(trials))
+    apart = Source("p", Origin(id=2, shared=False), make_study(trials))
     found, _ = replicates([together, apart], LOSS)
     assert [one.name for one in found] == ["1", "2, job 0", "2, job 1", "2, job 2"]
     assert [one.trials for one in found] == [3, 1, 1, 1]
@@ -75,7 +75,7 @@ def test_jobs_that_search_together_are_one_replicate_and_independent_ones_are_se
 def test_the_same_seed_twice_is_one_replicate() -> None:
     def source(number: int, seed: int, count: int) -> Source:
         trials = [make_trial(f"0-{i}", metrics={"loss": i}) for i in range(count)]
-        return Source("p", Task(id=number, seed=seed), make_study(trials))
+        return Source("p", Origin(id=number, seed=seed), make_study(trials))
 
     found, notes = replicates([source(1, 7, 2), source(2, 7, 3), source(3, 8, 1)], LOSS)
     assert [one.task for one in found] == [2, 3]
@@ -83,7 +83,7 @@ def test_the_same_seed_twice_is_one_replicate() -> None:
 
 
 def test_a_task_without_an_ended_trial_is_left_out_and_named() -> None:
-    found, notes = replicates([Source("p", Task(id=4), make_study([]))], LOSS)
+    found, notes = replicates([Source("p", Origin(id=4), make_study([]))], LOSS)
     assert found == []
     assert notes == ["p: task 4 has no trial that ended; left out"]
 

@@ -11,12 +11,12 @@ import pytest
 from hpogrid.errors import RunError, UserError
 from hpogrid.report import writer
 from hpogrid.report.export import exporter
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.series import series
 from hpogrid.study.study import Report
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 
-TASK = Task(id=3, site="local", name="hpogrid.p.3")
+TASK = Origin(id=3, site="local", name="hpogrid.p.3")
 
 
 @pytest.fixture

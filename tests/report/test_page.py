@@ -11,7 +11,7 @@ import pytest
 from hpogrid.report.htmlfile import HtmlWriter
 from hpogrid.report.importance import importance
 from hpogrid.report.page import MOST_TRIALS, page_data
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.study import Report
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 
@@ -29,7 +29,7 @@ def embedded(html: str) -> Any:
 
 
 def simple(*trials: Any, **options: Any) -> Results:
-    return Results("p", [(Task(id=1), make_study(trials))], **{"objectives": LOSS, **options})
+    return Results("p", [(Origin(id=1), make_study(trials))], **{"objectives": LOSS, **options})
 
 
 def test_the_data_survive_being_embedded() -> None:
@@ -89,7 +89,7 @@ def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
 
 def test_the_page_of_ten_thousand_trials_is_small() -> None:
     study = sampled_study(10_000)
-    results = Results("big", [(Task(id=1), study)], objectives=LOSS, space=SPACE)
+    results = Results("big", [(Origin(id=1), study)], objectives=LOSS, space=SPACE)
     assert len(page(results)) < 5e6
 
 
@@ -171,7 +171,7 @@ def note(trials: list[Any]) -> str:
 
 
 def test_importance_is_measured_for_every_objective(results: Results) -> None:
-    parts = [(Task(), sampled_study(100))]
+    parts = [(Origin(), sampled_study(100))]
     objectives = (*LOSS, Objective("acc", "max"))
     data = page_data(Results("p", parts, objectives=objectives, space=SPACE))
     assert [found["names"][0] for found in data["importance"]] == ["lr", "lr"]

@@ -10,7 +10,7 @@ import random
 import pytest
 
 from hpogrid.report.pareto import Losses, front, hypervolume
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.study import Study
 from tests.commands import ok, parsed, refused
 from tests.projects import store_project
@@ -62,12 +62,12 @@ def test_results_say_what_is_on_the_front() -> None:
         trial = make_trial(f"0-{number}", metrics={"loss": loss, "accuracy": accuracy})
         study.trials[trial.id] = trial
     objectives = [Objective("loss", "min"), Objective("accuracy", "max")]
-    results = Results("p", [(Task(), study)], objectives=objectives)
+    results = Results("p", [(Origin(), study)], objectives=objectives)
     assert results.names[-1] == "pareto"
     assert [row[-1] for row in results.rows()] == [True, True, False, False]
     assert [row[-1] for row in results.rows(1, 3)] == [True, False]
     assert "2 on the Pareto front, hypervolume 0.833" in results.summary
-    alone = Results("p", [(Task(), study)], objectives=objectives[:1])
+    alone = Results("p", [(Origin(), study)], objectives=objectives[:1])
     assert "pareto" not in alone.names
     assert "Pareto" not in alone.summary
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hpogrid.errors import UserError
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.study import Trial
 from tests.report.studies import LOSS, make_study, make_trial
 
@@ -11,7 +11,7 @@ from tests.report.studies import LOSS, make_study, make_trial
 def table(*trials: Trial, mode: str = "min", **options: object) -> Results:
     objectives = (Objective("loss", mode),)  # type: ignore[arg-type]
     given = {"objectives": objectives, **options}
-    return Results("p", [(Task(id=5, site="here"), make_study(trials))], **given)  # type: ignore[arg-type]
+    return Results("p", [(Origin(id=5, site="here"), make_study(trials))], **given)  # type: ignore[arg-type]
 
 
 def trials_with_losses(*losses: float) -> list[Trial]:
@@ -89,8 +89,8 @@ def test_without_objectives_every_metric_is_shown_in_the_order_of_the_trials() -
 
 def test_trials_of_two_tasks_with_the_same_ids_are_all_there() -> None:
     parts = [
-        (Task(id=1, site="north"), make_study(trials_with_losses(2))),
-        (Task(id=2, site="south"), make_study(trials_with_losses(1))),
+        (Origin(id=1, site="north"), make_study(trials_with_losses(2))),
+        (Origin(id=2, site="south"), make_study(trials_with_losses(1))),
     ]
     results = Results("p", parts, objectives=LOSS, extra=["taskid", "site"])
     assert list(results.rows()) == [[1, 2, "south"], [2, 1, "north"]]

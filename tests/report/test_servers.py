@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hpogrid.report.export import exporter
-from hpogrid.report.results import Results, Task
+from hpogrid.report.results import Origin, Results
 from tests.report.browser import browser, errors, open_url
 from tests.report.studies import LOSS, SPACE, sampled_study, store, submit
 from tests.servers import ask, free_port, mlflow_server, script, server
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engine
 
 
 def some(count: int) -> Results:
-    task = Task(id=3, site="local", name="hpogrid.demo.3")
+    task = Origin(id=3, site="local", name="hpogrid.demo.3")
     return Results("demo", [(task, sampled_study(count))], objectives=LOSS, space=SPACE)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hpogrid.errors import UserError
 from hpogrid.report import WRITERS, save, writer
-from hpogrid.report.results import Results, Task
+from hpogrid.report.results import Origin, Results
 from hpogrid.report.table import print_table
 from tests.report.studies import LOSS, make_study, make_trial
 
@@ -22,7 +22,7 @@ def nasty() -> Results:
         make_trial("0-0", applied=applied, metrics={"loss": 0.1 + 0.2}),
         make_trial("0-1", applied={}, state="failed", reason="<b>no</b>"),
     ]
-    return Results("<p>", [(Task(), make_study(trials))], objectives=LOSS, extra=["reason"])
+    return Results("<p>", [(Origin(), make_study(trials))], objectives=LOSS, extra=["reason"])
 
 
 def contents(results: Results, name: str) -> list[bytes]:
@@ -74,7 +74,7 @@ class TestEveryWriter:
 
     def test_takes_only_failures(self, name: str) -> None:
         trials = [make_trial("0-0", state="failed", applied={"a": 1}, reason="no")]
-        results = Results("p", [(Task(), make_study(trials))], objectives=LOSS)
+        results = Results("p", [(Origin(), make_study(trials))], objectives=LOSS)
         assert all(contents(results, name))
 
     def test_takes_every_kind_of_value(self, name: str) -> None:
@@ -101,7 +101,7 @@ def test_csv_reads_back_whatever_a_column_holds() -> None:
         for n in range(3000)
     ]
     trials = [make_trial(f"0-{n}", applied=row, metrics={}) for n, row in enumerate(applied)]
-    results = Results("p", [(Task(), make_study(trials))])
+    results = Results("p", [(Origin(), make_study(trials))])
     rows = list(csv.DictReader(io.StringIO(written(results, "csv"))))
     assert len(rows) == len(applied)
     for row, values in zip(rows, applied, strict=True):
@@ -113,7 +113,7 @@ def test_csv_reads_back_whatever_a_column_holds() -> None:
 
 def test_csv_of_one_column_keeps_its_empty_cells() -> None:
     trials = [make_trial("0-0", metrics={"loss": 1.0}), make_trial("0-1", state="failed")]
-    results = Results("p", [(Task(), make_study(trials))], objectives=LOSS)
+    results = Results("p", [(Origin(), make_study(trials))], objectives=LOSS)
     assert list(csv.reader(io.StringIO(written(results, "csv")))) == [["loss"], ["1.0"], [""]]
 
 
@@ -164,7 +164,7 @@ def test_markup_in_names_and_values_is_text(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("COLUMNS", "200")
     trial = make_trial("0-0", applied={"a[red]": "[bold]x[/bold]"}, metrics={"loss": 1})
     stream = Terminal()
-    print_table(Results("p", [(Task(), make_study([trial]))], objectives=LOSS), stream)
+    print_table(Results("p", [(Origin(), make_study([trial]))], objectives=LOSS), stream)
     assert "a[red]" in stream.getvalue()
     assert "[bold]x[/bold]" in stream.getvalue()
 

@@ -9,7 +9,7 @@ import pytest
 
 from hpogrid.schedule import SCHEDULERS, make_scheduler, schedule_options
 from hpogrid.schedule.base import Decision, Scheduler
-from hpogrid.search.base import Task, describe_options
+from hpogrid.search.base import Problem, describe_options
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Point, Space
 
@@ -23,7 +23,7 @@ def space() -> Space:
 
 def make(name: str, **params: Any) -> Scheduler:
     """The scheduler called ``name``, for one search."""
-    return make_scheduler(name, params, Task(space(), ("min",), seed=1, trials=20))
+    return make_scheduler(name, params, Problem(space(), ("min",), seed=1, trials=20))
 
 
 class SchedulerContract:

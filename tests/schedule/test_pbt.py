@@ -11,7 +11,7 @@ from hpogrid.errors import UserError
 from hpogrid.schedule import check_pair, make_scheduler
 from hpogrid.schedule.base import Scheduler
 from hpogrid.schedule.pbt import PbtOptions, explore
-from hpogrid.search.base import Task
+from hpogrid.search.base import Problem
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Point, Space
 
@@ -36,9 +36,9 @@ LINE = make_space(x=axis("uniform", low=0, high=1))
 
 def population(size: int, begun: int | None = None, **options: Any) -> tuple[Scheduler, list[str]]:
     """A scheduler that knows of ``begun`` trials (all) out of ``size``, and their names."""
-    task = Task(LINE, ("min",), 1, size)
+    problem = Problem(LINE, ("min",), 1, size)
     params = {"perturbation_interval": 2, **options}
-    target = make_scheduler("pbt", params, task)
+    target = make_scheduler("pbt", params, problem)
     names = [f"0-{number}" for number in range(1, (begun or size) + 1)]
     for number, name in enumerate(names, start=1):
         values = {"x": number / 10}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hpogrid.search import ALGORITHMS, make_searcher
-from hpogrid.search.base import FAILED, Mode, Outcome, Searcher, Task
+from hpogrid.search.base import FAILED, Mode, Outcome, Problem, Searcher
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.condition import Condition
 from hpogrid.space.dialects import read_space
@@ -44,7 +44,7 @@ assert {name for name, _ in VARIANTS.values()} == set(ALGORITHMS)
 def make(variant: str, space: Space, seed: int = 1, modes: tuple[Mode, ...] = ("min",)) -> Searcher:
     """The searcher of a variant."""
     algorithm, params = VARIANTS[variant]
-    return make_searcher(algorithm, Task(space, modes, seed, trials=50), params)
+    return make_searcher(algorithm, Problem(space, modes, seed, trials=50), params)
 
 
 def methods_space() -> Space:

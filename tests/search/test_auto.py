@@ -10,7 +10,7 @@ import pytest
 from hpogrid.errors import UserError
 from hpogrid.search import make_searcher
 from hpogrid.search.auto import choose
-from hpogrid.search.base import Task
+from hpogrid.search.base import Problem
 from hpogrid.space.condition import Condition
 from hpogrid.space.parameter import Categorical, Constant, Float, Parameter
 from hpogrid.space.scale import Linear, Normal
@@ -23,8 +23,8 @@ IF_A = Condition(op="equal", on="c", value="a")
 
 def chosen(parameters: dict[str, Any], trials: int | None, without: str = "") -> str:
     kinds: dict[str, Parameter] = parameters
-    task = Task(Space(kinds), ("min",), seed=1, trials=trials)
-    choice = choose(task, lambda library: library != without)
+    problem = Problem(Space(kinds), ("min",), seed=1, trials=trials)
+    choice = choose(problem, lambda library: library != without)
     return str(choice.params.get("sampler", choice.algorithm))
 
 
@@ -62,21 +62,21 @@ def test_conditions_change_the_parameters_of_tpe(
     trials: int | None, expected: dict[str, Any]
 ) -> None:
     space = Space({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)})
-    assert choose(Task(space, ("min",), seed=1, trials=trials)).params == expected
+    assert choose(Problem(space, ("min",), seed=1, trials=trials)).params == expected
 
 
 def test_says_what_it_chose_and_why() -> None:
-    task = Task(Space({"x": FLOAT}), ("min",), seed=1, trials=5)
+    problem = Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=5)
 
-    searcher = make_searcher("auto", task, {})
+    searcher = make_searcher("auto", problem, {})
 
     assert searcher.remark == "algorithm auto chose random: 5 trials are too few for a model"
 
 
 def test_without_torch_it_says_what_would_suit_better() -> None:
     assert chosen({"x": FLOAT}, 100, without="torch") == "tpe"
-    task = Task(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
-    why = choose(task, lambda library: library != "torch").why
+    problem = Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
+    why = choose(problem, lambda library: library != "torch").why
     assert why == (
         "optuna with sampler tpe (multivariate): a Gaussian process would suit it better, but "
         "needs torch: pip install 'hpogrid[optuna-gp]'"
@@ -85,16 +85,16 @@ def test_without_torch_it_says_what_would_suit_better() -> None:
 
 def test_without_optuna_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    task = Task(Space({"x": FLOAT}), ("min",), seed=1, trials=500)
+    problem = Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=500)
     with pytest.raises(UserError, match=r"needs optuna: pip install 'hpogrid\[optuna\]'"):
-        make_searcher("auto", task, {})
+        make_searcher("auto", problem, {})
 
 
 def test_a_gaussian_process_without_torch_names_its_own_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    task = Task(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
-    assert "optuna-gp" in make_searcher("auto", task, {}).remark
+    problem = Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
+    assert "optuna-gp" in make_searcher("auto", problem, {}).remark
     with pytest.raises(UserError, match=r"gp sampler needs torch: pip install .*\[optuna-gp\]"):
-        make_searcher("optuna", task, {"sampler": "gp"})
+        make_searcher("optuna", problem, {"sampler": "gp"})

@@ -15,7 +15,7 @@ from hpogrid.search.base import (
     BaseSearcher,
     Options,
     Outcome,
-    Task,
+    Problem,
     derive_seed,
     describe_options,
     read_options,
@@ -31,8 +31,8 @@ from tests.search.spaces import example_space
 class Recorder(BaseSearcher):
     """Keeps what it is asked and told."""
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
         self.seeds: list[int] = []
         self.started: list[tuple[Latents, int]] = []
         self.told: list[tuple[Latents, tuple[float, ...]]] = []
@@ -53,7 +53,7 @@ class Recorder(BaseSearcher):
 
 
 def recorder(modes: tuple[Any, ...] = ("min",), space: Space | None = None) -> Recorder:
-    return Recorder(Task(space or example_space(), modes, seed=7))
+    return Recorder(Problem(space or example_space(), modes, seed=7))
 
 
 def at(height: float) -> Latents:
@@ -112,7 +112,7 @@ def test_the_same_point_may_run_several_times() -> None:
 
 
 def test_a_hundred_thousand_running_points_cost_no_search() -> None:
-    searcher = RandomSearcher(Task(example_space(), ("min",), seed=1))
+    searcher = RandomSearcher(Problem(example_space(), ("min",), seed=1))
     points = [at(number / 100_000) for number in range(100_000)]
     for point in points:
         searcher.start(point)
@@ -162,9 +162,9 @@ def test_knows_its_own_proposal_after_rounding(point: Latents, comes: bool) -> N
 
 
 def test_too_many_objectives_are_refused_when_stored_and_when_run() -> None:
-    task = Task(example_space(), ("min", "max"), seed=1)
+    problem = Problem(example_space(), ("min", "max"), seed=1)
     with pytest.raises(UserError, match=r"handles 1 metric, not 2.*nsga2"):
-        make_searcher("hyperopt", task, {})
+        make_searcher("hyperopt", problem, {})
     with pytest.raises(UserError, match="handles 1 metric, not 2"):
         check_params("optuna", {"sampler": "cmaes"}, objectives=2)
     check_params("optuna", {"sampler": "nsga2"}, objectives=2)
@@ -277,9 +277,9 @@ def test_a_missing_library_names_its_extra(algorithm: str, module: str, extra: s
         f"sys.modules[{module!r}] = None\n"
         "from hpogrid.errors import UserError\n"
         "from hpogrid.search import make_searcher\n"
-        "from tests.search.spaces import example_space, Task\n"
+        "from tests.search.spaces import example_space, Problem\n"
         "try:\n"
-        f"    make_searcher({algorithm!r}, Task(example_space(), ('min',), 1), {{}})\n"
+        f"    make_searcher({algorithm!r}, Problem(example_space(), ('min',), 1), {{}})\n"
         "except UserError as error:\n"
         "    print(error)"
     )
@@ -290,14 +290,14 @@ def test_a_missing_library_names_its_extra(algorithm: str, module: str, extra: s
 
 
 def test_grid_needs_to_know_how_many_values_to_take() -> None:
-    task = Task(example_space(), ("min",), seed=1)
+    problem = Problem(example_space(), ("min",), seed=1)
     with pytest.raises(UserError, match=r"'height' has no finite list of values.*resolution"):
-        make_searcher("grid", task, {})
+        make_searcher("grid", problem, {})
 
 
 def test_grid_takes_the_ends_of_a_scale_and_quantiles_where_it_has_none() -> None:
     space = Space({"x": Float(scale=Linear(2, 4)), "n": Float(scale=Normal(0, 1))})
-    searcher = make_searcher("grid", Task(space, ("min",), seed=1), {"resolution": 3})
+    searcher = make_searcher("grid", Problem(space, ("min",), seed=1), {"resolution": 3})
     points = [space.decode(latents) for _ in range(9) if (latents := searcher.suggest())]
 
     assert [point.applied["x"] for point in points[::3]] == [2, 3, 4]
@@ -316,7 +316,7 @@ def test_grid_skips_what_differs_only_in_inactive_parameters() -> None:
             "x": Float(scale=Linear(0, 1), when=when),
         }
     )
-    searcher = make_searcher("grid", Task(space, ("min",), seed=1), {"resolution": 3})
+    searcher = make_searcher("grid", Problem(space, ("min",), seed=1), {"resolution": 3})
     proposer = Proposer(space, searcher)
     points = []
     while (point := proposer.ask()) is not None:
@@ -334,7 +334,7 @@ def test_grid_skips_what_differs_only_in_inactive_parameters() -> None:
 def test_nevergrad_takes_another_optimizer_in_one_dimension(optimizer: str) -> None:
     line, plane = Space({"x": Float(scale=Linear(0, 1))}), example_space()
     for space, remark in ((line, True), (plane, False)):
-        searcher = make_searcher("nevergrad", Task(space, ("min",), 1), {"optimizer": optimizer})
+        searcher = make_searcher("nevergrad", Problem(space, ("min",), 1), {"optimizer": optimizer})
         assert bool(searcher.remark) == remark
         for number in range(30):
             point = searcher.suggest()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hpogrid.search import make_searcher
-from hpogrid.search.base import Mode, Outcome, Task
+from hpogrid.search.base import Mode, Outcome, Problem
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.parameter import Categorical, Float, Integer
 from hpogrid.space.scale import Linear
@@ -36,8 +36,8 @@ MODELS = QUICK | SLOW
 
 def best(variant: str, space: Space, loss: Loss, seed: int, trials: int, mode: Mode) -> float:
     algorithm, params = MODELS[variant]
-    task = Task(space, (mode,), seed, trials)
-    proposer = Proposer(space, make_searcher(algorithm, task, params))
+    problem = Problem(space, (mode,), seed, trials)
+    proposer = Proposer(space, make_searcher(algorithm, problem, params))
     losses = []
     for _ in range(trials):
         point = proposer.ask()

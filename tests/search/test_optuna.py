@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hpogrid.search import make_searcher
-from hpogrid.search.base import Outcome, Task
+from hpogrid.search.base import Outcome, Problem
 from hpogrid.search.optuna import OptunaSearcher
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.condition import Condition
@@ -42,7 +42,7 @@ def told(searcher: OptunaSearcher) -> list[set[str]]:
 
 
 def make(**params: Any) -> OptunaSearcher:
-    searcher = make_searcher("optuna", Task(branched(), ("min",), seed=3), params)
+    searcher = make_searcher("optuna", Problem(branched(), ("min",), seed=3), params)
     assert isinstance(searcher, OptunaSearcher)
     return searcher
 
@@ -50,7 +50,7 @@ def make(**params: Any) -> OptunaSearcher:
 @pytest.mark.parametrize("multivariate", [True, False])
 def test_the_study_has_what_was_active(multivariate: bool) -> None:
     searcher = make(multivariate=multivariate)
-    history = live(Proposer(searcher.task.space, searcher), loss, 30)
+    history = live(Proposer(searcher.problem.space, searcher), loss, 30)
     seen = [set(point.suggested) - {"one"} for point, _ in history]
 
     assert len(seen) == 30
@@ -62,7 +62,7 @@ def test_the_study_has_what_was_active(multivariate: bool) -> None:
 
 def test_without_group_it_has_everything() -> None:
     searcher = make(group=False)
-    proposer = Proposer(searcher.task.space, searcher)
+    proposer = Proposer(searcher.problem.space, searcher)
     for _ in range(3):
         assert proposer.ask() is not None
 
@@ -71,7 +71,7 @@ def test_without_group_it_has_everything() -> None:
 
 def test_a_point_of_another_branch_takes_no_place_of_a_proposal() -> None:
     searcher = make()
-    space = searcher.task.space
+    space = searcher.problem.space
     proposal = searcher.suggest()
     assert proposal is not None
     proposed = space.decode(proposal).suggested["kind"]
@@ -99,7 +99,7 @@ def test_it_finds_the_narrow_branch() -> None:
         return 4 * float((config["n"] - 0.8) ** 2 + (config["m"] - 0.2) ** 2)
 
     def best(seed: int) -> float:
-        searcher = make_searcher("optuna", Task(space, ("min",), seed), {})
+        searcher = make_searcher("optuna", Problem(space, ("min",), seed), {})
         history = live(Proposer(space, searcher), loss, 80)
         assert len(history) == 80
         return min(loss(point.applied) for point, _ in history)

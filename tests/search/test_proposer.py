@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hpogrid.search.base import Outcome, Searcher, Task
+from hpogrid.search.base import Outcome, Problem, Searcher
 from hpogrid.search.proposer import Proposer
 from hpogrid.search.random import RandomSearcher
 from hpogrid.space.latent import Latents
@@ -154,7 +154,7 @@ def test_what_lies_outside_the_space_is_not_told() -> None:
 
 def test_a_started_point_is_what_will_be_told() -> None:
     space = finite_space()
-    searcher = RandomSearcher(Task(space, ("min",), seed=3))
+    searcher = RandomSearcher(Problem(space, ("min",), seed=3))
     proposer = Proposer(space, searcher)
     points = [point for _ in range(8) if (point := proposer.ask())]
     assert sum(len(same) for same in searcher._pending.values()) == 8

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
-from hpogrid.site.scheduler import (
+from hpogrid.site.batchsystem import (
+    BatchSystem,
     Member,
     MemberState,
     Request,
-    Scheduler,
     Target,
     named,
     native_options,
@@ -24,7 +24,7 @@ STATE = "FAKE_STATE"
 """The environment variable with the folder of the fake's state."""
 
 
-class Fake(Scheduler):
+class Fake(BatchSystem):
     name = "fake"
     label = "Fake"
     member = '"$FAKE_MEMBER"'

@@ -19,10 +19,10 @@ from hpogrid.registry import Entry
 from hpogrid.site import SITES, batch, control
 from hpogrid.site.arrays import arrays_of
 from hpogrid.site.base import ACTIVE
-from hpogrid.site.scheduler import Request
+from hpogrid.site.batchsystem import Request
 from hpogrid.site.tasks import Task, find_tasks
 from hpogrid.space.dialects import read_space
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 from tests.site import fake, fakebatch
 
 SPACE = {"x": {"method": "uniform", "dimension": {"low": -5, "high": 5}}}
@@ -105,7 +105,7 @@ def ended(found: list[str]) -> bool:
 def test_array_runs_to_done(project: MakeProject) -> None:
     task = control.submit(project(max_jobs=2), site=None, n_jobs=3)
     assert wait(task, ended) == ["done"] * 3
-    study, _ = load_study(task.ledgers)
+    study, _ = read_study(task.ledgers)
     assert sorted(trial.id for trial in study.finished) == [
         f"{job}-{number}" for job in range(3) for number in (1, 2)
     ]
@@ -127,7 +127,7 @@ def test_killed_and_retried_alone(project: MakeProject) -> None:
     assert control.retry(task) == [1, 2]
     assert wait(task, ended) == ["done"] * 3
     assert [array.jobs for array in arrays_of(task)] == [[0, 1, 2], [1, 2]]
-    study, _ = load_study(task.ledgers)
+    study, _ = read_study(task.ledgers)
     assert len(study.finished) == 6
     files = sorted(path.name for path in task.ledgers.glob("*.jsonl"))
     assert files == [f"job-{job:04d}.{attempt:03d}.jsonl" for job, attempt in

@@ -10,8 +10,8 @@ import pytest
 
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
+from hpogrid.site.batchsystem import MemberState, Request
 from hpogrid.site.htcondor import HTCondor
-from hpogrid.site.scheduler import MemberState, Request
 
 
 def request(count: int = 4, **settings: Any) -> Request:

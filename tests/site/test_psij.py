@@ -13,8 +13,8 @@ import pytest
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
 from hpogrid.site import SITES, control
+from hpogrid.site.batchsystem import MemberState, Request
 from hpogrid.site.psij import LSF, PBS, PYTHON, Cobalt, Flux, Psij
-from hpogrid.site.scheduler import MemberState, Request
 from tests.projects import store_project
 
 ALL = [PBS, LSF, Flux, Cobalt]

@@ -9,7 +9,7 @@ import pytest
 
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
-from hpogrid.site.scheduler import MemberState, Request
+from hpogrid.site.batchsystem import MemberState, Request
 from hpogrid.site.slurm import Slurm
 
 SQUEUE = """\

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hpogrid.study.events import FINISHED, Ended, Event, Opened, Reported, Started
 from hpogrid.study.ledger import LedgerReader, LedgerWriter, ledger_name
-from hpogrid.study.study import LedgerFolder, Source, Study, Trial, load_study
+from hpogrid.study.study import LedgerFolder, Source, Study, Trial, read_study
 
 
 def opened(job: int, attempt: int) -> Opened:
@@ -49,7 +49,7 @@ def test_a_trial_from_start_to_end(tmp_path: Path) -> None:
         Reported(4.0, trial="3-1", step=2, metrics={"loss": 1.0}),
         ended("3-1", "pruned", reason="worse", steps=2),
     )  # fmt: skip
-    study, warnings = load_study(tmp_path)
+    study, warnings = read_study(tmp_path)
     (trial,) = study
     assert warnings == []
     assert (trial.id, trial.state, trial.job, trial.host, trial.seed) == (
@@ -72,7 +72,7 @@ def test_an_interrupted_trial_goes_on_after_its_checkpoint(tmp_path: Path) -> No
     reports = [Reported(2.0 + n, trial="0-1", step=n, metrics={"loss": n}) for n in (1, 2, 3)]
     write(tmp_path, 0, 1, started("0-1"), *reports, ended("0-1", "interrupted"))
     write(tmp_path, 0, 2, started("0-1", 2, from_step=2))
-    (trial,) = load_study(tmp_path)[0]
+    (trial,) = read_study(tmp_path)[0]
     assert (trial.state, trial.attempt) == ("running", 2)
     assert [report.step for report in trial.reports] == [1, 2]
 
@@ -99,7 +99,7 @@ def test_the_job_is_in_the_id_of_a_trial(tmp_path: Path) -> None:
     path = write(tmp_path, 2, 1, started("2-1"), ended("2-1"))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"damaged\n" + b"".join(lines[1:]))
-    study, warnings = load_study(tmp_path)
+    study, warnings = read_study(tmp_path)
     assert [trial.job for trial in study] == [2]
     assert warnings == ["job-0002.001.jsonl: 1 damaged lines skipped"]
     assert study.last_number(2) == 1
@@ -109,7 +109,7 @@ def test_an_end_without_a_start_is_no_trial_but_keeps_its_number(tmp_path: Path)
     path = write(tmp_path, 0, 1, started("0-1"), ended("0-1"), started("0-2"), ended("0-2"))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:3], b"damaged\n", lines[4]]))
-    study, _ = load_study(tmp_path)
+    study, _ = read_study(tmp_path)
     assert [trial.id for trial in study] == ["0-1"]
     assert study.last_number(0) == 2, "its number is not given to another trial"
     assert study.last_number(1) == 0
@@ -119,7 +119,7 @@ def test_torn_and_damaged_files_are_named(tmp_path: Path) -> None:
     path = write(tmp_path, 0, 1, started("0-1"), ended("0-1"))
     path.write_bytes(path.read_bytes()[:-5])
     (tmp_path / ledger_name(1, 1)).write_bytes(b"x\ny\n")
-    study, warnings = load_study(tmp_path)
+    study, warnings = read_study(tmp_path)
     assert warnings == [
         "job-0000.001.jsonl: the last line is torn (its writer was killed); skipped",
         "job-0001.001.jsonl: 2 damaged lines skipped",
@@ -154,7 +154,7 @@ class _Job:
         self.number = 0
 
     def run(self, attempt: int, trials: int) -> None:
-        known = load_study(self.folder)[0]
+        known = read_study(self.folder)[0]
         again = [trial for trial in known if trial.job == self.job and not trial.finished]
         self.number = known.last_number(self.job)
         events: list[Event] = []
@@ -214,7 +214,7 @@ def test_any_order_and_any_cut(seed: int, jobs: int, attempts: int) -> None:
             for job in range(jobs):
                 _Job(folder, job, rng).run(attempt, rng.randint(0, 5))
         expected = what_finished(folder)
-        study, _ = load_study(folder)
+        study, _ = read_study(folder)
         assert {trial.id: trial.metrics for trial in study.finished} == expected
 
         paths = list(folder.glob("*.jsonl"))
@@ -231,12 +231,12 @@ def test_any_order_and_any_cut(seed: int, jobs: int, attempts: int) -> None:
         for path in paths:  # whatever else is lost, what is left is read
             data = path.read_bytes()
             path.write_bytes(data[: rng.randint(0, len(data))])
-        left, _ = load_study(folder)
+        left, _ = read_study(folder)
         assert {trial.id: trial.metrics for trial in left.finished} == what_finished(folder)
 
 
 def test_copies_of_a_ledger_change_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, 0, 1, started("0-1"), ended("0-1"), started("0-2"))
-    before = msgspec.to_builtins(list(load_study(tmp_path)[0]))
+    before = msgspec.to_builtins(list(read_study(tmp_path)[0]))
     (tmp_path / "job-0000.001.copy.jsonl").write_bytes(path.read_bytes())
-    assert msgspec.to_builtins(list(load_study(tmp_path)[0])) == before
+    assert msgspec.to_builtins(list(read_study(tmp_path)[0])) == before

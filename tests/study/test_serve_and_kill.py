@@ -13,7 +13,7 @@ import pytest
 
 from hpogrid.site.serving import read_or_make_token
 from hpogrid.site.tasks import Task, new_task
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 from tests.projects import finished_in, store_project, wait_for
 from tests.study.services import free_port, running
 
@@ -62,7 +62,7 @@ def test_neither_a_server_that_goes_nor_a_killed_job_loses_a_trial(
             )
         with running(server, port):
             assert [process.wait(60) for process in (jobs[0], again, jobs[2])] == [0] * JOBS
-    study, warnings = load_study(task.ledgers)
+    study, warnings = read_study(task.ledgers)
     ids = {f"{number}-{trial}" for number in range(JOBS) for trial in range(1, TRIALS + 1)}
     assert {trial.id for trial in study.finished} == {trial.id for trial in study} == ids
     assert warnings == []

@@ -20,7 +20,7 @@ from hpogrid.errors import UserError
 from hpogrid.study.ledger import was_closed
 from hpogrid.study.remote import Client, Unreachable
 from hpogrid.study.server import LedgerServer
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 from tests.engine.test_sharing import FINITE, WIDE, evaluate, project
 
 TOKEN = "the-token"
@@ -72,7 +72,7 @@ def test_jobs_cover_a_finite_space_once(tmp_path: Path, algorithm: str) -> None:
             run.close()
         assert len(done) == len(set(done)) == 6
         (folder,) = (tmp_path / "server").iterdir()
-        study, warnings = load_study(folder)
+        study, warnings = read_study(folder)
         assert len(study.finished) == 6
         assert warnings == []
 
@@ -110,7 +110,7 @@ def test_a_job_that_ends_without_the_server_waits_for_it(
     with serving(tmp_path / "server", port=port):
         closing.join(20)
         (folder,) = (tmp_path / "server").iterdir()
-        assert len(load_study(folder)[0].finished) == 1
+        assert len(read_study(folder)[0].finished) == 1
         assert was_closed(folder / first._writer.path.name)
     monkeypatch.setattr("hpogrid.study.exchange.CLOSING_SECONDS", 0.2)
     second.close()
@@ -136,7 +136,7 @@ def test_a_retry_on_another_machine_goes_on(
             pass
         again.close()
         (folder,) = (tmp_path / "server").iterdir()
-        study, _ = load_study(folder)
+        study, _ = read_study(folder)
         assert sorted(trial.id for trial in study.finished) == ["0-1", "0-2", "0-3", "0-4"]
 
 

@@ -22,7 +22,7 @@ from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Space
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import check_url, open_storage, open_study
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 from tests.projects import wait_for
 from tests.study.services import free_port, postgres_server, redis_server, running
 
@@ -121,7 +121,7 @@ def test_four_jobs_cover_a_finite_space_once_and_the_dashboard_shows_it(
                 assert None in [job.poll() for job in jobs], "the jobs had ended by then"
                 assert states["Complete"] < 24
             wait_for(lambda: shown(page)["Complete"] == 24)
-        study, _ = load_study(task.ledgers)
+        study, _ = read_study(task.ledgers)
         points = Counter(repr(trial.applied) for trial in study.finished)
         assert len(points) == 24
         assert set(points.values()) == {1}

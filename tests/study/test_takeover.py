@@ -18,7 +18,7 @@ from hpogrid.study import takeover
 from hpogrid.study.events import Closed, Ended, Event, Opened, Started
 from hpogrid.study.exchange import Exchange
 from hpogrid.study.ledger import LedgerReader, LedgerWriter, ledger_name
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 from hpogrid.study.takeover import lives
 from tests.engine.searches import search, spec
 from tests.study.driver import QUIET_SECONDS
@@ -64,7 +64,7 @@ def test_a_driver_on_another_host_refuses_and_a_stopped_one_is_followed(tmp_path
             assert one.wait(10) == 0
             assert first.stat().st_size == size, "the stopped driver wrote on"
             assert said(two).startswith("0-")
-    study, _ = load_study(tmp_path / "ledger")
+    study, _ = read_study(tmp_path / "ledger")
     ends = [e for path in (first, later) for e in LedgerReader(path).read() if isinstance(e, Ended)]
     assert len({event.trial for event in ends}) == len(ends) == len(study.finished)
 
@@ -113,7 +113,7 @@ def test_what_comes_after_a_takeover_is_void(tmp_path: Path) -> None:
     with path.open("ab") as stream:
         other = write(tmp_path / "late", 9, Ended(3.0, trial="0-1", state="complete", metrics={}))
         stream.write(other.read_bytes())
-    study, warnings = load_study(tmp_path)
+    study, warnings = read_study(tmp_path)
     assert [(trial.state, trial.attempt) for trial in study] == [("running", 2)]
     assert warnings == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol
 
-from hpogrid.report.results import Results, Task
+from hpogrid.report.results import Origin, Results
 from hpogrid.study.study import Trial
 
 
@@ -24,7 +24,7 @@ class Exporter(Protocol):
         """
 
 
-def trial_key(results: Results, task: Task, trial: Trial) -> str:
+def trial_key(results: Results, task: Origin, trial: Trial) -> str:
     """The identity of a trial wherever it is exported to."""
     return f"{results.name}/{task.key or task.name or task.id or task.folder}/{trial.id}"
 

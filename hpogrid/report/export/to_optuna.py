@@ -9,7 +9,7 @@ from typing import Any
 from hpogrid.registry import require
 from hpogrid.report.axes import label
 from hpogrid.report.export.base import trial_key
-from hpogrid.report.results import Objective, Results, Task
+from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.optuna_view import distributions, to_params
 from hpogrid.study.series import number
 from hpogrid.study.storage import open_study, without_secret
@@ -53,7 +53,7 @@ def frozen_trials(results: Results) -> Iterable[tuple[str, Any]]:
             yield trial_key(results, task, trial), _frozen(results, trial, task, known)
 
 
-def _frozen(results: Results, trial: Trial, task: Task, known: _Distributions) -> Any:
+def _frozen(results: Results, trial: Trial, task: Origin, known: _Distributions) -> Any:
     from optuna.trial import TrialState, create_trial
 
     params = known.params(trial)

@@ -28,7 +28,7 @@ from hpogrid.site.panda.bundle import (
 )
 from hpogrid.site.worknode import LOG_MARK
 from hpogrid.study.metadata import METADATA
-from hpogrid.study.study import load_study
+from hpogrid.study.study import read_study
 from tests.projects import store_project
 
 pytestmark = pytest.mark.engine  # real jobs
@@ -83,7 +83,7 @@ def trials(folder: Path) -> dict[str, str]:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     shutil.copy(folder / LEDGER, out / "job-0000.001.jsonl")
-    return {trial.id: trial.state for trial in load_study(out)[0]}
+    return {trial.id: trial.state for trial in read_study(out)[0]}
 
 
 def test_the_same_files_make_the_same_bundle(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from hpogrid.site.tasks import Task, new_task
 from hpogrid.site.worknode import LOG_MARK
 from hpogrid.study.events import Ended, Event, Opened, Started
 from hpogrid.study.metadata import small_metadata
-from hpogrid.study.study import Trial, load_study
+from hpogrid.study.study import Trial, read_study
 from tests.projects import store_project
 
 
@@ -109,7 +109,7 @@ def task(home: Path) -> Task:
 
 
 def states(task: Task) -> dict[str, str]:
-    return {trial.id: trial.state for trial in load_study(task.ledgers)[0]}
+    return {trial.id: trial.state for trial in read_study(task.ledgers)[0]}
 
 
 def test_every_finished_trial_of_every_attempt_once(grid: Grid, task: Task) -> None:

@@ -65,7 +65,7 @@ class Request:
         return self.folder / SCRIPT
 
 
-class Scheduler(ABC):
+class BatchSystem(ABC):
     """A kind of batch system.
 
     Attributes:
