@@ -1,0 +1,125 @@
+"""What a value is: a number, the better of two, the value of a trial, the best of many.
+
+Whoever compares results asks here: the search, the budget, tables, pages and exports. Values stay
+as they were reported; ``mode`` (``min`` or ``max``) says which way is better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
+from typing import NamedTuple
+
+from hpogrid.study.study import Trial
+
+
+def number(value: object) -> float | None:
+    """A finite number as a float, NumPy's scalars too; None for all else.
+
+    A truth value is no number, and neither is a whole number beyond the range of floats.
+    """
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        found = float(value)
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def is_better(value: float, other: float, mode: str) -> bool:
+    """Whether a value is strictly better than another one."""
+    return value < other if mode == "min" else value > other
+
+
+def as_loss(value: float, mode: str) -> float:
+    """The value so that smaller is better: for comparing, never for keeping."""
+    return value if mode == "min" else -value
+
+
+def best_number(values: Iterable[object], mode: str) -> float | None:
+    """The best of the numbers among some values; None where there is none."""
+    numbers = [found for found in map(number, values) if found is not None]
+    return (min if mode == "min" else max)(numbers, default=None)
+
+
+def objectives(names: Sequence[str], metrics: Mapping[str, object]) -> tuple[float, ...] | None:
+    """The numbers of the objectives, or None unless all are there."""
+    found = tuple(number(metrics.get(name)) for name in names)
+    return None if None in found else found  # type: ignore[return-value]
+
+
+def what_is_missing(names: Sequence[str], metrics: Mapping[str, object]) -> str | None:
+    """Why a trial with these metrics has failed, or None."""
+    for name in names:
+        if name not in metrics:
+            seen = ", ".join(sorted(metrics)) or "none"
+            return f"the metric '{name}' was not reported; metrics seen: {seen}"
+        if number(metrics[name]) is None:
+            return f"the metric '{name}' is {metrics[name]}, not a finite number"
+    return None
+
+
+def aggregated(
+    reports: Sequence[Mapping[str, object]], names: Sequence[str], modes: Sequence[str], rule: str
+) -> dict[str, object]:
+    """The result of a trial: of every metric the last value, of the objectives what ``rule`` says.
+
+    Args:
+        reports: what the trial reported, in order.
+        names, modes: of the objectives.
+        rule: ``last``, ``best`` or ``mean:K``, the mean of the last K reports.
+    """
+    result: dict[str, object] = {}
+    for metrics in reports:
+        result.update(metrics)
+    if rule != "last" and len(reports) > 1:
+        for name, mode in zip(names, modes, strict=True):
+            values = [metrics[name] for metrics in reports if name in metrics]
+            found = _by_rule(values, mode, rule)
+            if found is not None:
+                result[name] = found
+    return result
+
+
+def _by_rule(values: Sequence[object], mode: str, rule: str) -> float | None:
+    if rule == "best":
+        return best_number(values, mode)
+    last = values[-int(rule.removeprefix("mean:")) :]
+    numbers = [found for found in map(number, last) if found is not None]
+    # A mean that leaves out what is not a number would be the mean of something else.
+    return math.fsum(numbers) / len(numbers) if numbers and len(numbers) == len(last) else math.nan
+
+
+class Best(NamedTuple):
+    """The best trial of some, and its value; ``complete`` is false where it was ended early."""
+
+    trial: Trial
+    value: float
+    complete: bool
+
+
+def best_of(trials: Iterable[Trial], name: str, mode: str) -> Best | None:
+    """The trial with the best value of a metric.
+
+    A failed trial has no value. One that was ended early counts only where none is complete, for
+    what it reached with less training says something else. The first one wins among equals.
+    """
+    best: Best | None = None
+    for trial in trials:
+        if trial.state not in ("complete", "pruned"):
+            continue
+        value = number(trial.metrics.get(name))
+        if value is None:
+            continue
+        complete = trial.state == "complete"
+        if (
+            best is None
+            or complete > best.complete
+            or (complete == best.complete and is_better(value, best.value, mode))
+        ):
+            best = Best(trial, value, complete)
+    return best
