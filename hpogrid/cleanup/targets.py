@@ -19,6 +19,7 @@ from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.results import Objective
 from hpogrid.site.tasks import IdRange, Task, find_tasks
 from hpogrid.study.study import read_study
+from hpogrid.study.values import as_loss, number
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def folder_target(folder: Path, objectives: Sequence[Objective], idle: float) ->
     used = _used_paths()
     places = []
     for name, trial in source.study.trials.items():
-        value = trial.metrics.get(source.objectives[0].name)
-        better = None if value is None else float(value if mode == "min" else -value)
+        value = number(trial.metrics.get(source.objectives[0].name))
+        better = None if value is None else as_loss(value, mode)
         model = folder / name
         places.append(Place(name, model, better, _is_busy(model, idle, used)))
     return Target(folder, places)
@@ -159,7 +160,7 @@ def make_plan(targets: Sequence[Target], policy: str, kinds: Sequence[str]) -> P
 def carry_out(targets: Sequence[Target], plan: Plan) -> list[Item]:
     """Move what a plan says into the trash of its target; return what was moved."""
     moved: list[Item] = []
-    name = batch_name(target.root for target in targets)
+    name = batch_name()
     for target in targets:
         own = [
             (item.path, item.size) for item in plan.going if item.path.is_relative_to(target.root)
@@ -170,16 +171,21 @@ def carry_out(targets: Sequence[Target], plan: Plan) -> list[Item]:
 
 
 def undo(targets: Sequence[Target]) -> tuple[list[Item], list[str]]:
-    """Bring back what went last; return it, and why something is not back."""
-    last = {target.root: Trash(target.root).last() for target in targets}
-    newest_batch = max((name for name in last.values() if name), default=None)
+    """Bring back what went last; return it, and why something is not back.
+
+    A batch of which every place is taken again stays, and the one before it is brought back.
+    """
+    trashes = {target.root: Trash(target.root) for target in targets}
     back: list[Item] = []
     problems: list[str] = []
-    for root, name in last.items():
-        if name is not None and name == newest_batch:
-            found, why = Trash(root).undo(name)
+    names = {name for trash in trashes.values() for name in trash.batches()}
+    for name in sorted(names, reverse=True):
+        for trash in trashes.values():
+            found, why = trash.undo(name)
             back += found
             problems += why
+        if back:
+            break
     return back, problems
 
 

@@ -13,6 +13,7 @@ from hpogrid.registry import unknown
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.parameter import Constant, Value
 from hpogrid.space.space import Space
+from hpogrid.space.value import same
 
 POINT = "point"
 """What such a task is marked with, in `Task.native`."""
@@ -27,14 +28,29 @@ def point_task(project: Project, values: Mapping[str, Value]) -> Task:
             condition can be left out.
 
     Raises:
-        UserError: a name that is not a hyperparameter, or one that is missing.
+        UserError: a name that is not a hyperparameter, one that is missing, or a value that is
+            not in the space.
     """
-    fixed = at_point(project, values)
+    fixed = at_point(project, _inside(project.space, values))
     task = new_task(project, site="local", foreground=True)
     write_atomic(task.bundle / FILE, msgspec.json.encode(fixed))
     task.project_hash, task.native = fixed.hash, {POINT: True}
     task.save()
     return task
+
+
+def _inside(space: Space, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values as the space has them; products and inactive parameters as they are."""
+    found = dict(values)
+    for name, value in values.items():
+        item = space.parameters.get(name)
+        if item is None or item.source is not None or (item.when and same(value, item.otherwise)):
+            continue
+        try:
+            found[name] = item.taken(value)
+        except ValueError as error:
+            raise UserError(f"--point: '{name}': {error}") from error
+    return found
 
 
 def at_point(project: Project, values: Mapping[str, Value]) -> Project:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterator
 
 import msgspec
 
 from hpogrid.space.base import BaseParameter, Multiplied
 from hpogrid.space.latent import Axis, Category, IntegerRange, Unit
-from hpogrid.space.value import Value, canonical, check_value, is_number, same, shown
+from hpogrid.space.value import CLOSE, Value, canonical, check_value, is_number, same, shown
 
 _LEAST_SHARE = 1e-9
 
@@ -42,7 +41,7 @@ class _Choice(Multiplied, frozen=True, kw_only=True):
         return self.choices[int(latent)]
 
     def encode(self, value: Value) -> float | int:
-        for matches in (_identical, same):
+        for matches in (_identical, same, _rounded):
             for index, choice in enumerate(self.choices):
                 if matches(choice, value):
                     return index
@@ -51,8 +50,8 @@ class _Choice(Multiplied, frozen=True, kw_only=True):
     def count(self) -> int:
         return len(self.choices)
 
-    def values(self) -> Iterator[Value]:
-        return iter(self.choices)
+    def at(self, index: int) -> Value:
+        return self.choices[index]
 
 
 class Categorical(_Choice, frozen=True, kw_only=True, tag="categorical"):
@@ -117,8 +116,13 @@ class Constant(BaseParameter, frozen=True, kw_only=True, tag="constant"):
         super().__post_init__()
         check_value(self.value)
 
-    def values(self) -> Iterator[Value]:
-        return iter([self.value])
+    def at(self, index: int) -> Value:
+        return self.value
+
+    def taken(self, value: Value) -> Value:
+        if not same(value, self.value):
+            raise ValueError(f"{shown(value)} is not {shown(self.value)}, which is fixed")
+        return self.value
 
 
 class Reference(BaseParameter, frozen=True, kw_only=True, tag="reference"):
@@ -130,8 +134,14 @@ class Reference(BaseParameter, frozen=True, kw_only=True, tag="reference"):
     def source(self) -> str:
         return self.of
 
-    def values(self) -> Iterator[Value]:
-        return iter([None])
+    def at(self, index: int) -> Value:
+        return None
+
+
+def _rounded(left: Value, right: Value) -> bool:
+    """Whether both are real numbers that differ by rounding only."""
+    numbers = is_number(left) and is_number(right) and isinstance(right, float)
+    return numbers and math.isclose(left, right, rel_tol=CLOSE)
 
 
 def _identical(left: Value, right: Value) -> bool:

@@ -101,7 +101,7 @@ def test_diff() -> None:
     ok("search_space", "create", "t", X.replace('"high":1', '"high":5'))
     (row,) = parsed("search_space", "diff", "s", "t", "--format", "json")
     assert row["parameter"] == "x"
-    assert row["s"] != row["t"]
+    assert row["left"] != row["right"]
     same = hpogrid("search_space", "diff", "s", "s")
     assert (same.code, same.err) == (0, "no difference\n")
 

@@ -15,7 +15,7 @@ from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal
 from hpogrid.space.space import Space
-from hpogrid.space.value import plain, shown
+from hpogrid.space.value import exactly, plain, shown
 
 
 class _Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -239,7 +239,7 @@ def _keys(kind: type[_Dimension]) -> str:
 def _notes(dimension: _Dimension) -> list[str]:
     notes = []
     if isinstance(dimension, LogUniform | QLogUniform) and dimension.base is not None:
-        notes.append(f"base {dimension.base:g} has no effect on a log-uniform distribution")
+        notes.append(f"base {exactly(dimension.base)} has no effect on a log-uniform distribution")
     if isinstance(dimension, Categories):
         notes += repetition(dimension.categories, grid=bool(dimension.grid_search))
     return notes
@@ -247,12 +247,12 @@ def _notes(dimension: _Dimension) -> list[str]:
 
 def _check_base(base: float | None) -> None:
     if base is not None and (base <= 0 or base == 1):
-        raise ValueError(f"base {base:g} must be above 0 and other than 1")
+        raise ValueError(f"base {exactly(base)} must be above 0 and other than 1")
 
 
 def _lattice(q: float) -> Lattice:
     if not (math.isfinite(q) and q > 0):
-        raise ValueError(f"q {q:g} is not above 0")
+        raise ValueError(f"q {exactly(q)} is not above 0")
     return Lattice(q)
 
 

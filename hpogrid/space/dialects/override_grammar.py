@@ -267,7 +267,7 @@ def write_value(value: Value) -> str:
         case dict():
             return "{" + ",".join(f"{_key(key)}:{write_value(value[key])}" for key in value) + "}"
     text = str(value)
-    if _NAME.fullmatch(text) and text.lower() not in {*_CONSTANTS, "inf", "nan"}:
+    if _is_word(text):
         return text
     if "\n" in text or "\r" in text:
         raise ValueError("line break in a text")
@@ -275,7 +275,12 @@ def write_value(value: Value) -> str:
     return "'" + quoted + "\\" * (len(quoted) - len(quoted.rstrip("\\"))) + "'"
 
 
+def _is_word(text: str) -> bool:
+    """Whether it is text without quotes, and no constant or number."""
+    return bool(_NAME.fullmatch(text)) and text.lower() not in {*_CONSTANTS, "inf", "nan"}
+
+
 def _key(key: str) -> str:
-    if not _NAME.fullmatch(key) or key.lower() in _CONSTANTS:
+    if not _is_word(key):
         raise ValueError(f"key {key!r} in an object, which is no simple word")
     return key

@@ -46,6 +46,7 @@ _SETTINGS = {
     "n_trials": "--trials",
     "n_jobs": "--max_concurrent",
 }
+_CUSTOM = "custom_search_space"
 _FLAGS = ("-m", "--multirun")
 _SWEEPS = {"choice", "range", "interval", "tag", "sort", "shuffle", "glob"}
 _CASTS = {"int", "float", "str", "bool"}
@@ -94,7 +95,7 @@ def _sweeper(data: dict[str, Any]) -> dict[str, Any] | None:
     """What ``hydra.sweeper`` of a config file says is searched."""
     hydra = data.get("hydra")
     found = hydra.get("sweeper") if isinstance(hydra, dict) else None
-    if not isinstance(found, dict) or not {"params", "search_space"} & set(found):
+    if not isinstance(found, dict) or not {"params", "search_space", _CUSTOM} & set(found):
         return None
     return found
 
@@ -149,6 +150,11 @@ def _pairs(data: Any, where: str, notes: list[str]) -> list[tuple[str, Any]]:
             notes.append(f"{item} has no effect: a search always has many runs")
         elif not found or (found[1] == "~") != (found[3] is None):
             raise UserError(f"{where}: {shown(item)} is no override; write key=value, or ~key")
+        elif found[2] == f"hydra.sweeper.{_CUSTOM}":
+            raise UserError(
+                f"{where}: {found[2]} adds parameters with a function, and nothing is run here; "
+                "write them out, and leave it out"
+            )
         elif _OWN.match(found[2]):
             notes.append(f"{found[2]} is left out: {_instead(found[2])}")
         else:
@@ -161,6 +167,11 @@ def _pairs_of(data: dict[str, Any], where: str, notes: list[str]) -> list[tuple[
     if sweeper is None:
         values = data
     else:
+        if sweeper.get(_CUSTOM) is not None:
+            raise UserError(
+                f"{where}: hydra.sweeper.{_CUSTOM} adds parameters with a function, and nothing is "
+                "run here; write them under hydra.sweeper.params, and leave it out"
+            )
         notes.append("of the config, only what hydra.sweeper searches is read")
         parts = [sweeper.get(key) or {} for key in ("search_space", "params")]
         if not all(isinstance(part, dict) for part in parts):

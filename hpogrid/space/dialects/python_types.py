@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from hpogrid.space.parameter import Categorical, Float, Integer, Lattice, Ordinal
 from hpogrid.space.scale import Linear, Log, ReverseLog
-from hpogrid.space.value import Value, is_number, shown
+from hpogrid.space.value import Value, exactly, is_number, shown
 
 Kind = Literal["equal", "nn", "nn-log"]
 
@@ -185,7 +185,9 @@ def _on_lattice(item: Float) -> Float:
     assert item.lattice is not None
     for name, bound in zip(("lower", "upper"), item.scale.bounds, strict=True):
         if not math.isclose(bound, item.lattice.at(0.0, round(bound / item.lattice.step))):
-            raise ValueError(f"{name} {bound:g} is no multiple of q {item.lattice.step:g}")
+            raise ValueError(
+                f"{name} {exactly(bound)} is no multiple of q {exactly(item.lattice.step)}"
+            )
     return item
 
 
