@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import math
 
 import msgspec
 
 from hpogrid.space.base import BaseParameter, Multiplied
-from hpogrid.space.latent import Axis, Category, IntegerRange, Unit
+from hpogrid.space.latent import Axis, Category, IntegerRange, Unit, middle_of_share, share_at
 from hpogrid.space.value import CLOSE, Value, canonical, check_value, is_number, same, shown
 
 _LEAST_SHARE = 1e-9
@@ -89,22 +87,11 @@ class Ordinal(_Choice, frozen=True, kw_only=True, tag="ordinal"):
     def decode(self, latent: float | int) -> Value:
         if self.weights is None:
             return self.choices[int(latent)]
-        return self.choices[bisect.bisect_right(self._ends[:-1], latent)]
+        return self.choices[share_at(self.weights, latent)]
 
     def encode(self, value: Value) -> float | int:
         index = super().encode(value)
-        if self.weights is None:
-            return index
-        ends = self._ends
-        start = ends[int(index) - 1] if index else 0.0
-        return (start + ends[int(index)]) / 2
-
-    @property
-    def _ends(self) -> list[float]:
-        """Where on the unit interval each value ends."""
-        weights = self.weights or ()
-        total = math.fsum(weights)
-        return [part / total for part in itertools.accumulate(weights)]
+        return index if self.weights is None else middle_of_share(self.weights, int(index))
 
 
 class Constant(BaseParameter, frozen=True, kw_only=True, tag="constant"):
