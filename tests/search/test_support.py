@@ -88,7 +88,7 @@ def test_two_hundred_proposals_are_inside_and_reach_both_ends(variant: str) -> N
     choices = [canonical(value) for value in ("a", None, 1, True)]
     assert {canonical(value) for value in values["c"]} <= set(choices)
     assert {choices[0], choices[-1]} <= {canonical(value) for value in values["c"]}
-    assert -2 <= min(values["u"]) < -1 < 2 < max(values["u"]) <= 3
+    assert -2 <= min(values["u"]) < 0 < 1 < max(values["u"]) <= 3
     assert 1e-6 <= min(values["log"]) < 1e-4 < 1e-2 < max(values["log"]) <= 1
     assert min(values["tail"]) < 1 < max(values["tail"])
 

@@ -6,14 +6,13 @@ and each multiple is as likely.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Never
 
 from hpogrid.space.dialects import python_types as ours
 from hpogrid.space.dialects.python_types import plain_value, real_numbers, whole_numbers
 from hpogrid.space.parameter import Categorical, Float, Integer, Lattice
-from hpogrid.space.scale import Linear, Log, Normal
+from hpogrid.space.scale import Linear, Normal
 from hpogrid.space.value import Value
 
 _NO_BASE: Any = None
@@ -25,16 +24,9 @@ def loguniform(lower: float, upper: float, base: Any = _NO_BASE) -> Float:
     return ours.loguniform(lower, upper)
 
 
-def quniform(lower: float, upper: float, q: float) -> Float:
-    """A uniform number between the multiples of ``q`` inside the bounds, rounded to multiples."""
-    low, high, step = _inside(lower, upper, q)
-    return Float(scale=Linear(low, high), lattice=Lattice(step))
-
-
 def qloguniform(lower: float, upper: float, q: float, base: Any = _NO_BASE) -> Float:
-    """The same of a log-uniform number."""
-    low, high, step = _inside(lower, upper, q)
-    return Float(scale=Log(low, high), lattice=Lattice(step))
+    """A log-uniform number rounded to multiples of ``q``; so must the bounds be."""
+    return ours.qloguniform(lower, upper, q)
 
 
 def randn(mean: float = 0.0, sd: float = 1.0) -> Float:
@@ -90,12 +82,12 @@ def sample_from(func: Any) -> Never:
 
 TYPES: dict[str, Callable[..., Any]] = {
     "uniform": ours.uniform,
+    "quniform": ours.quniform,
     "choice": ours.choice,
     **{
         function.__name__: function
         for function in (
             loguniform,
-            quniform,
             qloguniform,
             randn,
             qrandn,
@@ -115,14 +107,3 @@ def _below(lower: Any, upper: Any) -> int:
     if low >= high:
         raise ValueError(f"there is no whole number from {low} to below {high}")
     return high - 1
-
-
-def _inside(lower: float, upper: float, q: float) -> tuple[float, float, float]:
-    """The outer multiples of q inside the bounds, and q."""
-    low, high, step = real_numbers(lower=lower, upper=upper, q=q)
-    lattice = Lattice(step)
-    first = math.ceil(lattice.steps(0.0, low))
-    last = math.floor(lattice.steps(0.0, high))
-    if first > last:
-        raise ValueError(f"no multiple of {q} lies between {lower} and {upper}; make q smaller")
-    return lattice.at(0.0, first), lattice.at(0.0, last), lattice.step
