@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import msgspec
 
 from hpogrid.space.base import BaseParameter, Multiplied
 from hpogrid.space.latent import Axis, Category, IntegerRange, Unit, middle_of_share, share_at
-from hpogrid.space.value import CLOSE, Value, canonical, check_value, is_number, same, shown
+from hpogrid.space.value import (
+    ABOVE_0,
+    CLOSE,
+    NOT_EMPTY,
+    Value,
+    canonical,
+    check_value,
+    is_number,
+    same,
+    shown,
+)
 
 _LEAST_SHARE = 1e-9
 
@@ -16,8 +27,8 @@ _LEAST_SHARE = 1e-9
 class _Choice(Multiplied, frozen=True, kw_only=True):
     """One of some values; ``weights`` are relative probabilities (equal ones count as none)."""
 
-    choices: tuple[Value, ...]
-    weights: tuple[float, ...] | None = None
+    choices: Annotated[tuple[Value, ...], NOT_EMPTY]
+    weights: tuple[Annotated[float, ABOVE_0], ...] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,14 +6,14 @@ import functools
 import math
 import sys
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from hpogrid.space.base import Multiplied
 from hpogrid.space.latent import Axis, IntegerRange, Unit
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal, ReverseLog
-from hpogrid.space.value import CLOSE, Value, as_number, check_whole, exactly
+from hpogrid.space.value import ABOVE_0, CLOSE, Value, as_number, check_whole, exactly
 
 _MOST_STEPS = 2**53
 _ROUNDING = 1e-12
@@ -29,7 +29,7 @@ class Lattice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only), every point is as likely.
     """
 
-    step: float
+    step: Annotated[float, ABOVE_0]
     anchor: Literal["zero", "low"] = "zero"
 
     def __post_init__(self) -> None:
@@ -195,7 +195,7 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
     """
 
     scale: Linear | Log
-    step: int = 1
+    step: Annotated[int, ABOVE_0] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,9 +12,10 @@ from typing import Annotated
 
 import msgspec
 
-from hpogrid.space.value import exactly
+from hpogrid.space.value import ABOVE_0, exactly
 
 Finite = Annotated[float, msgspec.Meta(description="a finite number")]
+_Above0 = Annotated[Finite, ABOVE_0]
 
 _SMALLEST = 2.0**-53
 _SIGMAS = 9.0  # beyond what `_SMALLEST` lets through
@@ -131,7 +132,7 @@ class Normal(_Scale, frozen=True, tag="normal"):
     """Normal with mean ``mu`` and standard deviation ``sigma``; not truncated."""
 
     mu: Finite
-    sigma: Finite
+    sigma: _Above0
 
     def __post_init__(self) -> None:
         _make_finite(self, "mu", "sigma")
@@ -156,8 +157,8 @@ class LogNormal(_Scale, frozen=True, tag="log_normal"):
     """``base`` to the power of a normal variable with ``mu`` and ``sigma``."""
 
     mu: Finite
-    sigma: Finite
-    base: Finite = math.e
+    sigma: _Above0
+    base: _Above0 = math.e
 
     def __post_init__(self) -> None:
         _make_finite(self, "mu", "sigma", "base")

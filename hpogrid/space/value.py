@@ -18,6 +18,10 @@ _LARGEST = sys.float_info.max
 _WHOLE = 2**53
 """Below it every whole number is also an exact float."""
 
+ABOVE_0 = msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0})
+NOT_EMPTY = msgspec.Meta(extra_json_schema={"minItems": 1})
+"""For schemas only: what is wrong is said in sentences of our own."""
+
 CLOSE = 1e-9
 """Numbers that differ by less, relatively, are one that somebody computed in two ways."""
 
