@@ -305,7 +305,7 @@ def _is_same(left: Any, right: Any) -> bool:
     from hpogrid.space.value import canonical
 
     if isinstance(left, Space):
-        return left == right
+        return bool(left == right)
     stored = msgspec.convert(msgspec.to_builtins(right), type(left))
     return canonical(left) == canonical(stored)
 

@@ -436,3 +436,23 @@ def test_any_value_is_read_or_refused(value: str) -> None:
         assert str(error).startswith("s: ")  # noqa: PT017
         return
     assert space.to_json()
+
+
+@pytest.mark.parametrize("key", ["nan", "inf", "NaN", "Inf", "null", "true", "1", "a b", "1e5"])
+def test_a_key_that_would_be_read_as_another_is_refused(key: str) -> None:
+    space = Space({"c": Categorical(choices=({key: 1}, {"k": 2}))})
+    with pytest.raises(UserError, match="which is no simple word"):
+        render(space)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"hydra": {"sweeper": {"params": {"x": "interval(0,1)"}, "custom_search_space": ".m.f"}}},
+        {"hydra": {"sweeper": {"custom_search_space": ".m.f"}}},
+        ["x=interval(0,1)", "hydra.sweeper.custom_search_space=.m.f"],
+    ],
+)
+def test_a_function_that_adds_parameters_is_not_dropped(data: Any) -> None:
+    with pytest.raises(UserError, match="custom_search_space adds parameters with a function"):
+        read_space(data, "s")

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from hpogrid.errors import UserError
+from hpogrid.space.base import Multiplied
 from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
 from hpogrid.space.dialects.override_functions import (
     Choice,
@@ -308,7 +309,23 @@ def _written(item: Parameter, names: dict[str, str]) -> str:
             return f"range({item.low},{item.high + 1},{step})"
         case Integer(multiply=None):
             return f"int(tag(log,interval({item.low},{item.high})))"
-    raise ValueError(f"{type(item).__name__.lower()} parameter of this kind")
+    raise ValueError(_unsaid(item))
+
+
+def _unsaid(item: Parameter) -> str:
+    """What of a parameter overrides cannot say."""
+    if isinstance(item, Multiplied) and item.multiply is not None:
+        return "products of parameters"
+    match item:
+        case Categorical():
+            return "grid_search"
+        case Float(lattice=Lattice()):
+            return "multiples of q; use a step that counts from low"
+        case Float(scale=scale):
+            return f"{type(scale).__name__.lower()} distribution"
+        case Reference():
+            return "references that are dropped or have a default"
+    return f"{type(item).__name__.lower()} parameters"
 
 
 def _constant(value: Value, names: dict[str, str]) -> str:
