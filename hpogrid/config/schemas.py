@@ -355,6 +355,24 @@ class ModelConfig(Config):
     command: Annotated[
         str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
     ] = None
+    arg_style: Annotated[
+        Literal[
+            "auto",
+            "plain",
+            "argparse",
+            "click",
+            "typer",
+            "absl",
+            "fire",
+            "tyro",
+            "jsonargparse",
+            "simple-parsing",
+        ],
+        Meta(
+            description="How {args} gives flags and lists: as the parser of this library takes "
+            "them; auto: as the script declares them"
+        ),
+    ] = "auto"
     template: Annotated[
         str | None,
         Meta(

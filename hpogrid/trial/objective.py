@@ -28,7 +28,11 @@ class Objective(Protocol):
 
 
 def make_objective(
-    folder: Path, config: ModelConfig, metrics: tuple[str, ...], names: Sequence[str] = ()
+    folder: Path,
+    config: ModelConfig,
+    metrics: tuple[str, ...],
+    names: Sequence[str] = (),
+    resource: str = "",
 ) -> Objective:
     """What a model config describes: a function, a class, or a command.
 
@@ -37,6 +41,7 @@ def make_objective(
         config: names what is evaluated.
         metrics: of the objectives.
         names: of all parameters, also of those that some trials do not have.
+        resource: the metric that counts the steps of a trial.
 
     Raises:
         UserError: it cannot be loaded.
@@ -44,7 +49,7 @@ def make_objective(
     if config.model is None:
         from hpogrid.trial.command import CommandObjective
 
-        return CommandObjective(folder, config, metrics, names)
+        return CommandObjective(folder, config, metrics, names, resource)
     if config.template is None:
         return load_objective(folder, str(config.script), config.model, config.param, metrics)
     from hpogrid.space.template import read_template_file

@@ -30,6 +30,8 @@ class Session(Protocol):
     trial_id: str
     seed: int
     folder: Path
+    absent: tuple[str, ...]
+    """The parameters of ``config`` that are null because their condition does not hold."""
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Pass metrics on. Raises `StopTrial` when the trial shall end."""
@@ -52,6 +54,7 @@ class ScriptSession:
         self._reports = os.environ.get(REPORTS)
         restore = os.environ.get("HPOGRID_RESTORE")
         self.config: dict[str, Any] = {}
+        self.absent: tuple[str, ...] = ()
         self.trial_id = os.environ.get("HPOGRID_TRIAL", "by-hand")
         self.seed = int(os.environ.get("HPOGRID_SEED", "0"))
         self.folder = Path(os.environ.get("HPOGRID_FOLDER", "."))
