@@ -163,6 +163,7 @@ def _last_run(project: Project) -> Task:
 
 
 def _summarise(project: Project, task: Task, result: JobResult) -> None:
+    from hpogrid.config.advice import cut_note
     from hpogrid.study.study import read_study
 
     config = project.hpo_config
@@ -171,6 +172,8 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
     study, warnings = read_study(task.ledgers)
     for warning in warnings:
         message(f"note: {warning}")
+    if cut := cut_note(config, study):
+        message(f"note: {cut}")
     done = [trial for trial in study if trial.state in ("complete", "pruned")]
     if done:
         pick = min if config.modes[0] == "min" else max

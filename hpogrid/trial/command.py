@@ -39,7 +39,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from hpogrid.config.schemas import ModelConfig
-from hpogrid.trial.declared import Arguments
+from hpogrid.trial.declared import Arguments, read_script
+from hpogrid.trial.hydra_app import CALLBACK, OBJECTIVES
 from hpogrid.trial.lifeline import die_with_parent
 from hpogrid.trial.output import Output
 from hpogrid.trial.placeholders import (
@@ -80,6 +81,12 @@ class CommandObjective:
         self._scripts = scripts
         self._resource = resource
         self._command = command_words(config.command, config.script)
+        script = read_script(self._command, scripts)
+        self._variables = {OBJECTIVES: ",".join(metrics)}
+        if script is not None and "hydra" in script.uses and "{overrides}" in self._command:
+            self._variables["HYDRA_FULL_ERROR"] = "1"  # the reason of a failure, and no advert
+            if config.metric_regex is None:
+                self._command.insert(self._command.index("{overrides}") + 1, CALLBACK)
         self._arguments = Arguments(self._command, scripts, config.arg_style)
         self._config = config
         self._writers: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {}
@@ -103,7 +110,8 @@ class CommandObjective:
         folder.mkdir(parents=True, exist_ok=True)
         files = self._write_files(values, present, folder)
         words = runnable(fill(self._command, present, files, self._arguments), self._scripts)
-        environment = {**os.environ, **_variables(present, files, session)}
+        variables = {**self._variables, **_variables(present, files, session)}
+        environment = {**os.environ, **variables}
         inbox = _Inbox(files["reports"], files["metrics"], session)
         with program(words, environment) as process:
             assert process.stdout is not None
