@@ -51,7 +51,8 @@ def cut_note(config: HpoConfig, trials: Iterable[Trial]) -> str | None:
     options = schedule_options(config.scheduler, config.scheduler_param)
     limit, most = default_max_t(config), getattr(options, "max_t", math.inf)
     cut = sum(
-        trial.state == "complete" and trial.metrics.get(options.time_attr, len(trial.reports)) == most
+        trial.state == "complete"
+        and trial.metrics.get(options.time_attr, len(trial.reports)) == most
         for trial in trials
     )
     if limit is None or not cut:

@@ -99,7 +99,8 @@ class HpoConfig(Config):
         dict[str, Any], Meta(description="Parameters of the algorithm: a JSON object")
     ] = msgspec.field(default_factory=dict)
     engine: Annotated[
-        Literal["auto", "process", "ray"], Meta(description="Who runs the trials inside a job")
+        Literal["auto", "process", "ray", "debug"],
+        Meta(description="Who runs the trials inside a job"),
     ] = "auto"
     ray_address: Annotated[
         str | None,

@@ -26,9 +26,11 @@ stdout (Syne Tune's reporter), from the metrics file, or by regular expressions 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
+import runpy
 import selectors
 import signal
 import subprocess
@@ -36,9 +38,10 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from hpogrid.config.schemas import ModelConfig
+from hpogrid.errors import UserError
 from hpogrid.trial.declared import Arguments, read_script
 from hpogrid.trial.hydra_app import CALLBACK, OBJECTIVES
 from hpogrid.trial.lifeline import die_with_parent
@@ -104,6 +107,46 @@ class CommandObjective:
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Start the program, pass on what it reports, and wait for its end."""
+        words, variables, inbox = self._ready(config, session)
+        with program(words, {**os.environ, **variables}) as process:
+            assert process.stdout is not None
+            tail = self._follow(process.stdout, inbox, session)
+            code = process.wait()
+        inbox.finish()
+        if code != 0:
+            raise CommandFailed(f"the command {how_it_ended(code, tail)}")
+
+    def run_here(self, config: dict[str, Any], session: Session) -> None:
+        """The same in this process, for a debugger.
+
+        Raises:
+            UserError: it is no Python script.
+        """
+        words, variables, inbox = self._ready(config, session)
+        module = words[1:2] == ["-m"]
+        if words[0] != sys.executable or not (module or words[1].endswith(".py")):
+            raise UserError(f"a debugger in this process needs a Python script, and no {words[0]}")
+        os.environ.update(variables)
+        sys.argv = words[2 if module else 1 :]
+        output = Output(self._patterns, self._resource)
+        with contextlib.redirect_stdout(_Copy(sys.stdout, output, session)):
+            try:
+                if module:
+                    runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+                else:
+                    sys.path.insert(0, str(Path(words[1]).parent))
+                    runpy.run_path(words[1], run_name="__main__")
+            except SystemExit as error:
+                if error.code not in (None, 0):
+                    raise
+        for found in output.finish():
+            session.report(plain_metrics(found))
+        inbox.finish()
+
+    def _ready(
+        self, config: Mapping[str, Any], session: Session
+    ) -> tuple[list[str], dict[str, str], _Inbox]:
+        """The words of the command, the variables that it gets, and where it may report."""
         values = {**self._config.param, **config}
         present = {name: value for name, value in values.items() if name not in session.absent}
         folder = session.folder
@@ -111,15 +154,7 @@ class CommandObjective:
         files = self._write_files(values, present, folder)
         words = runnable(fill(self._command, present, files, self._arguments), self._scripts)
         variables = {**self._variables, **_variables(present, files, session)}
-        environment = {**os.environ, **variables}
-        inbox = _Inbox(files["reports"], files["metrics"], session)
-        with program(words, environment) as process:
-            assert process.stdout is not None
-            tail = self._follow(process.stdout, inbox, session)
-            code = process.wait()
-        inbox.finish()
-        if code != 0:
-            raise CommandFailed(f"the command {how_it_ended(code, tail)}")
+        return words, variables, _Inbox(files["reports"], files["metrics"], session)
 
     def _write_files(
         self, values: Mapping[str, Any], present: Mapping[str, Any], folder: Path
@@ -155,6 +190,26 @@ class CommandObjective:
         for found in output.finish():
             session.report(plain_metrics(found))
         return output.tail
+
+
+class _Copy(io.TextIOBase):
+    """Writes on, and reports the metrics in what is written."""
+
+    def __init__(self, stream: TextIO, output: Output, session: Session) -> None:
+        self._stream = stream
+        self._output = output
+        self._session = session
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        self._stream.write(text)
+        for found in self._output.reports(text):
+            self._session.report(plain_metrics(found))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written."""
+        self._stream.flush()
 
 
 class CommandFailed(Exception):
