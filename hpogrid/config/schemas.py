@@ -99,7 +99,8 @@ class HpoConfig(Config):
         dict[str, Any], Meta(description="Parameters of the algorithm: a JSON object")
     ] = msgspec.field(default_factory=dict)
     engine: Annotated[
-        Literal["auto", "process", "ray"], Meta(description="Who runs the trials inside a job")
+        Literal["auto", "process", "ray", "debug"],
+        Meta(description="Who runs the trials inside a job"),
     ] = "auto"
     ray_address: Annotated[
         str | None,
@@ -355,6 +356,24 @@ class ModelConfig(Config):
     command: Annotated[
         str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
     ] = None
+    arg_style: Annotated[
+        Literal[
+            "auto",
+            "plain",
+            "argparse",
+            "click",
+            "typer",
+            "absl",
+            "fire",
+            "tyro",
+            "jsonargparse",
+            "simple-parsing",
+        ],
+        Meta(
+            description="How {args} gives flags and lists: as the parser of this library takes "
+            "them; auto: as the script declares them"
+        ),
+    ] = "auto"
     template: Annotated[
         str | None,
         Meta(

@@ -20,6 +20,10 @@ ENGINES = Registry(
             "hpogrid.engine.ray.engine:RayEngine",
             "Ray Tune: also on a cluster of several nodes",
         ),
+        "debug": Entry(
+            "hpogrid.engine.debug:DebugEngine",
+            "one trial at a time in this very process, for a debugger",
+        ),
     },
 )
 

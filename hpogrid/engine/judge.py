@@ -28,7 +28,9 @@ class Judge:
     def __init__(self, config: HpoConfig, task: Problem, proposer: Proposer) -> None:
         self._config = config
         self._proposer = proposer
-        self._scheduler = make_scheduler(config.scheduler, config.scheduler_param, task)
+        self._scheduler = make_scheduler(
+            config.scheduler, config.scheduler_param, task, config.stop
+        )
         self._attr = config.scheduler_param.get("time_attr", "training_iteration")
         listens = type(proposer.searcher).report is not BaseSearcher.report
         self._rungs = self._scheduler.rungs if listens else ()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
-from hpogrid.trial.session import Session, StopTrial, plain_metrics
+from hpogrid.trial.hydra_app import HydraObjective, is_application
+from hpogrid.trial.session import Session, StopTrial, as_metrics, plain_metrics
 
 if TYPE_CHECKING:
     from hpogrid.space.template import Template
@@ -28,7 +29,11 @@ class Objective(Protocol):
 
 
 def make_objective(
-    folder: Path, config: ModelConfig, metrics: tuple[str, ...], names: Sequence[str] = ()
+    folder: Path,
+    config: ModelConfig,
+    metrics: tuple[str, ...],
+    names: Sequence[str] = (),
+    resource: str = "",
 ) -> Objective:
     """What a model config describes: a function, a class, or a command.
 
@@ -37,6 +42,7 @@ def make_objective(
         config: names what is evaluated.
         metrics: of the objectives.
         names: of all parameters, also of those that some trials do not have.
+        resource: the metric that counts the steps of a trial.
 
     Raises:
         UserError: it cannot be loaded.
@@ -44,7 +50,7 @@ def make_objective(
     if config.model is None:
         from hpogrid.trial.command import CommandObjective
 
-        return CommandObjective(folder, config, metrics, names)
+        return CommandObjective(folder, config, metrics, names, resource)
     if config.template is None:
         return load_objective(folder, str(config.script), config.model, config.param, metrics)
     from hpogrid.space.template import read_template_file
@@ -70,11 +76,13 @@ def load_objective(
         UserError: the script cannot be imported (with the traceback of the user's own lines),
             or there is no such function or class in it.
     """
-    found = getattr(import_script(folder, script), model, None)
+    found: Any = getattr(import_script(folder, script), model, None)
     if inspect.isclass(found):
         from hpogrid.trial.trainable import ClassObjective
 
         return ClassObjective(found, param)
+    if is_application(found):
+        return HydraObjective(found, script, param, metrics)
     if callable(found):
         return FunctionObjective(found, param, metrics)
     raise UserError(f"{script}: {_no_model(folder, script, model, found)}")
@@ -198,24 +206,14 @@ class FunctionObjective:
         if inspect.isgenerator(result):
             self._drain(result, session)
         elif result is not None:
-            session.report(self._as_metrics(result))
+            session.report(as_metrics(result, self._metrics))
 
     def _drain(self, results: Iterator[Any], session: Session) -> None:
         try:
             for result in results:
-                session.report(self._as_metrics(result))
+                session.report(as_metrics(result, self._metrics))
         finally:
             results.close()  # type: ignore[attr-defined]
-
-    def _as_metrics(self, result: Any) -> dict[str, Any]:
-        if isinstance(result, dict):
-            return plain_metrics(result)
-        values = result if isinstance(result, tuple | list) else (result,)
-        if len(values) != len(self._metrics):
-            raise TypeError(
-                f"returned {len(values)} values for the metrics {', '.join(self._metrics)}"
-            )
-        return plain_metrics(dict(zip(self._metrics, values, strict=True)))
 
 
 class _Arguments(NamedTuple):

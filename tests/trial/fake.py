@@ -18,6 +18,7 @@ class FakeSession:
 
     def __init__(self, folder: Path, last: int | None = None, restore: Path | None = None) -> None:
         self.config: dict[str, Any] = {}
+        self.absent: tuple[str, ...] = ()
         self.trial_id = "0-1"
         self.seed = 1
         self.folder = folder / "0-1"

@@ -84,7 +84,9 @@ class Actor:
                 )
             os.chdir(scripts)
             setup = self._setup
-            self._objective = make_objective(scripts, setup.model, setup.metrics, setup.names)
+            self._objective = make_objective(
+                scripts, setup.model, setup.metrics, setup.names, setup.resource
+            )
             if setup.prep is not None:
                 self._preparation = Preparation(setup.prep, scripts)
         return self._objective

@@ -62,7 +62,10 @@ class RayEngine:
         self._progress = progress
         self._decoder: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
         model, names = run.project.model_config, tuple(run.project.search_space["parameters"])
-        setup = Setup(str(scripts), model, run.config.metrics, str(logs), 0, run.prep, names)
+        setup = Setup(
+            str(scripts), model, run.config.metrics, str(logs), 0, run.prep, names,
+            str(run.config.scheduler_param.get("time_attr", "")),
+        )  # fmt: skip
         self._setup = msgspec.json.encode(setup).decode()
         self._logs = logs
         self._legs: dict[str, _Leg] = {}
@@ -137,7 +140,7 @@ class RayEngine:
         if assignment is None:
             return None
         self._legs[leg] = _Leg(assignment.trial)
-        task = evaluate_message(assignment, self._run.spec.trials)
+        task = evaluate_message(assignment, self._run.spec.trials, self._run.project.space)
         return {
             "setup": self._setup,
             "task": msgspec.json.encode(task).decode(),
