@@ -17,15 +17,16 @@ import pytest
 
 from hpogrid.config.schemas import HpoConfig, ModelConfig
 from hpogrid.engine import ENGINES, choose_engine
-from hpogrid.engine.messages import Broken, Done, Evaluate, ReportMade, Setup
+from hpogrid.engine.messages import Broken, Done, Evaluate, FromWorker, ReportMade, Setup
 from hpogrid.engine.ray import cluster, daemons
-from hpogrid.engine.ray.actor import Actor
+from hpogrid.engine.ray.actor import CUT_OFF, Actor
 from hpogrid.engine.ray.engine import share
+from hpogrid.engine.ray.tune import as_json
 from hpogrid.errors import RunError, UserError
 from tests.projects import alive, store_project, wait_for
 
 SCRIPT = r"""
-import os
+import os, time
 import hpogrid
 
 def train(config):
@@ -83,6 +84,37 @@ def test_a_failure_is_the_trials(tmp_path: Path) -> None:
     message = actor.advance()
     assert isinstance(message, Done)
     assert message.failure == "ValueError: no"
+
+
+@pytest.mark.parametrize(
+    ("raised", "failure"),
+    [
+        ("asyncio.CancelledError('out of time')", "CancelledError: out of time"),
+        ("GeneratorExit('odd')", "GeneratorExit: odd"),
+        (r"ValueError('cannot read caf\udce9')", r"ValueError: cannot read caf\udce9"),
+    ],
+)
+def test_whatever_a_script_raises_is_told(tmp_path: Path, raised: str, failure: str) -> None:
+    actor = make_actor(tmp_path, f"import asyncio\ndef train(config):\n    raise {raised}\n")
+    actor.take(task(tmp_path, "0-1", 1.0))
+    told = msgspec.json.decode(as_json(actor.advance()), type=FromWorker)
+    assert isinstance(told, Done)
+    assert told.failure == failure
+
+
+def test_a_clean_up_that_is_cut_off_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("hpogrid.engine.ray.actor._PATIENCE", 0.1)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    actor = make_actor(tmp_path, SCRIPT.replace('b"over', 'time.sleep(1) or b"over'))
+    actor.take(task(tmp_path, "0-1", 1.0))
+    actor.advance()
+    actor.end()
+    [note] = (tmp_path / "logs").glob(f"{CUT_OFF}*")
+    assert note.read_text().startswith("trial 0-1 was still cleaning up 0.1 s after")
+    assert ended == [1]
 
 
 def test_a_script_that_cannot_be_imported_is_broken(tmp_path: Path) -> None:
