@@ -200,7 +200,7 @@ class Run:
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
         if running.step > 1 or (self.spec.trials / trial).is_dir():
             self._books.write_reports(running)
-            self._keeper.reported(trial)
+            self._keeper.reported(trial, self._learning.counting(record))
             self._exchange.reported(record)
         decision = self._judge.report(record, running.step, metrics)
         if reached(self.config, {REPORTS: running.step, **metrics}):
