@@ -386,6 +386,10 @@ class ModelConfig(Config):
         str | None,
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
     ] = None
+    checkpoint_every: Annotated[
+        Whole,
+        Meta(description="Steps of a class from one save_checkpoint to the next; 0: none at all"),
+    ] = 1
     prep: Annotated[
         list[PrepStage],
         Meta(description="What runs before the trials that need it", extra={"option": False}),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import NamedTuple
 
-from hpogrid.study.study import Trial
+from hpogrid.study.study import Report, Trial
 
 
 def number(value: object) -> float | None:
@@ -99,6 +99,15 @@ def _mean(values: Sequence[object], count: int) -> float:
     """The mean of the last ones; one that left out what is no number would be of something else."""
     numbers = [math.nan if (n := number(value)) is None else n for value in values[-count:]]
     return statistics.fmean(numbers)
+
+
+def counting_step(reports: Iterable[Report], name: str, mode: str, rule: str) -> int | None:
+    """The number of the report whose value is the trial's; None: the last one, whichever it is."""
+    if rule != "best":
+        return None
+    found = [(as_loss(value, mode), item.step) for item in reports
+             if (value := number(item.metrics.get(name))) is not None]  # fmt: skip
+    return min(found)[1] if found else None
 
 
 class Best(NamedTuple):
