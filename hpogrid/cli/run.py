@@ -11,6 +11,7 @@ import click
 from hpogrid.cli.options import JsonObject
 from hpogrid.cli.output import cell, message
 from hpogrid.errors import Exit, UserError
+from hpogrid.words import counted
 
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
@@ -164,18 +165,21 @@ def _last_run(project: Project) -> Task:
 
 def _summarise(project: Project, task: Task, result: JobResult) -> None:
     from hpogrid.study.study import read_study
+    from hpogrid.study.values import best_of
 
     config = project.hpo_config
     failed = f", {result.failed} of them failed" if result.failed else ""
-    message(f"task {task.id}: {result.finished} trials finished{failed}: {result.reason}")
+    message(
+        f"task {task.id}: {counted(result.finished, 'trial')} finished{failed}: {result.reason}"
+    )
     study, warnings = read_study(task.ledgers)
     for warning in warnings:
         message(f"note: {warning}")
-    done = [trial for trial in study if trial.state in ("complete", "pruned")]
-    if done:
-        pick = min if config.modes[0] == "min" else max
-        best = pick(done, key=lambda trial: trial.metrics[config.metrics[0]])
-        values = "  ".join(f"{name}={cell(value)}" for name, value in best.applied.items())
-        metric = config.metrics[0]
-        click.echo(f"best {metric}={cell(best.metrics[metric])}  with  {values}  (trial {best.id})")
+    metric = config.metrics[0]
+    best = best_of(study, metric, config.modes[0])
+    if best is not None:
+        trial = best.trial
+        values = "  ".join(f"{name}={cell(value)}" for name, value in trial.applied.items())
+        which = f"trial {trial.id}" if best.complete else f"trial {trial.id}, ended early"
+        click.echo(f"best {metric}={cell(best.value)}  with  {values}  ({which})")
     sys.stdout.flush()

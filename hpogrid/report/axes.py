@@ -11,7 +11,7 @@ import msgspec
 from hpogrid.report.base import text
 from hpogrid.report.results import Column, Results
 from hpogrid.space.scale import Log, LogNormal, ReverseLog
-from hpogrid.study.series import number
+from hpogrid.study.values import number
 
 Scale = Literal["linear", "log", "reverse log", "category"]
 _RANGE, _SKEW = 1000, 20

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 
 from hpogrid.report.axes import Axis, label, make_axis
+from hpogrid.report.comparable import comparable
 from hpogrid.report.importance import (
     FEWEST_TRIALS,
     MOST_TRIALS,
@@ -13,28 +14,21 @@ from hpogrid.report.importance import (
     Importance,
     importance,
 )
-from hpogrid.report.results import WITH_RESULT, Objective, Results
+from hpogrid.report.results import Objective, Results
 from hpogrid.study.study import Trial
 
 
 def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance | None, str]:
     """The importance for one objective, and how to read it; None and the reason why not."""
     objective = results.objectives[index]
-    found = [
-        (trial, value)
-        for trial in results.trials
-        if trial.state in WITH_RESULT and (value := results.value(trial, index)) is not None
-    ]
-    if len(found) > MOST_TRIALS:
-        found = random.Random(0).sample(found, MOST_TRIALS)
-    axes = varied_axes(results, [trial for trial, _ in found])
-    measured = importance(
-        [axis.name for axis in axes],
-        [axis.positions for axis in axes],
-        [value for _, value in found],
-    )
+    trials, values, mixed = comparable(results, index, FEWEST_TRIALS)
+    if len(trials) > MOST_TRIALS:
+        chosen = random.Random(0).sample(range(len(trials)), MOST_TRIALS)
+        trials, values = [trials[place] for place in chosen], [values[place] for place in chosen]
+    axes = varied_axes(results, trials)
+    measured = importance([axis.name for axis in axes], [axis.positions for axis in axes], values)
     if measured is None:
-        return None, _why_not(len(found), objective, bool(axes))
+        return None, _why_not(len(trials), objective, bool(axes))
     note = (
         f"How much worse a random forest predicts the rank of a trial by {objective.name} when "
         f"one hyperparameter is shuffled, from {measured.trials} trials. Lines: the range over "
@@ -42,14 +36,15 @@ def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance |
         f"forest explains {measured.explained:.0%} of the variance"
         + ("." if measured.explained > 0.3 else ": too little to rely on the order below.")
     )
-    return measured, note
+    return measured, f"{note} {mixed}".rstrip()
 
 
 def _why_not(trials: int, objective: Objective, varied: bool) -> str:
+    if trials < FEWEST_TRIALS:
+        there = f"there {'is' if trials == 1 else 'are'} {trials}"
+        return f"Not measured: it needs {FEWEST_TRIALS} trials with a result; {there}."
     if not varied:
         return "Not measured: no hyperparameter differs between the trials."
-    if trials < FEWEST_TRIALS:
-        return f"Not measured: it needs {FEWEST_TRIALS} trials with a result; there are {trials}."
     return f"Not measured: {objective.name} is the same in all trials."
 
 

@@ -7,6 +7,7 @@ for each checkpoint: its number, then ``name=value`` separated by tabs).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hpogrid.errors import UserError
 from hpogrid.report.results import Objective, Origin, span
 from hpogrid.report.source import Source
 from hpogrid.study.study import Report, Study, Trial
+from hpogrid.study.values import as_loss, number
 
 METRICS, HYPERPARAMS = "metrics", "hyperparams.txt"
 _USUAL = Objective("bleu-val", "max")
@@ -53,9 +55,7 @@ def _trial(name: str, place: int, model: Path, objective: Objective) -> Trial:
     lines = (model / METRICS).read_text(encoding="utf-8").splitlines()
     start = (model / METRICS).stat().st_mtime
     reports = [_report(line, start) for line in lines if line.strip()]
-    with_value = [item for item in reports if objective.name in item.metrics]
-    pick = min if objective.mode == "min" else max
-    best = pick(with_value, key=lambda item: item.metrics[objective.name], default=None)
+    best = _best(reports, objective)
     seconds = max((item.time - start for item in reports), default=0.0)
     applied = _hyperparams(model / HYPERPARAMS)
     return Trial(
@@ -74,17 +74,23 @@ def _trial(name: str, place: int, model: Path, objective: Objective) -> Trial:
     )
 
 
+def _best(reports: Sequence[Report], objective: Objective) -> Report | None:
+    values = [(number(item.metrics.get(objective.name)), item) for item in reports]
+    known = [(as_loss(value, objective.mode), item) for value, item in values if value is not None]
+    return min(known, key=itemgetter(0))[1] if known else None
+
+
 def _report(line: str, start: float) -> Report:
-    number, *pairs = line.split("\t")
+    count, *pairs = line.split("\t")
     metrics = {}
     for pair in pairs:
         name, sign, text = pair.partition("=")
         value = _value(text)
         if sign and isinstance(value, int | float):
             metrics[name] = value
-    if not number.strip().isdigit():
+    if not count.strip().isdigit():
         raise UserError(f"'{line[:40]}' is no line of metrics")
-    return Report(int(number), start + float(metrics.get(_ELAPSED, 0.0)), metrics)
+    return Report(int(count), start + float(metrics.get(_ELAPSED, 0.0)), metrics)
 
 
 def _hyperparams(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.report.analysis.model import Kind, Value
 from hpogrid.report.axes import Axis, Scale, label, make_axis
+from hpogrid.report.comparable import comparable
 from hpogrid.report.ranking import varied_axes
 from hpogrid.report.results import Column, Results
 from hpogrid.study.study import Trial
@@ -28,6 +29,7 @@ class Features(msgspec.Struct):
         target: for each trial; larger is better.
         target_name: what it is.
         trials: best first.
+        note: which of the trials are left out, or mixed with others.
     """
 
     names: list[str]
@@ -37,6 +39,7 @@ class Features(msgspec.Struct):
     target: list[float]
     target_name: str
     trials: list[Trial]
+    note: str
 
     @property
     def rows(self) -> list[list[Any]]:
@@ -60,23 +63,21 @@ def make_features(results: Results, objective: int = 0) -> Features:
     if not results.objectives:
         raise UserError("it is not known what is optimised; give --metric and --mode")
     chosen = results.objectives[objective]
-    pairs = [(trial, results.value(trial, objective)) for trial in results.trials]
-    known = [(trial, value) for trial, value in pairs if value is not None]
-    trials = [trial for trial, _ in known]
+    trials, values, mixed = comparable(results, objective, _needed(len(results.parameters)))
     axes = varied_axes(results, trials)
-    if not axes or len({value for _, value in known}) < 2:
+    if not axes or len(set(values)) < 2:
         raise UserError(
             f"there is nothing to explain in '{results.name}': the results or all hyperparameters "
             "are the same in all trials"
         )
-    wanted = max(FEWEST_TRIALS, FEWEST_PER_FEATURE * len(axes))
-    if len(known) < wanted:
+    wanted = _needed(len(axes))
+    if len(trials) < wanted:
         raise UserError(
             f"an analysis of {len(axes)} hyperparameters needs {wanted} trials with a result; "
-            f"'{results.name}' has {len(known)}"
+            f"'{results.name}' has {len(trials)}"
         )
     column = Column(chosen.name, "metric", chosen.name)
-    axis = make_axis(results, column, [value for _, value in known])
+    axis = make_axis(results, column, values)
     sign = -1.0 if chosen.mode == "min" else 1.0
     name = f"log10({chosen.name})" if axis.scale == "log" else chosen.name
     return Features(
@@ -87,7 +88,12 @@ def make_features(results: Results, objective: int = 0) -> Features:
         [sign * (place or 0.0) for place in axis.positions],
         f"-{name}" if sign < 0 else name,
         trials,
+        mixed,
     )
+
+
+def _needed(hyperparameters: int) -> int:
+    return max(FEWEST_TRIALS, FEWEST_PER_FEATURE * hyperparameters)
 
 
 def _nominal(axis: Axis) -> bool:

@@ -49,6 +49,7 @@ def analyse(
         mode=chosen.mode,
         target=features.target_name,
         trials=len(features.target),
+        note=features.note,
         r2=_share(scores),
         folds=len(scores),
         intercept=_number(model.intercept_),
@@ -58,14 +59,6 @@ def analyse(
         fanova=_fanova(features, seed),
         permutation=_permutation(results, objective),
     )
-
-
-def rank(results: Results, *, objective: int = 0, seed: int = 0) -> list[str]:
-    """The hyperparameters by the size of their effects, largest first, without all the rest."""
-    features = make_features(results, objective)
-    model = _fitted(features, range(len(features.target)), 0, seed, _FOLD_BAGS)
-    singles, _ = _terms(model, features)
-    return [effect.name for effect in sorted(singles, key=lambda item: -item.share.mean)]
 
 
 def _fitted(

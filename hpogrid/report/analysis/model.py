@@ -68,6 +68,7 @@ class Analysis(msgspec.Struct):
     Attributes:
         target: what is explained, larger is better, such as ``-loss`` or ``-log10(loss)``.
         trials: how many trials it rests on.
+        note: which trials are left out, or mixed with others.
         r2: R² on trials that the model has not seen, over folds; below 0.3 the rest means little.
         folds: how many R² values that is of.
         intercept: the mean of the target.
@@ -82,6 +83,7 @@ class Analysis(msgspec.Struct):
     mode: Mode
     target: str
     trials: int
+    note: str
     r2: Share
     folds: int
     intercept: float

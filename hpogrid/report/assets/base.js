@@ -165,6 +165,7 @@ const varied = (index) => new Set(data.columns[index].values).size > 1;
 const parameters = data.columns.flatMap((column, i) => (column.kind === "parameter" && varied(i) ? [i] : []));
 const objectives = data.objectives.map((item) => ({ ...item, axis: axes[item.column] }));
 let objective = 0;
+const counts = (row) => trials.state[row] === data.counting; // ended early: only where none is complete
 
 // The axis of an objective without the values that do not count (of failed trials).
 for (const item of objectives) {

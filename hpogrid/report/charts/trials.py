@@ -5,8 +5,9 @@ from __future__ import annotations
 from hpogrid.report.axes import Axis
 from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel
 from hpogrid.report.charts.sketch import Sketch, spread
-from hpogrid.report.results import WITH_RESULT
+from hpogrid.report.comparable import early_note
 from hpogrid.report.sample import records
+from hpogrid.study.values import WITH_RESULT
 
 MOST_SLICES = 12
 
@@ -44,6 +45,7 @@ def slices(sketch: Sketch) -> list[Chart]:
             axis,
             sketch.result,
             [sketch.points(spread(axis), sketch.result.positions)],
+            early_note(sketch.results),
             color_name=sketch.color_name,
             aspect=1.3,
         )

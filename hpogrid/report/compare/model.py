@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from hpogrid.search.base import Mode
+from hpogrid.words import counted
 
 Unit = Literal["trials", "seconds"]
 Verdict = Literal["better", "worse", "no difference shown", "too few seeds"]
@@ -21,7 +22,7 @@ class Budget(NamedTuple):
     amount: float
 
     def __str__(self) -> str:
-        return f"{self.amount:g} {'trials' if self.unit == 'trials' else 's'}"
+        return counted(int(self.amount), "trial") if self.unit == "trials" else f"{self.amount:g} s"
 
 
 class Step(NamedTuple):
@@ -43,6 +44,7 @@ class Replicate(msgspec.Struct):
         seconds: from the first start to the last end.
         running: whether a trial still runs.
         steps: each new best value, first to last.
+        early: whether these are of trials that ended early, for none is complete.
     """
 
     task: int | str
@@ -52,6 +54,7 @@ class Replicate(msgspec.Struct):
     seconds: float
     running: bool
     steps: list[Step]
+    early: bool = False
 
     @property
     def name(self) -> str:

@@ -11,9 +11,9 @@ from hpogrid.report.axes import label
 from hpogrid.report.export.base import trial_key
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.optuna_view import distributions, to_params
-from hpogrid.study.series import number
 from hpogrid.study.storage import open_study, without_secret
 from hpogrid.study.study import Trial
+from hpogrid.study.values import number
 
 _KEY = "hpogrid_key"
 _STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
