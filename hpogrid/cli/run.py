@@ -74,6 +74,7 @@ def run_command(
     from hpogrid.config.project import load_project
     from hpogrid.site.control import plan, submit
 
+    _tell_drift(load_project(project))
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
             click.echo(line)
@@ -120,6 +121,7 @@ def local_run(
             "give one of them"
         )
     bundle = load_project(project)
+    _tell_drift(bundle)
     if point is not None:
         task = point_task(bundle, point)
     elif resume:
@@ -136,6 +138,13 @@ def local_run(
         message(f"resume with: hpogrid local_run {project} --resume")
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
+
+
+def _tell_drift(project: Project) -> None:
+    from hpogrid.config.advice import drift_notes
+
+    for note in drift_notes(project):
+        message(f"note: {note}")
 
 
 def _start(project: Project, points: Path | None, warm_start: str | None) -> Start:

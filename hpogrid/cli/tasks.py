@@ -40,7 +40,7 @@ def tasks() -> None:
 @task_filters(versions=False)
 @click.option("--jeditaskid", type=int, help="Only this task.")
 @click.option("--metadata", is_flag=True, help="Print the metadata of the jobs.")
-@click.option("--sync", is_flag=True, help="Ask the server anew, not its cache.")
+@click.option("--sync", is_flag=True, help="Ask servers anew, without a cache: always so.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this JSON file.")
 @click.option(
     "-c", "--outcol", default=_OUTPUT_COLUMNS, show_default=True, help="Columns in the file."

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import HpoConfig
+from hpogrid.config.scripts import changed_scripts
 from hpogrid.errors import UserError
 from hpogrid.schedule import SCHEDULERS
 
 _BETTER_HIGH = re.compile(r"(^|[^a-z])(acc|accuracy|auc|f1|precision|recall|reward|r2)($|[^a-z])")
 _BETTER_LOW = re.compile(r"(^|[^a-z])(loss|error|mse|mae|rmse|perplexity|cost|regret)($|[^a-z])")
+_MOST_NAMED = 3
 _RESTORES = re.compile(
     rb"get_checkpoint|load_checkpoint|checkpoint_dir|HPOGRID_RESTORE|def _restore\b"
 )
@@ -36,6 +39,19 @@ def hpo_notes(config: HpoConfig) -> list[str]:
             "nothing; give --stop '{\"training_iteration\": 81}' or what is wanted"
         )
     return notes
+
+
+def drift_notes(project: Project) -> list[str]:
+    """What the user should know who edited a script after the project took its copy of it."""
+    changed = changed_scripts(Path(project.scripts_path), project.scripts)
+    if not changed:
+        return []
+    names = ", ".join(changed[:_MOST_NAMED]) + (", ..." if len(changed) > _MOST_NAMED else "")
+    command = ["hpogrid", "project", "update", project.name, "--scripts_path", project.scripts_path]
+    return [
+        f"{names} {'has' if len(changed) == 1 else 'have'} changed since project '{project.name}' "
+        f"took its copy, and the copy is what runs; to take the change over: {shlex.join(command)}"
+    ]
 
 
 def checkpoint_notes(project: Project, files: Mapping[str, Path]) -> list[str]:

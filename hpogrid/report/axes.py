@@ -43,7 +43,7 @@ class Axis(msgspec.Struct):
         low, high = (min(known), max(known)) if known else (0.0, 1.0)
         if self.categories:
             low, high = 0.0, float(len(self.categories) - 1)
-        return (low, high) if low < high else (low - 0.5, high + 0.5)
+        return (low, high) if low < high else _around(low)
 
     def place(self, value: float) -> float:
         """Where a number lies on an axis that is no ``category``."""
@@ -58,6 +58,12 @@ class Axis(msgspec.Struct):
             places = _round_numbers(low, high)
             return places, [f"{place:.6g}" for place in places]
         return _decades(low, high, reverse=self.scale == "reverse log")
+
+
+def _around(place: float) -> tuple[float, float]:
+    """A range about a single place: half of one, or as much as floats of that size can tell."""
+    half = max(0.5, abs(place) * 1e-6)
+    return place - half, place + half
 
 
 def make_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:

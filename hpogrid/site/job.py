@@ -13,6 +13,7 @@ from hpogrid.engine.job import JobResult, run_job
 from hpogrid.engine.run import Run
 from hpogrid.errors import Exit, UserError
 from hpogrid.site.tasks import Task, load_task
+from hpogrid.words import counted
 
 
 def run_task_job(
@@ -39,7 +40,7 @@ def main(task: int, job: int) -> int:
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"{result.finished} trials finished: {result.reason}\n")
+    sys.stdout.write(f"{counted(result.finished, 'trial')} finished: {result.reason}\n")
     return Exit.INTERRUPTED if result.state == "interrupted" else Exit.OK
 
 

@@ -112,7 +112,8 @@ class Axis {
     }
     if (scale === "category") [low, high] = [-0.4, categories.length - 0.6];
     if (low > high) [low, high] = [0, 1];
-    if (low === high) [low, high] = [low - 0.5, high + 0.5];
+    const half = Math.max(0.5, Math.abs(low) * 1e-6); // as much as floats of that size can tell
+    if (low === high) [low, high] = [low - half, high + half];
     Object.assign(this, { low, high });
   }
 
