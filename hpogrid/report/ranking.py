@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from hpogrid.report.axes import Axis, label, make_axis
+from hpogrid.report.axes import Axis, labels, make_axis
 from hpogrid.report.comparable import comparable
 from hpogrid.report.importance import (
     FEWEST_TRIALS,
@@ -55,6 +55,6 @@ def varied_axes(results: Results, trials: Sequence[Trial]) -> list[Axis]:
         if column.kind != "parameter":
             continue
         values = [trial.applied.get(column.key) for trial in trials]
-        if len(set(map(label, values))) > 1:
+        if len(labels(values)) > 1:
             axes.append(make_axis(results, column, values))
     return axes

@@ -69,7 +69,8 @@ def _points(project: Project, n_jobs: int) -> list[Line]:
         ("search space", f"{counted(len(project.space.parameters), 'parameter')}, {finite}"),
         (
             "trials",
-            f"{counted(n_jobs, 'job')} x {config.trials} = {asked}, {config.max_concurrent} at once in a job",
+            f"{counted(n_jobs, 'job')} x {config.trials} = {asked}, "
+            f"{config.max_concurrent} at once in a job",
         ),
     ]
     if size is not None and size * config.repeat < asked:

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from hpogrid.study.study import Trial
 
+_NOT_FINITE = ("nan", "inf", "-inf")
+"""As JSON has to say it, which knows finite numbers only."""
+
 
 def number(value: object) -> float | None:
     """A finite number as a float, scalars of NumPy and PyTorch too; None for all else.
@@ -31,6 +34,15 @@ def number(value: object) -> float | None:
     except (OverflowError, TypeError, ValueError):
         return None
     return found if math.isfinite(found) else None
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value stands for a number that is not there: null, not finite, or too large."""
+    if isinstance(value, str):
+        return value in _NOT_FINITE
+    if isinstance(value, bool):
+        return False
+    return value is None or (isinstance(value, int | float) and number(value) is None)
 
 
 def is_better(value: float, other: float, mode: str) -> bool:

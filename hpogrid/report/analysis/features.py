@@ -25,6 +25,7 @@ class Features(msgspec.Struct):
         names: the hyperparameters that vary.
         kinds: for each whether it is a number or a category.
         scales: for each the scale of its places.
+        whole: for each whether its values are whole numbers.
         columns: for each the places of all trials (numbers), or their categories (text).
         target: for each trial; larger is better.
         target_name: what it is.
@@ -35,6 +36,7 @@ class Features(msgspec.Struct):
     names: list[str]
     kinds: list[Kind]
     scales: list[Scale]
+    whole: list[bool]
     columns: list[list[Any]]
     target: list[float]
     target_name: str
@@ -52,6 +54,13 @@ class Features(msgspec.Struct):
         if scale == "log":
             return float(10**place)
         return float(1 - 10**-place) if scale == "reverse log" else float(place)
+
+    def nearest(self, index: int, place: float) -> Value:
+        """The value at a place, or of whole numbers the one that was tried nearest to it."""
+        if not self.whole[index]:
+            return self.value(index, place)
+        nearest = min(self.columns[index], key=lambda tried: abs(tried - place))
+        return round(float(self.value(index, nearest)))
 
 
 def make_features(results: Results, objective: int = 0) -> Features:
@@ -84,6 +93,7 @@ def make_features(results: Results, objective: int = 0) -> Features:
         [item.name for item in axes],
         ["nominal" if _nominal(item) else "continuous" for item in axes],
         [item.scale for item in axes],
+        [_is_whole(item, trials) for item in axes],
         [_column(results, item, trials) for item in axes],
         [sign * (place or 0.0) for place in axis.positions],
         f"-{name}" if sign < 0 else name,
@@ -94,6 +104,10 @@ def make_features(results: Results, objective: int = 0) -> Features:
 
 def _needed(hyperparameters: int) -> int:
     return max(FEWEST_TRIALS, FEWEST_PER_FEATURE * hyperparameters)
+
+
+def _is_whole(axis: Axis, trials: list[Trial]) -> bool:
+    return all(type(trial.applied.get(axis.name)) is int for trial in trials)
 
 
 def _nominal(axis: Axis) -> bool:

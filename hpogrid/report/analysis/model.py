@@ -30,7 +30,8 @@ class Effect(msgspec.Struct):
         values: in the hyperparameter's own units.
         score: by how much the target changes; positive is better.
         std: the standard deviation of each score over the bags of the model.
-        best: the value with the highest score (of an interval its middle).
+        best: the value with the highest score (of an interval its middle; of whole numbers one
+            that was tried).
     """
 
     name: str

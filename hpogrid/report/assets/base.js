@@ -85,8 +85,9 @@ const selection = {
 
 // --- columns as axes ----------------------------------------------------------------------
 
+const FAR = 1e300; // what lies further out is drawn here: differences have to be numbers too
 const TO_PLACE = {
-  linear: (value) => value,
+  linear: (value) => Math.min(Math.max(value, -FAR), FAR),
   category: (value) => value,
   log: (value) => Math.log10(value),
   "reverse log": (value) => -Math.log10(1 - value),
@@ -113,7 +114,8 @@ class Axis {
     if (scale === "category") [low, high] = [-0.4, categories.length - 0.6];
     if (low > high) [low, high] = [0, 1];
     const half = Math.max(0.5, Math.abs(low) * 1e-6); // as much as floats of that size can tell
-    if (low === high) [low, high] = [low - half, high + half];
+    const apart = high - low > Math.max(1e-12 * Math.max(Math.abs(low), Math.abs(high)), 1 / FAR);
+    if (!apart) [low, high] = [low - half, low + half];
     Object.assign(this, { low, high });
   }
 
