@@ -61,8 +61,7 @@ def page_data(results: Results) -> dict[str, Any]:
 def _fair(results: Results, rows: Sequence[int]) -> list[int]:
     """The places, among the shown trials, of some that stand for all that count."""
     place = {row: index for index, row in enumerate(rows)}
-    counting = [row for row in rows if results.counts(row)]
-    return [place[row] for row in fair_rows(results, counting, MOST_FAIR)]
+    return [place[row] for row in fair_rows(results, rows, MOST_FAIR) if results.counts(row)]
 
 
 def _shown(results: Results) -> list[tuple[int, Column]]:

@@ -69,7 +69,6 @@ class Analysis(msgspec.Struct):
     Attributes:
         target: what is explained, larger is better, such as ``-loss`` or ``-log10(loss)``.
         trials: how many trials it rests on.
-        note: which trials are left out, or mixed with others.
         r2: R² on trials that the model has not seen, over folds; below 0.3 the rest means little.
         folds: how many R² values that is of.
         intercept: the mean of the target.
@@ -77,6 +76,7 @@ class Analysis(msgspec.Struct):
         locals: of the best trials, best first.
         fanova: the part of a forest's variance that each explains alone.
         permutation: the part of the variance of ranks that is lost when it is shuffled.
+        note: which trials are left out, or mixed with others.
     """
 
     project: str
@@ -84,7 +84,6 @@ class Analysis(msgspec.Struct):
     mode: Mode
     target: str
     trials: int
-    note: str
     r2: Share
     folds: int
     intercept: float
@@ -93,6 +92,7 @@ class Analysis(msgspec.Struct):
     locals: list[Local]
     fanova: dict[str, Share]
     permutation: dict[str, Share]
+    note: str = ""
 
     @property
     def reliable(self) -> bool:

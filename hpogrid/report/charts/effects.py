@@ -48,8 +48,7 @@ Place = tuple[float, float, float]
 
 def _fair(sketch: Sketch, x: Axis, y: Axis) -> list[Place]:
     """Trials as they come, not the best of them: their mean is what the heat shows."""
-    counting = [row for row in sketch.rows if sketch.results.counts(row)]
-    fair = set(fair_rows(sketch.results, counting, MOST_HEAT))
+    fair = set(filter(sketch.results.counts, fair_rows(sketch.results, sketch.rows, MOST_HEAT)))
     return [
         (across, up, color)
         for row, across, up, color in zip(
