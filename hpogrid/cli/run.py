@@ -15,8 +15,8 @@ from hpogrid.words import counted
 
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
-    from hpogrid.engine.job import JobResult
-    from hpogrid.engine.start import Start
+    from hpogrid.job.run import JobResult
+    from hpogrid.job.start import Start
     from hpogrid.site.tasks import Task
 
 

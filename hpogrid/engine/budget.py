@@ -107,6 +107,11 @@ class Budget:
             return f"the time limit of {config.time_limit:g} s is reached"
         if self._end.too_late(self._longest):
             return "no further trial could finish before the job's end"
+        return self.satisfied
+
+    @property
+    def satisfied(self) -> str | None:
+        """Why the search has what it was for, whatever budget were left, or None."""
         return self._target() or self._met or self._plateau()
 
     def _target(self) -> str | None:

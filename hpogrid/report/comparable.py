@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hpogrid.report.repeats import by_configuration
 from hpogrid.report.results import Results
 from hpogrid.study.study import Trial
 from hpogrid.words import counted
 
 
 class Comparable(NamedTuple):
-    """Trials with their values, best first, and a note on what is left out or mixed."""
+    """One trial of each configuration with the mean of its results, and what is left out."""
 
     trials: list[Trial]
     values: list[float]
@@ -35,7 +36,7 @@ def comparable(results: Results, objective: int = 0, fewest: int = 1) -> Compara
     complete = [pair for pair in found if pair[0].state == "complete"]
     early = len(found) - len(complete)
     note = ""
-    if early and len(complete) >= fewest:
+    if early and len(by_configuration(complete)) >= fewest:
         found = complete
         note = f"{counted(early, 'trial')} that ended early, after less training, are left out."
     elif early:
@@ -43,7 +44,8 @@ def comparable(results: Results, objective: int = 0, fewest: int = 1) -> Compara
             f"This mixes {counted(len(complete), 'complete trial')} with {early} that ended early, "
             "after less training: it also says how trials begin."
         )
-    return Comparable([trial for trial, _ in found], [value for _, value in found], note)
+    known = by_configuration(found)
+    return Comparable([trial for trial, _ in known], [value for _, value in known], note)
 
 
 def early_note(results: Results) -> str:

@@ -31,9 +31,9 @@ def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance |
         return None, _why_not(len(trials), objective, bool(axes))
     note = (
         f"How much worse a random forest predicts the rank of a trial by {objective.name} when "
-        f"one hyperparameter is shuffled, from {measured.trials} trials. Lines: the range over "
-        f"{ROUNDS} repetitions on other parts of the trials. On trials that it has not seen the "
-        f"forest explains {measured.explained:.0%} of the variance"
+        f"one hyperparameter is shuffled, from {measured.trials} configurations. Lines: the range "
+        f"over {ROUNDS} rounds on other parts of them. On those that it has not seen the forest "
+        f"explains {measured.explained:.0%} of the variance"
         + ("." if measured.explained > 0.3 else ": too little to rely on the order below.")
     )
     return measured, f"{note} {mixed}".rstrip()
@@ -41,8 +41,8 @@ def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance |
 
 def _why_not(trials: int, objective: Objective, varied: bool) -> str:
     if trials < FEWEST_TRIALS:
-        there = f"there {'is' if trials == 1 else 'are'} {trials}"
-        return f"Not measured: it needs {FEWEST_TRIALS} trials with a result; {there}."
+        needed = f"it needs {FEWEST_TRIALS} configurations with a result"
+        return f"Not measured: {needed}; there {'is' if trials == 1 else 'are'} {trials}."
     if not varied:
         return "Not measured: no hyperparameter differs between the trials."
     return f"Not measured: {objective.name} is the same in all trials."

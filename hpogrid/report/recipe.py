@@ -7,7 +7,6 @@ for each checkpoint: its number, then ``name=value`` separated by tabs).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from hpogrid.errors import UserError
 from hpogrid.report.results import Objective, Origin, span
 from hpogrid.report.source import Source
 from hpogrid.study.study import Report, Study, Trial
-from hpogrid.study.values import as_loss, number
+from hpogrid.study.values import best_number, number
 
 METRICS, HYPERPARAMS = "metrics", "hyperparams.txt"
 _USUAL = Objective("bleu-val", "max")
@@ -69,28 +68,29 @@ def _trial(name: str, place: int, model: Path, objective: Objective) -> Trial:
         started=start,
         ended=start + seconds,
         metrics=best.metrics if best else {},
-        reason=None if best else f"no checkpoint has '{objective.name}'",
+        reason=None if best else f"no checkpoint has a finite '{objective.name}'",
         reports=reports,
     )
 
 
 def _best(reports: Sequence[Report], objective: Objective) -> Report | None:
-    values = [(number(item.metrics.get(objective.name)), item) for item in reports]
-    known = [(as_loss(value, objective.mode), item) for value, item in values if value is not None]
-    return min(known, key=itemgetter(0))[1] if known else None
+    """The checkpoint with the best number."""
+    values = [number(item.metrics.get(objective.name)) for item in reports]
+    best = best_number(values, objective.mode)
+    return None if best is None else reports[values.index(best)]
 
 
 def _report(line: str, start: float) -> Report:
-    count, *pairs = line.split("\t")
+    step, *pairs = line.split("\t")
     metrics = {}
     for pair in pairs:
         name, sign, text = pair.partition("=")
         value = _value(text)
         if sign and isinstance(value, int | float):
             metrics[name] = value
-    if not count.strip().isdigit():
+    if not step.strip().isdigit():
         raise UserError(f"'{line[:40]}' is no line of metrics")
-    return Report(int(count), start + float(metrics.get(_ELAPSED, 0.0)), metrics)
+    return Report(int(step), start + float(metrics.get(_ELAPSED, 0.0)), metrics)
 
 
 def _hyperparams(path: Path) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hpogrid.config.project import Project, project_names
-from hpogrid.engine.start import Start
 from hpogrid.errors import UserError
+from hpogrid.job.start import Start
 from hpogrid.site.choice import study_of
 from hpogrid.site.tasks import Task, load_task
 from hpogrid.study.history import History, read_history, study_history

@@ -27,9 +27,9 @@ class Features(msgspec.Struct):
         scales: for each the scale of its places.
         whole: for each whether its values are whole numbers.
         columns: for each the places of all trials (numbers), or their categories (text).
-        target: for each trial; larger is better.
+        target: for each configuration, the mean of its trials; larger is better.
         target_name: what it is.
-        trials: best first.
+        trials: one of each configuration, best first.
         note: which of the trials are left out, or mixed with others.
     """
 
@@ -42,6 +42,21 @@ class Features(msgspec.Struct):
     target_name: str
     trials: list[Trial]
     note: str
+
+    @property
+    def center(self) -> float:
+        """The middle of the target's range."""
+        return min(self.target) / 2 + max(self.target) / 2
+
+    @property
+    def unit(self) -> float:
+        """Half of the target's range."""
+        return max(self.target) / 2 - min(self.target) / 2 or 1.0
+
+    @property
+    def learned(self) -> list[float]:
+        """The target from -1 to 1: libraries take a variance below theirs of rounding for none."""
+        return [(value - self.center) / self.unit for value in self.target]
 
     @property
     def rows(self) -> list[list[Any]]:
@@ -82,8 +97,8 @@ def make_features(results: Results, objective: int = 0) -> Features:
     wanted = _needed(len(axes))
     if len(trials) < wanted:
         raise UserError(
-            f"an analysis of {len(axes)} hyperparameters needs {wanted} trials with a result; "
-            f"'{results.name}' has {len(trials)}"
+            f"an analysis of {len(axes)} hyperparameters needs {wanted} configurations with a "
+            f"result; '{results.name}' has {len(trials)}"
         )
     column = Column(chosen.name, "metric", chosen.name)
     axis = make_axis(results, column, values)
