@@ -11,6 +11,7 @@ import click
 from hpogrid.cli.options import task_filters
 from hpogrid.cli.output import bytes_text, format_option, message, print_data, print_rows
 from hpogrid.errors import Exit, RunError, UserError
+from hpogrid.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +117,8 @@ def _watch(look: Callable[[], Survey]) -> Survey:
         seen = look()
         active = [item for item in seen.found if item.active]
         text = "  ".join(
-            f"task {item.task.id}: {item.status}, {item.finished} trials" for item in active
+            f"task {item.task.id}: {item.status}, {counted(item.finished, 'trial')}"
+            for item in active
         )
         if text and text != said:
             message(text)

@@ -43,7 +43,10 @@ def hpo_notes(config: HpoConfig) -> list[str]:
 
 def drift_notes(project: Project) -> list[str]:
     """What the user should know who edited a script after the project took its copy of it."""
-    changed = changed_scripts(Path(project.scripts_path), project.scripts)
+    try:
+        changed = changed_scripts(Path(project.scripts_path), project.scripts)
+    except (UserError, OSError):
+        return []  # they are not here (any more): the project may come from elsewhere
     if not changed:
         return []
     names = ", ".join(changed[:_MOST_NAMED]) + (", ..." if len(changed) > _MOST_NAMED else "")

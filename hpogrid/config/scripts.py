@@ -59,13 +59,13 @@ def script_notes(path: Path) -> list[str]:
 def changed_scripts(path: Path, known: Mapping[str, str]) -> list[str]:
     """The files of ``path`` that differ from what a project knows, by their SHA-256.
 
-    Where there is nothing (any more), nothing differs: the project may come from elsewhere.
+    Raises:
+        UserError: there is no script.
     """
-    try:
-        files = script_files(path)
-    except UserError:
-        return []
-    now = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+    now = {
+        name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for name, file in script_files(path).items()
+    }
     return sorted(name for name in {*now, *known} if now.get(name) != known.get(name))
 
 

@@ -94,7 +94,7 @@ class Budget:
         config, rules = self._config, self._rules
         completed = self.finished - self.failures
         limits = (
-            (self.finished, config.trials, f"all {config.trials} trials are done"),
+            (self.finished, config.trials, _all_done(config.trials)),
             (self.failures, config.max_failures, f"{self.failures} trials failed (max_failures)"),
             (self.started, rules.max_trials_started, f"{self.started} trials were started"),
             (completed, rules.max_trials_completed, f"{completed} trials are complete"),
@@ -142,3 +142,7 @@ class Budget:
         if before == now and statistics.pstdev(now) <= rule.std:
             return f"the best {rule.trials} trials are within {rule.std:g} (plateau)"
         return None
+
+
+def _all_done(trials: int) -> str:
+    return "the only trial is done" if trials == 1 else f"all {trials} trials are done"
