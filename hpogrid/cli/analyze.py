@@ -47,16 +47,15 @@ def analyze(
     from hpogrid.report.analysis.draw import write_analysis
     from hpogrid.report.analysis.fit import analyse
     from hpogrid.report.load import given_objectives, load_sources
-    from hpogrid.report.source import make_results
+    from hpogrid.report.source import make_results, remarks
 
     chosen: Any = mode
     objectives = given_objectives(metric, chosen)
     with working("reading trials"):
         sources = load_sources(target, filters, objectives)
         results = make_results(sources, objectives=objectives)
-    for source in sources:
-        for sentence in (*source.warnings, *source.left_out):
-            message(sentence)
+    for sentence in remarks(sources):
+        message(sentence)
     with working(f"fitting models to {len(results)} trials"):
         analysis = analyse(results, interactions=interactions, top=top, seed=seed)
     columns = ["hyperparameter", "effect", "best", "fanova", "permutation"]

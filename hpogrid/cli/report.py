@@ -84,7 +84,7 @@ def report(
     from hpogrid.report import save, writer
     from hpogrid.report.export import exporter
     from hpogrid.report.load import given_objectives, load_sources
-    from hpogrid.report.source import make_results
+    from hpogrid.report.source import make_results, remarks
 
     chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
     for name in chosen:
@@ -100,9 +100,8 @@ def report(
         sources = load_sources(target, filters, objectives)
         names = [name for item in extra for name in item.split(",") if name]
         results = make_results(sources, extra=names, objectives=objectives)
-    for source in sources:
-        for sentence in (*source.warnings, *source.left_out):
-            message(sentence)
+    for sentence in remarks(sources):
+        message(sentence)
     _print(results, form, rows or None)
     if plot:
         _draw_history(results)

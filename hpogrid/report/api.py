@@ -12,7 +12,7 @@ from hpogrid.report.charts import draw
 from hpogrid.report.charts.as_plotly import plotly_figure
 from hpogrid.report.load import given_objectives, load_sources
 from hpogrid.report.results import EXTRAS, Results
-from hpogrid.report.source import make_results
+from hpogrid.report.source import make_results, remarks
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import LIMIT, Filters
 
@@ -44,7 +44,7 @@ def load_study(
     """
     filters = Filters(limit, days, taskname, ids, all_versions)
     sources = load_sources(str(target), filters)
-    for note in (text for item in sources for text in (*item.warnings, *item.left_out)):
+    for note in remarks(sources):
         warnings.warn(note, stacklevel=2)
     return LoadedStudy(make_results(sources, objectives=given_objectives(metric, mode)))
 

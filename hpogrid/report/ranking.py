@@ -28,7 +28,7 @@ def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance |
     axes = varied_axes(results, trials)
     measured = importance([axis.name for axis in axes], [axis.positions for axis in axes], values)
     if measured is None:
-        return None, _why_not(len(trials), objective, bool(axes))
+        return None, _why_not(len(trials), objective)
     note = (
         f"How much worse a random forest predicts the rank of a trial by {objective.name} when "
         f"one hyperparameter is shuffled, from {measured.trials} configurations. Lines: the range "
@@ -39,12 +39,10 @@ def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance |
     return measured, f"{note} {mixed}".rstrip()
 
 
-def _why_not(trials: int, objective: Objective, varied: bool) -> str:
+def _why_not(trials: int, objective: Objective) -> str:
     if trials < FEWEST_TRIALS:
         needed = f"it needs {FEWEST_TRIALS} configurations with a result"
         return f"Not measured: {needed}; there {'is' if trials == 1 else 'are'} {trials}."
-    if not varied:
-        return "Not measured: no hyperparameter differs between the trials."
     return f"Not measured: {objective.name} is the same in all trials."
 
 

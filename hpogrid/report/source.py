@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -33,6 +33,11 @@ class Source(msgspec.Struct):
     budget: int | None = None
     warnings: list[str] = []
     left_out: list[str] = []
+
+
+def remarks(sources: Iterable[Source]) -> list[str]:
+    """What a person should know of sources: what was damaged, and what is left out."""
+    return [text for source in sources for text in (*source.warnings, *source.left_out)]
 
 
 def objectives_of(project: Project) -> tuple[Objective, ...]:

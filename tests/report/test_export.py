@@ -120,7 +120,7 @@ def test_optuna_gets_every_trial_that_has_ended_once(store: str) -> None:
         trial.metrics["loss"] for trial in results.trials if trial.state == "complete"
     )
     results.trials[-1].state, results.trials[-1].ended = "failed", 2e9
-    assert "1 trials added" in exporter("optuna").export(results, store)
+    assert "1 trial added" in exporter("optuna").export(results, store)
     assert "0 trials added" in exporter("optuna").export(results, store)
     assert len(optuna.load_study(study_name="p", storage=store).trials) == 12
 

@@ -41,9 +41,9 @@ def test_a_project_is_the_trials_of_all_its_tasks() -> None:
     results = report("p", extra=["taskid", "site", "task_time_s"])
     assert results.name == "p"
     assert [row[-6:] for row in results.rows()] == [
-        [1, "0-2", "complete", first.id, "local", 2.0],
-        [2, "0-1", "complete", second.id, "local", 1.0],
-        [3, "0-1", "complete", first.id, "local", 2.0],
+        [1, "0-1", "complete", first.id, "local", 2.0],
+        [2, "0-0", "complete", second.id, "local", 1.0],
+        [3, "0-0", "complete", first.id, "local", 2.0],
     ]
     assert results.names[:6] == list(SPACE.parameters)
 
