@@ -87,7 +87,7 @@ class HpoConfig(Config):
         ),
     ] = 1
     log_dir: Annotated[str, Meta(description="Folder for logs, relative to the job's")] = "./log"
-    verbose: Annotated[bool, Meta(description="Log every trial")] = False
+    verbose: Annotated[bool, Meta(description="Log every trial when it ends")] = False
     stop: Annotated[
         dict[str, float],
         Meta(description="End a trial when a reported value reaches this: a JSON object"),
