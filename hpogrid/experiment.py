@@ -32,7 +32,7 @@ from hpogrid.errors import UserError
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
     from hpogrid.config.schemas import Config
-    from hpogrid.engine.job import JobResult
+    from hpogrid.job.run import JobResult
     from hpogrid.report.api import LoadedStudy
     from hpogrid.space.space import Space
 
@@ -266,7 +266,7 @@ class Experiment:
         return most
 
     def _start(self) -> Any:
-        from hpogrid.engine.start import Start
+        from hpogrid.job.start import Start
         from hpogrid.search.points import complete
 
         space = self.space()
@@ -278,22 +278,16 @@ class Experiment:
 
     def _is_stored(self, project: Project) -> bool:
         """Whether a stored project says the same as this experiment does now."""
-        import hashlib
-
-        from hpogrid.config.scripts import script_files
+        from hpogrid.config.scripts import changed_scripts
         from hpogrid.space.space import Space
 
         configs = self._configs()
         space = configs.pop("search_space")
         assert isinstance(space, Space)
-        script = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in script_files(Path(self.script)).items()
-        }
         return (
             all(_is_same(getattr(project, kind), config) for kind, config in configs.items())
             and Space.from_json(project.search_space) == space
-            and project.scripts == script
+            and not changed_scripts(Path(self.script), project.scripts)
         )
 
 

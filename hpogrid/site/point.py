@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 import msgspec
@@ -9,9 +10,9 @@ import msgspec
 from hpogrid.config.project import FILE, Project
 from hpogrid.errors import UserError
 from hpogrid.files import write_atomic
-from hpogrid.registry import unknown
+from hpogrid.job.points import at_point
 from hpogrid.site.tasks import Task, new_task
-from hpogrid.space.parameter import Constant, Value
+from hpogrid.space.parameter import Value
 from hpogrid.space.space import Space
 from hpogrid.space.value import same
 
@@ -19,19 +20,23 @@ POINT = "point"
 """What such a task is marked with, in `Task.native`."""
 
 
-def point_task(project: Project, values: Mapping[str, Value]) -> Task:
+def point_task(project: Project, values: Mapping[str, Value], *, debug: bool = False) -> Task:
     """Make a task of one trial with these values, to be run in the foreground.
 
     Args:
         project: whose objective is evaluated.
         values: for each hyperparameter what the objective gets (the applied value). One with a
             condition can be left out.
+        debug: whether it runs in the process that runs the job, with a debugger where it fails.
 
     Raises:
         UserError: a name that is not a hyperparameter, one that is missing, or a value that is
             not in the space.
     """
     fixed = at_point(project, _inside(project.space, values))
+    if debug:
+        config = msgspec.structs.replace(fixed.hpo_config, engine="debug")
+        fixed = msgspec.structs.replace(fixed, hpo_config=config).with_hash()
     task = new_task(project, site="local", foreground=True)
     write_atomic(task.bundle / FILE, msgspec.json.encode(fixed))
     task.project_hash, task.native = fixed.hash, {POINT: True}
@@ -53,23 +58,7 @@ def _inside(space: Space, values: Mapping[str, Value]) -> dict[str, Value]:
     return found
 
 
-def at_point(project: Project, values: Mapping[str, Value]) -> Project:
-    """The same project with a space of this one point."""
-    parameters = project.space.parameters
-    for name in values:
-        if name not in parameters:
-            raise UserError(f"--point: {unknown('hyperparameter', name, list(parameters))}")
-    missing = [name for name, item in parameters.items() if name not in values and not item.when]
-    if missing:
-        raise UserError(f"--point: give also a value for {', '.join(missing)}")
-    space = Space({name: Constant(value=value) for name, value in values.items()})
-    config = msgspec.structs.replace(
-        project.hpo_config,
-        algorithm="random",
-        algorithm_param={},
-        scheduler="none",
-        scheduler_param={},
-        trials=1,
-    )
-    changed = msgspec.structs.replace(project, hpo_config=config, search_space=space.to_json())
-    return changed.with_hash()
+def debug_command(project: Project, applied: Mapping[str, Value]) -> str:
+    """What to type to run a trial again in a debugger."""
+    point = msgspec.json.encode(project.space.present(applied)).decode()
+    return shlex.join(["hpogrid", "local_run", project.name, "--point", point, "--debug"])

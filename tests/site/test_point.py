@@ -7,9 +7,10 @@ import pytest
 
 from hpogrid.cli.main import run
 from hpogrid.errors import UserError
+from hpogrid.job.points import at_point
 from hpogrid.report.load import load_sources
 from hpogrid.report.source import make_results
-from hpogrid.site.point import at_point, point_task
+from hpogrid.site.point import point_task
 from tests.report.studies import store
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from hpogrid.search.base import Mode
+from hpogrid.words import counted
 
 Unit = Literal["trials", "seconds"]
 Verdict = Literal["better", "worse", "no difference shown", "too few seeds"]
@@ -21,7 +22,7 @@ class Budget(NamedTuple):
     amount: float
 
     def __str__(self) -> str:
-        return f"{self.amount:g} {'trials' if self.unit == 'trials' else 's'}"
+        return counted(int(self.amount), "trial") if self.unit == "trials" else f"{self.amount:g} s"
 
 
 class Step(NamedTuple):
@@ -42,7 +43,10 @@ class Replicate(msgspec.Struct):
         trials: how many ended, failed ones among them.
         seconds: from the first start to the last end.
         running: whether a trial still runs.
+        over: whether a larger budget would change nothing, since it reached its target or tried
+            the whole space.
         steps: each new best value, first to last.
+        early: whether these are of trials that ended early, for none is complete.
     """
 
     task: int | str
@@ -51,7 +55,9 @@ class Replicate(msgspec.Struct):
     trials: int
     seconds: float
     running: bool
+    over: bool
     steps: list[Step]
+    early: bool = False
 
     @property
     def name(self) -> str:
@@ -66,9 +72,9 @@ class Replicate(msgspec.Struct):
         return self.steps[index - 1].value if index else None
 
     def reaches(self, budget: Budget) -> bool:
-        """Whether it went on for so long; one that is over keeps its best value for all time."""
+        """Whether it went on for so long, or is over."""
         if budget.unit == "trials":
-            return self.trials >= budget.amount
+            return self.over or self.trials >= budget.amount
         return not self.running or self.seconds >= budget.amount
 
 
@@ -102,7 +108,8 @@ class Pair(msgspec.Struct):
     """Two studies, and whether they differ by more than chance.
 
     Attributes:
-        wins: how likely a replicate of the first one is better than one of the second.
+        wins: the share of pairs of replicates in which the first one's is better; where they are
+            paired by seed, of these pairs.
         p: of the test; None where there was nothing to test.
         adjusted: the same, corrected for the number of pairs (Holm).
         verdict: of the first one.
