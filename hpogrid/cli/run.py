@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from hpogrid.site.tasks import Task
 
 
+_FAILURES = 3
+"""So many failed trials are shown at the end of a run."""
+
+
 def _start_options(function: Any) -> Any:
     function = click.option(
         "--warm_start",
@@ -95,11 +99,15 @@ def run_command(
     type=JsonObject(),
     help="Run one trial with these values only: a JSON object, or @FILE.",
 )
+@click.option(
+    "--debug", is_flag=True, help="Run the --point in this process, with pdb where it fails."
+)
 @_start_options
 def local_run(
     project: str,
     resume: bool,
     point: dict[str, Any] | None,
+    debug: bool,
     search_points: Path | None,
     warm_start: str | None,
 ) -> int:
@@ -120,19 +128,24 @@ def local_run(
             "--resume, --point, and --search_points or --warm_start do not go together; "
             "give one of them"
         )
+    if debug and point is None:
+        raise UserError("--debug runs one trial: say which with --point")
     bundle = load_project(project)
     _tell_drift(bundle)
     if point is not None:
-        task = point_task(bundle, point)
+        task = point_task(bundle, point, debug=debug)
     elif resume:
         task = _last_run(bundle)
     else:
         start = _start(bundle, search_points, warm_start)
         task = new_task(bundle, site="local", foreground=True, start=start)
-    engine = choose_engine(bundle, task.scripts)
+    engine = choose_engine(task.read_project(), task.scripts)
     message(f"engine {engine.name}: {engine.why}")
-    with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
-        result = run_here(task, progress)
+    if debug:
+        result = run_here(task, lambda run: None)
+    else:
+        with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
+            result = run_here(task, progress)
     _summarise(bundle, task, result)
     if result.state == "interrupted":
         message(f"resume with: hpogrid local_run {project} --resume")
@@ -173,6 +186,8 @@ def _last_run(project: Project) -> Task:
 
 
 def _summarise(project: Project, task: Task, result: JobResult) -> None:
+    from hpogrid.config.advice import cut_note
+    from hpogrid.site.point import debug_command
     from hpogrid.study.study import read_study
     from hpogrid.study.values import best_of
 
@@ -184,6 +199,17 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
     study, warnings = read_study(task.ledgers)
     for warning in warnings:
         message(f"note: {warning}")
+    failures = [trial for trial in study if trial.state == "failed"]
+    for trial in failures[:_FAILURES]:
+        message(f"trial {trial.id} failed: {trial.reason}\n"
+                f"  debug it: {debug_command(project, trial.applied)}")  # fmt: skip
+    if len(failures) > _FAILURES:
+        message(
+            f"{len(failures) - _FAILURES} more failed; how to debug one: "
+            f"hpogrid tasks logs {task.id} --trial {failures[-1].id}"
+        )
+    if cut := cut_note(config, study):
+        message(f"note: {cut}")
     metric = config.metrics[0]
     best = best_of(study, metric, config.modes[0])
     if best is not None:

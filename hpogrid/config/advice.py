@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.config.scripts import changed_scripts
 from hpogrid.errors import UserError
-from hpogrid.schedule import SCHEDULERS
+from hpogrid.schedule import SCHEDULERS, schedule_options
+
+if TYPE_CHECKING:
+    from hpogrid.study.study import Trial
 
 _BETTER_HIGH = re.compile(r"(^|[^a-z])(acc|accuracy|auc|f1|precision|recall|reward|r2)($|[^a-z])")
 _BETTER_LOW = re.compile(r"(^|[^a-z])(loss|error|mse|mae|rmse|perplexity|cost|regret)($|[^a-z])")
@@ -38,6 +43,9 @@ def hpo_notes(config: HpoConfig) -> list[str]:
             f"every trial stops after its first report, so scheduler {config.scheduler} decides "
             "nothing; give --stop '{\"training_iteration\": 81}' or what is wanted"
         )
+    limit = default_max_t(config)
+    if limit is not None:
+        notes.append(f"scheduler {config.scheduler} ends every trial at {limit}")
     return notes
 
 
@@ -55,6 +63,32 @@ def drift_notes(project: Project) -> list[str]:
         f"{names} {'has' if len(changed) == 1 else 'have'} changed since project '{project.name}' "
         f"took its copy, and the copy is what runs; to take the change over: {shlex.join(command)}"
     ]
+
+
+def cut_note(config: HpoConfig, trials: Iterable[Trial]) -> str | None:
+    """That trials were ended where nobody said that they should be."""
+    options = schedule_options(config.scheduler, config.scheduler_param)
+    limit, most = default_max_t(config), getattr(options, "max_t", math.inf)
+    cut = sum(
+        trial.state == "complete"
+        and trial.metrics.get(options.time_attr, len(trial.reports)) == most
+        for trial in trials
+    )
+    if limit is None or not cut:
+        return None
+    return f"{cut} trials were ended by scheduler {config.scheduler} at {limit}"
+
+
+def default_max_t(config: HpoConfig) -> str | None:
+    """The longest that a trial may take by a default, and how to change it; None: it was given."""
+    options = schedule_options(config.scheduler, config.scheduler_param)
+    attr, most = options.time_attr, getattr(options, "max_t", None)
+    if most is None or "max_t" in config.scheduler_param or attr in config.stop:
+        return None
+    return (
+        f"max_t={most} of {attr}, its default; give --stop '{{\"{attr}\": N}}' for another, or "
+        "--scheduler none"
+    )
 
 
 def checkpoint_notes(project: Project, files: Mapping[str, Path]) -> list[str]:

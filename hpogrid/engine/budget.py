@@ -21,7 +21,8 @@ def reached(config: HpoConfig, metrics: dict[str, Any]) -> str | None:
     """
     modes = dict(zip(config.metrics, config.modes, strict=True))
     for name, threshold in config.stop.items():
-        value = number(metrics.get(name))
+        value = metrics.get(name)
+        value = number(int(value) if isinstance(value, bool) else value)  # true ends at 1
         if value is not None and is_as_good(value, threshold, modes.get(name, "max")):
             return f"{name} reached {threshold:g}"
     return None

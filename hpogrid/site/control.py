@@ -29,6 +29,7 @@ from hpogrid.site.base import (
 )
 from hpogrid.site.choice import Filters, choose
 from hpogrid.site.elsewhere import SERVER_DAYS
+from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
     IdRange,
     Task,
@@ -370,6 +371,11 @@ def _trial_log(task: Task, trial: str) -> str:
     site = make_site(task.site)
     if isinstance(site, ServerSite):
         site.fetch_job(task, record.job)
-    folder = task.job_folder(record.job) / task.read_project().hpo_config.log_dir
-    path = trial_log(folder, trial, record.attempt)
-    return path.read_text(errors="replace").rstrip() if path.exists() else "(it wrote nothing)"
+    project = task.read_project()
+    path = trial_log(
+        task.job_folder(record.job) / project.hpo_config.log_dir, trial, record.attempt
+    )
+    text = path.read_text(errors="replace").rstrip() if path.exists() else "(it wrote nothing)"
+    if record.state == "failed":
+        text += f"\n--- to debug it: {debug_command(project, record.applied)}"
+    return text

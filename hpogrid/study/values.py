@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import NamedTuple
 
-from hpogrid.study.study import Trial
+from hpogrid.study.study import Report, Trial
 
 _NOT_FINITE = ("nan", "inf", "-inf")
 """As JSON has to say it, which knows finite numbers only."""
@@ -139,6 +139,15 @@ def best_first(trials: Iterable[Trial], name: str, mode: str) -> list[Trial]:
         return value is None, trial.state != "complete", loss
 
     return sorted(trials, key=place)
+
+
+def counting_step(reports: Iterable[Report], name: str, mode: str, rule: str) -> int | None:
+    """The number of the report whose value is the trial's; None: the last one, whichever it is."""
+    if rule != "best":
+        return None
+    found = [(as_loss(value, mode), item.step) for item in reports
+             if (value := number(item.metrics.get(name))) is not None]  # fmt: skip
+    return min(found)[1] if found else None
 
 
 class Best(NamedTuple):

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,8 @@ class Session(Protocol):
     trial_id: str
     seed: int
     folder: Path
+    absent: tuple[str, ...]
+    """The parameters of ``config`` that are null because their condition does not hold."""
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Pass metrics on. Raises `StopTrial` when the trial shall end."""
@@ -53,6 +55,7 @@ class ScriptSession:
         self._reports = os.environ.get(REPORTS)
         restore = os.environ.get("HPOGRID_RESTORE")
         self.config: dict[str, Any] = {}
+        self.absent: tuple[str, ...] = ()
         self.trial_id = os.environ.get("HPOGRID_TRIAL", "by-hand")
         self.seed = int(os.environ.get("HPOGRID_SEED", "0"))
         self.folder = Path(os.environ.get("HPOGRID_FOLDER", "."))
@@ -148,6 +151,20 @@ def _flat(metrics: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{above}{name}/")
         else:
             yield f"{above}{name}", plain(value)
+
+
+def as_metrics(result: Any, names: Sequence[str]) -> dict[str, Any]:
+    """What an objective returns, as metrics: a dict, or a value for each of the names.
+
+    Raises:
+        TypeError: another number of values.
+    """
+    if isinstance(result, dict):
+        return plain_metrics(result)
+    values = result if isinstance(result, (tuple, list)) else (result,)
+    if len(values) != len(names):
+        raise TypeError(f"returned {len(values)} values for the metrics {', '.join(names)}")
+    return plain_metrics(dict(zip(names, values)))  # noqa: B905 (Python 3.9 knows no strict)
 
 
 def plain(value: Any) -> Any:
