@@ -88,7 +88,7 @@ class Project(msgspec.Struct, kw_only=True):
         Two projects with the same one may differ in how they search, and where.
         """
         hpo = self.hpo_config
-        metric = [hpo.metric, hpo.mode, hpo.aggregate]
+        metric = [hpo.metrics, hpo.modes, hpo.aggregate]
         content = [
             self.scripts,
             self.model_config,

@@ -12,7 +12,7 @@ from hpogrid.registry import require
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.base import Writer
 from hpogrid.report.results import Column, Results
-from hpogrid.study.values import WITH_RESULT
+from hpogrid.study.values import WITH_RESULT, as_loss
 from hpogrid.words import counted
 
 _LONG = 32
@@ -181,13 +181,12 @@ def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
         return {"color": "#31688e"}
     axis = metrics[0]
     mode = results.objectives[0].mode if results.objectives else "min"
-    sign = -1.0 if mode == "min" else 1.0
-    known = sorted(sign * item for item in axis.positions if item is not None)
+    known = sorted(-as_loss(item, mode) for item in axis.positions if item is not None)
     worst, best = known[int(0.05 * (len(known) - 1))], known[-1]
     places, labels = axis.ticks()
     better = f", {'lower' if mode == 'min' else 'higher'} is better" if results.objectives else ""
     return {
-        "color": [worst if item is None else sign * item for item in axis.positions],
+        "color": [worst if item is None else -as_loss(item, mode) for item in axis.positions],
         "colorscale": "Viridis",
         "reversescale": True,
         "cmin": worst if worst < best else best - 1,
@@ -195,7 +194,7 @@ def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
         "showscale": True,
         "colorbar": {
             "title": {"text": f"{_escape(axis.name)}{better}", "side": "right"},
-            "tickvals": [sign * place for place in places],
+            "tickvals": [-as_loss(place, mode) for place in places],
             "ticktext": labels,
         },
     }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hpogrid.config.project import load_project, project_names
+from hpogrid.config.project import load_project
 from hpogrid.errors import UserError
 from hpogrid.site.point import POINT
 from hpogrid.site.tasks import IdRange, Task, TaskFilter, find_tasks
@@ -89,7 +89,7 @@ def study_of(name: str, filters: Filters | None = None) -> Choice:
                 f"project '{name}' has changed since task {searches[0].id} ran: its present "
                 "version has no results yet, these are of the version before"
             )
-        current = versions[0]
+        current = next((one for one in versions if one), "")
     kept = [task for task, one in zip(searches, versions, strict=True) if one == current]
     if others := len(searches) - len(kept):
         notes.append(f"{counted(others, 'task')} of earlier versions left out: --all_versions")
@@ -105,4 +105,7 @@ def version_of(task: Task) -> str:
 
 
 def _current(name: str) -> str | None:
-    return load_project(name).study_version if name in project_names() else None
+    try:
+        return load_project(name).study_version
+    except UserError:  # it was removed, or is damaged
+        return None

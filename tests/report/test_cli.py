@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.cli.main import run
+from hpogrid.report import WRITERS
 from tests.report.studies import store, submit
 
 
@@ -82,3 +83,9 @@ def test_mistakes_are_explained(arguments: list[str], message: str, capsys: Outp
 def test_the_older_name(capsys: Output) -> None:
     assert run(["report_grid", "p"]) == 0
     assert "3 trials" in capsys.readouterr().err
+
+
+def test_every_report_format_is_an_option() -> None:
+    from hpogrid.cli.report import report
+
+    assert {f"to_{name}" for name in WRITERS} <= {item.name for item in report.params}

@@ -299,3 +299,13 @@ def test_tensorboard_replaces_its_own_folder_only(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was not written by hpogrid"):
         exporter("tensorboard").export(some(2), str(tmp_path / "mine"))
     assert (tmp_path / "mine" / "file").exists()
+
+
+def test_numbers_that_a_float_cannot_hold_are_text_in_parquet() -> None:
+    import pyarrow.parquet as parquet
+
+    numbers = [0.5, 2**60 + 1, 10**400]
+    trials = [make_trial(f"0-{i}", applied={"a": item}) for i, item in enumerate(numbers)]
+    results = Results("p", [(Origin(), make_study(trials))])
+    table = parquet.read_table(io.BytesIO(content(results, "parquet")))
+    assert table.column("a").to_pylist() == [str(item) for item in numbers]

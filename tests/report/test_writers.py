@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,15 @@ def test_the_parallel_coordinate_plot_is_a_page_with_a_language_and_a_heading(fe
     page = written(few, "pcp")
     assert page.startswith('<!doctype html>\n<html lang="en">')
     assert "<h1>demo: parallel coordinates</h1>" in page
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o027, 0o022])
+def test_the_files_are_for_whom_the_user_lets_in(
+    results: Results, tmp_path: Path, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        [path] = save(results, "csv", str(tmp_path / "r"))
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask

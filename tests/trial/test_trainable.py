@@ -205,7 +205,7 @@ def test_classes_that_derive_from_rays_run_without_ray(tmp_path: Path, script: s
     first = evaluate(tmp_path, script, last=3)
     assert losses(first) == [3, 4, 5]
     if script is RAY:
-        assert first.reports[1] == {"loss": 4, "at": 1, "id": "0-1", "config": {"x": 3}}
+        assert first.reports[1] == {"loss": 4, "at": 1, "id": "0-1", "config/x": 3}
     found = latest(first.folder)
     if script is RAY_BARE:
         assert found is None

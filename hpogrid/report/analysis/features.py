@@ -13,6 +13,7 @@ from hpogrid.report.comparable import comparable
 from hpogrid.report.ranking import varied_axes
 from hpogrid.report.results import Column, Results
 from hpogrid.study.study import Trial
+from hpogrid.study.values import as_loss
 
 FEWEST_TRIALS = 12
 FEWEST_PER_FEATURE = 4
@@ -102,7 +103,6 @@ def make_features(results: Results, objective: int = 0) -> Features:
         )
     column = Column(chosen.name, "metric", chosen.name)
     axis = make_axis(results, column, values)
-    sign = -1.0 if chosen.mode == "min" else 1.0
     name = f"log10({chosen.name})" if axis.scale == "log" else chosen.name
     return Features(
         [item.name for item in axes],
@@ -110,8 +110,8 @@ def make_features(results: Results, objective: int = 0) -> Features:
         [item.scale for item in axes],
         [_is_whole(item, trials) for item in axes],
         [_column(results, item, trials) for item in axes],
-        [sign * (place or 0.0) for place in axis.positions],
-        f"-{name}" if sign < 0 else name,
+        [-as_loss(place or 0.0, chosen.mode) for place in axis.positions],
+        f"-{name}" if chosen.mode == "min" else name,
         trials,
         mixed,
     )
