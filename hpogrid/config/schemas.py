@@ -387,8 +387,11 @@ class ModelConfig(Config):
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
     ] = None
     checkpoint_every: Annotated[
-        Whole,
-        Meta(description="Steps of a class from one save_checkpoint to the next; 0: none at all"),
+        int,
+        Meta(
+            ge=0,
+            description="Steps of a class from one save_checkpoint to the next; 0: none at all",
+        ),
     ] = 1
     prep: Annotated[
         list[PrepStage],

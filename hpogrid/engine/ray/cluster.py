@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,11 @@ _FRAME, _SETTINGS_FRAME = 9, 4
 
 _LOOPBACK = "127.0.0.2"
 """Ray takes 127.0.0.1 for the address of the host in the network."""
+
+_OPEN = (
+    "this version of Ray knows no tokens: whoever reaches its ports can run code as you while the "
+    "job runs; update Ray, or use engine process"
+)
 
 _OBJECT_STORE = 100 * 2**20
 """Bytes for Ray's object store, of which trials use nothing unless the script does."""
@@ -69,7 +75,8 @@ def running_ray(config: HpoConfig) -> Iterator[tuple[Any, Path]]:
             stack.enter_context(own_token(folder))
         elif (why := why_no_answer(_whole_address(address))) is not None:
             raise RunError(f"the Ray cluster at {address} cannot be reached: {why}")
-        _forget_token()
+        if not _reads_token() and address is None:
+            print(_OPEN, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
         connection = _Connection(ray, _options(config, folder))
         try:
             connection.open(address, folder)
@@ -123,12 +130,14 @@ def _set(environment: dict[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _forget_token() -> None:
-    """Have Ray look at the environment again: another run of this process had another token."""
+def _reads_token() -> bool:
+    """Have Ray look for a token anew, as an earlier run had another one; whether it knows any."""
     core = importlib.import_module("ray._raylet")
-    with contextlib.suppress(AttributeError):  # a version without tokens
-        core.Config.initialize("")
-        core.AuthenticationTokenLoader.instance().reset_cache()
+    if not hasattr(core, "AuthenticationTokenLoader"):
+        return False
+    core.Config.initialize("")
+    core.AuthenticationTokenLoader.instance().reset_cache()
+    return True
 
 
 def _whole_address(address: str) -> str:
