@@ -34,6 +34,7 @@ class Option:
             JSON, or Python.
         null: the word for null; None: the option is left out.
         empty_is_false: the word is given to Python's ``bool``, to which any text is true.
+        no_value: whether the option is known to take none.
     """
 
     name: str = "--{name}"
@@ -44,6 +45,7 @@ class Option:
     literal: str = "text"
     null: str | None = "None"
     empty_is_false: bool = False
+    no_value: bool = False
 
     def called(self, name: str) -> Option:
         """The same for a parameter of this name (of a nested one, the last part is negated)."""
@@ -67,6 +69,8 @@ class Option:
         """
         if isinstance(value, bool) and self.true is not None and self.false is not None:
             return list(self.true if value else self.false)
+        if self.no_value and value is not None:
+            raise ValueError(f"{self.name} takes no value: its values have to be true and false")
         if value is None and self.null is None:
             return []
         if isinstance(value, (list, tuple)) and self.several != "one":
