@@ -11,6 +11,7 @@ import click
 from hpogrid.cli.options import JsonObject
 from hpogrid.cli.output import cell, message
 from hpogrid.errors import Exit, UserError
+from hpogrid.words import counted
 
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
@@ -77,6 +78,7 @@ def run_command(
     from hpogrid.config.project import load_project
     from hpogrid.site.control import plan, submit
 
+    _tell_drift(load_project(project))
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
             click.echo(line)
@@ -129,6 +131,7 @@ def local_run(
     if debug and point is None:
         raise UserError("--debug runs one trial: say which with --point")
     bundle = load_project(project)
+    _tell_drift(bundle)
     if point is not None:
         task = point_task(bundle, point, debug=debug)
     elif resume:
@@ -148,6 +151,13 @@ def local_run(
         message(f"resume with: hpogrid local_run {project} --resume")
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
+
+
+def _tell_drift(project: Project) -> None:
+    from hpogrid.config.advice import drift_notes
+
+    for note in drift_notes(project):
+        message(f"note: {note}")
 
 
 def _start(project: Project, points: Path | None, warm_start: str | None) -> Start:
@@ -179,10 +189,13 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
     from hpogrid.config.advice import cut_note
     from hpogrid.site.point import debug_command
     from hpogrid.study.study import read_study
+    from hpogrid.study.values import best_of
 
     config = project.hpo_config
     failed = f", {result.failed} of them failed" if result.failed else ""
-    message(f"task {task.id}: {result.finished} trials finished{failed}: {result.reason}")
+    message(
+        f"task {task.id}: {counted(result.finished, 'trial')} finished{failed}: {result.reason}"
+    )
     study, warnings = read_study(task.ledgers)
     for warning in warnings:
         message(f"note: {warning}")
@@ -197,11 +210,11 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
         )
     if cut := cut_note(config, study):
         message(f"note: {cut}")
-    done = [trial for trial in study if trial.state in ("complete", "pruned")]
-    if done:
-        pick = min if config.modes[0] == "min" else max
-        best = pick(done, key=lambda trial: trial.metrics[config.metrics[0]])
-        values = "  ".join(f"{name}={cell(value)}" for name, value in best.applied.items())
-        metric = config.metrics[0]
-        click.echo(f"best {metric}={cell(best.metrics[metric])}  with  {values}  (trial {best.id})")
+    metric = config.metrics[0]
+    best = best_of(study, metric, config.modes[0])
+    if best is not None:
+        trial = best.trial
+        values = "  ".join(f"{name}={cell(value)}" for name, value in trial.applied.items())
+        which = f"trial {trial.id}" if best.complete else f"trial {trial.id}, ended early"
+        click.echo(f"best {metric}={cell(best.value)}  with  {values}  ({which})")
     sys.stdout.flush()

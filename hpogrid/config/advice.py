@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import HpoConfig
+from hpogrid.config.scripts import changed_scripts
 from hpogrid.errors import UserError
 from hpogrid.schedule import SCHEDULERS, schedule_options
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _BETTER_HIGH = re.compile(r"(^|[^a-z])(acc|accuracy|auc|f1|precision|recall|reward|r2)($|[^a-z])")
 _BETTER_LOW = re.compile(r"(^|[^a-z])(loss|error|mse|mae|rmse|perplexity|cost|regret)($|[^a-z])")
+_MOST_NAMED = 3
 _RESTORES = re.compile(
     rb"get_checkpoint|load_checkpoint|checkpoint_dir|HPOGRID_RESTORE|def _restore\b"
 )
@@ -70,6 +73,22 @@ def default_max_t(config: HpoConfig) -> str | None:
         f"max_t={most} of {attr}, its default; give --stop '{{\"{attr}\": N}}' for another, or "
         "--scheduler none"
     )
+
+
+def drift_notes(project: Project) -> list[str]:
+    """What the user should know who edited a script after the project took its copy of it."""
+    try:
+        changed = changed_scripts(Path(project.scripts_path), project.scripts)
+    except (UserError, OSError):
+        return []  # they are not here (any more): the project may come from elsewhere
+    if not changed:
+        return []
+    names = ", ".join(changed[:_MOST_NAMED]) + (", ..." if len(changed) > _MOST_NAMED else "")
+    command = ["hpogrid", "project", "update", project.name, "--scripts_path", project.scripts_path]
+    return [
+        f"{names} {'has' if len(changed) == 1 else 'have'} changed since project '{project.name}' "
+        f"took its copy, and the copy is what runs; to take the change over: {shlex.join(command)}"
+    ]
 
 
 def checkpoint_notes(project: Project, files: Mapping[str, Path]) -> list[str]:

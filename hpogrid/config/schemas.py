@@ -87,7 +87,7 @@ class HpoConfig(Config):
         ),
     ] = 1
     log_dir: Annotated[str, Meta(description="Folder for logs, relative to the job's")] = "./log"
-    verbose: Annotated[bool, Meta(description="Log every trial")] = False
+    verbose: Annotated[bool, Meta(description="Log every trial when it ends")] = False
     stop: Annotated[
         dict[str, float],
         Meta(description="End a trial when a reported value reaches this: a JSON object"),
@@ -386,6 +386,10 @@ class ModelConfig(Config):
         str | None,
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
     ] = None
+    checkpoint_every: Annotated[
+        Whole,
+        Meta(description="Steps of a class from one save_checkpoint to the next; 0: none at all"),
+    ] = 1
     prep: Annotated[
         list[PrepStage],
         Meta(description="What runs before the trials that need it", extra={"option": False}),

@@ -261,7 +261,9 @@ class ProcessEngine:
         if limit is None:
             return
         for worker in list(self._workers.values()):
-            if worker.assignment is not None and time.monotonic() - worker.since > limit:
+            if worker.assignment is None:
+                continue
+            if time.monotonic() - worker.since + worker.assignment.spent > limit:
                 trial = worker.assignment.trial
                 self._drop(worker)
                 self._run.finish(trial, f"it took longer than trial_timeout ({limit:g} s)")

@@ -52,16 +52,27 @@ def make_objective(
 
         return CommandObjective(folder, config, metrics, names, resource)
     if config.template is None:
-        return load_objective(folder, str(config.script), config.model, config.param, metrics)
+        return _load(folder, config, config.param, metrics)
     from hpogrid.space.template import read_template_file
 
     template = read_template_file(folder / config.template, [*config.param, *names])
-    inner = load_objective(folder, str(config.script), config.model, {}, metrics)
-    return TreeObjective(inner, template, config.param)
+    return TreeObjective(_load(folder, config, {}, metrics), template, config.param)
+
+
+def _load(
+    folder: Path, config: ModelConfig, param: Mapping[str, Any], metrics: tuple[str, ...]
+) -> Objective:
+    script, model = str(config.script), str(config.model)
+    return load_objective(folder, script, model, param, metrics, config.checkpoint_every)
 
 
 def load_objective(
-    folder: Path, script: str, model: str, param: Mapping[str, Any], metrics: tuple[str, ...]
+    folder: Path,
+    script: str,
+    model: str,
+    param: Mapping[str, Any],
+    metrics: tuple[str, ...],
+    checkpoint_every: int = 1,
 ) -> Objective:
     """Import ``script`` and take ``model`` from it.
 
@@ -71,6 +82,7 @@ def load_objective(
         model: name of a function or class in it.
         param: settings that are added to every configuration.
         metrics: names for plain numbers that a function returns.
+        checkpoint_every: steps of a class between its checkpoints (see `ClassObjective`).
 
     Raises:
         UserError: the script cannot be imported (with the traceback of the user's own lines),
@@ -80,7 +92,7 @@ def load_objective(
     if inspect.isclass(found):
         from hpogrid.trial.trainable import ClassObjective
 
-        return ClassObjective(found, param)
+        return ClassObjective(found, param, checkpoint_every)
     if is_application(found):
         return HydraObjective(found, script, param, metrics)
     if callable(found):

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -132,6 +132,8 @@ def get_checkpoint() -> Path | None:
 def plain_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     """Metrics as plain Python values: scalars of NumPy or PyTorch become numbers.
 
+    Those inside of others get their path as name: ``{"eval": {"loss": 1}}`` is ``eval/loss``.
+
     Raises:
         TypeError: no metrics, or a name that is not text.
     """
@@ -140,7 +142,15 @@ def plain_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     for name in metrics:
         if not isinstance(name, str):
             raise TypeError(f"the name of a metric must be text, not {name!r}")
-    return {name: plain(value) for name, value in metrics.items()}
+    return dict(_flat(metrics))
+
+
+def _flat(metrics: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in metrics.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{above}{name}/")
+        else:
+            yield f"{above}{name}", plain(value)
 
 
 def as_metrics(result: Any, names: Sequence[str]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def evaluate(
     metrics: tuple[str, ...] = ("loss",),
     last: int | None = None,
     restore: Path | None = None,
+    checkpoint_every: int = 1,
 ) -> FakeSession:
     """Write a script, load it, and evaluate it at ``config`` (by default x is 3)."""
     folder.mkdir(exist_ok=True)
@@ -55,7 +56,9 @@ def evaluate(
     session.set_current(current)
     path = list(sys.path)
     try:
-        objective = load_objective(folder, "train.py", model, param or {}, metrics)
+        objective = load_objective(
+            folder, "train.py", model, param or {}, metrics, checkpoint_every
+        )
         objective.run({"x": 3} if config is None else config, current)
     except session.StopTrial:
         pass
