@@ -47,6 +47,7 @@ def store_project(
     files: dict[str, str] | None = None,
     grid: dict[str, Any] | None = None,
     prep: list[tuple[str, list[str]]] | None = None,
+    metric_regex: str | None = None,
     **hpo: Any,
 ) -> Project:
     """Store a project with one script.
@@ -70,6 +71,7 @@ def store_project(
             script="train.py",
             model=model,
             param=param or {},
+            metric_regex=metric_regex,
             prep=[PrepStage(command=command, keys=keys) for command, keys in prep or []],
         ),
         search_space=read_space(space or SPACE, "space")[0].to_json(),

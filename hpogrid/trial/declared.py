@@ -55,7 +55,8 @@ class Declared:
         """How it is told the value of the parameter ``name``."""
         same = [text for text in self.names if text.lstrip("-") == name]
         own = (same or sorted(self.names, key=len))[-1]
-        found = replace(style.called(name), name=own, true=None, false=None)
+        flag = self.form in ("flag", "unflag", "pair")
+        found = replace(style.called(name), name=own, true=None, false=None, no_value=flag)
         if self.form == "flag":
             found = replace(found, true=(own,), false=())
         elif self.form == "unflag":

@@ -63,6 +63,11 @@ def check_command(words: list[str], names: Sequence[str], files: Sequence[str]) 
         UserError: which one.
     """
     known = [*_SPREAD, *files, *names]
+    for name in _PLACEHOLDER.findall(" ".join(words)):
+        if name in names and not uses(words, name):
+            raise UserError(f"command: put quotes around '{{{name}}}', which has a blank in it")
+        if not uses(words, name):
+            raise UserError(f"command: {unknown('placeholder', name, known)}")
     for word in words:
         for name in _PLACEHOLDER.findall(word):
             if name in _RENDERED and name not in known:

@@ -30,9 +30,11 @@ class Option:
         several: how a list is told: as one word, as words behind the option, by repeating the
             option, or with commas in between.
         pairs: whether an object is told as words: key, value, key, value.
-        literal: what one word is read as: itself, JSON, or Python.
+        literal: what one word is read as: itself (``text``), JSON unless it is text (``yaml``),
+            JSON, or Python.
         null: the word for null; None: the option is left out.
         empty_is_false: the word is given to Python's ``bool``, to which any text is true.
+        no_value: whether the option is known to take none.
     """
 
     name: str = "--{name}"
@@ -43,6 +45,7 @@ class Option:
     literal: str = "text"
     null: str | None = "None"
     empty_is_false: bool = False
+    no_value: bool = False
 
     def called(self, name: str) -> Option:
         """The same for a parameter of this name (of a nested one, the last part is negated)."""
@@ -66,6 +69,8 @@ class Option:
         """
         if isinstance(value, bool) and self.true is not None and self.false is not None:
             return list(self.true if value else self.false)
+        if self.no_value and value is not None:
+            raise ValueError(f"{self.name} takes no value: its values have to be true and false")
         if value is None and self.null is None:
             return []
         if isinstance(value, (list, tuple)) and self.several != "one":
@@ -84,8 +89,11 @@ class Option:
             return self._behind([self._text(value) for value in values])
         if self.several == "repeat":
             return [word for value in values for word in self._with(self._text(value))]
+        texts = [self._text(value) for value in values]
+        if any(text != text.strip() for text in texts):
+            raise ValueError(f"{self.name} takes values with commas in between, and strips them")
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow([self._text(value) for value in values])
+        csv.writer(line, lineterminator="").writerow(texts)
         return self._with(line.getvalue())
 
     def _behind(self, texts: list[str]) -> list[str]:
@@ -103,7 +111,7 @@ class Option:
             return self.null
         if self.several == "words" and isinstance(value, float):
             return format(Decimal(repr(value)), "f") if value < 0 else number_text(value)
-        if self.literal == "json" and not isinstance(value, str):
+        if self.literal == "json" or (self.literal == "yaml" and not isinstance(value, str)):
             return as_json(value)
         if self.literal == "python":
             bare = isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
@@ -128,7 +136,7 @@ STYLES = {
     "tyro": Option(
         true=_FLAG, false=("--{group}no-{last}",), several="words", pairs=True, null="None"
     ),
-    "jsonargparse": Option(literal="json", null="null"),
+    "jsonargparse": Option(literal="yaml", null="null"),
     "simple-parsing": Option(several="words", null=None),
 }
 """What is known of an option by the library alone that reads it."""
