@@ -242,9 +242,9 @@ class OptunaSearcher(BaseSearcher):
         number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
         asked, distributions = trial.params, trial.distributions
         for name, latent in latents.items():
-            if self._latent(name, asked[name]) != latent:
-                axis = self.axes[name]
-                value = to_unit(axis, latent) if _on_unit(axis) else latent
+            axis = self.axes[name]
+            value = to_unit(axis, latent) if _on_unit(axis) else latent
+            if asked[name] != value:  # also where it is not the middle of its share
                 internal = distributions[name].to_internal_repr(value)
                 self._storage.set_trial_param(number, name, internal, distributions[name])
 
