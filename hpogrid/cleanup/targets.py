@@ -12,13 +12,13 @@ from pathlib import Path
 from hpogrid.cleanup.links import linked
 from hpogrid.cleanup.policy import Candidate, Place, candidates, chosen, newest
 from hpogrid.cleanup.trash import TRASH, Item, Trash, batch_name
-from hpogrid.engine.results import loss
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.results import Objective
 from hpogrid.site.tasks import IdRange, Task, find_tasks
 from hpogrid.study.study import read_study
+from hpogrid.study.values import as_loss, number
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,14 @@ def find_targets(
 def task_target(task: Task) -> Target:
     """The trials of a task. One that has not come to its end will go on, and is busy."""
     config = task.read_project().hpo_config
+    metric, mode = config.metrics[0], config.modes[0]
     places = []
     for trial in read_study(task.ledgers)[0]:
         folder = task.job_folder(trial.job) / "trials" / trial.id
         if folder.is_dir() and not folder.is_symlink():
-            value = None if trial.state == "failed" else loss(config, trial.metrics)
-            name = f"{task.id}/{trial.id}"
-            places.append(Place(name, folder, value, not trial.finished))
+            value = None if trial.state == "failed" else number(trial.metrics.get(metric))
+            better = None if value is None else as_loss(value, mode)
+            places.append(Place(f"{task.id}/{trial.id}", folder, better, not trial.finished))
     return Target(task.folder, places)
 
 

@@ -12,7 +12,7 @@ import msgspec
 from hpogrid.config.schemas import ModelConfig, PrepStage
 
 if TYPE_CHECKING:
-    from hpogrid.engine.spec import Assignment
+    from hpogrid.engine.run import Assignment
 
 
 class PrepSetup(msgspec.Struct):

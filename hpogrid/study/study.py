@@ -47,6 +47,9 @@ class Trial(msgspec.Struct, gc=False):
         parent: the trial from whose checkpoint it went on last (population based training).
         changed_at: the report after which it has its present values; 0: from the beginning.
         before: seconds that its earlier attempts took, as far as their ends are known.
+        paused: whether it waits for a scheduler, at the report where its last attempt ended.
+        deaths: how often its job died while it ran, since it last came further than before.
+        reached: its last report when that happened.
     """
 
     id: str
@@ -66,6 +69,9 @@ class Trial(msgspec.Struct, gc=False):
     parent: str | None = None
     changed_at: int = 0
     before: float = 0.0
+    paused: bool = False
+    deaths: int = 0
+    reached: int = 0
 
     @property
     def finished(self) -> bool:
@@ -76,6 +82,20 @@ class Trial(msgspec.Struct, gc=False):
     def duration(self) -> float:
         """Seconds from start to end (0 while it runs), without what lay between attempts."""
         return self.before + self.ended - self.started if self.ended is not None else 0.0
+
+
+def deaths(trial: Trial) -> int:
+    """How often the job of a trial that shall run again died with it, the last time included.
+
+    Who came further than before is not counted: it is not what ended its job each time.
+    """
+    if trial.state != "running":
+        return trial.deaths
+    return 1 + (trial.deaths if _last_step(trial) <= trial.reached else 0)
+
+
+def _last_step(trial: Trial) -> int:
+    return trial.reports[-1].step if trial.reports else 0
 
 
 def job_of(trial: str) -> int:
@@ -181,12 +201,15 @@ class Study:
             trial.started += event.prepared
         trial.metrics = event.metrics
         trial.reason = event.reason
+        trial.paused = event.paused
         return trial
 
 
 def _go_on(trial: Trial, known: Trial, event: Started) -> None:
     """Keep of earlier attempts what still holds."""
     trial.before = known.duration
+    trial.deaths = deaths(known)
+    trial.reached = _last_step(known) if known.state == "running" else known.reached
     if event.from_step:
         trial.reports = [item for item in known.reports if item.step <= event.from_step]
         trial.parent, trial.changed_at = known.parent, known.changed_at

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from hpogrid.trial.session import Session, plain_metrics
+from hpogrid.trial.session import VERDICT, Session, plain_metrics
 
 
 class OptunaTrial:
@@ -50,13 +50,15 @@ class OptunaTrial:
 
 
 @contextlib.contextmanager
-def may_prune_itself() -> Iterator[None]:
-    """Let an objective end by raising Optuna's ``TrialPruned``: its last report counts."""
+def may_prune_itself(session: Session) -> Iterator[None]:
+    """Let an objective end its trial early by raising Optuna's ``TrialPruned``."""
     try:
         yield
     except Exception as error:
-        if f"{type(error).__module__}.{type(error).__name__}" != "optuna.exceptions.TrialPruned":
+        kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+        if "optuna.exceptions.TrialPruned" not in kinds:
             raise
+        session.report({VERDICT: "pruned"})
 
 
 def _number(trial_id: str) -> int:

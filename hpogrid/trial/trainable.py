@@ -12,7 +12,8 @@ from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.trial.checkpoints import checkpoint_step
-from hpogrid.trial.session import Session, plain_metrics
+from hpogrid.trial.optuna_trial import may_prune_itself
+from hpogrid.trial.session import VERDICT, Session, plain_metrics
 
 _RETURNED = ".returned"
 """The file in a checkpoint that keeps what ``save_checkpoint`` returned."""
@@ -42,12 +43,14 @@ class ClassObjective:
             if session.restore is not None:
                 _load(instance, session.restore)
             while True:
-                metrics = step()
+                with may_prune_itself(session):
+                    metrics = step()
                 if self._ray:
                     instance._iteration += 1
                 _save(instance, session)
-                session.report(plain_metrics(metrics))
-                if metrics.get("done"):
+                done = {VERDICT: "ok"} if metrics.get("done") else {}
+                session.report({**plain_metrics(metrics), **done})
+                if done:
                     return
         finally:
             cleanup = _method(instance, "cleanup", "_stop")
