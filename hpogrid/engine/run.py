@@ -189,10 +189,11 @@ class Run:
 
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off through no fault of its own, and shall run again."""
-        event = self.state.interrupt(trial, reason, time.time())
+        events = self.state.interrupt(trial, reason, time.time())
         with contextlib.suppress(RunError):  # a full disk: what has no end is run again as well
-            self._records.write(event)
-        self.state.apply(event)
+            self._records.write(*events)
+        for event in events:
+            self.state.apply(event)
 
     def poll(self, *, now: bool = False) -> None:
         """Take in what other jobs have written meanwhile: now and then, or ``now``.

@@ -257,11 +257,11 @@ class SearchState:
 
     def _cut_off(self, trial: Trial, decision: Decision, now: float) -> list[Event]:
         """See what becomes of a trial that had begun when the last attempt ended."""
-        if trial.paused or decision == "pause":
-            if not trial.paused:
-                return [self._pause(trial.id, trial.reports[-1].step, now)]
+        if trial.paused:
             self._paused.add(trial.id)
             self._scheduler.on_pause(trial.id)
+        elif decision == "pause" and trial.state == "running":
+            return [self._pause(trial.id, trial.reports[-1].step, now)]
         elif deaths(trial) == 1:
             self._suspects.append(trial.id)
         else:
@@ -279,15 +279,17 @@ class SearchState:
 
     @property
     def cut_off(self) -> list[Trial]:
-        """The trials of this job that were cut off, and shall run again."""
-        return [self.study.trials[name] for name in (*self._again, *self._suspects)]
+        """The trials of this job that have begun, do not run, and shall go on."""
+        names = (*self._again, *self._suspects, *self._paused)
+        return [self.study.trials[name] for name in names]
 
     def lose(self, trial: Trial, now: float) -> list[Event]:
         """Another job evaluates the configuration of a trial that was cut off."""
-        (self._suspects if trial.id in self._suspects else self._again).remove(trial.id)
+        self._waits_no_more(trial.id)
+        self._scheduler.on_end(trial.id)
         reason = "its job was silent for long: another one took the configuration over"
-        running = trial.state == "running"
-        return [_interrupted(trial.id, reason, now)] if running else []
+        waits = trial.paused or trial.state == "running"
+        return [_interrupted(trial.id, reason, now)] if waits else []
 
     def learn(self, trials: Iterable[Trial]) -> None:
         """Take in what other jobs have done meanwhile."""
@@ -409,7 +411,7 @@ class SearchState:
     def report(self, name: str, metrics: Metrics, now: float) -> Decision:
         """Take in a report of a running trial, and say whether the trial goes on."""
         running = self.running[name]
-        verdict = metrics.get(VERDICT) or _verdict(metrics)
+        verdict = _verdict(metrics) or metrics.get(VERDICT)
         if VERDICT in metrics:
             metrics = {key: value for key, value in metrics.items() if key != VERDICT}
         decision: Decision = "continue"
@@ -494,9 +496,12 @@ class SearchState:
         )
         return [end]
 
-    def interrupt(self, name: str, reason: str, now: float) -> Ended:
+    def interrupt(self, name: str, reason: str, now: float) -> list[Event]:
         """A running trial was cut off through no fault of its own, and shall run again."""
-        return _interrupted(name, reason, now, self.running[name].prepared)
+        running = self.running[name]
+        if running.state == "interrupted":  # it was told to wait, and would have
+            return [*running.unwritten, self._pause(name, running.step, now)]
+        return [_interrupted(name, reason, now, running.prepared)]
 
     def _pause(self, name: str, step: int, now: float) -> Ended:
         running = self.running.get(name)
@@ -545,6 +550,7 @@ class SearchState:
 
     def _began(self, event: Started, trial: Trial) -> None:
         self.running[trial.id] = _Running(event.from_step, _present(trial))
+        self.proposer.take(trial.applied)
         if event.attempt == 1 or event.parent is not None:
             self._scheduler.on_start(trial.id, _point(trial), trial.changed_at)
         if event.attempt > 1:

@@ -35,7 +35,7 @@ class MedianScheduler(BaseScheduler):
         averages = [
             statistics.fmean(value for at, value in reports.items() if at <= step)
             for name, reports in self._losses.items()
-            if name != trial and max(reports) >= step
+            if name != trial and min(reports) <= step <= max(reports)
         ]
         if len(averages) < self.options.min_samples_required:
             return "continue"
