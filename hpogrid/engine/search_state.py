@@ -677,8 +677,8 @@ class SearchState:
             missing = {key: who for key, who in self._checks.items() if key not in self._numbers}
             seen = ", ".join(sorted(self._names))
             self.notes += [
-                f"no trial reports a number '{name}', which {who} names: it has no effect "
-                f"(reported: {seen})"
+                f"no trial reports a number '{name}', named by {who}, which has no effect; "
+                f"reported: {seen}"
                 for name, who in missing.items()
             ]
             self._checks = {}

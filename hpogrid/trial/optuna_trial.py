@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from hpogrid.trial.session import VERDICT, Session, plain_metrics
+from hpogrid.trial.session import VERDICT, Session, StopTrial, plain_metrics
 
 
 class OptunaTrial:
@@ -59,6 +59,7 @@ def may_prune_itself(session: Session) -> Iterator[None]:
         if "optuna.exceptions.TrialPruned" not in kinds:
             raise
         session.report({VERDICT: "pruned"})
+        raise StopTrial from error
 
 
 def _number(trial_id: str) -> int:

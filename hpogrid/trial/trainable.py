@@ -48,8 +48,9 @@ class ClassObjective:
                 if self._ray:
                     instance._iteration += 1
                 _save(instance, session)
-                done = {VERDICT: "ok"} if metrics.get("done") else {}
-                session.report({**plain_metrics(metrics), **done})
+                plain = plain_metrics(metrics)
+                done = bool(metrics.get("done"))
+                session.report({**plain, VERDICT: "ok"} if done else plain)
                 if done:
                     return
         finally:

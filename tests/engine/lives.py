@@ -24,7 +24,7 @@ from hpogrid.engine.search_state import SearchState, Start
 from hpogrid.search.base import Outcome
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Point, Space
-from hpogrid.study.events import Ended, Event, Reported, Started
+from hpogrid.study.events import Ended, Event, Started
 from hpogrid.study.study import Source, Study, job_of
 from hpogrid.trial.session import VERDICT
 
@@ -38,9 +38,9 @@ FINITE = read_space(
 WIDE = read_space({"a": {"method": "uniform", "dimension": {"low": 0, "high": 1}}}, "space")[0]
 SCHEDULERS: dict[str, dict[str, Any]] = {
     "none": {},
-    "asynchyperband": {"max_t": 4, "grace_period": 1, "reduction_factor": 2},
+    "asynchyperband": {"max_t": 8, "grace_period": 1, "reduction_factor": 2},
     "median": {"grace_period": 1, "min_samples_required": 2},
-    "bohbhyperband": {"max_t": 4, "reduction_factor": 2},
+    "bohbhyperband": {"max_t": 8, "reduction_factor": 2},
     "pbt": {"perturbation_interval": 2},
 }
 REASONS = ("it broke", "no memory for 7 layers", "no memory for 9 layers")
@@ -71,8 +71,12 @@ class World:
 
     def live(self, actions: int) -> None:
         """Let all jobs come to their end, the first actions with kills; check everything."""
+        alive = list(self.jobs)
         for _ in range(actions):
-            self.rng.choice(self.jobs).act()
+            if not alive:
+                break
+            if not (job := self.rng.choice(alive)).act():
+                alive.remove(job)
         self.kills = False
         for job in self.jobs:
             for _ in range(10_000):
@@ -109,17 +113,17 @@ class World:
 def some_search(rng: random.Random) -> tuple[HpoConfig, Space]:
     """A config and a space that go together."""
     scheduler = rng.choice(list(SCHEDULERS))
-    space = rng.choice([FINITE, WIDE])
+    space = rng.choice([FINITE, WIDE, WIDE])
     options = {**SCHEDULERS[scheduler], "max_concurrent": 3}
     config = HpoConfig(
         metric="loss",
         mode=rng.choice(["min", "max"]),
-        trials=rng.randint(1, 10),
+        trials=rng.choice([1, 3, 10, 30]),
         algorithm=rng.choice(["random", "grid"]) if space is FINITE else "random",
         scheduler=scheduler,
         scheduler_param=options,
         repeat=rng.choice([1, 2, 3]) if scheduler == "none" else 1,
-        stop=rng.choice([{}, {"training_iteration": 4}]),
+        stop=rng.choice([{}, {"training_iteration": 9}]),
         max_failures=rng.choice([None, None, 3, 50]),
         target=rng.choice([None, None, 0.01]),
         aggregate=rng.choice(["last", "best", "mean:2"]),
@@ -152,9 +156,9 @@ class Job:
         state, chance = self.state, self.rng.random()
         if chance < 0.2:
             self._poll(state)
-        if chance < 0.02:
+        if chance < 0.004:
             self.check_replay(state)
-        if self.world.kills and chance > 0.99:
+        if self.world.kills and chance > 0.995:
             self._interrupt(state)
             return True
         if len(state.running) < 3 and self.rng.random() < 0.5 and not state.over:
@@ -217,7 +221,7 @@ class Job:
             state.apply(event)
 
     def _perhaps_killed(self) -> None:
-        if self.world.kills and self.rng.random() < 0.004:
+        if self.world.kills and self.rng.random() < 0.003:
             raise Killed
 
     def _is_mine(self, applied: dict[str, Any]) -> bool:
@@ -262,7 +266,9 @@ class Job:
         saved = self.world.checkpoints
         step = 0
         if start.source is not None:
-            step = max((at for at in saved.get(start.source, ()) if at <= start.reported), default=0)
+            step = max(
+                (at for at in saved.get(start.source, ()) if at <= start.reported), default=0
+            )
             if start.source != start.trial:
                 if not step:
                     self._start(state, state.restart(start.trial))
@@ -273,24 +279,24 @@ class Job:
     def _step(self, state: SearchState, name: str) -> None:
         """A trial saves, reports, ends."""
         chance, step = self.rng.random(), state.running[name].step + 1
-        if chance < 0.05:
+        if chance < 0.02:
             self._finish(state, name, self.rng.choice(REASONS))
             return
         if self.rng.random() < 0.8:
             self.world.checkpoints.setdefault(name, set()).add(step)
         metrics: dict[str, Any] = {"loss": self.rng.random()}
-        if chance < 0.1:
+        if chance < 0.05:
             metrics["loss"] = self.rng.choice(["nan", None, True, 10**400])
-        if chance > 0.98:
+        if chance > 0.99:
             metrics = {VERDICT: "pruned"}
-        elif chance > 0.96:
+        elif chance > 0.98:
             metrics["status"] = "fail"
-        elif chance > 0.8:
+        elif chance > 0.92:
             metrics[VERDICT] = "ok"
         decision = state.report(name, metrics, self.world.tick())
         if (reports := state.unwritten(name)) and (step > 1 or self.world.checkpoints.get(name)):
             self._write(state, *reports)
-        if decision != "continue" or chance > 0.8:
+        if decision != "continue" or chance > 0.92:
             self._perhaps_killed()
             self._finish(state, name, None)
 
