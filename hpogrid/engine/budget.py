@@ -14,20 +14,6 @@ _GRACE_SECONDS = 2.0
 """How long after the start of a job its first trials may start, however long they are."""
 
 
-def reached(config: HpoConfig, metrics: Mapping[str, object]) -> str | None:
-    """The stop criterion that a trial's metrics have reached, in words, or None.
-
-    A criterion is reached when the value is at least the threshold; for a metric that is
-    minimised, when it is at most the threshold.
-    """
-    modes = dict(zip(config.metrics, config.modes, strict=True))
-    for name, threshold in config.stop.items():
-        value = number(metrics.get(name))
-        if value is not None and _as_good(value, threshold, modes.get(name, "max")):
-            return f"{name} reached {threshold:g}"
-    return None
-
-
 class Budget:
     """How much a job may still do. Every limit is reached at, not after, its value.
 
@@ -47,6 +33,11 @@ class Budget:
 
     def __init__(self, config: HpoConfig) -> None:
         self._config = config
+        self._metric, self._mode = config.metrics[0], config.modes[0]
+        self._stop = [
+            (name, threshold, dict(zip(config.metrics, config.modes, strict=True)).get(name, "max"))
+            for name, threshold in config.stop.items()
+        ]
         self._rules = config.stop_search
         self._longest = 0.0
         self._met: str | None = None
@@ -63,7 +54,19 @@ class Budget:
     @property
     def best(self) -> float | None:
         """The best value so far: of complete trials, while there are none of pruned ones."""
-        return None if self._best is None else number(self._best.metrics[self._config.metrics[0]])
+        return None if self._best is None else number(self._best.metrics[self._metric])
+
+    def reached(self, metrics: Mapping[str, object]) -> str | None:
+        """The stop criterion that a trial's metrics have reached, in words, or None.
+
+        A criterion is reached when the value is at least the threshold; for a metric that is
+        minimised, when it is at most the threshold.
+        """
+        for name, threshold, mode in self._stop:
+            value = number(metrics.get(name))
+            if value is not None and _as_good(value, threshold, mode):
+                return f"{name} reached {threshold:g}"
+        return None
 
     def count(self, trial: Trial) -> None:
         """Count a finished trial of this job."""
@@ -78,12 +81,13 @@ class Budget:
         if trial.state == "failed":
             return
         self._met = self._met or self._threshold(trial.metrics)
-        metric, mode = self._config.metrics[0], self._config.modes[0]
-        best = best_of((trial,) if self._best is None else (self._best, trial), metric, mode)
+        trials = (trial,) if self._best is None else (self._best, trial)
+        best = best_of(trials, self._metric, self._mode)
         self._best = None if best is None else best.trial
-        value = number(trial.metrics.get(metric))
-        if value is not None and self._rules.plateau is not None:
-            self._losses.append(as_loss(value, mode))
+        if self._rules.plateau is not None:
+            value = number(trial.metrics.get(self._metric))
+            if value is not None:
+                self._losses.append(as_loss(value, self._mode))
 
     def left(self, running: int) -> int:
         """How many trials may still be started while ``running`` run."""
@@ -125,7 +129,7 @@ class Budget:
         target = self._config.target
         if target is None or self.best is None:
             return None
-        met = _as_good(self.best, target, self._config.modes[0])
+        met = _as_good(self.best, target, self._mode)
         return f"the target {target:g} is reached" if met else None
 
     def _threshold(self, metrics: Mapping[str, object]) -> str | None:

@@ -125,14 +125,15 @@ class Run:
             return None
         self.poll()
         while (step := self.state.next()) is not None:
-            if step == "look":
+            if isinstance(step, Start):
+                if not step.asks or self._exchange.claim(step.point):
+                    return self._start(step)
+            elif isinstance(step, Ended):
+                self._write(step)
+            else:
                 self.poll(now=True)
                 point = next(self._exchange.abandoned(), None)
                 self.state.offer([] if point is None else [point])
-            elif isinstance(step, Ended):
-                self._write(step)
-            elif not step.asks or self._exchange.claim(step.point):
-                return self._start(step)
         return None
 
     def _start(self, start: Start) -> Assignment:
@@ -213,9 +214,12 @@ class Run:
         self._records.write(*events)
         for event in events:
             trial = self.state.apply(event)
-            if trial is not None and (trial.finished or isinstance(event, Started)):
+            if trial is None:
+                continue
+            if isinstance(event, Started):
                 self._exchange.publish(trial)
-            if trial is not None and trial.finished:
+            elif trial.finished:
+                self._exchange.publish(trial)
                 self._keep(trial)
         for note in self.state.notes[self._told :]:
             logging.getLogger(__name__).warning("%s", note)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.budget import Budget, reached
+from hpogrid.engine.budget import Budget
 from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision
 from hpogrid.search import make_searcher
@@ -169,6 +169,7 @@ class SearchState:
         past: Iterable[Past] = (),
     ) -> None:
         self.config = config
+        self._metrics, self._modes = config.metrics, config.modes
         self.study = study
         self.budget = Budget(config)
         self.running: dict[str, _Running] = {}
@@ -177,7 +178,7 @@ class SearchState:
         self._job = spec.job
         self._source = Source(host)
         self._seed = derive_seed(spec.seed, spec.job)
-        problem = Problem(space, config.modes, self._seed, config.trials)
+        problem = Problem(space, self._modes, self._seed, config.trials)
         searcher = make_searcher(config.algorithm, problem, config.algorithm_param)
         begun = {space.identify(trial.applied) for trial in study} if first else set()
         mine = first[spec.job :: spec.n_jobs] if spec.shared else first
@@ -429,7 +430,7 @@ class SearchState:
         elif verdict == "pruned":
             running.state, running.reason = "pruned", "the script itself ended it early"
         elif verdict is None and self._lacks_the_metric():
-            missing = what_is_missing(self.config.metrics, metrics)
+            missing = what_is_missing(self._metrics, metrics)
             reason = f"{missing} (the first report needs it, unless max_failures is set)"
             running.state, running.reason = "failed", reason
             decision = "complete"
@@ -443,7 +444,7 @@ class SearchState:
         counted = {_COUNTED[0]: running.step, _COUNTED[1]: spent, **metrics}
         self._note_names(metrics)
         decision = self._judge(trial, running.step, counted)
-        if reached(self.config, counted):
+        if self.budget.reached(counted):
             return "complete"
         if decision == "pause" and (self.stopped or self.budget.spent):
             return "stop"
@@ -451,7 +452,7 @@ class SearchState:
 
     def _lacks_the_metric(self) -> bool:
         """Whether no trial has ever reported any of the metrics, which is taken for a mistake."""
-        unheard = self._names.isdisjoint(self.config.metrics)
+        unheard = self._names.isdisjoint(self._metrics)
         return unheard and self.config.max_failures is None
 
     def unwritten(self, name: str) -> list[Reported]:
@@ -479,7 +480,7 @@ class SearchState:
         if failure is not None:
             state, reason = "failed", failure
         elif reason is None:
-            reason = what_is_missing(self.config.metrics, metrics)
+            reason = what_is_missing(self._metrics, metrics)
             if reason is None and state == "interrupted":
                 if saved:
                     return [*running.unwritten, self._pause(name, running.step, now)]
@@ -528,8 +529,7 @@ class SearchState:
         return [item.metrics for item in reports if item.step == trial.changed_at]
 
     def _result(self, reports: Sequence[Metrics]) -> Metrics:
-        config = self.config
-        return aggregated(reports, config.metrics, config.modes, config.aggregate)
+        return aggregated(reports, self._metrics, self._modes, self.config.aggregate)
 
     # --- what was written --------------------------------------------------------------------
 
@@ -613,14 +613,14 @@ class SearchState:
         rung = self._rungs[place - 1] if place else 0
         if rung > self._told.get(trial.id, 0):
             self._told[trial.id] = rung
-            outcome = Outcome(objectives(self.config.metrics, metrics))
+            outcome = Outcome(objectives(self._metrics, metrics))
             self.proposer.report(trial.suggested, outcome, rung)
         return self._scheduler.on_report(trial.id, int(resource), loss)
 
     def loss(self, metrics: Mapping[str, Any]) -> float | None:
         """The first objective so that smaller is better; None: it is not there."""
-        value = number(metrics.get(self.config.metrics[0]))
-        return None if value is None else as_loss(value, self.config.modes[0])
+        value = number(metrics.get(self._metrics[0]))
+        return None if value is None else as_loss(value, self._modes[0])
 
     def _tell(self, trial: Trial) -> None:
         """Tell the algorithm of a finished trial, or of the last of its repetitions.
@@ -628,7 +628,7 @@ class SearchState:
         Failed repetitions do not count; if all failed, so has the configuration.
         """
         failed = trial.state == "failed"
-        outcome = FAILED if failed else Outcome(objectives(self.config.metrics, trial.metrics))
+        outcome = FAILED if failed else Outcome(objectives(self._metrics, trial.metrics))
         if trial.group is not None:
             group = self._groups[trial.group]
             group[trial.id] = outcome
@@ -658,7 +658,7 @@ class SearchState:
             named.append((rules.cost_metric, "cost_metric"))
         found: dict[str, str] = {}
         for name, who in named:
-            if name not in _COUNTED and name not in self.config.metrics:
+            if name not in _COUNTED and name not in self._metrics:
                 found[name] = f"{found[name]} and {who}" if name in found else who
         return found
 

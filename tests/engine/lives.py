@@ -317,10 +317,10 @@ class Job:
         """Whoever is made from the lines knows the same as who has lived through them."""
         self._poll(state)
         twin, told = self._fresh()
-        for event in twin.replay(self.world.now):  # some were told to pause when it was killed
+        for event in twin.replay(self.world.now):
             assert isinstance(event, Ended)
-            assert event.paused
-            assert event.trial in state.running
+            assert event.paused, "only what was told to pause, or is now, has still to be written"
+            assert state.study.trials[event.trial].state == "running"
         lived, replayed = knowledge(state), knowledge(twin)
         assert replayed == lived, f"{replayed}\n{lived}"
         assert set(state._paused) == set(twin._paused)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from hpogrid.config.schemas import HpoConfig, SearchStop
-from hpogrid.engine.budget import Budget, reached
+from hpogrid.engine.budget import Budget
 from hpogrid.study.study import Trial
 
 
@@ -43,13 +43,13 @@ def config(**settings: Any) -> HpoConfig:
     ],
 )
 def test_stop_criteria(stop: dict[str, float], metrics: dict[str, Any], words: str | None) -> None:
-    assert reached(config(stop=stop), metrics) == words
+    assert Budget(config(stop=stop)).reached(metrics) == words
 
 
 def test_a_maximised_metric_is_reached_from_below() -> None:
-    settings = config(mode="max", stop={"loss": 0.5})
-    assert reached(settings, {"loss": 0.5}) == "loss reached 0.5"
-    assert reached(settings, {"loss": 0.1}) is None
+    budget = Budget(config(mode="max", stop={"loss": 0.5}))
+    assert budget.reached({"loss": 0.5}) == "loss reached 0.5"
+    assert budget.reached({"loss": 0.1}) is None
 
 
 def test_trials_are_counted_with_those_that_failed() -> None:
