@@ -1,6 +1,6 @@
 """How many calls and modules one trial passes through inside a job.
 
-    python benchmarks/calls.py
+    python benchmarks/calls.py [--trials 1000]
 
 A job with its ledger on disk, algorithm random, no scheduler: after some trials that are not
 counted, one `next`, one `report` and one `finish` are followed with ``sys.setprofile``. Counted
@@ -10,6 +10,7 @@ and how often a call goes from one module to another.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
@@ -65,7 +66,7 @@ def trace(action: Callable[[], Any]) -> tuple[Trace, Any]:
     return Trace(len(calls), len(set(calls)), len(modules), engine, moves), answer
 
 
-def measure(folder: Path, trials: int = 1000) -> tuple[dict[str, Trace], float]:
+def measure(folder: Path, trials: int) -> tuple[dict[str, Trace], float]:
     """The traces of one trial, and the milliseconds of one without them."""
     space = read_space({"x": {"method": "uniform", "dimension": {"low": 0, "high": 1}}}, "s")[0]
     config = HpoConfig(
@@ -105,8 +106,11 @@ def measure(folder: Path, trials: int = 1000) -> tuple[dict[str, Trace], float]:
 
 def main() -> int:
     """Measure, print, and return 0 if every goal is met."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--trials", type=int, default=1000, help="how many are timed")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found, spent = measure(Path(folder))
+        found, spent = measure(Path(folder), options.trials)
     print(f"{'':8}{'calls':>7}{'functions':>11}{'modules':>9}{'engine':>8}{'moves':>7}")
     for name, one in found.items():
         widths = zip(one, (7, 11, 9, 8, 7), strict=True)
