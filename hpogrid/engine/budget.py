@@ -123,6 +123,11 @@ class Budget:
         # A trial longer than the whole job may start with it: it may have checkpoints.
         if min(self._longest, max(0.0, self.whole - _GRACE_SECONDS)) > self.seconds_left:
             return "no further trial could finish before the job's end"
+        return self.satisfied
+
+    @property
+    def satisfied(self) -> str | None:
+        """Why the search has what it was for, whatever budget were left, or None."""
         return self._target() or self._met or self._plateau()
 
     def _target(self) -> str | None:

@@ -152,7 +152,7 @@ class Records:
         self._beaten = -math.inf
         self.writer.close()
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: str, *, over: bool) -> None:
         """Write the last line if that is possible.
 
         Raises:
@@ -160,7 +160,7 @@ class Records:
         """
         self._look_after_silence()
         with contextlib.suppress(RunError):
-            self.writer.write(Closed(time=time.time(), reason=reason))
+            self.writer.write(Closed(time=time.time(), reason=reason, over=over))
         self.writer.close()
         self.exchange.deliver()
 

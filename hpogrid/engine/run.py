@@ -273,7 +273,7 @@ class Run:
     def close(self) -> str:
         """Write the last line if that is possible; return why the run ended."""
         reason = self.state.reason
-        self._records.close(reason)
+        self._records.close(reason, over=self.state.satisfied)
         return reason
 
     def hand_over(self) -> None:

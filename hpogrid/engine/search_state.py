@@ -42,6 +42,8 @@ _VERDICTS: dict[Decision, State] = {
 _COUNTED = ("training_iteration", "time_total_s")
 """Metrics that every report has without being asked."""
 
+_ALL_TRIED = "every configuration was tried"
+
 _FIRST = 3
 """So many trials have to fail for one reason, at the least, until a job is given up."""
 
@@ -228,6 +230,11 @@ class SearchState:
         return self.budget.left(begun)
 
     @property
+    def satisfied(self) -> bool:
+        """Whether the search has what it was for, or the whole space, whatever budget were left."""
+        return self.stopped == _ALL_TRIED or self.budget.satisfied is not None
+
+    @property
     def reason(self) -> str:
         """Why no further trial is started, with all that there is to say."""
         why = self.stopped or self.budget.spent or self.budget.all_begun or "nothing is left to try"
@@ -325,7 +332,7 @@ class SearchState:
             return "look" if point is None else self._new(point, asks=True)
         step = self._released(fresh=False) or self._suspect()
         if step is None and not self.running:
-            self.stopped = self.stopped or "every configuration was tried"
+            self.stopped = self.stopped or _ALL_TRIED
         return step
 
     def _new(self, point: Point, group: str | None = None, *, asks: bool = False) -> Start:

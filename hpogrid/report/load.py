@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
-from hpogrid.engine.start import read_start
 from hpogrid.errors import UserError
+from hpogrid.job.start import read_start
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.resultfile import read_result_file

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hpogrid.engine.job import read_result
+from hpogrid.job.run import read_result
 from hpogrid.site.base import JobStatus
 from hpogrid.site.batchsystem import Member
 from hpogrid.site.tasks import Task

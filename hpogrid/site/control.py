@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from hpogrid.config.project import load_project, project_path
-from hpogrid.engine.job import PREP, read_result
 from hpogrid.engine.prep import prep_logs
-from hpogrid.engine.start import Start
 from hpogrid.engine.worker import trial_log
 from hpogrid.errors import RunError, UserError
+from hpogrid.job.run import PREP, read_result
+from hpogrid.job.start import Start
 from hpogrid.site import make_site, site_kind
 from hpogrid.site.base import (
     ACTIVE,

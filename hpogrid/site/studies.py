@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from hpogrid.config.project import load_project
-from hpogrid.engine.job import RESULT
 from hpogrid.errors import RunError, UserError, first_line
 from hpogrid.files import explained
+from hpogrid.job.run import RESULT
 from hpogrid.registry import unknown
 from hpogrid.site.tasks import FILE, Task, claim_folder, find_tasks, load_task
 from hpogrid.space.space import plain
