@@ -164,6 +164,7 @@ def _last_run(project: Project) -> Task:
 
 def _summarise(project: Project, task: Task, result: JobResult) -> None:
     from hpogrid.study.study import read_study
+    from hpogrid.study.values import best_of
 
     config = project.hpo_config
     failed = f", {result.failed} of them failed" if result.failed else ""
@@ -171,11 +172,11 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
     study, warnings = read_study(task.ledgers)
     for warning in warnings:
         message(f"note: {warning}")
-    done = [trial for trial in study if trial.state in ("complete", "pruned")]
-    if done:
-        pick = min if config.modes[0] == "min" else max
-        best = pick(done, key=lambda trial: trial.metrics[config.metrics[0]])
-        values = "  ".join(f"{name}={cell(value)}" for name, value in best.applied.items())
-        metric = config.metrics[0]
-        click.echo(f"best {metric}={cell(best.metrics[metric])}  with  {values}  (trial {best.id})")
+    metric = config.metrics[0]
+    best = best_of(study, metric, config.modes[0])
+    if best is not None:
+        values = "  ".join(f"{name}={cell(value)}" for name, value in best.trial.applied.items())
+        early = "" if best.complete else ", ended early"
+        shown = f"best {metric}={cell(best.value)}  with  {values}"
+        click.echo(f"{shown}  (trial {best.trial.id}{early})")
     sys.stdout.flush()

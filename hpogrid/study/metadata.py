@@ -10,6 +10,7 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.study.study import Trial
+from hpogrid.study.values import best_of, number
 
 METADATA = "userJobMetadata.json"
 LARGEST = 950_000
@@ -27,12 +28,11 @@ def job_metadata(project: Project, trials: Iterable[Trial]) -> dict[str, Any]:
     """
     config = project.hpo_config
     metric, mode = config.metrics[0], config.modes[0]
-    done = [trial for trial in trials if trial.state in ("complete", "pruned")]
+    done = [trial for trial in trials if _has_value(trial, metric)]
     started = min((trial.started for trial in done), default=project.created)
     ended = max((trial.ended or trial.started for trial in done), default=started)
     names = list(project.space.parameters)
-    pick = min if mode == "min" else max
-    best = pick(done, key=lambda trial: trial.metrics[metric], default=None)
+    best = best_of(done, metric, mode)
     return {
         "project_name": project.name,
         "start_datetime": time.strftime(_FORMAT, time.localtime(started)),
@@ -42,8 +42,8 @@ def job_metadata(project: Project, trials: Iterable[Trial]) -> dict[str, Any]:
         "hyperparameters": names,
         "metric": metric,
         "mode": mode,
-        "best_config": best.applied if best else None,
-        "best_metric_score": best.metrics[metric] if best else None,
+        "best_config": best.trial.applied if best else None,
+        "best_metric_score": best.value if best else None,
         "result": {str(index): _row(trial) for index, trial in enumerate(done)},
     }
 
@@ -75,10 +75,11 @@ def small_metadata(
         largest: bytes that the result may have.
     """
     trials = [trial for trial in trials if trial.finished]
-    done = [trial for trial in trials if trial.state != "failed"]
     metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
+    done = [trial for trial in trials if _has_value(trial, metric)]
     ranked = sorted(done, key=lambda trial: trial.metrics[metric], reverse=mode == "max")
-    counts = {"finished": len(trials), "failed": len(trials) - len(done)}
+    failed = sum(trial.state == "failed" for trial in trials)
+    counts = {"finished": len(trials), "failed": failed}
 
     def write(kept: int) -> bytes:
         chosen = {trial.id for trial in ranked[:kept]}
@@ -105,3 +106,9 @@ def small_metadata(
         else:
             most = middle
     return write(least)
+
+
+def _has_value(trial: Trial, metric: str) -> bool:
+    """Whether a trial has a result; a script may end one early before there is any."""
+    found = number(trial.metrics.get(metric)) is not None
+    return found and trial.state in ("complete", "pruned")

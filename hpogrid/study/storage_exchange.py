@@ -20,6 +20,7 @@ from hpogrid.study.exchange import Exchange
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import open_study
 from hpogrid.study.study import Report, Trial
+from hpogrid.study.values import objectives
 
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 10.0
@@ -204,7 +205,7 @@ class StorageExchange(Exchange):
             self._storage.set_trial_user_attr(number, "reason", trial.reason)
             self._storage.set_trial_state_values(number, TrialState.FAIL)
             return
-        values = [float(trial.metrics[name]) for name in self._metrics]
+        values = objectives(self._metrics, trial.metrics)  # a script may prune before its first
         state = TrialState.COMPLETE if trial.state == "complete" else TrialState.PRUNED
         self._storage.set_trial_state_values(number, state, values)
 
