@@ -443,6 +443,8 @@ class SearchState:
             decision = "complete"
         else:
             running.state = _VERDICTS[decision]
+        if decision == "complete":
+            self._scheduler.on_end(name)  # at once: nobody is to wait for it, or to copy it
         return decision
 
     def _decide(self, name: str, metrics: Metrics, now: float) -> Decision:

@@ -181,6 +181,17 @@ def test_a_bracket_does_not_wait_for_what_another_job_has_taken_over() -> None:
     assert step.trial == names[1]
 
 
+def test_nobody_copies_a_trial_that_has_come_to_its_end() -> None:
+    """Also not in the moment between its last report and its end."""
+    param = {"perturbation_interval": 1, "max_concurrent": 2}
+    search = Search(scheduler="pbt", scheduler_param=param, trials=2, stop={"loss": 0.5})
+    worse, better = search.start(), search.start()
+    assert search.report(worse, loss=9.0) == "continue"
+    assert search.report(worse, loss=9.0) == "continue"
+    assert search.report(better, loss=0.1) == "complete"
+    assert search.report(worse, loss=9.0) == "continue"
+
+
 def test_the_budget_of_hyperband_comes_to_the_model() -> None:
     """What was reached at a rung is told with the rung, once, also where it was stepped over."""
     search = Search(scheduler="bohbhyperband", scheduler_param={"max_t": 9, "time_attr": "e"})
