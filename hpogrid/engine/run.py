@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from hpogrid.config.project import Project
 from hpogrid.engine.deadline import Deadline
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.records import Records, RunningAlready
-from hpogrid.engine.search_state import JobSpec, SearchState, Start
+from hpogrid.engine.search_state import Assignment, JobSpec, SearchState, Start
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision
 from hpogrid.space.space import Point
@@ -29,18 +28,6 @@ from hpogrid.study.history import Past
 from hpogrid.study.study import Trial
 from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
 from hpogrid.trial.prep import fixed_values
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A trial to evaluate; it goes on from ``restore``, saved before report ``from_step``."""
-
-    trial: str
-    config: dict[str, Any]
-    seed: int
-    attempt: int = 1
-    from_step: int = 0
-    restore: Path | None = None
 
 
 class Run:

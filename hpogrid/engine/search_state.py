@@ -113,6 +113,18 @@ class Start:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A trial to evaluate; it goes on from ``restore``, saved before report ``from_step``."""
+
+    trial: str
+    config: dict[str, Any]
+    seed: int
+    attempt: int = 1
+    from_step: int = 0
+    restore: Path | None = None
+
+
 Step = Start | Ended | Literal["look"]
 """What comes next: start a trial, write that a paused one has ended, or look what jobs that have
 died left behind (see `SearchState.offer`)."""
