@@ -278,22 +278,16 @@ class Experiment:
 
     def _is_stored(self, project: Project) -> bool:
         """Whether a stored project says the same as this experiment does now."""
-        import hashlib
-
-        from hpogrid.config.scripts import script_files
+        from hpogrid.config.scripts import changed_scripts
         from hpogrid.space.space import Space
 
         configs = self._configs()
         space = configs.pop("search_space")
         assert isinstance(space, Space)
-        script = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in script_files(Path(self.script)).items()
-        }
         return (
             all(getattr(project, kind) == config for kind, config in configs.items())
             and project.search_space == space.to_json()
-            and project.scripts == script
+            and not changed_scripts(Path(self.script), project.scripts)
         )
 
 

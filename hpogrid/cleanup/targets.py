@@ -17,8 +17,8 @@ from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.results import Objective
 from hpogrid.site.tasks import IdRange, Task, find_tasks
-from hpogrid.study.study import read_study
-from hpogrid.study.values import as_loss, number
+from hpogrid.study.study import Trial, read_study
+from hpogrid.study.values import as_loss, result_of
 
 
 @dataclass(frozen=True)
@@ -73,29 +73,32 @@ def find_targets(
 def task_target(task: Task) -> Target:
     """The trials of a task. One that has not come to its end will go on, and is busy."""
     config = task.read_project().hpo_config
-    metric, mode = config.metrics[0], config.modes[0]
     places = []
     for trial in read_study(task.ledgers)[0]:
         folder = task.job_folder(trial.job) / "trials" / trial.id
         if folder.is_dir() and not folder.is_symlink():
-            value = None if trial.state == "failed" else number(trial.metrics.get(metric))
-            better = None if value is None else as_loss(value, mode)
-            places.append(Place(f"{task.id}/{trial.id}", folder, better, not trial.finished))
+            value = _loss(trial, config.metrics[0], config.modes[0])
+            name = f"{task.id}/{trial.id}"
+            places.append(Place(name, folder, value, not trial.finished))
     return Target(task.folder, places)
 
 
 def folder_target(folder: Path, objectives: Sequence[Objective], idle: float) -> Target:
     """The models below a folder. One is busy while its files change or a process has them open."""
     source = read_recipe(folder, objectives)
-    mode = source.objectives[0].mode
+    objective = source.objectives[0]
     used = _used_paths()
     places = []
     for name, trial in source.study.trials.items():
-        value = number(trial.metrics.get(source.objectives[0].name))
-        better = None if value is None else as_loss(value, mode)
+        value = _loss(trial, objective.name, objective.mode)
         model = folder / name
-        places.append(Place(name, model, better, _is_busy(model, idle, used)))
+        places.append(Place(name, model, value, _is_busy(model, idle, used)))
     return Target(folder, places)
+
+
+def _loss(trial: Trial, name: str, mode: str) -> float | None:
+    value = result_of(trial, name)
+    return None if value is None else as_loss(value, mode)
 
 
 def _is_busy(model: Path, idle: float, used: Iterable[str]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.study.study import Trial
-from hpogrid.study.values import as_loss, best_of, is_better, number
+from hpogrid.study.values import Best, as_loss, best_of, is_as_good, number, result_of
 
 _GRACE_SECONDS = 2.0
 """How long after the start of a job its first trials may start, however long they are."""
@@ -42,7 +42,7 @@ class Budget:
         self._longest = 0.0
         self._met: str | None = None
         self._losses: list[float] = []
-        self._best: Trial | None = None
+        self._best: Best | None = None
         self.started = 0
         self.finished = 0
         self.failures = 0
@@ -54,7 +54,7 @@ class Budget:
     @property
     def best(self) -> float | None:
         """The best value so far: of complete trials, while there are none of pruned ones."""
-        return None if self._best is None else number(self._best.metrics[self._metric])
+        return self._best.value if self._best else None
 
     def reached(self, metrics: Mapping[str, object]) -> str | None:
         """The stop criterion that a trial's metrics have reached, in words, or None.
@@ -63,8 +63,9 @@ class Budget:
         minimised, when it is at most the threshold.
         """
         for name, threshold, mode in self._stop:
-            value = number(metrics.get(name))
-            if value is not None and _as_good(value, threshold, mode):
+            value = metrics.get(name)
+            value = number(int(value) if isinstance(value, bool) else value)  # true ends at 1
+            if value is not None and is_as_good(value, threshold, mode):
                 return f"{name} reached {threshold:g}"
         return None
 
@@ -81,11 +82,9 @@ class Budget:
         if trial.state == "failed":
             return
         self._met = self._met or self._threshold(trial.metrics)
-        trials = (trial,) if self._best is None else (self._best, trial)
-        best = best_of(trials, self._metric, self._mode)
-        self._best = None if best is None else best.trial
+        self._best = best_of([trial], self._metric, self._mode, self._best)
         if self._rules.plateau is not None:
-            value = number(trial.metrics.get(self._metric))
+            value = result_of(trial, self._metric)
             if value is not None:
                 self._losses.append(as_loss(value, self._mode))
 
@@ -110,7 +109,7 @@ class Budget:
         config, rules = self._config, self._rules
         completed = self.finished - self.failures
         limits = (
-            (self.finished, config.trials, f"all {config.trials} trials are done"),
+            (self.finished, config.trials, _all_done(config.trials)),
             (self.failures, config.max_failures, f"{self.failures} trials failed (max_failures)"),
             (completed, rules.max_trials_completed, f"{completed} trials are complete"),
             (self.cost, rules.max_cost, f"the cost reached {self.cost:g}"),
@@ -134,7 +133,7 @@ class Budget:
         target = self._config.target
         if target is None or self.best is None:
             return None
-        met = _as_good(self.best, target, self._mode)
+        met = is_as_good(self.best, target, self._mode)
         return f"the target {target:g} is reached" if met else None
 
     def _threshold(self, metrics: Mapping[str, object]) -> str | None:
@@ -160,5 +159,5 @@ class Budget:
         return None
 
 
-def _as_good(value: float, threshold: float, mode: str) -> bool:
-    return not is_better(threshold, value, mode)
+def _all_done(trials: int) -> str:
+    return "the only trial is done" if trials == 1 else f"all {trials} trials are done"

@@ -141,8 +141,9 @@ class Run:
         if event.parent is not None and path is not None:
             take_lent(folder, start.attempt)
             path = folder / path.name
+        spent = self.study.trials[start.trial].before if step else 0.0
         applied = start.point.applied
-        return Assignment(start.trial, applied, start.seed, start.attempt, step, path)
+        return Assignment(start.trial, applied, start.seed, start.attempt, step, path, spent)
 
     def report(self, trial: str, metrics: dict[str, Any]) -> Decision:
         """Take in a report of a running trial, and say whether the trial goes on.
@@ -155,8 +156,9 @@ class Run:
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
         if reports and (reports[-1].step > 1 or (self.spec.trials / trial).is_dir()):
             self._write(*reports)
-            self._keeper.reported(trial)
-            self._exchange.reported(self.study.trials[trial])
+            record = self.study.trials[trial]
+            self._keeper.reported(trial, self.state.counting(record))
+            self._exchange.reported(record)
         return decision
 
     def prepared(self, trial: str, seconds: float) -> None:
@@ -214,8 +216,8 @@ class Run:
 
     def _keep(self, trial: Trial) -> None:
         """Say that a trial is finished to who keeps the checkpoints."""
-        failed = trial.state == "failed"
-        self._keeper.ended(trial.id, None if failed else self.state.loss(trial.metrics))
+        loss = None if trial.state == "failed" else self.state.loss(trial.metrics)
+        self._keeper.ended(trial.id, loss, self.state.counting(trial))
 
     # --- the end ---------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import statistics
-from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +19,22 @@ from typing import Any, Literal
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.budget import Budget
 from hpogrid.schedule import make_scheduler
-from hpogrid.schedule.base import Decision
+from hpogrid.schedule.base import Decision, reaches
 from hpogrid.search import make_searcher
 from hpogrid.search.base import FAILED, BaseSearcher, Outcome, Problem, derive_seed
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
 from hpogrid.study.events import Ended, Event, Metrics, Reported, Started, State
 from hpogrid.study.history import Past
-from hpogrid.study.study import Report, Source, Study, Trial, deaths, number_of
-from hpogrid.study.values import aggregated, as_loss, number, objectives, what_is_missing
+from hpogrid.study.study import Copied, Report, Source, Study, Trial, deaths, number_of
+from hpogrid.study.values import (
+    aggregated,
+    as_loss,
+    counting_step,
+    number,
+    objectives,
+    what_is_missing,
+)
 from hpogrid.trial.session import VERDICT
 
 _VERDICTS: dict[Decision, State] = {
@@ -39,8 +45,9 @@ _VERDICTS: dict[Decision, State] = {
 }
 """What a trial has come to when it ends after a decision."""
 
-_COUNTED = ("training_iteration", "time_total_s")
-"""Metrics that every report has without being asked."""
+REPORTS = "training_iteration"
+SECONDS = "time_total_s"
+"""The metrics that count a trial's reports and its seconds, without that a script reports them."""
 
 _ALL_TRIED = "every configuration was tried"
 
@@ -115,7 +122,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A trial to evaluate; it goes on from ``restore``, saved before report ``from_step``."""
+    """A trial to evaluate; it goes on from ``restore``, saved before report ``from_step``.
+
+    ``spent`` is how many seconds of ``trial_timeout`` its earlier stretches took.
+    """
 
     trial: str
     config: dict[str, Any]
@@ -123,6 +133,7 @@ class Assignment:
     attempt: int = 1
     from_step: int = 0
     restore: Path | None = None
+    spent: float = 0.0
 
 
 Step = Start | Ended | Literal["look"]
@@ -137,6 +148,7 @@ class _Running:
     Attributes:
         step: the number of its last report.
         unwritten: reports that are not in the ledger yet.
+        before: seconds of training in the state from which it goes on.
         prepared: seconds of its attempt that went into preparing what it needs.
         state: what it has come to if it ends now.
         reason: why, where there is something to say.
@@ -144,6 +156,7 @@ class _Running:
 
     step: int
     reports: list[Metrics]
+    before: float = 0
     unwritten: list[Reported] = field(default_factory=list)
     prepared: float = 0
     state: State = "complete"
@@ -197,11 +210,14 @@ class SearchState:
         begun = {space.identify(trial.applied) for trial in study} if first else set()
         mine = first[spec.job :: spec.n_jobs] if spec.shared else first
         self.proposer = Proposer(space, searcher, [one for one in mine if one.key not in begun])
-        self._scheduler = make_scheduler(config.scheduler, config.scheduler_param, problem)
-        self._attr: str = config.scheduler_param.get("time_attr", _COUNTED[0])
+        self._scheduler = make_scheduler(
+            config.scheduler, config.scheduler_param, problem, config.stop
+        )
+        self._attr: str = config.scheduler_param.get("time_attr", REPORTS)
+        self._counts_seconds = SECONDS in (self._attr, *config.stop)
         listens = type(searcher).report is not BaseSearcher.report
         self._rungs = self._scheduler.rungs if listens else ()
-        self._told: dict[str, int] = {}  # the last rung of a trial that the searcher heard of
+        self._told: dict[str, float] = {}  # the last rung of a trial that the searcher heard of
         self._judged: dict[str, int] = {}  # the last report of another's trial that was judged
         self._groups: dict[str, dict[str, Outcome]] = defaultdict(dict)
         self._number = max(spec.after, study.last_number(spec.job))
@@ -259,7 +275,7 @@ class SearchState:
         trials = sorted(self.study, key=lambda trial: trial.ended or float("inf"))
         own = [trial for trial in trials if trial.job == self._job]
         for trial in sorted(own, key=lambda trial: number_of(trial.id)):
-            self._scheduler.on_start(trial.id, _point(trial), trial.changed_at)
+            self._schedule(trial)
         events: list[Event] = []
         for trial in trials:
             self.proposer.take(trial.applied)
@@ -430,18 +446,21 @@ class SearchState:
 
     def report(self, name: str, metrics: Metrics, now: float) -> Decision:
         """Take in a report of a running trial, and say whether the trial goes on."""
-        running = self.running[name]
+        running, trial = self.running[name], self.study.trials[name]
         verdict = _verdict(metrics) or metrics.get(VERDICT)
         if VERDICT in metrics:
             metrics = {key: value for key, value in metrics.items() if key != VERDICT}
         decision: Decision = "continue"
         if metrics:
+            if self._counts_seconds:  # what decides has to be in the ledger, for whoever reads it
+                spent = running.before + now - trial.started - running.prepared
+                metrics = {SECONDS: round(spent, 6), **metrics}
             running.step += 1
             running.reports.append(metrics)
             running.unwritten.append(
                 Reported(time=now, trial=name, step=running.step, metrics=metrics)
             )
-            decision = self._decide(name, metrics, now)
+            decision = self._decide(trial, running.step, metrics)
         if verdict is not None:
             decision = "complete"
         if verdict == "fail":
@@ -459,13 +478,10 @@ class SearchState:
             self._scheduler.on_end(name)  # at once: nobody is to wait for it, or to copy it
         return decision
 
-    def _decide(self, name: str, metrics: Metrics, now: float) -> Decision:
-        running, trial = self.running[name], self.study.trials[name]
-        spent = trial.before + now - trial.started - running.prepared
-        counted = {_COUNTED[0]: running.step, _COUNTED[1]: spent, **metrics}
+    def _decide(self, trial: Trial, step: int, metrics: Metrics) -> Decision:
         self._note_names(metrics)
-        decision = self._judge(trial, running.step, counted)
-        if self.budget.reached(counted):
+        decision = self._judge(trial, step, metrics)
+        if self.budget.reached({REPORTS: step, **metrics}):
             return "complete"
         if decision == "pause" and (self.stopped or self.budget.spent):
             return "stop"
@@ -496,7 +512,11 @@ class SearchState:
             saved: whether there is a checkpoint of it, if it needs one.
         """
         running = self.running[name]
-        metrics = self._result(running.reports or self._inherited(name))
+        events, reports = list[Event](), running.reports
+        copied = self.study.trials[name].copied
+        if failure is None and not reports and copied is not None:
+            events, reports = self._taken_over(name, copied, now), [copied.metrics]
+        metrics = self._result(reports)
         state, reason = running.state, running.reason
         if failure is not None:
             state, reason = "failed", failure
@@ -514,9 +534,9 @@ class SearchState:
             metrics=metrics,
             steps=max(1, running.step),
             reason=reason,
-            prepared=running.prepared,
+            prepared=0 if events else running.prepared,
         )
-        return [end]
+        return [*events, end]
 
     def interrupt(self, name: str, reason: str, now: float) -> list[Event]:
         """A running trial was cut off through no fault of its own, and shall run again."""
@@ -542,12 +562,13 @@ class SearchState:
             "save one before each report (hpogrid.checkpoint, or save_checkpoint in a class)"
         )
 
-    def _inherited(self, name: str) -> list[Metrics]:
-        """What stands for a trial that copied another one when there was nothing left to do."""
-        trial = self.study.trials[name]
-        source = self.study.trials.get(trial.parent or "")
-        reports = source.reports if source else ()
-        return [item.metrics for item in reports if item.step == trial.changed_at]
+    def _taken_over(self, name: str, copied: Copied, now: float) -> list[Event]:
+        """A trial is what it copied: it had nothing left to do with its changed values."""
+        trial, prepared = self.study.trials[name], self.running[name].prepared
+        point, attempt = Point(copied.suggested, copied.applied), trial.attempt + 1
+        start = Start(name, point, trial.seed, attempt, trial.group, name)
+        why = "nothing was left to do with the changed values: it is what it copied"
+        return [_interrupted(name, why, now, prepared), start.event(now, trial.changed_at)]
 
     def _result(self, reports: Sequence[Metrics]) -> Metrics:
         return aggregated(reports, self._metrics, self._modes, self.config.aggregate)
@@ -570,10 +591,12 @@ class SearchState:
         return trial
 
     def _began(self, event: Started, trial: Trial) -> None:
-        self.running[trial.id] = _Running(event.from_step, _present(trial))
+        self.running[trial.id] = _Running(
+            event.from_step, _present(trial), _seconds(trial, event.from_step)
+        )
         self.proposer.take(trial.applied)
         if event.attempt == 1 or event.parent is not None:
-            self._scheduler.on_start(trial.id, _point(trial), trial.changed_at)
+            self._schedule(trial)
         if event.attempt > 1:
             self._waits_no_more(trial.id)
             return
@@ -613,7 +636,7 @@ class SearchState:
         for report in trial.reports:
             if report.step > seen:
                 self._note_names(report.metrics)
-                decision = self._judge(trial, report.step, _counted(trial, report))
+                decision = self._judge(trial, report.step, report.metrics)
                 self._judged[trial.id] = report.step
         if trial.finished:
             self._note_names(trial.metrics)
@@ -626,17 +649,30 @@ class SearchState:
 
     def _judge(self, trial: Trial, step: int, metrics: Mapping[str, Any]) -> Decision:
         """Tell the scheduler of a report, and at its rungs the algorithm; return what follows."""
-        loss = self.loss(metrics)
-        resource = number(metrics.get(self._attr, step))
-        if loss is None or resource is None:
+        loss, resource = self.loss(metrics), self._resource(step, metrics)
+        if loss is None or resource is None or step <= trial.changed_at:
             return "continue"
-        place = bisect_right(self._rungs, int(resource))
-        rung = self._rungs[place - 1] if place else 0
+        rung = max((level for level in self._rungs if reaches(resource, level)), default=0.0)
         if rung > self._told.get(trial.id, 0):
             self._told[trial.id] = rung
             outcome = Outcome(objectives(self._metrics, metrics))
             self.proposer.report(trial.suggested, outcome, rung)
-        return self._scheduler.on_report(trial.id, int(resource), loss)
+        return self._scheduler.on_report(trial.id, resource, loss)
+
+    def _resource(self, step: int, metrics: Mapping[str, Any]) -> float | None:
+        """The resource after a report; None: the report does not say, and counts as nothing."""
+        return number({REPORTS: step, **metrics}.get(self._attr))
+
+    def _schedule(self, trial: Trial) -> None:
+        """A trial of this job begins, or goes on with other values."""
+        copied = trial.copied
+        begins = self._resource(trial.changed_at, copied.metrics) if copied is not None else None
+        self._scheduler.on_start(trial.id, _point(trial), begins or 0.0)
+
+    def counting(self, trial: Trial) -> int | None:
+        """The report whose value is the trial's (see `counting_step`)."""
+        present = (item for item in trial.reports if item.step > trial.changed_at)
+        return counting_step(present, self._metrics[0], self._modes[0], self.config.aggregate)
 
     def loss(self, metrics: Mapping[str, Any]) -> float | None:
         """The first objective so that smaller is better; None: it is not there."""
@@ -679,7 +715,7 @@ class SearchState:
             named.append((rules.cost_metric, "cost_metric"))
         found: dict[str, str] = {}
         for name, who in named:
-            if name not in _COUNTED and name not in self._metrics:
+            if name not in (REPORTS, SECONDS) and name not in self._metrics:
                 found[name] = f"{found[name]} and {who}" if name in found else who
         return found
 
@@ -737,8 +773,13 @@ def _verdict(metrics: Metrics) -> str | None:
     return "fail" if metrics.get("status") == "fail" else None
 
 
-def _counted(trial: Trial, report: Report) -> Metrics:
-    """The metrics of a report that is known from a ledger, with what every report has."""
-    seconds = trial.before + report.time - trial.started
-    known = {_COUNTED[1]: seconds} if report.time >= trial.started else {}
-    return {_COUNTED[0]: report.step, **known, **report.metrics}
+def _seconds(trial: Trial, step: int) -> float:
+    """How long the state after report ``step`` of a trial was trained."""
+    if not step:
+        return 0.0
+    if trial.copied is not None and step == trial.changed_at:
+        metrics = trial.copied.metrics
+    else:
+        metrics = next((item.metrics for item in trial.reports if item.step == step), {})
+    known = number(metrics.get(SECONDS))
+    return trial.before if known is None else known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 import msgspec
@@ -16,20 +17,30 @@ POINT = "point"
 """What such a task is marked with, in `Task.native`."""
 
 
-def point_task(project: Project, values: Mapping[str, Value]) -> Task:
+def point_task(project: Project, values: Mapping[str, Value], *, debug: bool = False) -> Task:
     """Make a task of one trial with these values, to be run in the foreground.
 
     Args:
         project: whose objective is evaluated.
         values: for each hyperparameter what the objective gets (the applied value). One with a
             condition can be left out.
+        debug: whether it runs in the process that runs the job, with a debugger where it fails.
 
     Raises:
         UserError: a name that is not a hyperparameter, or one that is missing.
     """
     fixed = at_point(project, values)
+    if debug:
+        config = msgspec.structs.replace(fixed.hpo_config, engine="debug")
+        fixed = msgspec.structs.replace(fixed, hpo_config=config).with_hash()
     task = new_task(project, site="local", foreground=True)
     write_atomic(task.bundle / FILE, msgspec.json.encode(fixed))
     task.project_hash, task.native = fixed.hash, {POINT: True}
     task.save()
     return task
+
+
+def debug_command(project: Project, applied: Mapping[str, Value]) -> str:
+    """What to type to run a trial again in a debugger."""
+    point = msgspec.json.encode(project.space.present(applied)).decode()
+    return shlex.join(["hpogrid", "local_run", project.name, "--point", point, "--debug"])

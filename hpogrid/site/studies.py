@@ -7,7 +7,6 @@ import tarfile
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,12 @@ from hpogrid.errors import RunError, UserError, first_line
 from hpogrid.files import explained
 from hpogrid.job.run import RESULT
 from hpogrid.registry import unknown
+from hpogrid.site.choice import study_of
 from hpogrid.site.tasks import FILE, Task, claim_folder, find_tasks, load_task
 from hpogrid.space.space import plain
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import Trial, read_study
+from hpogrid.study.values import best_of
 
 
 def stored_studies(url: str) -> list[dict[str, Any]]:
@@ -49,9 +50,7 @@ def stored_studies(url: str) -> list[dict[str, Any]]:
 
 def own_studies() -> list[dict[str, Any]]:
     """A row for each project that was run: its trials and the best of them."""
-    tasks = find_tasks()
-    names = {task.project: None for task in reversed(tasks)}
-    return [_summary(name, [task for task in tasks if task.project == name]) for name in names]
+    return [_summary(name) for name in dict.fromkeys(task.project for task in find_tasks()[::-1])]
 
 
 def own_study(name: str) -> dict[str, Any]:
@@ -60,11 +59,10 @@ def own_study(name: str) -> dict[str, Any]:
     Raises:
         UserError: no such project, or it was never run.
     """
-    tasks = find_tasks(project=name)
-    if not tasks:
+    if not find_tasks(project=name, limit=1):
         load_project(name)
         raise UserError(f"project '{name}' was not run yet; start it with: hpogrid run {name}")
-    return _summary(name, tasks)
+    return _summary(name)
 
 
 def stored_study(url: str, name: str) -> dict[str, Any]:
@@ -100,30 +98,28 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
     return name, without_secret(where)
 
 
-def _summary(name: str, tasks: Sequence[Task]) -> dict[str, Any]:
-    """A row for the tasks of a project, the newest of which says what is optimised."""
+def _summary(name: str) -> dict[str, Any]:
+    """A row for the study of a project."""
+    tasks, left_out = study_of(name)
     project = tasks[0].read_project()
     metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
     trials: list[Trial] = []
     for task in tasks:
         trials += read_study(task.ledgers)[0].trials.values()
-    values = [trial.metrics[metric] for trial in trials if _has(trial.metrics, metric)]
-    best = (min if mode == "min" else max)(values, default=None)
+    best = best_of(trials, metric, mode)
     states = Counter(trial.state for trial in trials)
     return {
         "study": name,
         "mode": mode,
         "trials": len(trials),
-        "best": best,
+        "best": best.value if best else None,
         "states": ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
         "started": time.strftime(
             "%Y-%m-%d %H:%M", time.localtime(min((t.started for t in trials), default=0))
         ),
+        "version": project.study_version,
+        "notes": "; ".join(left_out),
     }
-
-
-def _has(metrics: Mapping[str, Any], name: str) -> bool:
-    return isinstance(metrics.get(name), int | float)
 
 
 def export_task(number: int, output: Path | None) -> Path:

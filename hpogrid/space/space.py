@@ -189,6 +189,25 @@ class Space:
             {name: applied[name] for name in self.parameters if name in applied},
         )
 
+    def absent(self, applied: Mapping[str, Value]) -> set[str]:
+        """The parameters that a configuration does not have: inactive ones that are null."""
+        seen: dict[str, Value] = {}
+        off: set[str] = set()
+        for name in self._order:
+            item = self.parameters[name]
+            if (item.when and not item.when.holds(seen)) or item.source in off:
+                off.add(name)
+                if item.inactive == "default":
+                    seen[name] = item.otherwise
+            elif name in applied:
+                seen[name] = applied[name]
+        return {name for name in off if self.parameters[name].inactive == "null"}
+
+    def present(self, applied: Mapping[str, Value]) -> dict[str, Value]:
+        """The applied values without those of `absent` parameters."""
+        absent = self.absent(applied)
+        return {name: value for name, value in applied.items() if name not in absent}
+
     def identify(self, applied: Mapping[str, Value]) -> bytes:
         """The identity of applied values in this space, whatever order they come in."""
         return identity({name: applied[name] for name in self.parameters if name in applied})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from hpogrid.registry import require
 from hpogrid.space.space import Space
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
+from hpogrid.study.values import number
 
 Row = Mapping[str, Any]
 """Parameters and metrics by name; ``state`` is there if the result failed."""
@@ -130,9 +130,7 @@ def _number(value: Any) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    return number(value)
 
 
 # --- sources -------------------------------------------------------------------------------

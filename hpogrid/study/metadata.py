@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 from typing import Any
 
 import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.study.study import Trial
-from hpogrid.study.values import best_of, number
+from hpogrid.study.values import WITH_RESULT, best_first, best_of, result_of
 
 METADATA = "userJobMetadata.json"
 LARGEST = 950_000
@@ -28,7 +29,7 @@ def job_metadata(project: Project, trials: Iterable[Trial]) -> dict[str, Any]:
     """
     config = project.hpo_config
     metric, mode = config.metrics[0], config.modes[0]
-    done = [trial for trial in trials if _has_value(trial, metric)]
+    done = [trial for trial in trials if trial.state in WITH_RESULT]
     started = min((trial.started for trial in done), default=project.created)
     ended = max((trial.ended or trial.started for trial in done), default=started)
     names = list(project.space.parameters)
@@ -43,7 +44,7 @@ def job_metadata(project: Project, trials: Iterable[Trial]) -> dict[str, Any]:
         "metric": metric,
         "mode": mode,
         "best_config": best.trial.applied if best else None,
-        "best_metric_score": best.value if best else None,
+        "best_metric_score": best.trial.metrics[metric] if best else None,
         "result": {str(index): _row(trial) for index, trial in enumerate(done)},
     }
 
@@ -75,11 +76,10 @@ def small_metadata(
         largest: bytes that the result may have.
     """
     trials = [trial for trial in trials if trial.finished]
+    done = [trial for trial in trials if trial.state in WITH_RESULT]
     metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
-    done = [trial for trial in trials if _has_value(trial, metric)]
-    ranked = sorted(done, key=lambda trial: trial.metrics[metric], reverse=mode == "max")
-    failed = sum(trial.state == "failed" for trial in trials)
-    counts = {"finished": len(trials), "failed": failed}
+    ranked = best_first(done, metric, mode)
+    counts = {"finished": len(trials), "failed": len(trials) - len(done)}
 
     def write(kept: int) -> bytes:
         chosen = {trial.id for trial in ranked[:kept]}
@@ -88,11 +88,14 @@ def small_metadata(
         ids = {str(index): trial.id for index, trial in enumerate(rows)}
         data["hpogrid"] = {**about, **counts, "trials": ids}
         if kept < len(ranked):
-            values = [trial.metrics[metric] for trial in ranked[kept:]]
-            mean = sum(values) / len(values)
+            found = (result_of(trial, metric) for trial in ranked[kept:])
+            values = [value for value in found if value is not None]
             data["hpogrid"]["omitted"] = {
-                "trials": len(values), "min": min(values), "max": max(values), "mean": mean,
-            }  # fmt: skip
+                "trials": len(ranked) - kept,
+                "min": min(values, default=None),
+                "max": max(values, default=None),
+                "mean": fmean(values) if values else None,
+            }
         return msgspec.json.encode(data)
 
     most, least = len(ranked), 0
@@ -106,9 +109,3 @@ def small_metadata(
         else:
             most = middle
     return write(least)
-
-
-def _has_value(trial: Trial, metric: str) -> bool:
-    """Whether a trial has a result; a script may end one early before there is any."""
-    found = number(trial.metrics.get(metric)) is not None
-    return found and trial.state in ("complete", "pruned")

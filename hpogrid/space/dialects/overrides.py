@@ -20,7 +20,7 @@ from hpogrid.space.dialects.override_functions import (
     Range,
     Sweep,
 )
-from hpogrid.space.dialects.override_grammar import Call, Text, parse_value, write_value
+from hpogrid.space.dialects.override_grammar import Call, Text, parse_value
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.dialects.suggest import HyperOpt
 from hpogrid.space.parameter import (
@@ -35,6 +35,7 @@ from hpogrid.space.parameter import (
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
 from hpogrid.space.value import Value, shown
+from hpogrid.trial.overrides import write_value
 
 _OVERRIDE = re.compile(r"\s*(~|\+{0,2})([\w$][\w$./@:-]*)(?:=(.*))?", re.DOTALL)
 _REFERENCE = re.compile(r"\$\{([\w./-]+)\}")
@@ -274,7 +275,10 @@ def assignment(name: str, item: Parameter, space: Space) -> str:
         if item != Constant(value=None):
             raise ValueError("value for a key that is removed")
         return name
-    return f"{name}={_written(item, {_bare(other): other for other in space.parameters})}"
+    line = f"{name}={_written(item, {_bare(other): other for other in space.parameters})}"
+    if len(line.splitlines()) > 1:
+        raise ValueError("line break in a text")
+    return line
 
 
 def _written(item: Parameter, names: dict[str, str]) -> str:
