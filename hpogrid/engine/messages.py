@@ -12,7 +12,7 @@ import msgspec
 from hpogrid.config.schemas import ModelConfig, PrepStage
 
 if TYPE_CHECKING:
-    from hpogrid.engine.spec import Assignment
+    from hpogrid.engine.search_state import Assignment
     from hpogrid.space.space import Space
 
 

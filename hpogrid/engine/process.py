@@ -26,8 +26,7 @@ from hpogrid.engine.messages import (
     evaluate_message,
 )
 from hpogrid.engine.resources import gpu_ids, share_cpus, share_gpus, slot_environment
-from hpogrid.engine.run import Run
-from hpogrid.engine.spec import Assignment
+from hpogrid.engine.run import Assignment, Run
 from hpogrid.engine.worker import trial_log, worker_log
 from hpogrid.errors import RunError
 from hpogrid.space.space import Space

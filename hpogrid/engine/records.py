@@ -13,7 +13,7 @@ import time
 
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
-from hpogrid.engine.spec import JobSpec
+from hpogrid.engine.search_state import JobSpec
 from hpogrid.errors import RunError
 from hpogrid.space.space import Space
 from hpogrid.study.events import Closed, Event, Opened
@@ -25,7 +25,6 @@ from hpogrid.study.ledger import (
     ledger_attempts,
     ledger_name,
 )
-from hpogrid.study.study import Source, Trial
 from hpogrid.study.takeover import BEAT_SECONDS, QUIET_SECONDS, boot_id, lives, steady_time
 
 
@@ -46,6 +45,7 @@ class Records:
         exchange: how the jobs of the task see each other.
         study: the trials of all jobs, as far as they are known here.
         attempt: how often the job was started, this time included.
+        host: on which that is.
         writer: of this attempt's own ledger, from `open` on.
     """
 
@@ -57,13 +57,8 @@ class Records:
         self.exchange = make_exchange(project, space, spec, lease)
         self.study = self.exchange.study
         self.attempt = max(ledger_attempts(spec.ledgers, spec.job), default=0) + 1
-        self._source = Source(socket.gethostname())
+        self.host = socket.gethostname()
         self._beat_seconds = min(BEAT_SECONDS, lease / 4)
-
-    @property
-    def own(self) -> list[Trial]:
-        """The trials of this job, of all attempts."""
-        return [trial for trial in self.study if trial.job == self._spec.job]
 
     def open(self) -> None:
         """Begin this attempt's ledger.
@@ -90,7 +85,7 @@ class Records:
                 time=time.time(),
                 job=spec.job,
                 attempt=self.attempt,
-                host=self._source.host,
+                host=self.host,
                 pid=os.getpid(),
                 version=VERSION,
                 project=self._project.hash,
@@ -139,7 +134,7 @@ class Records:
             )
 
     def write(self, *events: Event) -> None:
-        """Append events to the ledger, and then to the study.
+        """Append events to the ledger.
 
         Raises:
             RunningAlready: see `beat`.
@@ -147,8 +142,6 @@ class Records:
         """
         self._look_after_silence()
         self.writer.write(*events)
-        for event in events:
-            self.study.apply(event, self._source)
 
     def _look_after_silence(self) -> None:
         if steady_time() - self._beaten > QUIET_SECONDS / 2:

@@ -20,8 +20,7 @@ from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine import ENGINES, choose_engine
 from hpogrid.engine.prep import make_workplace
 from hpogrid.engine.records import RunningAlready
-from hpogrid.engine.run import Run
-from hpogrid.engine.spec import JobSpec
+from hpogrid.engine.run import JobSpec, Run
 from hpogrid.engine.track import live_tracking
 from hpogrid.engine.verbose import telling
 from hpogrid.errors import UserError, first_line

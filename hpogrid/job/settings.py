@@ -29,7 +29,7 @@ class JobSettings(msgspec.Struct, kw_only=True):
 
     Attributes:
         name: of the task.
-        seed, n_jobs, shared: see `hpogrid.engine.spec.JobSpec`.
+        seed, n_jobs, shared: see `hpogrid.engine.run.JobSpec`.
         seconds: the time limit of a job.
         earlier: where earlier ledgers of the task may be found.
     """

@@ -70,7 +70,8 @@ class Ended(_Event, frozen=True, tag="end"):
 
     ``metrics`` is its result: the last or best report, or the mean of some for the objectives, as
     the hpo config says. ``steps`` is the number of its reports. Of the time since its start it
-    waited ``prepared`` seconds for what was prepared for it.
+    waited ``prepared`` seconds for what was prepared for it. One that is ``paused`` was interrupted
+    by a scheduler, which says when it goes on.
     """
 
     trial: str
@@ -79,6 +80,7 @@ class Ended(_Event, frozen=True, tag="end"):
     steps: int = 1
     reason: str | None = None
     prepared: float = 0  # an int, so that msgspec knows it for the default and leaves it out
+    paused: bool = False
 
 
 class Closed(_Event, frozen=True, tag="close"):

@@ -56,6 +56,9 @@ class Trial(msgspec.Struct, gc=False):
         changed_at: the report after which it has its present values; 0: from the beginning.
         copied: what the other trial had come to where it went on from that one's checkpoint.
         before: seconds that its earlier attempts took, as far as they are known.
+        paused: whether it waits for a scheduler, at the report where its last attempt ended.
+        deaths: how often its job died while it ran, since it last came further than before.
+        reached: its last report when that happened.
     """
 
     id: str
@@ -76,6 +79,9 @@ class Trial(msgspec.Struct, gc=False):
     changed_at: int = 0
     copied: Copied | None = None
     before: float = 0.0
+    paused: bool = False
+    deaths: int = 0
+    reached: int = 0
 
     @property
     def finished(self) -> bool:
@@ -86,6 +92,20 @@ class Trial(msgspec.Struct, gc=False):
     def duration(self) -> float:
         """Seconds from start to end (0 while it runs), without what lay between attempts."""
         return self.before + self.ended - self.started if self.ended is not None else 0.0
+
+
+def deaths(trial: Trial) -> int:
+    """How often the job of a trial that shall run again died with it, the last time included.
+
+    Who came further than before is not counted: it is not what ended its job each time.
+    """
+    if trial.state != "running":
+        return trial.deaths
+    return 1 + (trial.deaths if _last_step(trial) <= trial.reached else 0)
+
+
+def _last_step(trial: Trial) -> int:
+    return trial.reports[-1].step if trial.reports else 0
 
 
 def job_of(trial: str) -> int:
@@ -200,12 +220,15 @@ class Study:
             trial.started += event.prepared
         trial.metrics = event.metrics
         trial.reason = event.reason
+        trial.paused = event.paused
         return trial
 
 
 def _go_on(trial: Trial, known: Trial, event: Started, source: Trial | None) -> None:
     """Keep of earlier attempts what still holds."""
     trial.before = known.duration
+    trial.deaths = deaths(known)
+    trial.reached = _last_step(known) if known.state == "running" else known.reached
     if known.ended is None and known.reports:  # it was killed: its last report is its known end
         trial.before += max(0.0, known.reports[-1].time - known.started)
     if event.from_step:

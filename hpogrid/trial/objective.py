@@ -15,7 +15,8 @@ from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.trial.hydra_app import HydraObjective, is_application
-from hpogrid.trial.session import Session, StopTrial, as_metrics, plain_metrics
+from hpogrid.trial.optuna_trial import OptunaTrial, may_prune_itself
+from hpogrid.trial.session import VERDICT, Session, StopTrial, as_metrics, plain_metrics
 
 if TYPE_CHECKING:
     from hpogrid.space.template import Template
@@ -198,10 +199,7 @@ class FunctionObjective:
         """Call the function and report what comes back."""
         values = {**self._param, **config}
         if self._names.required == ["trial"]:
-            from hpogrid.trial.optuna_trial import OptunaTrial, may_prune_itself
-
-            with may_prune_itself():
-                self._call([OptunaTrial(values, session, self._metrics[0])], {}, session)
+            self._call([OptunaTrial(values, session, self._metrics[0])], {}, session)
             return
         named: dict[str, Any] = {}
         arguments: list[Any] = [values]
@@ -214,11 +212,13 @@ class FunctionObjective:
         self._call(arguments, named, session)
 
     def _call(self, arguments: list[Any], named: dict[str, Any], session: Session) -> None:
-        result = self._function(*arguments, **named)
-        if inspect.isgenerator(result):
-            self._drain(result, session)
-        elif result is not None:
-            session.report(as_metrics(result, self._metrics))
+        with may_prune_itself(session):
+            result = self._function(*arguments, **named)
+            if inspect.isgenerator(result):
+                self._drain(result, session)
+                return
+        if result is not None:
+            session.report({**as_metrics(result, self._metrics), VERDICT: "ok"})
 
     def _drain(self, results: Iterator[Any], session: Session) -> None:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from hpogrid.trial.session import Session, plain, plain_metrics
+from hpogrid.trial.session import VERDICT, Session, StopTrial, plain, plain_metrics
 
 
 class OptunaTrial:
@@ -145,13 +145,16 @@ def _distribution(kind: str, shape: dict[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def may_prune_itself() -> Iterator[None]:
-    """Let an objective end by raising Optuna's ``TrialPruned``: its last report counts."""
+def may_prune_itself(session: Session) -> Iterator[None]:
+    """Let an objective end its trial early by raising Optuna's ``TrialPruned``."""
     try:
         yield
     except Exception as error:
-        if f"{type(error).__module__}.{type(error).__name__}" != "optuna.exceptions.TrialPruned":
+        kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+        if "optuna.exceptions.TrialPruned" not in kinds:
             raise
+        session.report({VERDICT: "pruned"})
+        raise StopTrial from error
 
 
 def _number(trial_id: str) -> int:

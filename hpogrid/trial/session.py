@@ -16,6 +16,10 @@ from hpogrid.trial.checkpoints import checkpoint_step, saving
 REPORTS = "HPOGRID_REPORTS"
 """The environment variable with the file to which a script's reports go."""
 
+VERDICT = "hpogrid:verdict"
+"""The name under which a report says what the objective itself makes of the trial, if it does:
+``ok`` (it has returned), ``pruned`` or ``fail``. It is no metric, and its report is the last."""
+
 
 class StopTrial(BaseException):
     """Raised inside `report` when the trial shall end now.

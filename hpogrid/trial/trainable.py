@@ -13,7 +13,8 @@ from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.trial.checkpoints import checkpoint_step
-from hpogrid.trial.session import Session, plain_metrics
+from hpogrid.trial.optuna_trial import may_prune_itself
+from hpogrid.trial.session import VERDICT, Session, plain_metrics
 
 _RETURNED = ".returned"
 """The file in a checkpoint that keeps what ``save_checkpoint`` returned."""
@@ -49,13 +50,16 @@ class ClassObjective:
             if session.restore is not None:
                 _load(instance, session.restore)
             for done in itertools.count(checkpoint_step(session.restore) + 1):
-                metrics = step()
+                with may_prune_itself(session):
+                    metrics = step()
                 if self._ray:
                     instance._iteration += 1
                 if self._every and done % self._every == 0:
                     _save(instance, session)
-                session.report(plain_metrics(metrics))
-                if metrics.get("done"):
+                plain = plain_metrics(metrics)
+                ended = bool(metrics.get("done"))
+                session.report({**plain, VERDICT: "ok"} if ended else plain)
+                if ended:
                     return
         finally:
             cleanup = _method(instance, "cleanup", "_stop")

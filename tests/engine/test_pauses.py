@@ -7,17 +7,10 @@ from typing import Any
 
 import pytest
 
-from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.judge import Judge
-from hpogrid.search.base import Outcome, Problem
-from hpogrid.search.proposer import Proposer
-from hpogrid.search.random import RandomSearcher
 from hpogrid.site.tasks import Task
-from hpogrid.space.dialects import read_space
-from hpogrid.space.latent import Latents
 from hpogrid.study.study import Trial
 from tests.engine.objectives import CLASS, FUNCTION, objective
-from tests.projects import SPACE, run_project, run_script, store_project
+from tests.projects import run_project, run_script, store_project
 
 SEARCH: dict[str, Any] = {"metric": "score", "mode": "max", "stop": {"training_iteration": 12}}
 HYPERBAND = {**SEARCH, "scheduler": "bohbhyperband", "trials": 9}
@@ -163,30 +156,3 @@ def test_checkpoints_of_ended_trials_go_by_the_policy() -> None:
     best = sorted(trials, key=lambda trial: trial.metrics["score"])[-2:]
     kept = {path.parent.name for path in task.job_folder(0).glob("trials/*/checkpoint_*")}
     assert kept == {trial.id for trial in best}
-
-
-class Hearing(RandomSearcher):
-    """Listens to intermediate results, as the algorithm bohb does."""
-
-    def __init__(self, task: Problem) -> None:
-        super().__init__(task)
-        self.heard: list[tuple[float, float]] = []
-
-    def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
-        assert outcome.values is not None
-        self.heard.append((resource, outcome.values[0]))
-
-
-def test_the_budget_of_hyperband_comes_to_the_model() -> None:
-    """What was reached at a rung is told with the rung, once, also where it was stepped over."""
-    config = HpoConfig(
-        scheduler="bohbhyperband", scheduler_param={"max_t": 9}, metric="loss", mode="min"
-    )
-    task = Problem(read_space(SPACE, "space")[0], config.modes, 1, 10)
-    searcher = Hearing(task)
-    judge = Judge(config, task, Proposer(task.space, searcher))
-    trial = Trial("0-1", "running", {"x": 0.5}, {"x": 0.5}, 1, 0, "here", 0.0)
-    judge.start(trial)
-    for step, value in ((1, 0.9), (2, 0.8), (4, 0.7), (5, 0.6), (9, 0.5)):
-        judge.report(trial, step, {"loss": value})
-    assert searcher.heard == [(1, 0.9), (3, 0.7), (9, 0.5)]

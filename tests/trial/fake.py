@@ -14,7 +14,7 @@ from hpogrid.trial.objective import load_objective
 
 
 class FakeSession:
-    """Keeps the reports, and ends the trial after so many of them."""
+    """Keeps the reports and the last verdict, and ends the trial after so many of them."""
 
     def __init__(self, folder: Path, last: int | None = None, restore: Path | None = None) -> None:
         self.config: dict[str, Any] = {}
@@ -24,12 +24,15 @@ class FakeSession:
         self.folder = folder / "0-1"
         self.restore = restore
         self.reports: list[dict[str, Any]] = []
+        self.verdict: str | None = None
         self._last = last
         self._step = checkpoint_step(restore) if restore else 0
 
     def report(self, metrics: dict[str, Any]) -> None:
         self._step += 1
-        self.reports.append(metrics)
+        self.verdict = metrics.pop(session.VERDICT, None)
+        if metrics:
+            self.reports.append(metrics)
         if len(self.reports) == self._last:
             raise session.StopTrial
 

@@ -82,9 +82,38 @@ def train(trial):
 
 
 def test_an_objective_for_optuna_may_prune_itself(tmp_path: Path) -> None:
-    assert evaluate(tmp_path, PRUNES).reports == [{"loss": 0, "step": 0}, {"loss": 2, "step": 1}]
+    session = evaluate(tmp_path, PRUNES)
+    assert session.reports == [{"loss": 0, "step": 0}, {"loss": 2, "step": 1}]
+    assert session.verdict == "pruned"
     with pytest.raises(ValueError, match="pruned"):
         evaluate(tmp_path, "def train(trial):\n    raise ValueError('pruned')")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "def train(config):\n    raise optuna.TrialPruned()",
+        "class Mine(optuna.TrialPruned): pass\n"
+        "def train(config):\n    yield {'loss': 1}\n    raise Mine",
+        "class train:\n    def step(self): raise optuna.TrialPruned()",
+    ],
+)
+def test_so_may_all_others(tmp_path: Path, script: str) -> None:
+    assert evaluate(tmp_path, f"import optuna\n{script}").verdict == "pruned"
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict"),
+    [
+        ("def train(config):\n    return config['x']", "ok"),
+        ("def train(config, reporter):\n    reporter(loss=1)", None),
+        ("class train:\n    def step(self): return {'loss': 1, 'done': True}", "ok"),
+    ],
+)
+def test_what_has_returned_is_told_from_a_report(
+    tmp_path: Path, script: str, verdict: str | None
+) -> None:
+    assert evaluate(tmp_path, script).verdict == verdict
 
 
 def test_several_metrics_as_a_tuple(tmp_path: Path) -> None:
