@@ -25,7 +25,7 @@ from hpogrid.engine.spec import JobSpec
 from hpogrid.engine.start import read_start
 from hpogrid.engine.track import live_tracking
 from hpogrid.errors import UserError, first_line
-from hpogrid.files import copy_files, files_below, write_atomic
+from hpogrid.files import copy_files, files_below, read_record, write_atomic
 
 RESULT = "result.json"
 PREP = "prep"
@@ -120,20 +120,24 @@ def _execute(
             engine(run, work, logs, lambda: progress(run)).execute()
             if not run.interrupted:
                 run.end_paused()
+            reason = run.close()
     except RunningAlready:
         run.leave()  # the result is for the other driver to write
         raise
     except Exception as error:
-        run.stop(str(error) if isinstance(error, UserError) else first_line(error))
+        reason = str(error) if isinstance(error, UserError) else first_line(error)
+        run.stop(reason)
         with contextlib.suppress(UserError):  # a full disk, perhaps: the first error tells
-            _conclude(run, folder, "failed", started)
+            run.close()
+        if folder.is_dir():  # else it was removed under us, and does not come back
+            with contextlib.suppress(UserError):
+                _conclude(run, folder, "failed", reason, started)
         raise
     cut_off = run.interrupted and not run.expired
-    return _conclude(run, folder, "interrupted" if cut_off else "done", started)
+    return _conclude(run, folder, "interrupted" if cut_off else "done", reason, started)
 
 
-def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobResult:
-    reason = run.close()
+def _conclude(run: Run, folder: Path, state: JobState, reason: str, started: float) -> JobResult:
     finished = [trial for trial in run.own if trial.finished]
     failed = [trial for trial in finished if trial.state == "failed"]
     if failed and len(failed) == len(finished):
@@ -153,10 +157,7 @@ def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobRes
 
 def read_result(folder: Path) -> JobResult | None:
     """The result that a job wrote, or None."""
-    try:
-        return msgspec.json.decode((folder / RESULT).read_bytes(), type=JobResult)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
+    return read_record(folder / RESULT, JobResult)
 
 
 def _write(folder: Path, result: JobResult) -> None:

@@ -115,14 +115,16 @@ class Records:
             raise RunningAlready(f"job {self._spec.job} is running already: {path} is growing")
 
     def beat(self) -> None:
-        """Show now and then that this driver lives, and see that no other one has gone on.
+        """Show now and then that this driver lives, and see that nothing forbids it to go on.
 
         Raises:
-            RunningAlready: one has, because this process was stopped for a long time.
+            RunningAlready: another one has, because this process was stopped for a long time.
+            RunError: the ledger was removed or replaced.
         """
         now = steady_time()
         if now - self._beaten >= self._beat_seconds:
             self._refuse_to_go_on()
+            self.writer.check()
             self._beaten = now
             self.exchange.beat()
 
@@ -157,18 +159,21 @@ class Records:
     def leave(self) -> None:
         """Write nothing more: another process goes on with the job."""
         self._beaten = -math.inf
-        self.writer.close()
+        with contextlib.suppress(RunError):
+            self.writer.close()
 
     def close(self, reason: str) -> None:
-        """Write the last line if that is possible.
+        """Write the last line, and everything out.
 
         Raises:
             RunningAlready: see `beat`.
+            RunError: the disk does not take it; the file is let go of all the same.
         """
         self._look_after_silence()
-        with contextlib.suppress(RunError):
+        try:
             self.writer.write(Closed(time=time.time(), reason=reason))
-        self.writer.close()
+        finally:
+            self.writer.close()
         self.exchange.deliver()
 
 

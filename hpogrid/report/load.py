@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
-from hpogrid.engine.start import read_start
+from hpogrid.engine.start import FILE as START
+from hpogrid.engine.start import Start
 from hpogrid.errors import UserError
+from hpogrid.files import read_record
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.resultfile import read_result_file
@@ -93,8 +95,9 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
         taskname=filters.taskname,
         ids=wanted.ids,
     )
-    if tasks:
-        sources = [_task_source(task) for task in reversed(tasks)]
+    sources, left_out = _readable(reversed(tasks))
+    problems += left_out
+    if sources:
         said = "\n".join(warning for source in sources for warning in source.warnings)
         sources[0].warnings[:0] = [problem for problem in problems if problem not in said]
         return sources
@@ -106,6 +109,17 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
         f"no task of project '{name}' passes the filters (--days {filters.days}, --limit, "
         "--taskname, --range); 'hpogrid tasks show' lists all"
     )
+
+
+def _readable(tasks: Iterable[Task]) -> tuple[list[Source], list[str]]:
+    """The sources of tasks; for each that is damaged a sentence instead."""
+    sources, problems = [], []
+    for task in tasks:
+        try:
+            sources.append(_task_source(task))
+        except UserError as error:
+            problems.append(f"task {task.id} is left out: {error}")
+    return sources, problems
 
 
 def _task_source(task: Task) -> Source:
@@ -135,7 +149,7 @@ def _own(task: Task, study: Study) -> Origin:
         name=task.name,
         shared=task.shared,
         seed=task.seed,
-        key=read_start(task.bundle).task,
+        key=(read_record(task.bundle / START, Start) or Start()).task,
     )
 
 
@@ -189,10 +203,7 @@ def _task_near(folder: Path) -> Task | None:
     from hpogrid.site.tasks import FILE as RECORD
     from hpogrid.site.tasks import Task
 
-    try:
-        return msgspec.json.decode((folder.parent / RECORD).read_bytes(), type=Task)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return read_record(folder.parent / RECORD, Task)
 
 
 def _project_near(folder: Path) -> Project | None:

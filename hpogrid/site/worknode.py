@@ -24,6 +24,7 @@ from types import FrameType
 
 import msgspec
 
+from hpogrid.archives import Refused, unpack
 from hpogrid.config.project import SCRIPTS, read_project
 from hpogrid.engine.job import PREP, JobResult, run_job
 from hpogrid.engine.prep import STEPS
@@ -31,7 +32,6 @@ from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.search.base import derive_seed
 from hpogrid.site.panda.bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, JobSettings
-from hpogrid.site.unpack import Refused, unpack
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata
 from hpogrid.study.study import read_study

@@ -94,7 +94,7 @@ def test_refusals(project: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     with tarfile.open(evil, "w:gz") as archive:
         archive.add(tmp_path / "train.py", "../../escaped.py")
     assert run(["study", "import", str(evil)]) == 2
-    assert "is no file that 'hpogrid study export' wrote" in capsys.readouterr().err
+    assert "cannot be unpacked" in capsys.readouterr().err
     assert not (tmp_path / "home" / "tasks").exists()
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpogrid.archives import Refused, unpack
 from hpogrid.data.rucio import Did, Rucio
 from hpogrid.errors import RunError, UserError
 from hpogrid.site.panda.bundle import PACKED
 from hpogrid.site.panda.client import JobInfo
 from hpogrid.site.panda.fetch import log_texts
 from hpogrid.site.tasks import Task
-from hpogrid.site.unpack import Refused, unpack
 from hpogrid.site.worknode import LOG_MARK
 
 
@@ -44,7 +43,7 @@ def _text(did: Did, folder: Path) -> str:
             return f"(its log is not there: {failed[did]})"
     try:
         texts = log_texts(path)
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except Refused as error:
         path.unlink()  # the next attempt fetches it anew
         return f"(its log {did.name} is damaged: {error})"
     lines = [line for text in texts.values() for line in text.splitlines() if LOG_MARK not in line]

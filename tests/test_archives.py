@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpogrid.site.unpack import Refused, unpack
+from hpogrid.archives import Refused, unpack
 
 
 def archive(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
