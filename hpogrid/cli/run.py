@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.options import JsonObject
-from hpogrid.cli.output import cell, message
+from hpogrid.cli.output import cell, message, say
 from hpogrid.errors import Exit, UserError
 
 if TYPE_CHECKING:
@@ -75,13 +75,13 @@ def run_command(
 
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
-            click.echo(line)
+            say(line)
         return Exit.OK
     start = _start(load_project(project), search_points, warm_start)
     task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
     message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
             f"hpogrid tasks show {task.id} --watch")  # fmt: skip
-    click.echo(task.id)
+    say(task.id)
     return Exit.OK
 
 
@@ -177,5 +177,5 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
         best = pick(done, key=lambda trial: trial.metrics[config.metrics[0]])
         values = "  ".join(f"{name}={cell(value)}" for name, value in best.applied.items())
         metric = config.metrics[0]
-        click.echo(f"best {metric}={cell(best.metrics[metric])}  with  {values}  (trial {best.id})")
+        say(f"best {metric}={cell(best.metrics[metric])}  with  {values}  (trial {best.id})")
     sys.stdout.flush()

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpogrid.cli.output import bytes_text, format_option, message, print_data, print_rows
+from hpogrid.cli.output import (
+    bytes_text,
+    format_option,
+    message,
+    print_data,
+    print_file,
+    print_rows,
+    say,
+)
 from hpogrid.errors import Exit, RunError, UserError
 
 if TYPE_CHECKING:
@@ -146,9 +154,11 @@ def _write(found: list[Overview], outcol: str, output: Path) -> None:
         if "metastruct" in columns:
             row["metastruct"] = item.metadata
         rows.append({name: row.get(name) for name in columns})
+    if not output.name:
+        raise UserError(f"--output {output} is a folder; name a file")
     path = output if output.suffix else output.with_suffix(".json")
     write_atomic(path, msgspec.json.format(msgspec.json.encode(rows), indent=2) + b"\n")
-    click.echo(path)
+    say(path)
 
 
 def _print_details(item: Overview) -> None:
@@ -156,7 +166,7 @@ def _print_details(item: Overview) -> None:
     from hpogrid.trial.checkpoints import size
 
     print_rows([_row(item, "table")], _COLUMNS, "table")
-    click.echo()
+    say("")
     sizes = [size(item.task.job_folder(job.job)) for job in item.jobs]
     rows = [
         {
@@ -173,8 +183,8 @@ def _print_details(item: Overview) -> None:
         if job.state in ("failed", "lost"):
             text = site.logs(item.task, job.job).rstrip()
             if text:
-                click.echo(f"\nthe last lines of job {job.job}:")
-                click.echo("\n".join(text.splitlines()[-_TAIL:]))
+                say(f"\nthe last lines of job {job.job}:")
+                say("\n".join(text.splitlines()[-_TAIL:]))
 
 
 _DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be done.")
@@ -262,4 +272,4 @@ def logs(task_id: int, job: int | None, trial: str | None, prep: bool) -> None:
     from hpogrid.site.control import read_logs
 
     for text in read_logs(task_id, job, trial, prep=prep):
-        click.echo(text)
+        print_file(f"{text}\n")  # a log may have colours, for those who want them in a file

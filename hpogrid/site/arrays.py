@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import msgspec
 
 from hpogrid.engine.job import read_result
+from hpogrid.files import read_record
 from hpogrid.site.base import JobStatus
 from hpogrid.site.batchsystem import Member
 from hpogrid.site.tasks import Task
@@ -52,6 +52,4 @@ def settled(task: Task, job: int) -> JobStatus | None:
     result = read_result(folder)
     if result is not None and result.state != "interrupted":
         return JobStatus(job, result.state, result.reason)
-    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-        return msgspec.json.decode((folder / END_RECORD).read_bytes(), type=JobStatus)
-    return None
+    return read_record(folder / END_RECORD, JobStatus)

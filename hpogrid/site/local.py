@@ -143,10 +143,9 @@ class LocalSite:
 
     def _is_queued(self, task: Task, folder: Path) -> bool:
         try:
-            runner = (folder / _QUEUED).read_text()
-        except FileNotFoundError:
+            return processes.held(task.folder / (folder / _QUEUED).read_text())
+        except (OSError, ValueError):
             return False
-        return processes.held(task.folder / runner)
 
 
 def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
