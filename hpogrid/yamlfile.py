@@ -19,6 +19,9 @@ _NODES = 1_000_000
 """More values than this, aliases counted each time, are refused."""
 
 _DEEPEST = 64
+_MERGED = 100_000
+"""More pairs of one mapping than this, merged ones counted each time, are refused."""
+
 _MERGE = "tag:yaml.org,2002:merge"
 
 _INT = re.compile(r"^[-+]?(0|[1-9][0-9]*)$")
@@ -55,7 +58,7 @@ class _Loader(yaml.SafeLoader):
                     if isinstance(part, yaml.MappingNode):
                         self.flatten_mapping(part)
                         count += len(part.value)
-        if count > _NODES:
+        if count > _MERGED:
             raise _refuse(node, "the merge keys make it too large")
         super().flatten_mapping(node)
 

@@ -131,8 +131,9 @@ def local_run(
     with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
         result = run_here(task, progress)
     _summarise(bundle, task, result)
-    if result.state == "interrupted":
+    if result.state in ("interrupted", "unfinished"):
         message(f"resume with: hpogrid local_run {project} --resume")
+    if result.state == "interrupted":
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
 

@@ -210,13 +210,40 @@ def kill(ids: tuple[str, ...], dry_run: bool) -> None:
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def retry(ids: tuple[str, ...], dry_run: bool) -> None:
-    """Start jobs again that failed, were killed or lost; they go on where they were."""
+    """Start jobs again that are unfinished, failed, were killed or lost; they go on."""
     from hpogrid.site import control
 
     def act(task: Task) -> str:
         jobs = control.retryable(task) if dry_run else control.retry(task)
         names = ", ".join(map(str, jobs))
         return f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}"
+
+    _each(ids, act)
+
+
+@tasks.command("extend")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option(
+    "--trials", type=click.IntRange(1), required=True, help="Trials more, for each of its jobs."
+)
+@_DRY_RUN
+def extend(ids: tuple[str, ...], trials: int, dry_run: bool) -> None:
+    """Add trials to the budget of tasks, and start their jobs again."""
+    from hpogrid.site import control
+
+    def act(task: Task) -> str:
+        if dry_run:
+            return (
+                f"would add {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
+            )
+        started, active = control.extend(task, trials)
+        text = f"added {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
+        if started:
+            text += f"; started job(s) {', '.join(map(str, started))}"
+        if active:
+            names = ", ".join(map(str, active))
+            text += f"; job(s) {names} still run: when they end, 'hpogrid tasks retry {task.id}'"
+        return text
 
     _each(ids, act)
 

@@ -87,6 +87,17 @@ class Budget:
     @property
     def spent(self) -> str | None:
         """Why no further trial is started, or None."""
+        late = "no further trial could finish before the job's end" if self.too_late else None
+        return self.met or late
+
+    @property
+    def too_late(self) -> bool:
+        """Whether a trial that starts now could not end before the job has to."""
+        return self._end.too_late(self._longest)
+
+    @property
+    def met(self) -> str | None:
+        """Which limit of the search is reached, or None."""
         config, rules = self._config, self._rules
         completed = self.finished - self.failures
         limits = (
@@ -101,8 +112,6 @@ class Budget:
                 return words
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return f"the time limit of {config.time_limit:g} s is reached"
-        if self._end.too_late(self._longest):
-            return "no further trial could finish before the job's end"
         return self._target() or self._met or self._plateau()
 
     def _target(self) -> str | None:

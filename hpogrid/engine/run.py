@@ -284,6 +284,12 @@ class Run:
         return bool(self.stopped or self.budget.spent or not self.open)
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether the job's time is up before its budget is spent: another attempt goes on."""
+        late = self.expired or (self.stopped is None and self.budget.too_late)
+        return late and self.budget.met is None
+
+    @property
     def open(self) -> int:
         """How many trials may be started or go on, now or later, while no other one ends."""
         return self._left + len(self._pauses)

@@ -133,10 +133,27 @@ def _task_source(task: Task) -> Source:
         warnings.append(f"task {task.id}: {error}; showing what was fetched before")
     source = _source(task.ledgers, f"*{SUFFIX}")
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
-    budget = source.project.hpo_config.trials * task.n_jobs if source.project else None
+    warnings += _missing(task)
+    budget = None
+    if source.project:
+        budget = (source.project.hpo_config.trials + task.added) * task.n_jobs
     return msgspec.structs.replace(
         source, name=task.project, task=_own(task, source.study), budget=budget, warnings=warnings
     )
+
+
+def _missing(task: Task) -> list[str]:
+    """Whether jobs have ended before they had done their part."""
+    from hpogrid.site.arrays import settled
+
+    ended = (settled(task, job) for job in range(task.n_jobs))
+    left = [status for status in ended if status and status.state == "unfinished"]
+    if not left:
+        return []
+    return [
+        f"task {task.id}: {len(left)} of {task.n_jobs} job(s) are unfinished (job {left[0].job}: "
+        f"{left[0].reason}); 'hpogrid tasks retry {task.id}' goes on"
+    ]
 
 
 def _own(task: Task, study: Study) -> Origin:

@@ -28,6 +28,7 @@ def run_task_job(
         shared=task.shared,
         n_jobs=task.n_jobs,
         prep=task.prep,
+        added=task.added,
         progress=progress,
     )
 

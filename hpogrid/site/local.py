@@ -27,6 +27,7 @@ from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
 from hpogrid.files import explained, write_atomic
 from hpogrid.site import processes
+from hpogrid.site.arrays import settled
 from hpogrid.site.base import JobStatus
 from hpogrid.site.carry import write_wheel
 from hpogrid.site.job import run_task_job
@@ -130,9 +131,9 @@ class LocalSite:
         folder = task.job_folder(job)
         if processes.held(folder / _LOCK):
             return JobStatus(job, "running")
+        if (ended := settled(task, job)) is not None:
+            return ended
         result = read_result(folder)
-        if result is not None and result.state != "interrupted":
-            return JobStatus(job, result.state, result.reason)
         if (folder / _KILLED).exists():
             return JobStatus(job, "killed", "killed by 'hpogrid tasks kill'")
         if result is not None:

@@ -47,6 +47,7 @@ class Task(msgspec.Struct, kw_only=True):
         name: unique; holds the project's name.
         created: seconds since the epoch.
         shared: whether the jobs are one search.
+        added: how many trials were added to the budget of each job after the submission.
         native: what the site needs to find the jobs again.
     """
 
@@ -61,6 +62,7 @@ class Task(msgspec.Struct, kw_only=True):
     project_hash: str
     shared: bool = True
     foreground: bool = False
+    added: Annotated[int, msgspec.Meta(ge=0)] = 0
     native: dict[str, Any] = {}
     version: int = 1
 
@@ -101,6 +103,12 @@ class Task(msgspec.Struct, kw_only=True):
         """Write ``task.json``, where its folder is not in its place yet into ``folder``."""
         data = msgspec.json.format(msgspec.json.encode(self), indent=2)
         write_atomic((folder or self.folder) / FILE, data + b"\n")
+
+    def add_trials(self, count: int) -> None:
+        """Add trials to the budget of each job; jobs know it when they start the next time."""
+        with locked(self.folder):
+            self.added = load_task(self.id).added + count
+            self.save()
 
     def renumber(self, number: int) -> None:
         """Take the number that a server gave; where it is taken here, keep the own one."""
