@@ -6,15 +6,18 @@ Everything that has to survive a ``kill -9`` goes through `Records.write` before
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
+import shutil
 import socket
 import time
 
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
 from hpogrid.engine.spec import JobSpec
-from hpogrid.errors import RunError
+from hpogrid.errors import RunError, UserError
+from hpogrid.files import write_atomic
 from hpogrid.space.space import Space
 from hpogrid.study.events import Closed, Event, Opened
 from hpogrid.study.exchange import Exchange
@@ -27,6 +30,11 @@ from hpogrid.study.ledger import (
 )
 from hpogrid.study.study import Source, Trial
 from hpogrid.study.takeover import BEAT_SECONDS, QUIET_SECONDS, boot_id, lives, steady_time
+
+
+_PROBE_BYTES = 1 << 16
+_LITTLE_BYTES = 1 << 30
+"""With less room than this a trial that says that the disk is full, is believed."""
 
 
 class RunningAlready(RunError):
@@ -155,6 +163,19 @@ class Records:
     def _look_after_silence(self) -> None:
         if steady_time() - self._beaten > QUIET_SECONDS / 2:
             self.beat()
+
+    def full_disk(self, failure: str) -> str | None:
+        """Why a trial failed through no fault of its own, where the disk takes nothing any more."""
+        probe = self.writer.path.with_name(f".room-{os.getpid()}")
+        try:
+            write_atomic(probe, bytes(_PROBE_BYTES))
+            probe.unlink()
+        except (UserError, OSError) as error:
+            return f"{error} (a trial failed of it: {failure})"
+        told = any(f"[Errno {number}]" in failure for number in (errno.ENOSPC, errno.EDQUOT))
+        if told and shutil.disk_usage(probe.parent).free < _LITTLE_BYTES:
+            return f"the disk of {probe.parent} is full: {failure}"
+        return None
 
     def leave(self) -> None:
         """Write nothing more: another process goes on with the job."""

@@ -211,11 +211,18 @@ class Run:
     def finish(self, trial: str, failure: str | None = None) -> None:
         """A running trial ended by itself or as it was told; ``failure`` is why it failed.
 
-        What fails while the run is being cut off, was cut off with it.
+        What fails while the run is being cut off, was cut off with it; what fails because the
+        disk is full, runs again when there is room.
+
+        Raises:
+            RunError: the disk is full.
         """
         if failure is not None and self.interrupted:
             self.interrupt(trial, self.stopped or failure)
             return
+        if failure is not None and (full := self._records.full_disk(failure)) is not None:
+            self.interrupt(trial, full)
+            raise RunError(full)
         running = self._books.running.pop(trial)
         metrics = result(self.config, running.reports or self._inherited(trial))
         reason = failure or what_is_missing(self.config, metrics)
