@@ -298,7 +298,7 @@ def second(this: Round) -> None:
     until(lambda: this.idle or any(result.trial.startswith(f"{job}-") for result in this.results()))
     pid = this.job_pid(job)
     send(pid, signal.SIGSTOP)  # so that it cannot end before the others have looked
-    command = [sys.executable, "-m", "hpogrid.site.job", str(this.task.id), str(job)]
+    command = [sys.executable, "-m", "hpogrid.job.here", str(this.task.folder), str(job)]
     pipe = subprocess.PIPE
     others = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
     said = [other.communicate(timeout=SECONDS)[1] for other in others]

@@ -32,7 +32,7 @@ from hpogrid.errors import UserError
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
     from hpogrid.config.schemas import Config
-    from hpogrid.engine.job import JobResult
+    from hpogrid.job.run import JobResult
     from hpogrid.report.api import LoadedStudy
     from hpogrid.space.space import Space
 
@@ -266,7 +266,7 @@ class Experiment:
         return most
 
     def _start(self) -> Any:
-        from hpogrid.engine.start import Start
+        from hpogrid.job.start import Start
         from hpogrid.search.points import complete
 
         space = self.space()

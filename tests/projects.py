@@ -12,8 +12,8 @@ from typing import Any
 
 from hpogrid.config.project import Project, draft_project, publish_project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig, PrepStage
-from hpogrid.engine.job import JobResult
 from hpogrid.engine.run import Run
+from hpogrid.job.run import JobResult
 from hpogrid.site.local import run_here
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.dialects import read_space

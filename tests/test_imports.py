@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import hpogrid
+
 HEAVY = ("numpy", "pandas", "ray", "optuna", "plotly", "scipy", "torch", "hyperopt", "rich")
+
+
+ROOMS = [
+    ["cli"], ["cleanup"], ["report"], ["site"], ["job"], ["engine"],
+    ["search", "schedule", "trial", "study", "config", "data"], ["space"],
+]  # fmt: skip
+"""Each imports from itself, its neighbours and those further down."""
 
 
 def loaded_by(code: str) -> list[str]:
@@ -48,10 +60,33 @@ def test_no_config_command_loads_a_heavy_library(command: list[str]) -> None:
 
 
 def test_the_public_names() -> None:
-    import hpogrid
-
     assert callable(hpogrid.report)
     assert callable(hpogrid.checkpoint)
     assert hpogrid.get_checkpoint() is None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = hpogrid.nothing
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The rooms from which a module takes something, at whatever time."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("hpogrid."))
+
+
+def test_imports_go_one_way() -> None:
+    floors = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
+    folder = Path(hpogrid.__file__).parent
+    assert set(floors) == {path.parent.name for path in folder.glob("*/__init__.py")}
+    upwards = [
+        f"{path.relative_to(folder)}: {room}"
+        for path in folder.glob("*/**/*.py")
+        for room in imported(path)
+        if floors.get(room, len(ROOMS)) < floors[path.relative_to(folder).parts[0]]
+    ]
+    assert upwards == []

@@ -19,6 +19,7 @@ from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.results import Objective
 from hpogrid.site.tasks import IdRange, Task, find_tasks
 from hpogrid.study.study import read_study
+from hpogrid.study.values import as_loss, number
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def folder_target(folder: Path, objectives: Sequence[Objective], idle: float) ->
     used = _used_paths()
     places = []
     for name, trial in source.study.trials.items():
-        value = trial.metrics.get(source.objectives[0].name)
-        better = None if value is None else float(value if mode == "min" else -value)
+        value = number(trial.metrics.get(source.objectives[0].name))
+        better = None if value is None else as_loss(value, mode)
         model = folder / name
         places.append(Place(name, model, better, _is_busy(model, idle, used)))
     return Target(folder, places)

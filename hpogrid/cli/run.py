@@ -14,8 +14,8 @@ from hpogrid.errors import Exit, UserError
 
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
-    from hpogrid.engine.job import JobResult
-    from hpogrid.engine.start import Start
+    from hpogrid.job.run import JobResult
+    from hpogrid.job.start import Start
     from hpogrid.site.tasks import Task
 
 

@@ -112,6 +112,11 @@ class Budget:
                 return words
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return f"the time limit of {config.time_limit:g} s is reached"
+        return self.satisfied
+
+    @property
+    def satisfied(self) -> str | None:
+        """Why the search has what it was for, whatever budget were left, or None."""
         return self._target() or self._met or self._plateau()
 
     def _target(self) -> str | None:

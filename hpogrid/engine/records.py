@@ -31,7 +31,6 @@ from hpogrid.study.ledger import (
 from hpogrid.study.study import Source, Trial
 from hpogrid.study.takeover import BEAT_SECONDS, QUIET_SECONDS, boot_id, lives, steady_time
 
-
 _PROBE_BYTES = 1 << 16
 _LITTLE_BYTES = 1 << 30
 """With less room than this a trial that says that the disk is full, is believed."""
@@ -183,7 +182,7 @@ class Records:
         with contextlib.suppress(RunError):
             self.writer.close()
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: str, *, over: bool) -> None:
         """Write the last line, and everything out.
 
         Raises:
@@ -192,7 +191,7 @@ class Records:
         """
         self._look_after_silence()
         try:
-            self.writer.write(Closed(time=time.time(), reason=reason))
+            self.writer.write(Closed(time=time.time(), reason=reason, over=over))
         finally:
             self.writer.close()
         self.exchange.deliver()

@@ -37,6 +37,9 @@ from hpogrid.study.study import Trial, number_of
 from hpogrid.trial.checkpoints import Keeper
 from hpogrid.trial.prep import fixed_values
 
+EVERYTHING_TRIED = "every configuration was tried"
+"""Why a run is over on a space of which nothing is left."""
+
 _VERDICTS: dict[Decision, State] = {
     "continue": "complete",
     "complete": "complete",
@@ -165,7 +168,7 @@ class Run:
         if point is not None:
             return self._queue.begin(point)
         if (released := self._pauses.release(fresh=False)) is None and not self.running:
-            self.stopped = "every configuration was tried"
+            self.stopped = EVERYTHING_TRIED
         return released
 
     def _point(self) -> Point | None:
@@ -322,7 +325,8 @@ class Run:
     def close(self) -> str:
         """Write the last line if that is possible; return why the run ended."""
         reason = self.stopped or self.budget.spent or "nothing is left to try"
-        self._records.close(reason)
+        over = self.stopped == EVERYTHING_TRIED or self.budget.satisfied is not None
+        self._records.close(reason, over=over)
         return reason
 
     def hand_over(self) -> None:

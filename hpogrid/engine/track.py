@@ -16,7 +16,6 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.config.project import Project
-from hpogrid.engine.start import read_start
 from hpogrid.study.storage import without_secret
 
 GRACE_SECONDS = 10.0
@@ -40,17 +39,17 @@ class Tracking(msgspec.Struct):
 
 @contextmanager
 def live_tracking(
-    project: Project, bundle: Path, job: int, ledgers: Path, logs: Path, hurry: Callable[[], bool]
+    project: Project, task: str, job: int, ledgers: Path, logs: Path, hurry: Callable[[], bool]
 ) -> Iterator[None]:
     """Track a job while the block runs, where its config says so.
 
     Args:
         project, job, ledgers: of the job.
-        bundle: knows the task's name.
+        task: its name; "": it is none to be tracked.
         logs: the folder for ``mlflow.log``.
         hurry: whether there is no time to wait at the end.
     """
-    config, task = project.hpo_config, read_start(bundle).task
+    config = project.hpo_config
     if config.mlflow is None or not task:
         yield
         return

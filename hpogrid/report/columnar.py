@@ -73,9 +73,9 @@ class ExcelWriter(Writer):
 
 
 def _cell(sheet: Any, value: Any) -> Any:
-    """A value as a cell; text never becomes a formula."""
+    """A value as a cell; text stays text, also where it looks like a formula or an error."""
     shown = _excel(value)
-    if not isinstance(shown, str) or not shown.startswith("="):
+    if not isinstance(shown, str):
         return shown
     cells = require("openpyxl.cell", extra="export", what="--to_excel")
     cell = cells.WriteOnlyCell(sheet, shown)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
-from hpogrid.engine.start import FILE as START
-from hpogrid.engine.start import Start
 from hpogrid.errors import UserError
 from hpogrid.files import read_record
+from hpogrid.job.start import FILE as START
+from hpogrid.job.start import Start
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.resultfile import read_result_file

@@ -13,6 +13,7 @@ from hpogrid.report.importance import (
     Importance,
     importance,
 )
+from hpogrid.report.repeats import by_configuration
 from hpogrid.report.results import WITH_RESULT, Objective, Results
 from hpogrid.study.study import Trial
 
@@ -20,11 +21,11 @@ from hpogrid.study.study import Trial
 def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance | None, str]:
     """The importance for one objective, and how to read it; None and the reason why not."""
     objective = results.objectives[index]
-    found = [
+    found = by_configuration(
         (trial, value)
         for trial in results.trials
         if trial.state in WITH_RESULT and (value := results.value(trial, index)) is not None
-    ]
+    )
     if len(found) > MOST_TRIALS:
         found = random.Random(0).sample(found, MOST_TRIALS)
     axes = varied_axes(results, [trial for trial, _ in found])
@@ -37,9 +38,9 @@ def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance |
         return None, _why_not(len(found), objective, bool(axes))
     note = (
         f"How much worse a random forest predicts the rank of a trial by {objective.name} when "
-        f"one hyperparameter is shuffled, from {measured.trials} trials. Lines: the range over "
-        f"{ROUNDS} repetitions on other parts of the trials. On trials that it has not seen the "
-        f"forest explains {measured.explained:.0%} of the variance"
+        f"one hyperparameter is shuffled, from {measured.trials} configurations. Lines: the range "
+        f"over {ROUNDS} rounds on other parts of them. On those that it has not seen the forest "
+        f"explains {measured.explained:.0%} of the variance"
         + ("." if measured.explained > 0.3 else ": too little to rely on the order below.")
     )
     return measured, note
@@ -49,7 +50,8 @@ def _why_not(trials: int, objective: Objective, varied: bool) -> str:
     if not varied:
         return "Not measured: no hyperparameter differs between the trials."
     if trials < FEWEST_TRIALS:
-        return f"Not measured: it needs {FEWEST_TRIALS} trials with a result; there are {trials}."
+        needed = f"it needs {FEWEST_TRIALS} configurations with a result"
+        return f"Not measured: {needed}; there are {trials}."
     return f"Not measured: {objective.name} is the same in all trials."
 
 

@@ -14,6 +14,7 @@ from hpogrid.errors import UserError
 from hpogrid.report.results import Objective, Origin, span
 from hpogrid.report.source import Source
 from hpogrid.study.study import Report, Study, Trial
+from hpogrid.study.values import best_number, number
 
 METRICS, HYPERPARAMS = "metrics", "hyperparams.txt"
 _USUAL = Objective("bleu-val", "max")
@@ -53,9 +54,7 @@ def _trial(name: str, place: int, model: Path, objective: Objective) -> Trial:
     lines = (model / METRICS).read_text(encoding="utf-8").splitlines()
     start = (model / METRICS).stat().st_mtime
     reports = [_report(line, start) for line in lines if line.strip()]
-    with_value = [item for item in reports if objective.name in item.metrics]
-    pick = min if objective.mode == "min" else max
-    best = pick(with_value, key=lambda item: item.metrics[objective.name], default=None)
+    best = _best(reports, objective)
     seconds = max((item.time - start for item in reports), default=0.0)
     applied = _hyperparams(model / HYPERPARAMS)
     return Trial(
@@ -69,22 +68,29 @@ def _trial(name: str, place: int, model: Path, objective: Objective) -> Trial:
         started=start,
         ended=start + seconds,
         metrics=best.metrics if best else {},
-        reason=None if best else f"no checkpoint has '{objective.name}'",
+        reason=None if best else f"no checkpoint has a finite '{objective.name}'",
         reports=reports,
     )
 
 
+def _best(reports: Sequence[Report], objective: Objective) -> Report | None:
+    """The checkpoint with the best number."""
+    values = [number(item.metrics.get(objective.name)) for item in reports]
+    best = best_number(values, objective.mode)
+    return None if best is None else reports[values.index(best)]
+
+
 def _report(line: str, start: float) -> Report:
-    number, *pairs = line.split("\t")
+    step, *pairs = line.split("\t")
     metrics = {}
     for pair in pairs:
         name, sign, text = pair.partition("=")
         value = _value(text)
         if sign and isinstance(value, int | float):
             metrics[name] = value
-    if not number.strip().isdigit():
+    if not step.strip().isdigit():
         raise UserError(f"'{line[:40]}' is no line of metrics")
-    return Report(int(number), start + float(metrics.get(_ELAPSED, 0.0)), metrics)
+    return Report(int(step), start + float(metrics.get(_ELAPSED, 0.0)), metrics)
 
 
 def _hyperparams(path: Path) -> dict[str, Any]:

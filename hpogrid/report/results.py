@@ -18,7 +18,7 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report import pareto
-from hpogrid.report.repeats import Repeats, gather
+from hpogrid.report.repeats import Repeats, best_repeats, gather
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
 from hpogrid.study.series import number
@@ -189,8 +189,7 @@ class Results:
         elif not self.objectives and self.trials:
             sentence += "; in the order of their start (--metric and --mode sort them)"
         if self.repeats:
-            better = min if self.objectives[0].mode == "min" else max
-            best = better(self.repeats.values(), key=lambda item: item.mean)
+            best = best_repeats(self.repeats.values(), self.objectives[0].mode)
             sentence += f"; best mean {best.words}"
         if reasons := self.reasons:
             reason, count = reasons[0]
@@ -210,9 +209,9 @@ class Results:
             return {}
         pairs = zip(self.trials, self.tasks, strict=True)
         return gather(
-            ((id(task), trial.group), value)
+            ((id(task), trial.group), self.value(trial))
             for trial, task in pairs
-            if trial.group is not None and (value := self.value(trial)) is not None
+            if trial.group is not None and trial.finished
         )
 
     @cached_property

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from hpogrid.engine.job import read_result
 from hpogrid.files import read_record
+from hpogrid.job.run import read_result
 from hpogrid.site.base import RESULTS, TRANSITIONS, JobStatus
 from hpogrid.site.batchsystem import Member
 from hpogrid.site.tasks import Task

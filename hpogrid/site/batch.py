@@ -17,9 +17,9 @@ import msgspec
 
 from hpogrid.config.home import home
 from hpogrid.config.project import Project, load_project
-from hpogrid.engine.job import RESULT, read_result
 from hpogrid.errors import RunError
 from hpogrid.files import locked, write_atomic
+from hpogrid.job.run import RESULT, read_result
 from hpogrid.site.arrays import END_RECORD, Array, arrays_of, member_of, settled
 from hpogrid.site.base import ACTIVE, JobStatus
 from hpogrid.site.batchsystem import BatchSystem, Member, MemberState, Request, Target

@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from hpogrid.config.project import load_project, project_path
-from hpogrid.engine.job import PREP, read_result
 from hpogrid.engine.prep import prep_logs
-from hpogrid.engine.start import Start
 from hpogrid.engine.worker import trial_log
 from hpogrid.errors import RunError, UserError
+from hpogrid.job.run import PREP, read_result
+from hpogrid.job.start import Start
 from hpogrid.site import make_site, site_kind
 from hpogrid.site.base import (
     ACTIVE,
@@ -300,8 +300,8 @@ def retryable(task: Task) -> list[int]:
     if not jobs:
         hint = "" if status.active else f"; 'hpogrid tasks extend {task.id} --trials N' adds trials"
         raise UserError(
-            f"task {task.id} is {status.status}: no job is unfinished, or has failed or was "
-            f"killed or lost{hint}"
+            f"task {task.id} is {status.status}: no job has failed, is unfinished, was killed or "
+            f"lost{hint}"
         )
     return jobs
 

@@ -21,16 +21,17 @@ from pathlib import Path
 from hpogrid.config.home import home
 from hpogrid.config.project import load_project
 from hpogrid.engine.deadline import END_VARIABLES
-from hpogrid.engine.job import RESULT, JobResult, read_result
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
 from hpogrid.files import explained, write_atomic
+from hpogrid.job.here import run_in_folder
+from hpogrid.job.run import RESULT, JobResult, read_result
+from hpogrid.job.settings import TaskFolder
 from hpogrid.site import processes
 from hpogrid.site.arrays import settled
 from hpogrid.site.base import JobStatus
 from hpogrid.site.carry import write_wheel
-from hpogrid.site.job import run_task_job
 from hpogrid.site.script import contained_script
 from hpogrid.site.tasks import Task, load_task
 
@@ -161,7 +162,7 @@ def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
     processes.write_holder(handle, os.getpid())
     (task.job_folder(0) / _KILLED).unlink(missing_ok=True)
     try:
-        return run_task_job(task, 0, progress)
+        return run_in_folder(TaskFolder(task.folder), 0, progress)
     finally:
         processes.release([handle])
 
@@ -230,8 +231,8 @@ def _command(task: Task, job: int) -> list[str]:
     """What runs a job: hpogrid itself, or the script that does so in a container."""
     script = task.folder / SCRIPT
     if script.exists():
-        return [*_PYTHON, "hpogrid.site.contained", str(script), str(job)]
-    return [*_PYTHON, "hpogrid.site.job", str(task.id), str(job)]
+        return [*_PYTHON, "hpogrid.job.contained", str(script), str(job)]
+    return [*_PYTHON, "hpogrid.job.here", str(task.folder), str(job)]
 
 
 def _wait_for(slots: Sequence[Path], count: int) -> list[int]:

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 import msgspec
 
 from hpogrid.config.project import FILE, Project
-from hpogrid.errors import UserError
 from hpogrid.files import write_atomic
-from hpogrid.registry import unknown
+from hpogrid.job.points import at_point
 from hpogrid.site.tasks import Task, new_task
-from hpogrid.space.parameter import Constant, Value
-from hpogrid.space.space import Space
+from hpogrid.space.parameter import Value
 
 POINT = "point"
 """What such a task is marked with, in `Task.native`."""
@@ -35,25 +33,3 @@ def point_task(project: Project, values: Mapping[str, Value]) -> Task:
     task.project_hash, task.native = fixed.hash, {POINT: True}
     task.save()
     return task
-
-
-def at_point(project: Project, values: Mapping[str, Value]) -> Project:
-    """The same project with a space of this one point."""
-    parameters = project.space.parameters
-    for name in values:
-        if name not in parameters:
-            raise UserError(f"--point: {unknown('hyperparameter', name, list(parameters))}")
-    missing = [name for name, item in parameters.items() if name not in values and not item.when]
-    if missing:
-        raise UserError(f"--point: give also a value for {', '.join(missing)}")
-    space = Space({name: Constant(value=value) for name, value in values.items()})
-    config = msgspec.structs.replace(
-        project.hpo_config,
-        algorithm="random",
-        algorithm_param={},
-        scheduler="none",
-        scheduler_param={},
-        trials=1,
-    )
-    changed = msgspec.structs.replace(project, hpo_config=config, search_space=space.to_json())
-    return changed.with_hash()

@@ -43,7 +43,7 @@ def job_script(
     Raises:
         UserError: a native option is not valid, or the container cannot be used.
     """
-    start = ["-m", "hpogrid.site.start", str(task.id), container.JOB]
+    start = ["-m", "hpogrid.job.entry", str(task.folder), container.JOB]
     wanted = container.wanted(project, task, gpus=bool(request.gpus))
     if wanted is None:
         path = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
@@ -74,7 +74,7 @@ def contained_script(task: Task, project: Project) -> str | None:
     wanted = container.wanted(project, task, gpus=bool(gpus), here=True)
     if wanted is None:
         return None
-    start = ["python3", "-m", "hpogrid.site.start", str(task.id), container.JOB]
+    start = ["python3", "-m", "hpogrid.job.entry", str(task.folder), container.JOB]
     return _fill(
         "contained.sh",
         task=task.id,

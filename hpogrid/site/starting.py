@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hpogrid.config.project import Project, project_names
-from hpogrid.engine.start import Start
 from hpogrid.errors import UserError
+from hpogrid.job.start import Start
 from hpogrid.site.tasks import Task, find_tasks, load_task
 from hpogrid.study.history import History, read_history, study_history
 from hpogrid.study.study import read_study

@@ -15,9 +15,9 @@ import msgspec
 from hpogrid.config.assemble import unpack_export
 from hpogrid.config.home import check_name
 from hpogrid.config.project import check_scripts, load_project, read_project
-from hpogrid.engine.job import RESULT
 from hpogrid.errors import UserError
 from hpogrid.files import explained, files_below, load_record, scratch, writing
+from hpogrid.job.run import RESULT
 from hpogrid.registry import unknown
 from hpogrid.site.tasks import (
     FILE,

@@ -21,12 +21,13 @@ import msgspec
 
 from hpogrid.config.home import home
 from hpogrid.config.project import SCRIPTS, Project, copy_bundle, read_project
-from hpogrid.engine.start import Start, write_start
 from hpogrid.errors import UserError
 from hpogrid.files import Damaged, explained, load_record, locked, make_folder, write_atomic
+from hpogrid.job.settings import TaskFolder
+from hpogrid.job.start import Start, write_start
 from hpogrid.study.events import Time
 
-FILE = "task.json"
+FILE = TaskFolder.RECORD
 DAY = 86400.0
 LARGEST = 10**6
 """The table's own numbers stay below this; those of PanDA's tasks, everybody's, are above."""
@@ -74,7 +75,7 @@ class Task(msgspec.Struct, kw_only=True):
     @property
     def bundle(self) -> Path:
         """The project as it was when it was submitted."""
-        return self.folder / "bundle"
+        return TaskFolder(self.folder).bundle
 
     @property
     def scripts(self) -> Path:
@@ -84,16 +85,16 @@ class Task(msgspec.Struct, kw_only=True):
     @property
     def ledgers(self) -> Path:
         """The ledgers of all jobs."""
-        return self.folder / "ledger"
+        return TaskFolder(self.folder).ledgers
 
     @property
     def prep(self) -> Path:
         """What was prepared for the trials of all jobs."""
-        return self.folder / "prep"
+        return TaskFolder(self.folder).prep
 
     def job_folder(self, job: int) -> Path:
         """What belongs to one job."""
-        return self.folder / "jobs" / str(job)
+        return TaskFolder(self.folder).job(job)
 
     def read_project(self) -> Project:
         """The project as it was when it was submitted."""

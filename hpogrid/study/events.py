@@ -71,9 +71,9 @@ class Reported(_Event, frozen=True, tag="report"):
 class Ended(_Event, frozen=True, tag="end"):
     """A trial ended.
 
-    ``metrics`` is its result: for every metric the last, best or mean value, as the hpo config
-    says. ``steps`` is the number of its reports. Of the time since its start it waited
-    ``prepared`` seconds for what was prepared for it.
+    ``metrics`` is its result: the last or best report, or the mean of some for the objectives, as
+    the hpo config says. ``steps`` is the number of its reports. Of the time since its start it
+    waited ``prepared`` seconds for what was prepared for it.
     """
 
     trial: str
@@ -85,9 +85,14 @@ class Ended(_Event, frozen=True, tag="end"):
 
 
 class Closed(_Event, frozen=True, tag="close"):
-    """The job stopped writing, for ``reason``."""
+    """The job stopped writing, for ``reason``.
+
+    ``over``: a larger budget would have changed nothing, for the target was reached, nothing got
+    better any more, or the whole space was tried.
+    """
 
     reason: str
+    over: bool = False
 
 
 Event = Opened | Started | Reported | Ended | Closed

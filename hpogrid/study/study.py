@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,6 +98,7 @@ class Source(msgspec.Struct):
     """Who wrote the events that come next: the first line of a file tells."""
 
     host: str = ""
+    job: int = -1
 
 
 class Study:
@@ -106,6 +107,7 @@ class Study:
     def __init__(self) -> None:
         self.trials: dict[str, Trial] = {}
         self._ahead: dict[str, Ended] = {}
+        self._over: set[int] = set()
 
     def __iter__(self) -> Iterator[Trial]:
         return iter(self.trials.values())
@@ -132,8 +134,15 @@ class Study:
         if isinstance(event, Reported):
             return self._report(event)
         if isinstance(event, Opened):
-            source.host = event.host
+            source.host, source.job = event.host, event.job
+            self._over.discard(event.job)
+        elif event.over:
+            self._over.add(source.job)
         return None
+
+    def is_over(self, jobs: Set[int]) -> bool:
+        """Whether the search of each of these jobs had what it was for, or the whole space."""
+        return jobs <= self._over
 
     def _start(self, event: Started, source: Source) -> Trial | None:
         known = self.trials.get(event.trial)

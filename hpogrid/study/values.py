@@ -7,6 +7,7 @@ as they were reported; ``mode`` (``min`` or ``max``) says which way is better.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import NamedTuple
@@ -68,6 +69,10 @@ def aggregated(
 ) -> dict[str, object]:
     """The result of a trial: of every metric the last value, of the objectives what ``rule`` says.
 
+    With ``best`` and one objective all metrics are those of its best report, as far as that has
+    them: what stands side by side was reported together. Several objectives have their best
+    reports in different places.
+
     Args:
         reports: what the trial reported, in order.
         names, modes: of the objectives.
@@ -76,22 +81,24 @@ def aggregated(
     result: dict[str, object] = {}
     for metrics in reports:
         result.update(metrics)
-    if rule != "last" and len(reports) > 1:
-        for name, mode in zip(names, modes, strict=True):
-            values = [metrics[name] for metrics in reports if name in metrics]
-            found = _by_rule(values, mode, rule)
-            if found is not None:
-                result[name] = found
+    if rule == "last" or len(reports) < 2:
+        return result
+    for name, mode in zip(names, modes, strict=True):
+        having = [metrics for metrics in reports if name in metrics]
+        if rule == "best":
+            best = best_number((metrics[name] for metrics in having), mode)
+            if best is not None:
+                source = next(metrics for metrics in having if number(metrics[name]) == best)
+                result.update(source if len(names) == 1 else {name: source[name]})
+        elif having:
+            result[name] = _mean([metrics[name] for metrics in having], int(rule[len("mean:") :]))
     return result
 
 
-def _by_rule(values: Sequence[object], mode: str, rule: str) -> float | None:
-    if rule == "best":
-        return best_number(values, mode)
-    last = values[-int(rule.removeprefix("mean:")) :]
-    numbers = [found for found in map(number, last) if found is not None]
-    # A mean that leaves out what is not a number would be the mean of something else.
-    return math.fsum(numbers) / len(numbers) if numbers and len(numbers) == len(last) else math.nan
+def _mean(values: Sequence[object], count: int) -> float:
+    """The mean of the last ones; one that left out what is no number would be of something else."""
+    numbers = [math.nan if (n := number(value)) is None else n for value in values[-count:]]
+    return statistics.fmean(numbers)
 
 
 class Best(NamedTuple):

@@ -16,9 +16,9 @@ import pytest
 from hpogrid.cli.main import run
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import track
-from hpogrid.engine.job import read_result
-from hpogrid.engine.start import read_start
 from hpogrid.errors import UserError
+from hpogrid.job.run import read_result
+from hpogrid.job.start import read_start
 from hpogrid.report.export.base import trial_key
 from hpogrid.report.load import load_sources
 from hpogrid.report.source import make_results

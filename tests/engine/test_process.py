@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.engine.job import read_result
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
+from hpogrid.job.run import read_result
 from hpogrid.study.study import Trial
 from tests.projects import (
     CHOICES,

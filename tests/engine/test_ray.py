@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from hpogrid.engine.job import read_result
 from hpogrid.errors import RunError
+from hpogrid.job.run import read_result
 from tests.engine.objectives import FUNCTION, objective
 from tests.projects import (
     alive,

@@ -109,7 +109,7 @@ def test_dry_run_shows_the_script(image: Path, home: Path) -> None:
     store_project(trials=1, grid={"site": "local", "container": str(image)})
     text = hpogrid("run", "p", "--dry_run")
     assert "contained.sh:" in text
-    assert f"--pwd=/ $gpu {image} python3 -m hpogrid.site.start" in text
+    assert f"--pwd=/ $gpu {image} python3 -m hpogrid.job.entry" in text
     assert not list(home.glob("tasks/*"))
 
 

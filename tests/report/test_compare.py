@@ -22,18 +22,24 @@ from hpogrid.report.compare.standing import judge, read_budget
 from hpogrid.report.results import Objective, Origin
 from hpogrid.report.source import Source
 from hpogrid.site.tasks import new_task
+from hpogrid.study.events import Closed
+from hpogrid.study.study import Source as Writer
 from tests.report.studies import make_study, make_trial, store, submit, write_ledger
 
 LOSS = Objective("loss", "min")
 
 
-def replicate(losses: Sequence[float], task: int = 1, seed: int | None = None) -> Replicate:
+def replicate(
+    losses: Sequence[float], task: int = 1, seed: int | None = None, over: bool = False
+) -> Replicate:
     """One trial a second, each with the next loss."""
     trials = [
         make_trial(f"0-{index}", started=100.0 + index, ended=101.0 + index, metrics={"loss": loss})
         for index, loss in enumerate(losses)
     ]
-    source = Source("p", Origin(id=task, seed=seed), make_study(trials))
+    study = make_study(trials)
+    study.apply(Closed(time=200.0, reason="", over=over), Writer(job=0))
+    source = Source("p", Origin(id=task, seed=seed), study)
     ((found,), _) = replicates([source], LOSS)
     return found
 
@@ -234,8 +240,41 @@ def test_pairs_by_seed() -> None:
     assert found.pairs[0].p == pytest.approx(2 / 2**8)
     assert found.pairs[0].verdict == "better"
     assert judge([first, second], LOSS).pairs[0].verdict == "no difference shown"
-    with pytest.raises(UserError, match="not run with the same seeds"):
-        judge([first, entrant("c", [1], [2], seeded=True)], LOSS, paired=True)
+
+
+def test_only_the_seeds_that_all_have_are_pairs() -> None:
+    first = entrant("a", *[[i, i] for i in range(8)], seeded=True)
+    other = entrant("c", [1], [2], seeded=True)
+    found = judge([first, other], LOSS, paired=True)
+    assert {item.study: item.values for item in found.standings} == {"a": [0, 1], "c": [1, 2]}
+    assert "a: 6 replicates have no partner of the same seed; left out" in found.notes
+    with pytest.raises(UserError, match="no seed is common to a and d"):
+        judge([first, entrant("d", [1], [2])], LOSS, paired=True)
+
+
+def test_the_verdict_on_pairs_follows_the_signed_ranks() -> None:
+    """11 of 12 pairs are for the first one, by little; in one it diverged."""
+    first = entrant("a", *[[100.0 if i == 0 else i - i / 100] for i in range(12)], seeded=True)
+    second = entrant("b", *[[i] for i in range(12)], seeded=True)
+    for studies in ([first, second], [second, first]):
+        (pair,) = judge(studies, LOSS, paired=True).pairs
+        assert pair.p == pytest.approx(0.034, abs=0.001)
+        assert {"better": pair.first, "worse": pair.second}[pair.verdict] == "a"
+    assert pair.wins == pytest.approx(11 / 12 if pair.first == "a" else 1 / 12)
+
+
+def test_a_search_that_is_over_keeps_its_best_value() -> None:
+    reached = [replicate([5, 0], over=True) for _ in range(4)]
+    fast = Entrant("fast", [*reached, replicate([9] * 6)])
+    slow = entrant("slow", *[[5.5] * 6 for _ in range(5)])
+    found = judge([fast, slow], LOSS, at="6")
+    assert [(item.study, item.replicates, item.median) for item in found.standings] == [
+        ("fast", 5, 0),
+        ("slow", 5, 5.5),
+    ]
+    cut_off = Entrant("cut", [replicate([5, 0])])
+    with pytest.raises(UserError, match="no replicate of cut has come to 6 trials"):
+        judge([cut_off, slow], LOSS, at="6")
 
 
 # --- bands -----------------------------------------------------------------------------------
@@ -328,7 +367,7 @@ def test_every_file_is_written(home: Path, capsys: Output) -> None:
         (["one", "two", "--metric", "acc", "--mode", "max"], "has no result of 'acc'"),
         (["one", "two", "--metric", "loss"], "give --metric and --mode together"),
         (["one", "two", "--at", "soon"], "--at 'soon' is neither trials nor a time"),
-        (["one", "two", "--paired"], "not run with the same seeds"),
+        (["one", "two", "--paired"], "no seed is common to"),
         (["one", "two", "--outname", "train.py/x", "--to_json"], "cannot write"),
     ],
 )

@@ -158,7 +158,7 @@ def test_importance_takes_missing_values_and_outliers() -> None:
 
 def test_importance_is_refused_with_the_reason() -> None:
     few = [make_trial(f"0-{i}", applied={"x": i}, metrics={"loss": i}) for i in range(5)]
-    assert "needs 20 trials with a result; there are 5" in note(few)
+    assert "needs 20 configurations with a result; there are 5" in note(few)
     same = [make_trial(f"0-{i}", applied={"x": i}, metrics={"loss": 1}) for i in range(30)]
     assert "loss is the same in all trials" in note(same)
     fixed = [make_trial(f"0-{i}", applied={"x": 1}, metrics={"loss": i}) for i in range(30)]

@@ -129,4 +129,19 @@ def test_repetitions_have_a_mean_and_a_spread() -> None:
     assert cells["0-1"] == cells["0-2"] == [4.0, pytest.approx(18**0.5)]
     assert cells["0-3"] == cells["0-4"] == [3.0, None]
     assert "best mean 2.5 ± 0.71 (2 repetitions)" in results.summary
+
+
+def test_a_mean_of_those_that_survived_wins_only_where_there_is_no_other() -> None:
+    lucky = [
+        make_trial("0-1", group="0-1", metrics={"loss": 0.5}),
+        make_trial("0-2", group="0-1", metrics={}, state="failed"),
+    ]
+    whole = [make_trial(f"0-{n}", group="0-3", metrics={"loss": 1.0}) for n in (3, 4)]
+    assert "best mean 1 ± 0 (2 repetitions)" in table(*lucky, *whole).summary
+    assert "best mean 0.5 (1 repetitions, 1 more failed)" in table(*lucky).summary
+
+
+def test_the_mean_column_is_there_where_there_are_repetitions() -> None:
+    trials = [make_trial("0-1", group="0-1", metrics={"loss": 1.0})]
+    assert "mean" in table(*trials).names
     assert "mean" not in table(*trials_with_losses(1, 2)).names

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid._version import VERSION
-from hpogrid.site import start
+from hpogrid.job import entry
 from hpogrid.site.carry import write_wheel
 
 
@@ -67,16 +67,16 @@ def test_a_job_could_send_jobs_itself(tmp_path: Path) -> None:
 
 
 def test_a_python_without_the_requirements(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert start.problem() is None
-    monkeypatch.setattr(start, "_needed", lambda: ["msgspec", "no-such-thing"])
-    assert "lacks no-such-thing" in str(start.problem())
+    assert entry.problem() is None
+    monkeypatch.setattr(entry, "_needed", lambda: ["msgspec", "no-such-thing"])
+    assert "lacks no-such-thing" in str(entry.problem())
 
 
 def test_a_python_that_is_too_old(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(start, "_OLDEST", (9, 0))
-    assert start.main(["1", "0"]) == 1
+    monkeypatch.setattr(entry, "_OLDEST", (9, 0))
+    assert entry.main(["1", "0"]) == 1
     assert "hpogrid needs 9.0" in capsys.readouterr().err
 
 
@@ -86,5 +86,5 @@ def test_an_image_with_another_hpogrid(tmp_path: Path) -> None:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hpogrid\nVersion: 0.1\n")
     code = f"import sys; sys.path.append({str(info.parent)!r}); "
-    code += "from hpogrid.site.start import other_version; print(other_version())"
+    code += "from hpogrid.job.entry import other_version; print(other_version())"
     assert python(wheel, "-c", code).strip() == "0.1"

@@ -6,9 +6,9 @@ import pytest
 
 from hpogrid.cli.main import run
 from hpogrid.errors import UserError
+from hpogrid.job.points import at_point
 from hpogrid.report.load import load_sources
 from hpogrid.report.source import make_results
-from hpogrid.site.point import at_point
 from tests.report.studies import store
 
 

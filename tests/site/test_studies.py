@@ -95,7 +95,7 @@ def test_refusals(project: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
         archive.add(tmp_path / "train.py", "../../escaped.py")
     assert run(["study", "import", str(evil)]) == 2
     assert "cannot be unpacked" in capsys.readouterr().err
-    assert not (tmp_path / "home" / "tasks").exists()
+    assert not any((tmp_path / "home" / "tasks").iterdir())
 
 
 def test_plan_says_what_would_happen(project: str, capsys: pytest.CaptureFixture[str]) -> None:

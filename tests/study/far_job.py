@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import hpogrid.study.remote as remote
-from hpogrid.engine.job import run_job
+from hpogrid.job.run import run_job
 from hpogrid.site.tasks import load_task
 
 if __name__ == "__main__":

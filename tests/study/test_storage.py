@@ -72,7 +72,7 @@ def journal(folder: Path) -> Iterator[str]:
 def running_jobs(task: Task) -> Iterator[list[subprocess.Popen[bytes]]]:
     """All jobs of a task at once; they see each other in the storage, and have to succeed."""
     processes = [
-        subprocess.Popen([sys.executable, "-m", "hpogrid.site.job", str(task.id), str(job)])
+        subprocess.Popen([sys.executable, "-m", "hpogrid.job.here", str(task.folder), str(job)])
         for job in range(task.n_jobs)
     ]
     try:

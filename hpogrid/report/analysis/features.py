@@ -10,6 +10,7 @@ from hpogrid.errors import UserError
 from hpogrid.report.analysis.model import Kind, Value
 from hpogrid.report.axes import Axis, Scale, label, make_axis
 from hpogrid.report.ranking import varied_axes
+from hpogrid.report.repeats import by_configuration
 from hpogrid.report.results import Column, Results
 from hpogrid.study.study import Trial
 
@@ -25,9 +26,9 @@ class Features(msgspec.Struct):
         kinds: for each whether it is a number or a category.
         scales: for each the scale of its places.
         columns: for each the places of all trials (numbers), or their categories (text).
-        target: for each trial; larger is better.
+        target: for each configuration, the mean of its trials; larger is better.
         target_name: what it is.
-        trials: best first.
+        trials: one of each configuration, best first.
     """
 
     names: list[str]
@@ -37,6 +38,21 @@ class Features(msgspec.Struct):
     target: list[float]
     target_name: str
     trials: list[Trial]
+
+    @property
+    def center(self) -> float:
+        """The middle of the target's range."""
+        return min(self.target) / 2 + max(self.target) / 2
+
+    @property
+    def unit(self) -> float:
+        """Half of the target's range."""
+        return max(self.target) / 2 - min(self.target) / 2 or 1.0
+
+    @property
+    def learned(self) -> list[float]:
+        """The target from -1 to 1: libraries take a variance below theirs of rounding for none."""
+        return [(value - self.center) / self.unit for value in self.target]
 
     @property
     def rows(self) -> list[list[Any]]:
@@ -61,7 +77,7 @@ def make_features(results: Results, objective: int = 0) -> Features:
         raise UserError("it is not known what is optimised; give --metric and --mode")
     chosen = results.objectives[objective]
     pairs = [(trial, results.value(trial, objective)) for trial in results.trials]
-    known = [(trial, value) for trial, value in pairs if value is not None]
+    known = by_configuration((trial, value) for trial, value in pairs if value is not None)
     trials = [trial for trial, _ in known]
     axes = varied_axes(results, trials)
     if not axes or len({value for _, value in known}) < 2:
@@ -72,8 +88,8 @@ def make_features(results: Results, objective: int = 0) -> Features:
     wanted = max(FEWEST_TRIALS, FEWEST_PER_FEATURE * len(axes))
     if len(known) < wanted:
         raise UserError(
-            f"an analysis of {len(axes)} hyperparameters needs {wanted} trials with a result; "
-            f"'{results.name}' has {len(known)}"
+            f"an analysis of {len(axes)} hyperparameters needs {wanted} configurations with a "
+            f"result; '{results.name}' has {len(known)}"
         )
     column = Column(chosen.name, "metric", chosen.name)
     axis = make_axis(results, column, [value for _, value in known])

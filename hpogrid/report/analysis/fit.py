@@ -51,21 +51,13 @@ def analyse(
         trials=len(features.target),
         r2=_share(scores),
         folds=len(scores),
-        intercept=_number(model.intercept_),
+        intercept=features.center + features.unit * _number(model.intercept_),
         effects=sorted(singles, key=lambda effect: -effect.share.mean),
         pairs=sorted(doubles, key=lambda pair: -pair.share.mean),
         locals=_locals(model, features, top),
         fanova=_fanova(features, seed),
         permutation=_permutation(results, objective),
     )
-
-
-def rank(results: Results, *, objective: int = 0, seed: int = 0) -> list[str]:
-    """The hyperparameters by the size of their effects, largest first, without all the rest."""
-    features = make_features(results, objective)
-    model = _fitted(features, range(len(features.target)), 0, seed, _FOLD_BAGS)
-    singles, _ = _terms(model, features)
-    return [effect.name for effect in sorted(singles, key=lambda item: -item.share.mean)]
 
 
 def _fitted(
@@ -82,7 +74,8 @@ def _fitted(
         n_jobs=1,
         random_state=seed,
     )
-    target = [features.target[row] for row in rows]
+    learned = features.learned
+    target = [learned[row] for row in rows]
     with warnings.catch_warnings():  # about few rows for many bins: R² says that better
         warnings.simplefilter("ignore")
         return model.fit(_frame(features, rows), target)
@@ -98,14 +91,15 @@ def _frame(features: Features, rows: Sequence[int]) -> Any:
 
 
 def _cross_validate(features: Features, pairs: int, seed: int) -> list[float]:
-    """R² of each fold on the trials that its model has not seen."""
+    """R² of each fold on the configurations that its model has not seen."""
     selection = require("sklearn.model_selection", extra="analysis", what="analyze")
     metrics = require("sklearn.metrics", extra="analysis", what="analyze")
     found = []
-    rows = list(range(len(features.target)))
+    learned = features.learned
+    rows = list(range(len(learned)))
     for train, test in selection.KFold(FOLDS, shuffle=True, random_state=seed).split(rows):
         model = _fitted(features, [int(row) for row in train], pairs, seed, _FOLD_BAGS)
-        truth = [features.target[row] for row in test]
+        truth = [learned[row] for row in test]
         found.append(float(metrics.r2_score(truth, model.predict(_frame(features, test)))))
     return found
 
@@ -151,9 +145,9 @@ def _term_shares(model: Any) -> list[Share]:
 
 def _effect(features: Features, index: int, data: dict[str, Any], share: Share) -> Effect:
     name, kind = features.names[index], features.kinds[index]
-    score = [float(item) for item in data["scores"]]
+    score = [features.unit * float(item) for item in data["scores"]]
     std = [
-        float(high - low) / 2
+        features.unit * float(high - low) / 2
         for high, low in zip(data["upper_bounds"], data["lower_bounds"], strict=True)
     ]
     peak = max(range(len(score)), key=score.__getitem__)
@@ -171,20 +165,24 @@ def _pair(features: Features, term: Sequence[int], data: dict[str, Any], share: 
     for index, items in zip(term, (data["left_names"], data["right_names"]), strict=True):
         nominal = features.kinds[index] == "nominal"
         sides.append([str(n) if nominal else features.value(index, float(n)) for n in items])
-    score = [[float(cell) for cell in row] for row in data["scores"]]
+    score = [[features.unit * float(cell) for cell in row] for row in data["scores"]]
     names = (features.names[term[0]], features.names[term[1]])
     return Pair(names, share, sides[0], sides[1], score)
 
 
 def _locals(model: Any, features: Features, top: int) -> list[Local]:
     rows = list(range(min(top, len(features.trials))))
-    explained = model.explain_local(_frame(features, rows), [features.target[row] for row in rows])
+    learned = features.learned
+    explained = model.explain_local(_frame(features, rows), [learned[row] for row in rows])
     found = []
     for row in rows:
         data = explained.data(row)
-        scores = dict(zip(data["names"], map(float, data["scores"]), strict=True))
+        scores = {
+            name: features.unit * float(score)
+            for name, score in zip(data["names"], data["scores"], strict=True)
+        }
         trial = features.trials[row]
-        predicted = float(data["perf"]["predicted"])
+        predicted = features.center + features.unit * float(data["perf"]["predicted"])
         found.append(Local(trial.id, trial.applied, features.target[row], predicted, scores))
     return found
 
@@ -205,7 +203,7 @@ def _fanova(features: Features, seed: int) -> dict[str, Share]:
     numpy = require("numpy", extra="analysis", what="analyze")
     ensemble = require("sklearn.ensemble", extra="analysis", what="analyze")
     table = numpy.array([_coded(column) for column in features.columns], dtype=float).T
-    target = numpy.array(features.target)
+    target = numpy.array(features.learned)
     rng = numpy.random.default_rng(seed)
     rounds: list[list[float]] = []
     for number in range(_FORESTS):

@@ -42,6 +42,8 @@ class Replicate(msgspec.Struct):
         trials: how many ended, failed ones among them.
         seconds: from the first start to the last end.
         running: whether a trial still runs.
+        over: whether a larger budget would change nothing, since it reached its target or tried
+            the whole space.
         steps: each new best value, first to last.
     """
 
@@ -51,6 +53,7 @@ class Replicate(msgspec.Struct):
     trials: int
     seconds: float
     running: bool
+    over: bool
     steps: list[Step]
 
     @property
@@ -66,9 +69,9 @@ class Replicate(msgspec.Struct):
         return self.steps[index - 1].value if index else None
 
     def reaches(self, budget: Budget) -> bool:
-        """Whether it went on for so long; one that is over keeps its best value for all time."""
+        """Whether it went on for so long, or is over."""
         if budget.unit == "trials":
-            return self.trials >= budget.amount
+            return self.over or self.trials >= budget.amount
         return not self.running or self.seconds >= budget.amount
 
 
@@ -102,7 +105,8 @@ class Pair(msgspec.Struct):
     """Two studies, and whether they differ by more than chance.
 
     Attributes:
-        wins: how likely a replicate of the first one is better than one of the second.
+        wins: the share of pairs of replicates in which the first one's is better; where they are
+            paired by seed, of these pairs.
         p: of the test; None where there was nothing to test.
         adjusted: the same, corrected for the number of pairs (Holm).
         verdict: of the first one.

@@ -66,6 +66,7 @@ def _replicate(
         trials=len(ended),
         seconds=(ended[-1].ended or start) - start if ended else 0.0,
         running=any(trial.state == "running" for trial in trials),
+        over=source.study.is_over({trial.job for trial in trials}),
         steps=_steps(ended, start, objective),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require
@@ -33,19 +33,19 @@ def judge_pairs(losses: Losses, alpha: float, *, paired: bool = False) -> list[P
     least = {pair: smallest_p(len(losses[pair[0]]), len(losses[pair[1]]), paired) for pair in names}
     hopeless = not names or min(least.values()) * len(names) >= alpha
     tested = [pair for pair in names if not hopeless and least[pair] < alpha]
-    measured = {
-        pair: max(_p_value(losses[pair[0]], losses[pair[1]], paired), least[pair])
-        for pair in tested
-    }
+    test = _signed_rank if paired else _rank_sum
+    results = {pair: test(losses[pair[0]], losses[pair[1]]) for pair in tested}
+    measured = {pair: max(result.p, least[pair]) for pair, result in results.items()}
     adjusted = holm(measured)
     found = []
-    for first, second in names:
-        wins = _wins(losses[first], losses[second])
-        corrected = adjusted.get((first, second))
+    for pair in names:
+        first, second = pair
+        corrected = adjusted.get(pair)
         verdict: Verdict = "too few seeds" if corrected is None else "no difference shown"
         if corrected is not None and corrected < alpha:
-            verdict = "better" if wins > 0.5 else "worse"
-        found.append(Pair(first, second, wins, measured.get((first, second)), corrected, verdict))
+            verdict = "better" if results[pair].first_is_better else "worse"
+        wins = _wins(losses[first], losses[second], paired)
+        found.append(Pair(first, second, wins, measured.get(pair), corrected, verdict))
     return found
 
 
@@ -71,24 +71,42 @@ def holm(measured: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]
     return found
 
 
-def _wins(first: Sequence[float], second: Sequence[float]) -> float:
+def _wins(first: Sequence[float], second: Sequence[float], paired: bool) -> float:
     """The share of pairs of replicates in which the first study's is better; ties count half."""
-    points = sum((a < b) + (a == b) / 2 for a in first for b in second)
-    return points / (len(first) * len(second))
+    pairs = list(zip(first, second, strict=True) if paired else itertools.product(first, second))
+    return sum((a < b) + (a == b) / 2 for a, b in pairs) / len(pairs)
 
 
-def _p_value(first: list[float], second: list[float], paired: bool) -> float:
+class _Tested(NamedTuple):
+    """What a test says: the two-sided p, and the direction of its own statistic."""
+
+    p: float
+    first_is_better: bool
+
+
+def _rank_sum(first: list[float], second: list[float]) -> _Tested:
+    """Mann-Whitney U (SciPy's) on the ranks, which knows no infinities."""
     stats: Any = require("scipy.stats", extra="compare", what="compare")
-    if not paired:
-        ranks = _ranks([*first, *second])
-        return float(stats.mannwhitneyu(ranks[: len(first)], ranks[len(first) :]).pvalue)
+    ranks = _ranks([*first, *second])
+    result = stats.mannwhitneyu(ranks[: len(first)], ranks[len(first) :])
+    return _Tested(float(result.pvalue), result.statistic < len(first) * len(second) / 2)
+
+
+def _signed_rank(first: list[float], second: list[float]) -> _Tested:
+    """Wilcoxon's signed ranks (SciPy's): the direction is that of the larger rank sum.
+
+    One pair far apart weighs no more than its rank: medians and means may point the other way.
+    """
+    stats: Any = require("scipy.stats", extra="compare", what="compare")
     if any(map(math.isinf, [*first, *second])):
         raise UserError(
             "a replicate has no result, so pairs cannot be subtracted: leave out --paired"
         )
     if first == second:
-        return 1.0
-    return float(stats.wilcoxon(first, second).pvalue)
+        return _Tested(1.0, False)
+    less = stats.wilcoxon(first, second, alternative="less")
+    greater = stats.wilcoxon(first, second, alternative="greater")
+    return _Tested(float(stats.wilcoxon(first, second).pvalue), less.pvalue < greater.pvalue)
 
 
 def _ranks(values: list[float]) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from hpogrid.errors import UserError
@@ -86,7 +85,7 @@ def judge(
     sign = 1 if objective.mode == "min" else -1
     counted = {item.name: _that_count(item, budget, said) for item in entrants}
     if paired:
-        counted = _by_seed(counted)
+        counted = _by_seed(counted, said)
     losses = {
         name: [math.inf if (v := one.best(budget)) is None else sign * v for one in found]
         for name, found in counted.items()
@@ -154,7 +153,9 @@ def _words(objectives: Sequence[Objective]) -> str:
 
 
 def _shortest(entrants: Sequence[Entrant]) -> Budget:
-    return Budget("trials", min(one.trials for item in entrants for one in item.replicates))
+    known = [one for item in entrants for one in item.replicates]
+    lasting = [one.trials for one in known if not one.over]
+    return Budget("trials", min(lasting) if lasting else max(one.trials for one in known))
 
 
 def _that_count(entrant: Entrant, budget: Budget, notes: list[str]) -> list[Replicate]:
@@ -166,20 +167,22 @@ def _that_count(entrant: Entrant, budget: Budget, notes: list[str]) -> list[Repl
     return found
 
 
-def _by_seed(counted: dict[str, list[Replicate]]) -> dict[str, list[Replicate]]:
-    """The replicates in the order of their seeds, which all studies must have in common."""
-    seeds = {name: Counter((one.seed, one.job) for one in found) for name, found in counted.items()}
-    first, *others = seeds
-    for other in others:
-        if seeds[first] != seeds[other] or None in {seed for seed, _ in seeds[first]}:
-            raise UserError(
-                f"{first} and {other} were not run with the same seeds, so their replicates are "
-                "no pairs: leave out --paired, or run both with the same hpo_config --seed values"
-            )
-    return {
-        name: sorted(found, key=lambda one: (one.seed or 0, one.job or 0))
+def _by_seed(counted: dict[str, list[Replicate]], notes: list[str]) -> dict[str, list[Replicate]]:
+    """The replicates whose seeds all studies have in common, in the order of these."""
+    by_seed = {
+        name: {(one.seed, one.job or 0): one for one in found if one.seed is not None}
         for name, found in counted.items()
     }
+    common = sorted(set.intersection(*(set(found) for found in by_seed.values())))
+    if not common:
+        raise UserError(
+            f"no seed is common to {' and '.join(counted)} (at this budget), so their replicates "
+            "are no pairs: leave out --paired, or run all with the same hpo_config --seed values"
+        )
+    for name, found in counted.items():
+        if count := len(found) - len(common):
+            notes.append(f"{name}: {count} replicates have no partner of the same seed; left out")
+    return {name: [found[seed] for seed in common] for name, found in by_seed.items()}
 
 
 def _standings(losses: dict[str, list[float]], sign: int) -> list[Standing]:

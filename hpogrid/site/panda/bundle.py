@@ -17,20 +17,7 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.errors import UserError
-
-ENTRY = "hpogrid_job.py"
-SETTINGS = "hpogrid_job.json"
-LEDGER = "hpogrid_ledger.jsonl"
-"""The output that holds what a job did: its ledgers, one after the other."""
-PACKED = "hpogrid_job.tgz"
-"""The output that holds the logs and checkpoints of a job's trials."""
-METRICS = "hpogrid_metrics.tgz"
-"""The output of a job of PanDA's HPO service."""
-BUNDLED = "hpogrid_bundle.json"
-"""Holds the bundle where only some kinds of files are sent."""
-BUNDLE = "bundle"
-LIB = "lib"
-VENDOR = "vendor"
+from hpogrid.job.settings import BUNDLE, BUNDLED, ENTRY, LIB, SETTINGS, VENDOR, JobSettings
 
 LARGEST = 10 * 2**20
 """Bytes that the PanDA server takes with a task."""
@@ -75,28 +62,10 @@ except ImportError as error:
     sys.exit("hpogrid: the image lacks msgspec {msgspec_text} or later (%s), and the copy that "
              "came with the task is for another Python: install it in the image, or submit with "
              "the Python of the image" % error)
-from hpogrid.site.worknode import main
+from hpogrid.job.worknode import main
 
 sys.exit(main(sys.argv[1:], here))
 '''
-
-
-class JobSettings(msgspec.Struct, kw_only=True):
-    """What a job needs to know beside the project.
-
-    Attributes:
-        task: the name of the task.
-        seed, n_jobs, shared: see `hpogrid.engine.spec.JobSpec`.
-        seconds: the time limit of a job.
-        earlier: where earlier ledgers of the task may be found.
-    """
-
-    task: str
-    seed: int
-    n_jobs: int
-    shared: bool = True
-    seconds: int | None = None
-    earlier: str | None = None
 
 
 Content = dict[str, Path | bytes]

@@ -14,7 +14,7 @@ import msgspec
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
-from hpogrid.site.panda.bundle import ENTRY, LEDGER, PACKED
+from hpogrid.job.settings import ENTRY, LEDGER, PACKED
 
 ANYWHERE = ("ANY", "AUTO", "PANDA")
 """Names of a site with which PanDA chooses the queue itself (in any case of letters)."""

@@ -20,12 +20,12 @@ from hpogrid.archives import Refused, read_files
 from hpogrid.data.rucio import Did, Rucio
 from hpogrid.errors import UserError
 from hpogrid.files import Damaged, decode, read_record, write_atomic
+from hpogrid.job.settings import LEDGER
+from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.base import ENDED
-from hpogrid.site.panda.bundle import LEDGER
 from hpogrid.site.panda.client import FileInfo, JobInfo, job_metadata, list_jobs
 from hpogrid.site.panda.metadata import metadata_events
 from hpogrid.site.tasks import Task
-from hpogrid.site.worknode import LOG_MARK
 from hpogrid.study.events import Ended, Event
 from hpogrid.study.ledger import SUFFIX, ledger_name
 from hpogrid.study.study import Source, Study

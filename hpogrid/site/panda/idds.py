@@ -1,7 +1,7 @@
 """Hyperparameter optimisation through PanDA's own service (iDDS): the phpo command of a task.
 
 The service calls ``hpogrid generate`` for points, and each of our jobs evaluates some of them; see
-`hpogrid.site.evaluate`.
+`hpogrid.job.points`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.errors import UserError
-from hpogrid.site.panda.bundle import BUNDLED, ENTRY, METRICS, Content, write_bundle
+from hpogrid.job.settings import BUNDLED, ENTRY, METRICS
+from hpogrid.site.panda.bundle import Content, write_bundle
 from hpogrid.site.panda.command import queue_arguments, resource_arguments
 from hpogrid.space.dialects import render_space
 

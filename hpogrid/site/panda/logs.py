@@ -9,11 +9,11 @@ from pathlib import Path
 from hpogrid.archives import Refused, unpack
 from hpogrid.data.rucio import Did, Rucio
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.panda.bundle import PACKED
+from hpogrid.job.settings import PACKED
+from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.panda.client import JobInfo
 from hpogrid.site.panda.fetch import log_texts
 from hpogrid.site.tasks import Task
-from hpogrid.site.worknode import LOG_MARK
 
 
 def read_log(task: Task, job: JobInfo) -> str:

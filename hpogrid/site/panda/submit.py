@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from hpogrid.config.project import Project, load_project, project_path, read_project
 from hpogrid.errors import UserError
+from hpogrid.job.settings import JobSettings
 from hpogrid.registry import require
 from hpogrid.site.panda.auth import login
-from hpogrid.site.panda.bundle import Content, JobSettings, bundle_content, write_bundle
+from hpogrid.site.panda.bundle import Content, bundle_content, write_bundle
 from hpogrid.site.panda.client import Taken, check_arguments, submit
 from hpogrid.site.panda.command import (
     Inputs,
@@ -42,7 +43,7 @@ def content(task: Task) -> Content:
     folder = task.bundle if task.bundle.is_dir() else project_path(task.project)
     earlier = task.native.get(EARLIER)
     settings = JobSettings(
-        task=str(task.native.get(OUT, task.name)),
+        name=str(task.native.get(OUT, task.name)),
         seed=task.seed,
         n_jobs=task.n_jobs,
         shared=task.shared,

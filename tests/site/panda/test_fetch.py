@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from hpogrid.data.rucio import Did
 from hpogrid.errors import RunError, UserError
+from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.panda import fetch as panda_fetch
 from hpogrid.site.panda.client import FileInfo, JobInfo
 from hpogrid.site.panda.fetch import fetch, ledger_in_log
 from hpogrid.site.panda.metadata import metadata_events
 from hpogrid.site.tasks import Task, new_task
-from hpogrid.site.worknode import LOG_MARK
 from hpogrid.study.events import Ended, Event, Opened, Started
 from hpogrid.study.metadata import small_metadata
 from hpogrid.study.study import Trial, read_study

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hpogrid.errors import UserError
-from hpogrid.site.panda.bundle import BUNDLED, ENTRY
+from hpogrid.job.settings import BUNDLED, ENTRY
 from hpogrid.site.panda.client import check_arguments
 from hpogrid.site.panda.idds import SPACE, phpo_arguments, sandbox, steering_command
 from tests.commands import hpogrid, ok

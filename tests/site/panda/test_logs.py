@@ -11,12 +11,12 @@ import pytest
 
 from hpogrid.data.rucio import Did
 from hpogrid.errors import RunError
+from hpogrid.job.settings import PACKED
+from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.panda import logs
-from hpogrid.site.panda.bundle import PACKED
 from hpogrid.site.panda.client import FileInfo, JobInfo
 from hpogrid.site.panda.logs import fetch_packed, read_log
 from hpogrid.site.tasks import Task, new_task
-from hpogrid.site.worknode import LOG_MARK
 from tests.projects import store_project
 
 LOG = "user.me.log.1.tgz"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from hpogrid.job.settings import SETTINGS
 from hpogrid.site.panda import client as panda_client
-from hpogrid.site.panda.bundle import SETTINGS
 from hpogrid.site.panda.client import TaskInfo
 from hpogrid.site.panda.retry import lay_out
 from hpogrid.site.panda.state import counted, note_retry, remember, see

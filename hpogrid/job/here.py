@@ -1,6 +1,6 @@
 """A job of a task whose folder this machine sees.
 
-``python -m hpogrid.site.job TASK INDEX`` is what sites with a shared file system start.
+``python -m hpogrid.job.here FOLDER JOB`` is what sites with a shared file system start.
 """
 
 from __future__ import annotations
@@ -8,35 +8,37 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from hpogrid.engine.job import JobResult, run_job
 from hpogrid.engine.run import Run
 from hpogrid.errors import Exit, UserError
-from hpogrid.site.tasks import Task, load_task
+from hpogrid.job.run import JobResult, run_job
+from hpogrid.job.settings import TaskFolder, read_settings
 
 
-def run_task_job(
-    task: Task, job: int, progress: Callable[[Run], None] = lambda run: None
+def run_in_folder(
+    task: TaskFolder, job: int, progress: Callable[[Run], None] = lambda run: None
 ) -> JobResult:
     """Run one job of a task in its folder (see `run_job`)."""
+    settings = read_settings(task.path / TaskFolder.RECORD)
     return run_job(
         task.bundle,
-        task.job_folder(job),
+        task.job(job),
         job=job,
-        seed=task.seed,
+        seed=settings.seed,
         ledgers=task.ledgers,
-        shared=task.shared,
-        n_jobs=task.n_jobs,
+        shared=settings.shared,
+        n_jobs=settings.n_jobs,
         prep=task.prep,
-        added=task.added,
+        added=settings.added,
         progress=progress,
     )
 
 
-def main(task: int, job: int) -> int:
+def main(folder: str, job: str) -> int:
     """Run the job; what it is worth saying goes to its stdout and stderr."""
     try:
-        result = run_task_job(load_task(task), job)
+        result = run_in_folder(TaskFolder(Path(folder)), int(job))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -45,7 +47,7 @@ def main(task: int, job: int) -> int:
 
 
 if __name__ == "__main__":
-    code = main(int(sys.argv[1]), int(sys.argv[2]))
+    code = main(*sys.argv[1:])
     sys.stdout.flush()
     # A user's script may have left threads behind that would keep the process alive.
     os._exit(code)

@@ -1,4 +1,4 @@
-"""A job of this machine in a container: ``python -m hpogrid.site.contained SCRIPT JOB``.
+"""A job of this machine in a container: ``python -m hpogrid.job.contained SCRIPT JOB``.
 
 This process stands for the job: it holds its locks, which are not handed on, since helpers of a
 container runtime may outlive the job. However it dies, all of its session dies with it.

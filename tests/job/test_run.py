@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.engine.job import JobResult, read_result
 from hpogrid.engine.process import ProcessEngine
 from hpogrid.errors import RunError, UserError
+from hpogrid.job.run import JobResult, read_result
 from hpogrid.site.local import run_here
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.study.ledger import ledger_attempts

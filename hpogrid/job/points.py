@@ -10,18 +10,21 @@ import math
 import os
 import sys
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hpogrid.config.project import FILE, SCRIPTS, Project, read_project
-from hpogrid.engine.job import PREP, run_job
-from hpogrid.engine.start import Start, read_start, write_start
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import parse_file, write_atomic
-from hpogrid.site.panda.bundle import LEDGER, METRICS
-from hpogrid.site.point import at_point
+from hpogrid.job.run import PREP, run_job
+from hpogrid.job.settings import LEDGER, METRICS
+from hpogrid.job.start import Start, read_start, write_start
+from hpogrid.registry import unknown
+from hpogrid.space.parameter import Constant, Value
+from hpogrid.space.space import Space
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.metadata import METADATA, small_metadata
 from hpogrid.study.study import Study, Trial, read_study
@@ -33,6 +36,28 @@ class Result(msgspec.Struct):
     status: int
     loss: float | None = None
     message: str = ""
+
+
+def at_point(project: Project, values: Mapping[str, Value]) -> Project:
+    """The same project with a space of this one point."""
+    parameters = project.space.parameters
+    for name in values:
+        if name not in parameters:
+            raise UserError(f"--point: {unknown('hyperparameter', name, list(parameters))}")
+    missing = [name for name, item in parameters.items() if name not in values and not item.when]
+    if missing:
+        raise UserError(f"--point: give also a value for {', '.join(missing)}")
+    space = Space({name: Constant(value=value) for name, value in values.items()})
+    config = msgspec.structs.replace(
+        project.hpo_config,
+        algorithm="random",
+        algorithm_param={},
+        scheduler="none",
+        scheduler_param={},
+        trials=1,
+    )
+    changed = msgspec.structs.replace(project, hpo_config=config, search_space=space.to_json())
+    return changed.with_hash()
 
 
 def prepare_point(folder: Path) -> Path:

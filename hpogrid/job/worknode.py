@@ -22,16 +22,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-import msgspec
-
 from hpogrid.archives import Refused, unpack
 from hpogrid.config.project import SCRIPTS, read_project
-from hpogrid.engine.job import PREP, JobResult, run_job
 from hpogrid.engine.prep import STEPS
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
+from hpogrid.job.run import PREP, JobResult, run_job
+from hpogrid.job.settings import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, read_settings
 from hpogrid.search.base import derive_seed
-from hpogrid.site.panda.bundle import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, JobSettings
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata
 from hpogrid.study.study import read_study
@@ -63,7 +61,7 @@ class Place:
     def __init__(self, folder: Path, index: int) -> None:
         self.folder = folder
         self.index = index
-        self.settings = msgspec.json.decode((folder / SETTINGS).read_bytes(), type=JobSettings)
+        self.settings = read_settings(folder / SETTINGS)
         self.bundle = folder / BUNDLE
         self.job = folder / "job"
         self.ledgers = folder / "ledger"
@@ -90,7 +88,7 @@ def main(arguments: Sequence[str], folder: str) -> int:
     _make_home(place)
     if options.evaluate:
         return _evaluate(place, *map(Path, options.evaluate))
-    _say(f"task {place.settings.task}, job {place.index}, attempt {place.attempt}")
+    _say(f"task {place.settings.name}, job {place.index}, attempt {place.attempt}")
     result: JobResult | None = None
     try:
         seed, after = _go_on(place)
@@ -120,7 +118,7 @@ def main(arguments: Sequence[str], folder: str) -> int:
 
 def _evaluate(place: Place, given: Path, wanted: Path) -> int:
     """Evaluate one point for PanDA's HPO service."""
-    from hpogrid.site.evaluate import evaluate, prepare_point
+    from hpogrid.job.points import evaluate, prepare_point
 
     job = _number("PandaID") or 1
     point = prepare_point(place.folder)
@@ -290,7 +288,7 @@ def _deliver(place: Place) -> int:
         project = read_project(place.bundle)
         packed.append(os.path.normpath(project.hpo_config.log_dir))
         about = {
-            "task": place.settings.task,
+            "task": place.settings.name,
             "job": place.index,
             "attempt": place.attempt,
             "time": time.time(),

@@ -22,10 +22,10 @@ from hpogrid.engine.prep import make_workplace
 from hpogrid.engine.records import RunningAlready
 from hpogrid.engine.run import Run
 from hpogrid.engine.spec import JobSpec
-from hpogrid.engine.start import read_start
 from hpogrid.engine.track import live_tracking
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, read_record, write_atomic
+from hpogrid.job.start import read_start
 
 RESULT = "result.json"
 PREP = "prep"
@@ -106,7 +106,7 @@ def run_job(
     if run.remark:
         print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
     logs = folder / project.hpo_config.log_dir
-    with live_tracking(project, bundle, job, ledgers, logs, lambda: run.interrupted):
+    with live_tracking(project, start.task, job, ledgers, logs, lambda: run.interrupted):
         return _execute(run, project, work, folder, logs, started, progress)
 
 

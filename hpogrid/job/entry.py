@@ -1,6 +1,6 @@
 """The first thing a batch job does: is this a Python that can run it?
 
-``python -m hpogrid.site.start TASK JOB``, with the wheel that came with the task on the path.
+``python -m hpogrid.job.entry FOLDER JOB``, with the wheel that came with the task on the path.
 It needs the standard library only, so that a bad image draws a sentence, not a traceback.
 """
 
@@ -55,20 +55,20 @@ def _installed(name: str) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Check, then run the job (see `hpogrid.site.job`)."""
+    """Check, then run the job (see `hpogrid.job.here`)."""
     wrong = problem()
     if wrong is not None:
         sys.stderr.write(f"hpogrid: {wrong}\n")
         return 1
     from hpogrid._version import VERSION
-    from hpogrid.site.job import main as run
+    from hpogrid.job.here import main as run
 
     other = other_version()
     if other is not None:
         sys.stderr.write(
             f"hpogrid: {other} is installed here; this job uses {VERSION}, which came with it\n"
         )
-    return run(int(arguments[0]), int(arguments[1]))
+    return run(*arguments)
 
 
 if __name__ == "__main__":
