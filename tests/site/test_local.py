@@ -131,7 +131,7 @@ def test_a_job_ends_within_its_walltime() -> None:
     task = control.submit("p", site=None, n_jobs=1)
     wait_for(lambda: states(task) == ["unfinished"])
     (status,) = LocalSite().status([task])[task.id]
-    assert status.reason == "the time of the job is up; 0 of 50 trials are done"
+    assert status.reason == "the time of the job is up; 0 of 3 trials are done"
     assert control.overview([task])[0].status == "exhausted"
     assert control.retryable(task) == [0]
 
