@@ -109,7 +109,7 @@ def cli(debug: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program; return its exit code. Messages go to stderr, results to stdout."""
-    debug = "--debug" in arguments or bool(os.environ.get("HPOGRID_DEBUG"))
+    debug = "--debug" in arguments[:1] or bool(os.environ.get("HPOGRID_DEBUG"))
     try:
         result = cli.main(args=list(arguments), prog_name="hpogrid", standalone_mode=False)
         sys.stdout.flush()

@@ -30,6 +30,9 @@ def list_studies(storage: str | None, form: str) -> None:
 
     rows = stored_studies(storage) if storage else own_studies()
     print_rows(rows, ["study", "mode", "trials", "best", "started"], form)
+    for row in rows:
+        if row.get("notes"):
+            message(f"{row['study']}: {row['notes']}")
     if not rows:
         message("there is no study yet")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.options import task_filters
 from hpogrid.cli.output import (
     bytes_text,
     format_option,
@@ -18,10 +19,12 @@ from hpogrid.cli.output import (
     say,
 )
 from hpogrid.errors import Exit, RunError, UserError
+from hpogrid.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hpogrid.site.choice import Filters
     from hpogrid.site.control import Overview, Survey
     from hpogrid.site.tasks import Task
 
@@ -43,13 +46,10 @@ def tasks() -> None:
 @tasks.command("show")
 @click.argument("task_id", required=False, metavar="[ID]")
 @click.option("--username", help="Only tasks of this user (wildcards)  [default: all of yours].")
-@click.option("--limit", type=int, default=1000, show_default=True, help="At most so many tasks.")
-@click.option("--days", type=float, default=30, show_default=True, help="Not older than this.")
-@click.option("--taskname", help="Only tasks of this name (wildcards).")
+@task_filters(versions=False)
 @click.option("--jeditaskid", type=int, help="Only this task.")
 @click.option("--metadata", is_flag=True, help="Print the metadata of the jobs.")
-@click.option("--sync", is_flag=True, help="Ask the server anew, not its cache.")
-@click.option("-r", "--range", "id_range", help="Only tasks A-B, A- or -B (ends included).")
+@click.option("--sync", is_flag=True, help="Ask servers anew, without a cache: always so.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this JSON file.")
 @click.option(
     "-c", "--outcol", default=_OUTPUT_COLUMNS, show_default=True, help="Columns in the file."
@@ -59,35 +59,27 @@ def tasks() -> None:
 def show(
     task_id: str | None,
     username: str | None,
-    limit: int,
-    days: float,
-    taskname: str | None,
+    filters: Filters,
     jeditaskid: int | None,
     metadata: bool,
     sync: bool,
-    id_range: str | None,
     output: Path | None,
     outcol: str,
     watch: bool,
     form: str,
 ) -> int:
     """Show recent tasks; with an ID, its jobs and why they failed."""
+    import msgspec
+
     from hpogrid.site.control import Survey, any_task, overview, survey
-    from hpogrid.site.tasks import IdRange
 
     only = task_id or (str(jeditaskid) if jeditaskid is not None else None)
 
     def look() -> Survey:
         if only is not None and only.isdecimal():
             return Survey(overview([any_task(int(only))], details=True))
-        ids = only or id_range
-        return survey(
-            taskname=taskname,
-            username=None if username == "1" else username,
-            days=days,
-            limit=limit,
-            ids=IdRange(ids) if ids else None,
-        )
+        wanted = msgspec.structs.replace(filters, ids=only) if only else filters
+        return survey(wanted, username=None if username == "1" else username)
 
     seen = _watch(look) if watch else look()
     found = seen.found
@@ -99,6 +91,8 @@ def show(
         _print_details(found[0])
     else:
         print_rows([_row(item, form) for item in found], _columns(form), form)
+    for note in seen.left_out:
+        message(note)
     for problem in seen.problems:
         message(f"hpogrid: {problem}")
     if seen.problems:
@@ -131,7 +125,8 @@ def _watch(look: Callable[[], Survey]) -> Survey:
         seen = look()
         active = [item for item in seen.found if item.active]
         text = "  ".join(
-            f"task {item.task.id}: {item.status}, {item.finished} trials" for item in active
+            f"task {item.task.id}: {item.status}, {counted(item.finished, 'trial')}"
+            for item in active
         )
         if text and text != said:
             message(text)

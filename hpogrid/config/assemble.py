@@ -29,6 +29,7 @@ from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
 from hpogrid.files import files_below, scratch, writing
 from hpogrid.registry import unknown
+from hpogrid.space.parameter import Categorical, Ordinal
 
 
 def assemble(
@@ -68,6 +69,7 @@ def assemble(
     _check_files(project, files, shown)
     notes += checkpoint_notes(project, files)
     with draft_project(project, files) as (project, folder):
+        notes += _check_words(project, folder / SCRIPTS)
         if check:
             notes += _check_model(project, folder / SCRIPTS, shown)
         publish_project(project, folder, old)
@@ -111,6 +113,25 @@ def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
 
         read_template_file(files[model.template], names)
     check_prep(model.prep, project.space, model.param)
+
+
+def _check_words(project: Project, folder: Path) -> list[str]:
+    """Refuse values that the program cannot be told; note a script that cannot know any."""
+    from hpogrid.trial.check import unread_note
+    from hpogrid.trial.declared import Arguments
+    from hpogrid.trial.placeholders import check_values, command_words
+
+    model, space = project.model_config, project.space
+    if model.model is not None:
+        return []
+    words = command_words(model.command, model.script)
+    values = [*model.param.items(), *space.present(space.apply(space.defaults()).applied).items()]
+    for name, item in space.parameters.items():
+        if isinstance(item, Categorical | Ordinal):
+            values += [(name, value) for value in item.choices]
+    check_values(words, values, Arguments(words, folder, model.arg_style))
+    note = unread_note(words, folder)
+    return [note] if note else []
 
 
 def _check_model(project: Project, folder: Path, shown: Path) -> list[str]:

@@ -80,6 +80,24 @@ class Project(msgspec.Struct, kw_only=True):
             )
         return name
 
+    @property
+    def study_version(self) -> str:
+        """What decides which results belong together: the scripts, the space, and the metric.
+
+        Two projects with the same one may differ in how they search, and where.
+        """
+        hpo = self.hpo_config
+        metric = [hpo.metric, hpo.mode, hpo.aggregate]
+        content = [
+            self.scripts,
+            self.model_config,
+            self.search_space,
+            metric,
+            self.grid_config.inDS,
+        ]
+        data = msgspec.json.encode(content, order="deterministic")
+        return hashlib.sha256(data).hexdigest()[:8]
+
     def _filled(self, text: str | None) -> str | None:
         """Text in which ``${name}`` of a constant is its value; all else stays."""
         if text is None or "${" not in text:

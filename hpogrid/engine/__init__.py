@@ -20,6 +20,10 @@ ENGINES = Registry(
             "hpogrid.engine.ray.engine:RayEngine",
             "Ray Tune: also on a cluster of several nodes",
         ),
+        "debug": Entry(
+            "hpogrid.engine.debug:DebugEngine",
+            "one trial at a time in this very process, for a debugger",
+        ),
     },
 )
 
@@ -41,10 +45,11 @@ def choose_engine(project: Project, scripts: Path) -> Choice:
     from hpogrid.engine.ray.script import uses_ray
 
     config = project.hpo_config
+    if config.ray_address is not None and config.engine != "process":
+        whose = "who else may use it is up to its owner"
+        return Choice("ray", f"the trials run on the Ray cluster at {config.ray_address}; {whose}")
     if config.engine != "auto":
         return Choice(config.engine, "the hpo config says so")
-    if config.ray_address is not None:
-        return Choice("ray", f"the trials run on the Ray cluster at {config.ray_address}")
     if uses_ray(scripts, project.model_config):
         if importlib.util.find_spec("ray") is not None:
             return Choice("ray", f"{project.model_config.script} is written for Ray Tune")

@@ -11,8 +11,12 @@ from hpogrid.engine.learning import Learning
 from hpogrid.engine.records import Records
 from hpogrid.engine.spec import Assignment
 from hpogrid.study.events import Ended, Reported, Started, State
-from hpogrid.study.study import Trial
+from hpogrid.study.study import Copied, Trial
+from hpogrid.study.values import number
 from hpogrid.trial.checkpoints import go_back, take_lent
+
+SECONDS = "time_total_s"
+"""The metric that counts the seconds of a trial, without that a script has to report it."""
 
 
 @dataclass
@@ -24,6 +28,7 @@ class Running:
         unwritten: reports that are not in the ledger yet.
         prepared: seconds of its attempt that went into preparing what it needs.
         verdict: its state if it ends now.
+        before: seconds of training in the state from which it goes on.
     """
 
     step: int
@@ -31,6 +36,7 @@ class Running:
     unwritten: list[Reported] = field(default_factory=list)
     prepared: float = 0
     verdict: State = "complete"
+    before: float = 0
 
 
 class Books:
@@ -58,9 +64,13 @@ class Books:
         self.records.exchange.publish(trial)
         if event.attempt == 1 or event.parent is not None:
             self.learning.judge.start(trial)
-        self.running[event.trial] = Running(event.from_step, present_reports(trial))
+        step = event.from_step
+        self.running[event.trial] = Running(
+            step, present_reports(trial), before=_seconds(trial, step)
+        )
+        spent = trial.before if step else 0.0
         return Assignment(
-            event.trial, trial.applied, event.seed, event.attempt, event.from_step, restore
+            event.trial, trial.applied, event.seed, event.attempt, step, restore, spent
         )
 
     def restart(self, trial: Trial) -> Assignment:
@@ -81,6 +91,21 @@ class Books:
         )
         return self.begin(event, path)
 
+    def take_over(self, trial: Trial, source: Copied) -> None:
+        """A trial is what it copied: it had nothing left to do with its changed values."""
+        self.records.write(
+            Started(
+                time=time.time(),
+                trial=trial.id,
+                seed=trial.seed,
+                suggested=source.suggested,
+                applied=unless_same(source.applied, source.suggested),
+                attempt=trial.attempt + 1,
+                from_step=trial.changed_at,
+                group=trial.group,
+            )
+        )
+
     def write_reports(self, running: Running) -> None:
         """Put the reports of a trial that are not there yet into the ledger."""
         self.records.write(*running.unwritten)
@@ -98,6 +123,18 @@ class Books:
 def present_reports(trial: Trial) -> list[dict[str, Any]]:
     """What a trial reported with the configuration that it has now."""
     return [dict(report.metrics) for report in trial.reports if report.step > trial.changed_at]
+
+
+def _seconds(trial: Trial, step: int) -> float:
+    """How long the state after report ``step`` of a trial was trained."""
+    if not step:
+        return 0.0
+    if trial.copied is not None and step == trial.changed_at:
+        metrics = trial.copied.metrics
+    else:
+        metrics = next((item.metrics for item in trial.reports if item.step == step), {})
+    known = number(metrics.get(SECONDS))
+    return trial.before if known is None else known
 
 
 def unless_same(applied: dict[str, Any], suggested: dict[str, Any]) -> dict[str, Any] | None:

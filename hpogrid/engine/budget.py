@@ -10,6 +10,7 @@ from typing import Any
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.deadline import Deadline
 from hpogrid.study.study import Trial
+from hpogrid.study.values import Best, as_loss, best_of, is_as_good, number, result_of
 
 
 def reached(config: HpoConfig, metrics: dict[str, Any]) -> str | None:
@@ -20,8 +21,9 @@ def reached(config: HpoConfig, metrics: dict[str, Any]) -> str | None:
     """
     modes = dict(zip(config.metrics, config.modes, strict=True))
     for name, threshold in config.stop.items():
-        value = _number(metrics.get(name))
-        if value is not None and _as_good(value, threshold, modes.get(name, "max")):
+        value = metrics.get(name)
+        value = number(int(value) if isinstance(value, bool) else value)  # true ends at 1
+        if value is not None and is_as_good(value, threshold, modes.get(name, "max")):
             return f"{name} reached {threshold:g}"
     return None
 
@@ -49,7 +51,7 @@ class Budget:
         self.finished = 0
         self.failures = 0
         self.cost = 0.0
-        self.best: float | None = None
+        self._best: Best | None = None
 
     def start(self) -> None:
         """Count a new trial of this job."""
@@ -60,7 +62,7 @@ class Budget:
         for trial in trials:
             self.finished += 1
             self.failures += trial.state == "failed"
-            self.cost += _number(trial.metrics.get(self._rules.cost_metric)) or 0.0
+            self.cost += number(trial.metrics.get(self._rules.cost_metric)) or 0.0
             self.see(trial)
 
     def see(self, trial: Trial) -> None:
@@ -69,13 +71,16 @@ class Budget:
         if trial.state == "failed":
             return
         self._met = self._met or self._threshold(trial.metrics)
-        value = _number(trial.metrics.get(self._config.metrics[0]))
-        if value is not None:
-            mode = self._config.modes[0]
-            if self.best is None or _as_good(value, self.best, mode):
-                self.best = value
-            if self._rules.plateau is not None:
-                self._losses.append(value if mode == "min" else -value)
+        name, mode = self._config.metrics[0], self._config.modes[0]
+        self._best = best_of([trial], name, mode, self._best)
+        value = result_of(trial, name)
+        if value is not None and self._rules.plateau is not None:
+            self._losses.append(as_loss(value, mode))
+
+    @property
+    def best(self) -> float | None:
+        """The best result of the search so far."""
+        return self._best.value if self._best else None
 
     def left(self, running: int) -> int:
         """How many trials may still be started while ``running`` run."""
@@ -101,7 +106,7 @@ class Budget:
         config, rules = self._config, self._rules
         completed = self.finished - self.failures
         limits = (
-            (self.finished, config.trials, f"all {config.trials} trials are done"),
+            (self.finished, config.trials, _all_done(config.trials)),
             (self.failures, config.max_failures, f"{self.failures} trials failed (max_failures)"),
             (self.started, rules.max_trials_started, f"{self.started} trials were started"),
             (completed, rules.max_trials_completed, f"{completed} trials are complete"),
@@ -123,16 +128,16 @@ class Budget:
         target = self._config.target
         if target is None or self.best is None:
             return None
-        met = _as_good(self.best, target, self._config.modes[0])
+        met = is_as_good(self.best, target, self._config.modes[0])
         return f"the target {target:g} is reached" if met else None
 
     def _threshold(self, metrics: dict[str, Any]) -> str | None:
         for name, bound in self._rules.min_metric_value.items():
-            value = _number(metrics.get(name))
+            value = number(metrics.get(name))
             if value is not None and value <= bound:
                 return f"{name} came down to {bound:g}"
         for name, bound in self._rules.max_metric_value.items():
-            value = _number(metrics.get(name))
+            value = number(metrics.get(name))
             if value is not None and value >= bound:
                 return f"{name} came up to {bound:g}"
         return None
@@ -149,9 +154,5 @@ class Budget:
         return None
 
 
-def _as_good(value: float, threshold: float, mode: str) -> bool:
-    return value <= threshold if mode == "min" else value >= threshold
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _all_done(trials: int) -> str:
+    return "the only trial is done" if trials == 1 else f"all {trials} trials are done"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.results import is_number, loss, objectives
+from hpogrid.engine.results import loss, objectives
 from hpogrid.schedule import make_scheduler
-from hpogrid.schedule.base import Decision, Release
+from hpogrid.schedule.base import Decision, Release, reaches
 from hpogrid.search.base import BaseSearcher, Outcome, Problem
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point
 from hpogrid.study.study import Trial
+from hpogrid.study.values import number
+
+REPORTS = "training_iteration"
+"""The metric that counts reports, without that a script has to report it."""
 
 
 class Judge:
@@ -28,11 +31,13 @@ class Judge:
     def __init__(self, config: HpoConfig, task: Problem, proposer: Proposer) -> None:
         self._config = config
         self._proposer = proposer
-        self._scheduler = make_scheduler(config.scheduler, config.scheduler_param, task)
-        self._attr = config.scheduler_param.get("time_attr", "training_iteration")
+        self._scheduler = make_scheduler(
+            config.scheduler, config.scheduler_param, task, config.stop
+        )
+        self._attr = config.scheduler_param.get("time_attr", REPORTS)
         listens = type(proposer.searcher).report is not BaseSearcher.report
         self._rungs = self._scheduler.rungs if listens else ()
-        self._told: dict[str, int] = {}
+        self._told: dict[str, float] = {}
 
     @property
     def needs_checkpoints(self) -> bool:
@@ -41,21 +46,25 @@ class Judge:
 
     def start(self, trial: Trial) -> None:
         """A trial of this job begins, or goes on with other values."""
-        self._scheduler.on_start(trial.id, Point(trial.suggested, trial.applied), trial.changed_at)
+        point, copied = Point(trial.suggested, trial.applied), trial.copied
+        begins = self._resource(trial.changed_at, copied.metrics) if copied is not None else None
+        self._scheduler.on_start(trial.id, point, begins or 0.0)
 
     def report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> Decision:
         """Take in report number ``step`` of a trial of any job, and decide."""
-        value = loss(self._config, metrics)
-        resource = metrics.get(self._attr, step)
-        if value is None or not is_number(resource):
+        value, resource = loss(self._config, metrics), self._resource(step, metrics)
+        if value is None or resource is None or step <= trial.changed_at:
             return "continue"
-        self._tell(trial, int(resource), metrics)
-        return self._scheduler.on_report(trial.id, int(resource), value)
+        self._tell(trial, resource, metrics)
+        return self._scheduler.on_report(trial.id, resource, value)
 
-    def _tell(self, trial: Trial, resource: int, metrics: dict[str, Any]) -> None:
+    def _resource(self, step: int, metrics: dict[str, Any]) -> float | None:
+        """The resource after a report; None: the report does not say, and counts as nothing."""
+        return number({REPORTS: step, **metrics}.get(self._attr))
+
+    def _tell(self, trial: Trial, resource: float, metrics: dict[str, Any]) -> None:
         """Tell the algorithm when a trial has come to the next rung."""
-        place = bisect_right(self._rungs, resource)
-        rung = self._rungs[place - 1] if place else 0
+        rung = max((level for level in self._rungs if reaches(resource, level)), default=0.0)
         if rung > self._told.get(trial.id, 0):
             self._told[trial.id] = rung
             outcome = Outcome(objectives(self._config, metrics))

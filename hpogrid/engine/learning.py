@@ -11,6 +11,7 @@ from hpogrid.schedule.base import Decision
 from hpogrid.search.base import FAILED, Outcome
 from hpogrid.search.proposer import Proposer
 from hpogrid.study.study import Trial
+from hpogrid.study.values import counting_step
 from hpogrid.trial.checkpoints import Keeper
 
 
@@ -61,7 +62,14 @@ class Learning:
         self.judge.end(trial)
         self.budget.count([trial])
         failed = trial.state == "failed"
-        self.keeper.ended(trial.id, None if failed else loss(self._config, trial.metrics))
+        value = None if failed else loss(self._config, trial.metrics)
+        self.keeper.ended(trial.id, value, self.counting(trial))
+
+    def counting(self, trial: Trial) -> int | None:
+        """The report whose value is the trial's (see `counting_step`)."""
+        config = self._config
+        present = (item for item in trial.reports if item.step > trial.changed_at)
+        return counting_step(present, config.metrics[0], config.modes[0], config.aggregate)
 
     def _outcome(self, trial: Trial) -> Outcome:
         if trial.state == "failed":

@@ -13,6 +13,7 @@ from hpogrid.config.schemas import ModelConfig, PrepStage
 
 if TYPE_CHECKING:
     from hpogrid.engine.spec import Assignment
+    from hpogrid.space.space import Space
 
 
 class PrepSetup(msgspec.Struct):
@@ -33,6 +34,7 @@ class Setup(msgspec.Struct, tag="setup"):
     slot: int
     prep: PrepSetup | None = None
     names: tuple[str, ...] = ()  # of all parameters
+    resource: str = ""  # the metric that counts the steps
 
 
 class Evaluate(msgspec.Struct, tag="evaluate"):
@@ -45,9 +47,10 @@ class Evaluate(msgspec.Struct, tag="evaluate"):
     from_step: int
     folder: str
     restore: str | None = None
+    absent: tuple[str, ...] = ()  # parameters that the trial does not have, and that are null
 
 
-def evaluate_message(assignment: Assignment, trials: Path) -> Evaluate:
+def evaluate_message(assignment: Assignment, trials: Path, space: Space) -> Evaluate:
     """What a worker is told of an assignment; ``trials`` is the folder of the trials' own."""
     return Evaluate(
         assignment.trial,
@@ -57,6 +60,7 @@ def evaluate_message(assignment: Assignment, trials: Path) -> Evaluate:
         assignment.from_step,
         str(trials / assignment.trial),
         str(assignment.restore) if assignment.restore else None,
+        tuple(sorted(space.absent(assignment.config))),
     )
 
 

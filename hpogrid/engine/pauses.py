@@ -29,12 +29,17 @@ class Pauses:
         self._study = books.records.study
         self._judge = books.learning.judge
         self._paused: set[str] = set()
+        self._why = f"paused by {config.scheduler}"
 
     def __len__(self) -> int:
         return len(self._paused)
 
     def __contains__(self, trial: str) -> bool:
         return trial in self._paused
+
+    def waits(self, trial: Trial) -> bool:
+        """Whether an earlier attempt has paused a trial, and it did not go on since then."""
+        return trial.state == "interrupted" and str(trial.reason).startswith(self._why)
 
     def add(self, trial: Trial) -> None:
         """A trial waits from now on; an earlier attempt may have written that."""
@@ -49,7 +54,7 @@ class Pauses:
                 "save one before each report (hpogrid.checkpoint, or save_checkpoint in a class)"
             )
         self._books.write_reports(running)
-        why = f"paused by {self._config.scheduler} after report {running.step}"
+        why = f"{self._why} after report {running.step}"
         event = Ended(
             time=time.time(),
             trial=trial,

@@ -30,6 +30,7 @@ from hpogrid.engine.run import Run
 from hpogrid.engine.spec import Assignment
 from hpogrid.engine.worker import trial_log, worker_log
 from hpogrid.errors import RunError
+from hpogrid.space.space import Space
 from hpogrid.trial.lifeline import describe_exit, kill_session
 
 _TICK = 0.2
@@ -65,11 +66,11 @@ class Worker:
         self.channel: Channel[FromWorker] = Channel(ours, FromWorker)
         self.channel.send(setup)
 
-    def evaluate(self, assignment: Assignment, trials: Path) -> None:
+    def evaluate(self, assignment: Assignment, trials: Path, space: Space) -> None:
         """Hand over a trial."""
         self.assignment = assignment
         self.since = math.inf if self._prepares else time.monotonic()
-        self.channel.send(evaluate_message(assignment, trials))
+        self.channel.send(evaluate_message(assignment, trials, space))
 
     def end(self) -> str:
         """Kill the process with all its children; return how it had ended, in words."""
@@ -107,6 +108,7 @@ class ProcessEngine:
         self, run: Run, scripts: Path, logs: Path, progress: Callable[[], None] = lambda: None
     ) -> None:
         self._run = run
+        self._space = run.project.space
         self._scripts = scripts
         self._logs = logs
         self._progress = progress
@@ -181,7 +183,8 @@ class ProcessEngine:
             str(self._logs),
             slot,
             self._run.prep,
-            tuple(self._run.project.search_space["parameters"]),
+            tuple(self._space.parameters),
+            str(self._run.config.scheduler_param.get("time_attr", "")),
         )
         environment = slot_environment(self._gpus[slot], self._run.config.cpus_per_trial)
         worker = Worker(slot, setup, environment, self._scripts)
@@ -195,7 +198,7 @@ class ProcessEngine:
 
     def _hand_over(self, worker: Worker, assignment: Assignment) -> None:
         try:
-            worker.evaluate(assignment, self._run.spec.trials)
+            worker.evaluate(assignment, self._run.spec.trials, self._space)
         except OSError:
             self._died(worker)
 
@@ -258,7 +261,9 @@ class ProcessEngine:
         if limit is None:
             return
         for worker in list(self._workers.values()):
-            if worker.assignment is not None and time.monotonic() - worker.since > limit:
+            if worker.assignment is None:
+                continue
+            if time.monotonic() - worker.since + worker.assignment.spent > limit:
                 trial = worker.assignment.trial
                 self._drop(worker)
                 self._run.finish(trial, f"it took longer than trial_timeout ({limit:g} s)")

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from hpogrid.config.project import Project
-from hpogrid.engine.books import Books
+from hpogrid.engine.books import SECONDS, Books
 from hpogrid.engine.budget import Budget, reached
 from hpogrid.engine.deadline import Deadline
-from hpogrid.engine.judge import Judge
+from hpogrid.engine.judge import REPORTS, Judge
 from hpogrid.engine.learning import Learning
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.pauses import Pauses
@@ -90,6 +90,10 @@ class Run:
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
         self._deadline = Deadline.of_this_job()
         self.budget = Budget(self.config, self._deadline)
+        self._counts_seconds = SECONDS in (
+            self.config.scheduler_param.get("time_attr"),
+            *self.config.stop,
+        )
         self._learning = Learning(
             self.config, self._proposer, self._judge, self.budget, self._keeper
         )
@@ -132,7 +136,7 @@ class Run:
                 self.budget.see(trial)
             elif trial.job == self.spec.job:
                 self._proposer.begun(trial.suggested)
-                if decision == "pause":
+                if decision == "pause" or self._pauses.waits(trial):
                     self._pauses.add(trial)
         self.budget.started = len(own)
         return own
@@ -183,23 +187,23 @@ class Run:
 
         Unless it does, the engine ends the evaluation and calls `finish`.
         """
-        running = self._books.running[trial]
+        running, record = self._books.running[trial], self.study.trials[trial]
+        now = time.time()
+        if self._counts_seconds:  # what decides has to be in the ledger, for whoever reads it
+            spent = running.before + now - record.started - running.prepared
+            metrics = {SECONDS: round(spent, 6), **metrics}
         running.step += 1
         running.reports.append(metrics)
-        now = time.time()
         running.unwritten.append(
             Reported(time=now, trial=trial, step=running.step, metrics=metrics)
         )
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
         if running.step > 1 or (self.spec.trials / trial).is_dir():
             self._books.write_reports(running)
-            self._keeper.reported(trial)
-            self._exchange.reported(self.study.trials[trial])
-        record = self.study.trials[trial]
-        spent = record.before + now - record.started - running.prepared
-        counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
-        decision = self._judge.report(record, running.step, counted)
-        if reached(self.config, counted):
+            self._keeper.reported(trial, self._learning.counting(record))
+            self._exchange.reported(record)
+        decision = self._judge.report(record, running.step, metrics)
+        if reached(self.config, {REPORTS: running.step, **metrics}):
             self._judge.end(record)
             return "complete"
         if decision == "pause" and (self.stopped or self.budget.spent):
@@ -226,8 +230,11 @@ class Run:
         if failure is not None and (full := self._records.full_disk(failure)) is not None:
             self.interrupt(trial, full)
             raise RunError(full)
-        running = self._books.running.pop(trial)
-        metrics = result(self.config, running.reports or self._inherited(trial))
+        running, copied = self._books.running.pop(trial), self.study.trials[trial].copied
+        if failure is None and not running.reports and copied is not None:
+            self._books.take_over(self.study.trials[trial], copied)
+            running.reports = [dict(copied.metrics)]
+        metrics = result(self.config, running.reports)
         reason = failure or what_is_missing(self.config, metrics)
         if reason is None and running.verdict == "interrupted":
             reason = self._pauses.pause(trial, running)
@@ -244,13 +251,6 @@ class Run:
                 prepared=running.prepared,
             )
         )
-
-    def _inherited(self, trial: str) -> list[dict[str, Any]]:
-        """What stands for a trial that copied another one when there was nothing left to do."""
-        record = self.study.trials[trial]
-        source = self.study.trials.get(record.parent or "")
-        reports = source.reports if source else ()
-        return [dict(item.metrics) for item in reports if item.step == record.changed_at]
 
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off through no fault of its own, and shall run again."""

@@ -37,7 +37,10 @@ class JobSpec:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A trial to evaluate; it goes on from ``restore``, saved before report ``from_step``."""
+    """A trial to evaluate; it goes on from ``restore``, saved before report ``from_step``.
+
+    ``spent`` is how many seconds of ``trial_timeout`` its earlier stretches took.
+    """
 
     trial: str
     config: dict[str, Any]
@@ -45,3 +48,4 @@ class Assignment:
     attempt: int = 1
     from_step: int = 0
     restore: Path | None = None
+    spent: float = 0.0

@@ -49,6 +49,7 @@ class WorkerSession:
         self.folder = Path(task.folder)
         self._step = task.from_step
         self.config = task.config
+        self.absent = task.absent
         self.trial_id = task.trial
         self.seed = task.seed
         self.restore = Path(task.restore) if task.restore else None
@@ -78,7 +79,7 @@ def work(channel: Channel[ToWorker]) -> None:
     scripts = Path(setup.scripts)
     load_ray(scripts, setup.model)
     try:
-        objective = make_objective(scripts, setup.model, setup.metrics, setup.names)
+        objective = make_objective(scripts, setup.model, setup.metrics, setup.names, setup.resource)
     except UserError as error:
         channel.send(Broken(str(error)))
         return

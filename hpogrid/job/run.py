@@ -23,6 +23,7 @@ from hpogrid.engine.records import RunningAlready
 from hpogrid.engine.run import Run
 from hpogrid.engine.spec import JobSpec
 from hpogrid.engine.track import live_tracking
+from hpogrid.engine.verbose import telling
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, read_record, write_atomic
 from hpogrid.job.start import read_start
@@ -106,6 +107,7 @@ def run_job(
     if run.remark:
         print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
     logs = folder / project.hpo_config.log_dir
+    progress = telling(run, progress)
     with live_tracking(project, start.task, job, ledgers, logs, lambda: run.interrupted):
         return _execute(run, project, work, folder, logs, started, progress)
 
@@ -132,6 +134,7 @@ def _execute(
             engine(run, work, logs, lambda: progress(run)).execute()
             if not (run.interrupted or run.out_of_time):
                 run.end_paused()
+            progress(run)
             reason = run.close()
     except RunningAlready:
         run.leave()  # the result is for the other driver to write

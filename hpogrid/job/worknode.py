@@ -33,6 +33,7 @@ from hpogrid.search.base import derive_seed
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata
 from hpogrid.study.study import read_study
+from hpogrid.words import counted
 
 LOG_MARK = "hpogrid-ledger:"
 """How lines of the ledger begin in the log of a job; `hpogrid report` finds them there."""
@@ -112,7 +113,7 @@ def main(arguments: Sequence[str], folder: str) -> int:
     with _undisturbed():
         finished = _deliver(place)
     if result is not None:
-        _say(f"{finished} trials finished: {result.reason}")
+        _say(f"{counted(finished, 'trial')} finished: {result.reason}")
     return Exit.OK if finished or result is not None else Exit.FAILURE
 
 

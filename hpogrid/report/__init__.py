@@ -33,7 +33,7 @@ WRITERS = Registry(
         "csv": Entry("hpogrid.report.csvfile:CsvWriter", "comma-separated values"),
         "json": Entry("hpogrid.report.jsonfile:JsonWriter", "a JSON list with one object a trial"),
         "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
-        "pcp": Entry("hpogrid.report.pcp:PcpWriter", "parallel coordinate plot"),
+        "pcp": Entry("hpogrid.report.pcp:PcpWriter", "a parallel coordinate plot"),
         "png": Entry("hpogrid.report.images:PngWriter", "a picture of each plot"),
         "parquet": Entry("hpogrid.report.columnar:ParquetWriter", "a Parquet table"),
         "excel": Entry("hpogrid.report.columnar:ExcelWriter", "an Excel sheet"),

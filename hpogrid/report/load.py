@@ -19,6 +19,7 @@ from hpogrid.report.resultfile import read_result_file
 from hpogrid.report.results import Objective, Origin, no_garbage_collection, span
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
+from hpogrid.site.choice import Filters, study_of, version_of
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study
 
@@ -30,26 +31,10 @@ BUNDLE = "bundle"
 JOBS = "jobs"
 
 
-class Filters(msgspec.Struct, frozen=True):
-    """Which tasks of a project count.
-
-    Attributes:
-        limit: at most so many, the newest ones.
-        days: not older than this; None: of any age.
-        taskname: a wildcard pattern.
-        ids: a range of task ids, as `IdRange` reads it.
-    """
-
-    limit: int | None = 1000
-    days: float | None = 30
-    taskname: str | None = None
-    ids: str | None = None
-
-
 def load_sources(
     target: str, filters: Filters | None = None, objectives: Sequence[Objective] = ()
 ) -> list[Source]:
-    """The trials of all tasks of a project, oldest task first, or of one file or folder.
+    """The trials of the study of a project, oldest task first, or of one file or folder.
 
     A project is looked for first; ``./name`` is always a path. ``objectives`` says which of
     several checkpoints counts, where the models of another tool are read.
@@ -78,36 +63,25 @@ def is_project(target: str) -> bool:
 
 def _project_sources(name: str, filters: Filters) -> list[Source]:
     from hpogrid.site.elsewhere import adopt
-    from hpogrid.site.tasks import IdRange, TaskFilter, find_tasks
+    from hpogrid.site.tasks import find_tasks
 
-    wanted = TaskFilter(
-        project=name,
-        taskname=filters.taskname,
-        days=filters.days,
-        ids=IdRange(filters.ids) if filters.ids else None,
-    )
-    named = filters.taskname is not None or filters.ids is not None
-    problems = adopt(name, wanted) if named or not find_tasks(project=name, limit=1) else []
-    tasks = find_tasks(
-        project=name,
-        days=filters.days,
-        limit=filters.limit,
-        taskname=filters.taskname,
-        ids=wanted.ids,
-    )
-    sources, left_out = _readable(reversed(tasks))
-    problems += left_out
+    known = bool(find_tasks(project=name, limit=1))
+    problems = adopt(name, filters.wanted(name)) if filters.named or not known else []
+    tasks, left_out = study_of(name, filters)
+    sources, damaged = _readable(reversed(tasks))
+    problems += damaged
     if sources:
         said = "\n".join(warning for source in sources for warning in source.warnings)
         sources[0].warnings[:0] = [problem for problem in problems if problem not in said]
+        sources[0].left_out = left_out
         return sources
     if problems:
         raise UserError(f"project '{name}' has no tasks here, and {problems[0]}")
     if filters == Filters() and not find_tasks(project=name, limit=1):
         raise UserError(f"project '{name}' has no tasks yet; 'hpogrid run {name}' starts them")
     raise UserError(
-        f"no task of project '{name}' passes the filters (--days {filters.days}, --limit, "
-        "--taskname, --range); 'hpogrid tasks show' lists all"
+        f"no task of project '{name}' passes the filters (--days, --limit, --taskname, --range); "
+        "'hpogrid tasks show' lists all"
     )
 
 
@@ -167,6 +141,7 @@ def _own(task: Task, study: Study) -> Origin:
         shared=task.shared,
         seed=task.seed,
         key=(read_record(task.bundle / START, Start) or Start()).task,
+        version=version_of(task),
     )
 
 

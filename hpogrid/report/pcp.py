@@ -11,7 +11,9 @@ from typing import Any, BinaryIO
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.base import Writer
-from hpogrid.report.results import WITH_RESULT, Column, Results
+from hpogrid.report.results import Column, Results
+from hpogrid.study.values import WITH_RESULT
+from hpogrid.words import counted
 
 _LONG = 32
 MOST_LINES = 2000
@@ -201,7 +203,7 @@ def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
 
 def _title(results: Results, drawn: int, same: list[str]) -> str:
     finished = sum(results.states.get(state, 0) for state in WITH_RESULT)
-    parts = [f"<b>{_escape(results.name)}</b>: {drawn} trials"]
+    parts = [f"<b>{_escape(results.name)}</b>: {counted(drawn, 'trial')}"]
     if drawn < finished:
         parts.append(f"of {finished} with a result (the best, and some of the others at random)")
     others = len(results) - finished

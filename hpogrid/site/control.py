@@ -28,11 +28,13 @@ from hpogrid.site.base import (
     WithScripts,
     task_status,
 )
+from hpogrid.site.choice import Filters, choose
+from hpogrid.site.elsewhere import SERVER_DAYS
+from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
     IMPORTED,
     IdRange,
     Task,
-    TaskFilter,
     find_tasks,
     load_task,
     new_task,
@@ -43,6 +45,7 @@ from hpogrid.site.tasks import (
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
+from hpogrid.words import counted
 
 
 @dataclass(frozen=True)
@@ -188,50 +191,51 @@ def _kind(task: Task) -> str:
 
 @dataclass(frozen=True)
 class Survey:
-    """Tasks as they are, and what could not be found out, a sentence each."""
+    """Tasks as they are, and what could not be found out or is left out, a sentence each."""
 
     found: list[Overview]
     problems: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def survey(
-    *,
-    taskname: str | None = None,
-    username: str | None = None,
-    days: float = 30,
-    limit: int = 1000,
-    ids: IdRange | None = None,
-    ask: bool = True,
+    filters: Filters | None = None, *, username: str | None = None, ask: bool = True
 ) -> Survey:
     """The tasks that match all filters, newest first: of this machine's table and of servers.
 
     Args:
-        taskname, username, days, limit, ids: see `find_tasks`.
+        filters: which tasks.
+        username: a wildcard pattern.
         ask: whether to ask servers about tasks that were submitted elsewhere.
     """
-    own = find_tasks(taskname=taskname, username=username, days=days, limit=limit, ids=ids)
+    filters = filters or Filters()
+    own, left_out = choose(filters, username=username)
     site = make_site("panda")
     assert isinstance(site, ServerSite)
     problems: list[str] = []
     tasks = list(own)
     if ask:
         try:
+            days = filters.days or SERVER_DAYS
             others = site.others(find_tasks(), days=days, username=username)
         except UserError as error:
             others = []
             problems.append(str(error))
         # The server knows whose a task is, but no wildcards; and it has names of its own.
         pattern = username if username and re.search(r"[*?\[]", username) else None
-        wanted = TaskFilter(taskname=taskname, username=pattern, days=days, ids=ids)
+        wanted = filters.wanted(username=pattern)
         tasks += [task for task in others if wanted.passes(task)]
-        tasks = sorted(tasks, key=lambda task: (task.created, task.id), reverse=True)[:limit]
+        tasks.sort(key=lambda task: (task.created, task.id), reverse=True)
+        if (more := len(tasks) - filters.limit) > 0:
+            left_out.append(f"{counted(more, 'older task')} left out: --limit {filters.limit}")
+            del tasks[filters.limit :]
     try:
-        return Survey(overview(tasks), problems)
+        return Survey(overview(tasks), problems, left_out)
     except UserError as error:
         here = [task for task in own if site_kind(task.site) != "panda"]
         last = [_last_seen(task) for task in own if site_kind(task.site) == "panda"]
         found = sorted(overview(here) + last, key=lambda item: item.task.created, reverse=True)
-        return Survey(found, [str(error)])
+        return Survey(found, [str(error)], left_out)
 
 
 def _last_seen(task: Task) -> Overview:
@@ -403,6 +407,11 @@ def _trial_log(task: Task, trial: str) -> str:
     site = make_site(task.site)
     if isinstance(site, ServerSite):
         site.fetch_job(task, record.job)
-    folder = task.job_folder(record.job) / task.read_project().hpo_config.log_dir
-    path = trial_log(folder, trial, record.attempt)
-    return path.read_text(errors="replace").rstrip() if path.exists() else "(it wrote nothing)"
+    project = task.read_project()
+    path = trial_log(
+        task.job_folder(record.job) / project.hpo_config.log_dir, trial, record.attempt
+    )
+    text = path.read_text(errors="replace").rstrip() if path.exists() else "(it wrote nothing)"
+    if record.state == "failed":
+        text += f"\n--- to debug it: {debug_command(project, record.applied)}"
+    return text

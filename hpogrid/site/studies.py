@@ -6,7 +6,6 @@ import re
 import tarfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ from hpogrid.errors import UserError
 from hpogrid.files import explained, files_below, load_record, scratch, writing
 from hpogrid.job.run import RESULT
 from hpogrid.registry import unknown
+from hpogrid.site.choice import study_of
+from hpogrid.site.point import POINT
 from hpogrid.site.tasks import (
     FILE,
     IMPORTED,
@@ -30,6 +31,7 @@ from hpogrid.site.tasks import (
 )
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import Trial, read_study
+from hpogrid.study.values import best_of
 
 BUNDLE = "bundle"
 _PART = re.compile(
@@ -63,9 +65,7 @@ def stored_studies(url: str) -> list[dict[str, Any]]:
 
 def own_studies() -> list[dict[str, Any]]:
     """A row for each project that was run: its trials and the best of them."""
-    tasks = find_tasks()
-    names = {task.project: None for task in reversed(tasks)}
-    return [_summary(name, [task for task in tasks if task.project == name]) for name in names]
+    return [_summary(name) for name in dict.fromkeys(task.project for task in find_tasks()[::-1])]
 
 
 def own_study(name: str) -> dict[str, Any]:
@@ -74,11 +74,10 @@ def own_study(name: str) -> dict[str, Any]:
     Raises:
         UserError: no such project, or it was never run.
     """
-    tasks = find_tasks(project=name)
-    if not tasks:
+    if not find_tasks(project=name, limit=1):
         load_project(name)
         raise UserError(f"project '{name}' was not run yet; start it with: hpogrid run {name}")
-    return _summary(name, tasks)
+    return _summary(name)
 
 
 def stored_study(url: str, name: str) -> dict[str, Any]:
@@ -114,30 +113,28 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
     return name, without_secret(where)
 
 
-def _summary(name: str, tasks: Sequence[Task]) -> dict[str, Any]:
-    """A row for the tasks of a project, the newest of which says what is optimised."""
+def _summary(name: str) -> dict[str, Any]:
+    """A row for the study of a project."""
+    tasks, left_out = study_of(name)
     project = tasks[0].read_project()
     metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
     trials: list[Trial] = []
     for task in tasks:
         trials += read_study(task.ledgers)[0].trials.values()
-    values = [trial.metrics[metric] for trial in trials if _has(trial.metrics, metric)]
-    best = (min if mode == "min" else max)(values, default=None)
+    best = best_of(trials, metric, mode)
     states = Counter(trial.state for trial in trials)
     return {
         "study": name,
         "mode": mode,
         "trials": len(trials),
-        "best": best,
+        "best": best.value if best else None,
         "states": ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
         "started": time.strftime(
             "%Y-%m-%d %H:%M", time.localtime(min((t.started for t in trials), default=0))
         ),
+        "version": project.study_version,
+        "notes": "; ".join(left_out),
     }
-
-
-def _has(metrics: Mapping[str, Any], name: str) -> bool:
-    return isinstance(metrics.get(name), int | float)
 
 
 def export_task(number: int, output: Path | None) -> Path:
@@ -173,7 +170,8 @@ def import_task(path: Path) -> Task:
         except UserError as error:
             problem = str(error).replace(f"{folder}/", "")
             raise UserError(f"{path} is no export of a task: {problem}") from error
-        task = msgspec.structs.replace(task, id=claim_folder(), native={IMPORTED: True})
+        native = {IMPORTED: True} | {key: True for key in (POINT,) if key in task.native}
+        task = msgspec.structs.replace(task, id=claim_folder(), native=native)
         (folder / "ledger").mkdir(exist_ok=True)
         task.save(folder)
         with explained(task.folder):

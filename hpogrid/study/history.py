@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from hpogrid.registry import require
 from hpogrid.space.space import Space
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
+from hpogrid.study.values import number
 from hpogrid.text import csv_text
 
 Row = Mapping[str, Any]
@@ -101,7 +101,7 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
             continue
         if name not in row:
             raise _Misfit(f"no value for '{name}'")
-        suggested[name] = _value(row[name], item.values())
+        suggested[name] = _value(row[name], getattr(item, "choices", ()))
     try:
         space.encode(suggested)
     except ValueError as error:
@@ -116,9 +116,9 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
     return Past(suggested, tuple(value for value in values if value is not None))
 
 
-def _value(value: Any, choices: Iterable[Any] | None) -> Any:
+def _value(value: Any, choices: Sequence[Any]) -> Any:
     """A value as the space has it; text, as CSV files have it, is read as JSON where it is that."""
-    if not isinstance(value, str) or (choices is not None and value in list(choices)):
+    if not isinstance(value, str) or value in choices:
         return value
     try:
         return msgspec.json.decode(value)
@@ -132,9 +132,7 @@ def _number(value: Any) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    return number(value)
 
 
 # --- sources -------------------------------------------------------------------------------

@@ -32,6 +32,14 @@ class Report(NamedTuple):
     metrics: Metrics
 
 
+class Copied(NamedTuple):
+    """A trial at one of its reports: the values that it had, and what it reported with them."""
+
+    suggested: dict[str, Any]
+    applied: dict[str, Any]
+    metrics: Metrics
+
+
 class Trial(msgspec.Struct, gc=False):
     """One trial, as far as the ledgers tell.
 
@@ -48,7 +56,8 @@ class Trial(msgspec.Struct, gc=False):
         reports: the reports before the end, in order.
         parent: the trial from whose checkpoint it went on last (population based training).
         changed_at: the report after which it has its present values; 0: from the beginning.
-        before: seconds that its earlier attempts took, as far as their ends are known.
+        copied: what the other trial had come to where it went on from that one's checkpoint.
+        before: seconds that its earlier attempts took, as far as they are known.
     """
 
     id: str
@@ -67,6 +76,7 @@ class Trial(msgspec.Struct, gc=False):
     reports: tuple[Report, ...] | list[Report] = ()
     parent: str | None = None
     changed_at: int = 0
+    copied: Copied | None = None
     before: float = 0.0
 
     @property
@@ -161,7 +171,7 @@ class Study:
             group=event.group,
         )
         if known is not None:
-            _go_on(trial, known, event)
+            _go_on(trial, known, event, self.trials.get(event.parent or ""))
         self.trials[event.trial] = trial
         if event.trial in self._ahead:
             return self._end(self._ahead.pop(event.trial))
@@ -195,14 +205,26 @@ class Study:
         return trial
 
 
-def _go_on(trial: Trial, known: Trial, event: Started) -> None:
+def _go_on(trial: Trial, known: Trial, event: Started, source: Trial | None) -> None:
     """Keep of earlier attempts what still holds."""
     trial.before = known.duration
+    if known.ended is None and known.reports:  # it was killed: its last report is its known end
+        trial.before += max(0.0, known.reports[-1].time - known.started)
     if event.from_step:
         trial.reports = [item for item in known.reports if item.step <= event.from_step]
         trial.parent, trial.changed_at = known.parent, known.changed_at
+        trial.copied = known.copied
     if event.parent is not None:
         trial.parent, trial.changed_at = event.parent, event.from_step
+        trial.copied = _at(source, event.from_step) if source is not None else None
+
+
+def _at(trial: Trial, step: int) -> Copied | None:
+    """What a trial was at a report that is not older than its present values."""
+    if step <= trial.changed_at:
+        return trial.copied
+    metrics = (item.metrics for item in trial.reports if item.step == step)
+    return next((Copied(trial.suggested, trial.applied, found) for found in metrics), None)
 
 
 class LedgerFolder:

@@ -3,7 +3,7 @@
 Placeholders in the command, each a whole argument or part of one:
 
 =================  =========================================================================
-``{args}``         ``--lr 0.1 --layers 3`` (a whole argument; becomes several)
+``{args}``         ``--lr=0.1 --layers=3`` (a whole argument; becomes several)
 ``{overrides}``    ``lr=0.1 layers=3`` (a whole argument; becomes several)
 ``{json}``         path of a JSON file with the parameters
 ``{hpm}``          path of a file of ``name=value`` lines that a shell can source
@@ -17,7 +17,7 @@ Placeholders in the command, each a whole argument or part of one:
 
 The environment has the same: ``HPOGRID_CONFIG`` (the JSON file), ``HPOGRID_METRICS``,
 ``HPOGRID_FOLDER``, ``HPOGRID_PREP``, ``HPOGRID_RESTORE``, ``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and
-each parameter as ``HPOGRID_PARAM_<name>``.
+each parameter as ``HPOGRID_PARAM_<name>``. A parameter that the trial does not have is left out.
 
 Metrics come from `hpogrid.report` in a Python script, from lines ``[tune-metric]: {...}`` on
 stdout (Syne Tune's reporter), from the metrics file, or by regular expressions over the output.
@@ -26,10 +26,11 @@ stdout (Syne Tune's reporter), from the metrics file, or by regular expressions 
 from __future__ import annotations
 
 import contextlib
-import functools
+import io
 import json
 import os
 import re
+import runpy
 import selectors
 import signal
 import subprocess
@@ -37,12 +38,15 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from hpogrid.config.schemas import ModelConfig
+from hpogrid.errors import UserError
+from hpogrid.trial.declared import Arguments, read_script
+from hpogrid.trial.hydra_app import CALLBACK, OBJECTIVES
 from hpogrid.trial.lifeline import die_with_parent
+from hpogrid.trial.output import Output
 from hpogrid.trial.placeholders import (
-    as_text,
     command_words,
     fill,
     hpm_text,
@@ -54,10 +58,9 @@ from hpogrid.trial.placeholders import (
 )
 from hpogrid.trial.prep import PREP
 from hpogrid.trial.session import REPORTS, Session, plain_metrics
+from hpogrid.trial.words import as_text
 
-_SYNE_TUNE = re.compile(r"\[tune-metric\]: (\{.*\})\s*$")
 _TICK = 0.05
-_TAIL = 10
 
 
 class CommandObjective:
@@ -67,6 +70,7 @@ class CommandObjective:
         config: the model config, with a script or a command.
         metrics: names of the objectives; an unnamed regular expression gives the first.
         names: of all parameters, also of those that some trials do not have.
+        resource: the metric that counts the steps of a trial.
     """
 
     def __init__(
@@ -75,31 +79,36 @@ class CommandObjective:
         config: ModelConfig,
         metrics: tuple[str, ...],
         names: Iterable[str] = (),
+        resource: str = "",
     ) -> None:
         self._scripts = scripts
+        self._resource = resource
         self._command = command_words(config.command, config.script)
+        script = read_script(self._command, scripts)
+        self._variables = {OBJECTIVES: ",".join(metrics)}
+        if script is not None and "hydra" in script.uses and "{overrides}" in self._command:
+            self._variables["HYDRA_FULL_ERROR"] = "1"  # the reason of a failure, and no advert
+            if config.metric_regex is None:
+                self._command.insert(self._command.index("{overrides}") + 1, CALLBACK)
+        self._arguments = Arguments(self._command, scripts, config.arg_style)
         self._config = config
-        self._writers: dict[str, Callable[[Mapping[str, Any]], str]] = {}
+        self._writers: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {}
         if config.template is not None and uses(self._command, "config"):
             from hpogrid.space.template import read_template_file
 
             tree = read_template_file(scripts / config.template, [*config.param, *names])
-            self._writers["config"] = tree.write
+            self._writers["config"] = lambda values, present: tree.write(values)
         if config.template is not None and uses(self._command, "template"):
             text = read_template(scripts / config.template)
-            self._writers["template"] = functools.partial(render, text)
+            self._writers["template"] = lambda values, present: render(
+                text, present, set(values) - set(present)
+            )
         self._patterns = metric_patterns(config.metric_regex, metrics[0])
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Start the program, pass on what it reports, and wait for its end."""
-        values = {**self._config.param, **config}
-        folder = session.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        files = self._write_files(values, folder)
-        words = runnable(fill(self._command, values, files), self._scripts)
-        environment = {**os.environ, **_variables(values, files, session)}
-        inbox = _Inbox(files["reports"], files["metrics"], session)
-        with program(words, environment) as process:
+        words, variables, inbox = self._ready(config, session)
+        with program(words, {**os.environ, **variables}) as process:
             assert process.stdout is not None
             tail = self._follow(process.stdout, inbox, session)
             code = process.wait()
@@ -107,7 +116,49 @@ class CommandObjective:
         if code != 0:
             raise CommandFailed(f"the command {how_it_ended(code, tail)}")
 
-    def _write_files(self, values: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    def run_here(self, config: dict[str, Any], session: Session) -> None:
+        """The same in this process, for a debugger.
+
+        Raises:
+            UserError: it is no Python script.
+        """
+        words, variables, inbox = self._ready(config, session)
+        module = words[1:2] == ["-m"]
+        if words[0] != sys.executable or not (module or words[1].endswith(".py")):
+            raise UserError(f"a debugger in this process needs a Python script, and no {words[0]}")
+        os.environ.update(variables)
+        sys.argv = words[2 if module else 1 :]
+        output = Output(self._patterns, self._resource)
+        with contextlib.redirect_stdout(_Copy(sys.stdout, output, session)):
+            try:
+                if module:
+                    runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+                else:
+                    sys.path.insert(0, str(Path(words[1]).parent))
+                    runpy.run_path(words[1], run_name="__main__")
+            except SystemExit as error:
+                if error.code not in (None, 0):
+                    raise
+        for found in output.finish():
+            session.report(plain_metrics(found))
+        inbox.finish()
+
+    def _ready(
+        self, config: Mapping[str, Any], session: Session
+    ) -> tuple[list[str], dict[str, str], _Inbox]:
+        """The words of the command, the variables that it gets, and where it may report."""
+        values = {**self._config.param, **config}
+        present = {name: value for name, value in values.items() if name not in session.absent}
+        folder = session.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        files = self._write_files(values, present, folder)
+        words = runnable(fill(self._command, present, files, self._arguments), self._scripts)
+        variables = {**self._variables, **_variables(present, files, session)}
+        return words, variables, _Inbox(files["reports"], files["metrics"], session)
+
+    def _write_files(
+        self, values: Mapping[str, Any], present: Mapping[str, Any], folder: Path
+    ) -> dict[str, Path]:
         files = {
             "json": folder / "config.json",
             "hpm": folder / "config.hpm",
@@ -116,7 +167,8 @@ class CommandObjective:
             "folder": folder,
         }
         files["json"].write_text(json.dumps(dict(values), indent=2))
-        files["hpm"].write_text(hpm_text(values))
+        if uses(self._command, "hpm"):
+            files["hpm"].write_text(hpm_text(present))
         for name in ("metrics", "reports"):
             files[name].unlink(missing_ok=True)
         if PREP in os.environ:
@@ -124,33 +176,40 @@ class CommandObjective:
         for name, write in self._writers.items():
             files[name] = folder / name / Path(str(self._config.template)).name
             files[name].parent.mkdir(exist_ok=True)
-            files[name].write_text(write(values), encoding="utf-8")
+            files[name].write_text(write(values, present), encoding="utf-8")
         return files
 
     def _follow(self, stream: IO[bytes], inbox: _Inbox, session: Session) -> deque[str]:
         """Copy the output to ours and report the metrics in it; return its last lines."""
-        tail: deque[str] = deque(maxlen=_TAIL)
-        for line in _lines(stream, inbox.look):
-            sys.stdout.write(line + "\n")
-            tail.append(line)
-            found = self._metrics_in(line)
-            if found:
+        output = Output(self._patterns, self._resource)
+        for data in _pieces(stream, inbox.look):
+            text = output.decoded(data)
+            sys.stdout.write(text)
+            for found in output.reports(text):
                 session.report(plain_metrics(found))
-        return tail
+        for found in output.finish():
+            session.report(plain_metrics(found))
+        return output.tail
 
-    def _metrics_in(self, line: str) -> dict[str, Any]:
-        match = _SYNE_TUNE.search(line)
-        if match:
-            with contextlib.suppress(json.JSONDecodeError):
-                reported = json.loads(match.group(1))
-                return {key: value for key, value in reported.items() if not key.startswith("st_")}
-        found: dict[str, Any] = {}
-        for name, pattern in self._patterns.items():
-            match = pattern.search(line)
-            if match:
-                with contextlib.suppress(ValueError):
-                    found[name] = float(match.group(1))
-        return found
+
+class _Copy(io.TextIOBase):
+    """Writes on, and reports the metrics in what is written."""
+
+    def __init__(self, stream: TextIO, output: Output, session: Session) -> None:
+        self._stream = stream
+        self._output = output
+        self._session = session
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        self._stream.write(text)
+        for found in self._output.reports(text):
+            self._session.report(plain_metrics(found))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written."""
+        self._stream.flush()
 
 
 class CommandFailed(Exception):
@@ -262,9 +321,8 @@ def program(
         process.wait()
 
 
-def _lines(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[str]:
-    """The lines of a stream as they come; ``tick`` is called in between and at least often."""
-    buffer = b""
+def _pieces(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[bytes]:
+    """What a stream brings, as it comes; ``tick`` is called in between and at least often."""
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
         while True:
@@ -274,11 +332,8 @@ def _lines(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[str]:
                 continue
             data = os.read(stream.fileno(), 1 << 16)
             if not data:
-                break
-            *whole, buffer = (buffer + data).split(b"\n")
-            yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
-    if buffer:
-        yield buffer.decode(errors="replace")
+                return
+            yield data
 
 
 def how_it_ended(code: int, output: Iterable[str]) -> str:

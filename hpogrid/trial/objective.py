@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
-from hpogrid.trial.session import Session, StopTrial, plain_metrics
+from hpogrid.trial.hydra_app import HydraObjective, is_application
+from hpogrid.trial.session import Session, StopTrial, as_metrics, plain_metrics
 
 if TYPE_CHECKING:
     from hpogrid.space.template import Template
@@ -28,7 +29,11 @@ class Objective(Protocol):
 
 
 def make_objective(
-    folder: Path, config: ModelConfig, metrics: tuple[str, ...], names: Sequence[str] = ()
+    folder: Path,
+    config: ModelConfig,
+    metrics: tuple[str, ...],
+    names: Sequence[str] = (),
+    resource: str = "",
 ) -> Objective:
     """What a model config describes: a function, a class, or a command.
 
@@ -37,6 +42,7 @@ def make_objective(
         config: names what is evaluated.
         metrics: of the objectives.
         names: of all parameters, also of those that some trials do not have.
+        resource: the metric that counts the steps of a trial.
 
     Raises:
         UserError: it cannot be loaded.
@@ -44,18 +50,29 @@ def make_objective(
     if config.model is None:
         from hpogrid.trial.command import CommandObjective
 
-        return CommandObjective(folder, config, metrics, names)
+        return CommandObjective(folder, config, metrics, names, resource)
     if config.template is None:
-        return load_objective(folder, str(config.script), config.model, config.param, metrics)
+        return _load(folder, config, config.param, metrics)
     from hpogrid.space.template import read_template_file
 
     template = read_template_file(folder / config.template, [*config.param, *names])
-    inner = load_objective(folder, str(config.script), config.model, {}, metrics)
-    return TreeObjective(inner, template, config.param)
+    return TreeObjective(_load(folder, config, {}, metrics), template, config.param)
+
+
+def _load(
+    folder: Path, config: ModelConfig, param: Mapping[str, Any], metrics: tuple[str, ...]
+) -> Objective:
+    script, model = str(config.script), str(config.model)
+    return load_objective(folder, script, model, param, metrics, config.checkpoint_every)
 
 
 def load_objective(
-    folder: Path, script: str, model: str, param: Mapping[str, Any], metrics: tuple[str, ...]
+    folder: Path,
+    script: str,
+    model: str,
+    param: Mapping[str, Any],
+    metrics: tuple[str, ...],
+    checkpoint_every: int = 1,
 ) -> Objective:
     """Import ``script`` and take ``model`` from it.
 
@@ -65,16 +82,19 @@ def load_objective(
         model: name of a function or class in it.
         param: settings that are added to every configuration.
         metrics: names for plain numbers that a function returns.
+        checkpoint_every: steps of a class between its checkpoints (see `ClassObjective`).
 
     Raises:
         UserError: the script cannot be imported (with the traceback of the user's own lines),
             or there is no such function or class in it.
     """
-    found = getattr(import_script(folder, script), model, None)
+    found: Any = getattr(import_script(folder, script), model, None)
     if inspect.isclass(found):
         from hpogrid.trial.trainable import ClassObjective
 
-        return ClassObjective(found, param)
+        return ClassObjective(found, param, checkpoint_every)
+    if is_application(found):
+        return HydraObjective(found, script, param, metrics)
     if callable(found):
         return FunctionObjective(found, param, metrics)
     raise UserError(f"{script}: {_no_model(folder, script, model, found)}")
@@ -198,24 +218,14 @@ class FunctionObjective:
         if inspect.isgenerator(result):
             self._drain(result, session)
         elif result is not None:
-            session.report(self._as_metrics(result))
+            session.report(as_metrics(result, self._metrics))
 
     def _drain(self, results: Iterator[Any], session: Session) -> None:
         try:
             for result in results:
-                session.report(self._as_metrics(result))
+                session.report(as_metrics(result, self._metrics))
         finally:
             results.close()  # type: ignore[attr-defined]
-
-    def _as_metrics(self, result: Any) -> dict[str, Any]:
-        if isinstance(result, dict):
-            return plain_metrics(result)
-        values = result if isinstance(result, tuple | list) else (result,)
-        if len(values) != len(self._metrics):
-            raise TypeError(
-                f"returned {len(values)} values for the metrics {', '.join(self._metrics)}"
-            )
-        return plain_metrics(dict(zip(self._metrics, values, strict=True)))
 
 
 class _Arguments(NamedTuple):

@@ -26,6 +26,8 @@ def config(**settings: Any) -> HpoConfig:
         ({"n": 3}, {"n": 3}, "n reached 3"),
         ({"n": 3}, {"n": 2.9}, None),
         ({"n": 3}, {"n": True}, None),
+        ({"done": 1}, {"done": True}, "done reached 1"),
+        ({"done": 1}, {"done": False}, None),
         ({"n": 3}, {"n": "4"}, None),
         ({"n": 3}, {}, None),
         ({"n": 3, "m": 1}, {"n": 1, "m": 1}, "m reached 1"),

@@ -74,6 +74,64 @@ def test_the_worse_of_a_population_go_on_from_the_better(text: str) -> None:
         assert trial.metrics["score"] == pytest.approx(start + len(own) * gain)
 
 
+SUMS = """
+    import json
+    import hpogrid
+
+    def train(config):
+        n, total = 0, 0.0
+        if folder := hpogrid.get_checkpoint():
+            n, total = json.loads((folder / "s").read_text())
+        for n in range(n + 1, 21):
+            total += config["x"]
+            with hpogrid.checkpoint() as folder:
+                (folder / "s").write_text(json.dumps([n, total]))
+            hpogrid.report(score=total, used=config["x"], epoch=10 * n)
+"""
+
+
+def test_a_trial_that_had_nothing_left_to_do_is_what_it_copied() -> None:
+    settings: dict[str, Any] = {**PBT, "stop": {}, "trials": 4}
+    settings["scheduler_param"] = {"max_concurrent": 2}
+    trials = run_script(SUMS, **settings)
+    assert [trial.state for trial in trials] == ["complete"] * 4
+    assert [trial.metrics["used"] for trial in trials] == [trial.applied["x"] for trial in trials]
+
+
+def test_the_interval_of_a_population_counts_the_resource() -> None:
+    params = {"max_concurrent": 1, "time_attr": "epoch", "perturbation_interval": 50}
+    settings: dict[str, Any] = {**PBT, "stop": {"epoch": 200}, "trials": 4}
+    trials = run_script(SUMS, **{**settings, "scheduler_param": params})
+    copies = [trial.changed_at for trial in trials if trial.parent is not None]
+    assert copies
+    assert not [step for step in copies if step % 5]
+
+
+SLOW = """
+    import json, time
+    import hpogrid
+
+    def train(config):
+        n = 0
+        if folder := hpogrid.get_checkpoint():
+            n = json.loads((folder / "s").read_text())
+        while True:
+            n += 1
+            time.sleep(0.25)
+            with hpogrid.checkpoint() as folder:
+                (folder / "s").write_text(json.dumps(n))
+            hpogrid.report(score=config["x"])
+"""
+
+
+def test_the_timeout_is_of_a_trial_and_not_of_a_stretch() -> None:
+    trials = run_script(SLOW, **{**HYPERBAND, "trial_timeout": 2.0})
+    late = [trial for trial in trials if trial.state == "failed"]
+    assert late
+    assert {trial.reason for trial in late} == {"it took longer than trial_timeout (2 s)"}
+    assert not [trial for trial in trials if trial.state == "complete"], "it takes 2.25 s"
+
+
 def scores_reported(task: Task) -> dict[tuple[str, int], list[float]]:
     """Every score that was ever reported, by trial and step, also with earlier values."""
     found: dict[tuple[str, int], list[float]] = {}

@@ -83,9 +83,18 @@ class TestEveryWriter:
 
 def test_csv_reads_back() -> None:
     header, first, second = csv.reader(io.StringIO(written(nasty(), "csv")))
-    assert header == ['text, "quoted"', "list", "none", "on", "loss", "reason"]
-    assert first == ['a,b\n"c" </script> é', "[1,2]", "", "true", "0.30000000000000004", ""]
-    assert second == ["", "", "", "", "", "<b>no</b>"]
+    assert header == ['text, "quoted"', "list", "none", "on", "loss", "trial", "state", "reason"]
+    assert first == [
+        'a,b\n"c" </script> é',
+        "[1,2]",
+        "",
+        "true",
+        "0.30000000000000004",
+        first[5],
+        "complete",
+        "",
+    ]
+    assert second == ["", "", "", "", "", second[5], "failed", "<b>no</b>"]
 
 
 def test_csv_reads_back_whatever_a_column_holds() -> None:
@@ -114,7 +123,11 @@ def test_csv_reads_back_whatever_a_column_holds() -> None:
 def test_csv_of_one_column_keeps_its_empty_cells() -> None:
     trials = [make_trial("0-0", metrics={"loss": 1.0}), make_trial("0-1", state="failed")]
     results = Results("p", [(Origin(), make_study(trials))], objectives=LOSS)
-    assert list(csv.reader(io.StringIO(written(results, "csv")))) == [["loss"], ["1.0"], [""]]
+    assert list(csv.reader(io.StringIO(written(results, "csv")))) == [
+        ["loss", "trial", "state"],
+        ["1.0", "0-0", "complete"],
+        ["", "0-1", "failed"],
+    ]
 
 
 def test_json_reads_back() -> None:
@@ -125,6 +138,8 @@ def test_json_reads_back() -> None:
         "none": None,
         "on": True,
         "loss": 0.30000000000000004,
+        "trial": first["trial"],
+        "state": "complete",
         "reason": None,
     }
     assert second["reason"] == "<b>no</b>"
@@ -147,6 +162,7 @@ def test_a_pipe_gets_plain_columns(results: Results) -> None:
 
 def test_a_terminal_gets_colours(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
     print_table(results, stream, rows=3)

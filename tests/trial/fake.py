@@ -18,6 +18,7 @@ class FakeSession:
 
     def __init__(self, folder: Path, last: int | None = None, restore: Path | None = None) -> None:
         self.config: dict[str, Any] = {}
+        self.absent: tuple[str, ...] = ()
         self.trial_id = "0-1"
         self.seed = 1
         self.folder = folder / "0-1"
@@ -46,6 +47,7 @@ def evaluate(
     metrics: tuple[str, ...] = ("loss",),
     last: int | None = None,
     restore: Path | None = None,
+    checkpoint_every: int = 1,
 ) -> FakeSession:
     """Write a script, load it, and evaluate it at ``config`` (by default x is 3)."""
     folder.mkdir(exist_ok=True)
@@ -54,7 +56,9 @@ def evaluate(
     session.set_current(current)
     path = list(sys.path)
     try:
-        objective = load_objective(folder, "train.py", model, param or {}, metrics)
+        objective = load_objective(
+            folder, "train.py", model, param or {}, metrics, checkpoint_every
+        )
         objective.run({"x": 3} if config is None else config, current)
     except session.StopTrial:
         pass

@@ -23,7 +23,6 @@ from hpogrid.trial.checkpoints import latest, saving
 from hpogrid.trial.command import CommandFailed, CommandObjective
 from hpogrid.trial.placeholders import (
     Template,
-    as_override,
     check_command,
     command_words,
     fill,
@@ -41,6 +40,7 @@ class Recorder:
 
     def __init__(self, folder: Path, stop_after: int = 99) -> None:
         self.config: dict[str, Any] = {}
+        self.absent: tuple[str, ...] = ()
         self.trial_id = "0-1"
         self.seed = 7
         self.folder = folder
@@ -104,8 +104,8 @@ def test_overrides_json_and_environment(evaluate: Evaluate) -> None:
             "loss": 0.1,
             "seen": [
                 "lr=0.1",
-                "layers=[1, 2]",
-                'name="a b; echo $HOME"',
+                "layers=[1,2]",
+                "name='a b; echo $HOME'",
                 "flag=true",
                 "none=null",
                 "--rate=0.1",
@@ -237,7 +237,7 @@ def test_a_script_by_hand_prints(tmp_path: Path) -> None:
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), st.text(), min_size=1))
 def test_no_value_leaves_its_argument(values: dict[str, str]) -> None:
     words = fill(["x", "--v={" + next(iter(values)) + "}", "{args}"], values, {})
-    assert len(words) == 2 + 2 * len(values)
+    assert len(words) == 2 + len(values)
     assert words[1] == "--v=" + next(iter(values.values()))
 
 
@@ -245,13 +245,6 @@ def test_no_value_leaves_its_argument(values: dict[str, str]) -> None:
 def test_a_shell_reads_back_what_was_written(text: str) -> None:
     line = hpm_text({"value": text})
     assert shlex.split(line) == [f"value={text}"]
-
-
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
-def test_overrides_are_one_argument(value: Any) -> None:
-    text = as_override(value)
-    if not isinstance(value, str) or text.startswith('"'):
-        assert json.loads(text) == value
 
 
 @pytest.mark.parametrize(

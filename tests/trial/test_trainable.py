@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpogrid.trial.checkpoints import latest
+from hpogrid.trial.checkpoints import checkpoint_steps, latest
 from tests.trial.fake import FakeSession, evaluate
 
 NEW = """
@@ -121,6 +121,12 @@ def test_a_checkpoint_of_every_step_from_which_another_instance_goes_on(
     second = evaluate(tmp_path, STYLES[style], last=2, restore=moved)
     assert losses(second) == [6, 7]
     assert latest(second.folder) == (4, second.folder / "checkpoint_000004")
+
+
+@pytest.mark.parametrize(("every", "saved"), [(0, []), (1, [1, 2, 3, 4]), (3, [3])])
+def test_how_often_a_class_saves_is_an_option(tmp_path: Path, every: int, saved: list[int]) -> None:
+    session = evaluate(tmp_path, NEW, last=4, checkpoint_every=every)
+    assert list(checkpoint_steps(session.folder)) == saved
 
 
 @pytest.mark.parametrize("style", sorted(set(STYLES) - set(WITH_CHECKPOINTS)))

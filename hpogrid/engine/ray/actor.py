@@ -30,11 +30,14 @@ from hpogrid.engine.messages import (
 )
 from hpogrid.engine.prep import Preparation
 from hpogrid.engine.worker import evaluate, prepare, trial_log
-from hpogrid.errors import UserError
+from hpogrid.errors import UserError, first_line
 from hpogrid.trial.objective import Objective, make_objective
 
 _PATIENCE = 10.0
 """Seconds that a trial has to end once it was told to."""
+
+CUT_OFF = ".cut-off-"
+"""What the names of notes begin with that tell the driver of trials which did not end in time."""
 
 
 class Actor:
@@ -72,6 +75,8 @@ class Actor:
         """End the trial; if it does not end in time, so does the process."""
         evaluation, self._evaluation = self._evaluation, None
         if evaluation is not None and not evaluation.end():
+            with contextlib.suppress(OSError):
+                evaluation.note_cut_off()
             os._exit(1)
 
     def _load(self) -> Objective:
@@ -84,7 +89,9 @@ class Actor:
                 )
             os.chdir(scripts)
             setup = self._setup
-            self._objective = make_objective(scripts, setup.model, setup.metrics, setup.names)
+            self._objective = make_objective(
+                scripts, setup.model, setup.metrics, setup.names, setup.resource
+            )
             if setup.prep is not None:
                 self._preparation = Preparation(setup.prep, scripts)
         return self._objective
@@ -118,14 +125,29 @@ class Evaluation:
         self._thread.join(_PATIENCE)
         return not self._thread.is_alive()
 
+    def note_cut_off(self) -> None:
+        """Leave word for the driver that the trial did not end by itself."""
+        name = f"{CUT_OFF}{self._task.trial}.{self._task.attempt}"
+        (Path(self._setup.logs) / name).write_text(
+            f"trial {self._task.trial} was still cleaning up {_PATIENCE:g} s after it was told to "
+            "end, and was killed"
+        )
+
     def _run(self, objective: Objective, preparation: Preparation | None) -> None:
+        try:
+            done = self._evaluate(objective, preparation)
+        except BaseException as error:  # whatever a script raises, the actor waits for an end
+            done = Done(first_line(error))
+        self._link.messages.put(done)
+
+    def _evaluate(self, objective: Objective, preparation: Preparation | None) -> Done:
         log = trial_log(Path(self._setup.logs), self._task.trial, self._task.attempt)
         with _output_to(log):
             done = prepare(preparation, self._task, self._link)
             if done is None:
                 with self._time_limit():
                     done = evaluate(objective, self._task, self._link, Path(self._setup.scripts))
-        self._link.messages.put(done)
+        return done
 
     @contextlib.contextmanager
     def _time_limit(self) -> Iterator[None]:

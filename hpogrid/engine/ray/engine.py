@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from hpogrid.engine.messages import (
     Setup,
     evaluate_message,
 )
+from hpogrid.engine.ray.actor import CUT_OFF
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
 from hpogrid.engine.run import Run
@@ -39,6 +41,7 @@ class _Leg:
     """A trial of Ray Tune: a stretch of a trial of ours."""
 
     trial: str
+    spent: float = 0.0  # seconds, on earlier stretches
     since: float | None = None  # when its actor was there
 
 
@@ -62,7 +65,10 @@ class RayEngine:
         self._progress = progress
         self._decoder: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
         model, names = run.project.model_config, tuple(run.project.search_space["parameters"])
-        setup = Setup(str(scripts), model, run.config.metrics, str(logs), 0, run.prep, names)
+        setup = Setup(
+            str(scripts), model, run.config.metrics, str(logs), 0, run.prep, names,
+            str(run.config.scheduler_param.get("time_attr", "")),
+        )  # fmt: skip
         self._setup = msgspec.json.encode(setup).decode()
         self._logs = logs
         self._legs: dict[str, _Leg] = {}
@@ -96,9 +102,15 @@ class RayEngine:
             pass
         except Exception as error:  # whatever Ray Tune could not cope with: it concerns few trials
             self._give_up(error, finished)
+        self._tell_cut_off()
         if self._failure is not None:
             raise self._failure
         self._interrupt(self._run.stopped or "Ray Tune ended while it ran")
+
+    def _tell_cut_off(self) -> None:
+        for note in sorted(self._logs.glob(f"{CUT_OFF}*")):
+            print(note.read_text(), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
+            note.unlink()
 
     def _give_up(self, error: Exception, finished: int) -> None:
         self._given_up = self._given_up + 1 if self._run.budget.finished == finished else 1
@@ -136,12 +148,14 @@ class RayEngine:
         assignment = self._run.next()
         if assignment is None:
             return None
-        self._legs[leg] = _Leg(assignment.trial)
-        task = evaluate_message(assignment, self._run.spec.trials)
+        limit = self._run.config.trial_timeout
+        left = None if limit is None else max(0.1, limit - assignment.spent)
+        self._legs[leg] = _Leg(assignment.trial, assignment.spent)
+        task = evaluate_message(assignment, self._run.spec.trials, self._run.project.space)
         return {
             "setup": self._setup,
             "task": msgspec.json.encode(task).decode(),
-            "timeout": self._run.config.trial_timeout,
+            "timeout": left,
         }
 
     def began(self, leg: str) -> None:
@@ -177,7 +191,8 @@ class RayEngine:
             self._run.interrupt(self._legs.pop(leg).trial, "its worker process did not start")
             self._give_up(RunError(f"the worker process did not start: {error}"), -1)
             return
-        self._finish(leg, self._why(error, time.monotonic() - since))
+        seconds = time.monotonic() - since + self._legs[leg].spent
+        self._finish(leg, self._why(error, seconds))
 
     def _why(self, error: str, seconds: float) -> str:
         limit = self._run.config.trial_timeout

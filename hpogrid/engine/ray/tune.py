@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from hpogrid.engine.messages import Prepared, ReportMade
+from hpogrid.engine.messages import FromWorker, Prepared, ReportMade
 from hpogrid.engine.ray.actor import Actor
 
 _WHERE_ACTORS_DIE = (
@@ -149,6 +149,22 @@ def _error(trial: Any) -> str:
     return Path(trial.error_file).read_text(errors="replace") if trial.error_file else ""
 
 
+def as_json(message: FromWorker) -> str:
+    """A message as JSON; what is no Unicode in it (a file name, say) is spelled out."""
+    try:
+        return msgspec.json.encode(message).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_spelled_out(msgspec.to_builtins(message))).decode()
+
+
+def _spelled_out(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_spelled_out(key): _spelled_out(item) for key, item in value.items()}
+    return [_spelled_out(item) for item in value] if isinstance(value, list) else value
+
+
 def _short_name(trial: Any) -> str:
     return str(trial.trial_id)
 
@@ -170,7 +186,7 @@ def _trainable(base: Any) -> Any:
         def step(self) -> dict[str, Any]:
             message = self._actor.advance()
             return {
-                "message": msgspec.json.encode(message).decode(),
+                "message": as_json(message),
                 "done": not isinstance(message, ReportMade | Prepared),
             }
 

@@ -1,0 +1,95 @@
+"""The debug engine: one trial at a time in this very process, and the debugger where one fails."""
+
+from __future__ import annotations
+
+import contextlib
+import pdb
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from hpogrid.engine.messages import (
+    Evaluate,
+    Prepared,
+    ReportMade,
+    ToWorker,
+    Verdict,
+    evaluate_message,
+)
+from hpogrid.engine.run import Run
+from hpogrid.engine.worker import WorkerSession, seed_everything
+from hpogrid.errors import first_line
+from hpogrid.trial.command import CommandObjective
+from hpogrid.trial.objective import Objective, make_objective
+from hpogrid.trial.session import StopTrial, set_current
+
+
+class DebugEngine:
+    """Evaluates the trials of a `Run` here (see `ProcessEngine` for the arguments)."""
+
+    def __init__(
+        self, run: Run, scripts: Path, logs: Path, progress: Callable[[], None] = lambda: None
+    ) -> None:
+        self._run = run
+        self._scripts = scripts
+
+    def execute(self) -> None:
+        """Run trials until the budget is spent.
+
+        Raises:
+            UserError: the objective cannot be loaded, or is no Python.
+        """
+        project, space = self._run.project, self._run.project.space
+        names = tuple(space.parameters)
+        objective = make_objective(
+            self._scripts, project.model_config, project.hpo_config.metrics, names
+        )
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with contextlib.chdir(self._scripts):
+                while (assignment := self._run.next()) is not None:
+                    task = evaluate_message(assignment, self._run.spec.trials, space)
+                    self._run.finish(task.trial, self._failure(objective, task))
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _failure(self, objective: Objective, task: Evaluate) -> str | None:
+        """Evaluate a trial; return why it failed, after the user has looked at it."""
+        session = WorkerSession(_Direct(self._run, task.trial), task)
+        set_current(session)
+        seed_everything(task.seed)
+        try:
+            if isinstance(objective, CommandObjective):
+                objective.run_here(dict(task.config), session)
+            else:
+                objective.run(dict(task.config), session)
+        except StopTrial:
+            return None
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            pdb.post_mortem(error.__traceback__)
+            return first_line(error)
+        finally:
+            set_current(None)
+            sys.stdout.flush()
+        return None
+
+
+class _Direct:
+    """What a trial speaks to its driver through, where both are one process."""
+
+    def __init__(self, run: Run, trial: str) -> None:
+        self._run = run
+        self._trial = trial
+        self._go_on = True
+
+    def send(self, message: ReportMade | Prepared) -> None:
+        """Take in a report."""
+        if isinstance(message, ReportMade):
+            self._go_on = self._run.report(self._trial, message.metrics) == "continue"
+
+    def receive(self) -> ToWorker:
+        """Whether the trial goes on."""
+        return Verdict(self._go_on)
