@@ -19,6 +19,10 @@ _NODES = 1_000_000
 """More values than this, aliases counted each time, are refused."""
 
 _DEEPEST = 64
+_MERGED = 100_000
+"""More pairs of one mapping than this, merged ones counted each time, are refused."""
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 _INT = re.compile(r"^[-+]?(0|[1-9][0-9]*)$")
 _HEX = re.compile(r"^[-+]?0x[0-9a-fA-F]+$")
@@ -43,6 +47,20 @@ _DOUBT = "tag:hpogrid,2024:doubtful"
 
 class _Loader(yaml.SafeLoader):
     """The safe loader with YAML 1.2's numbers and without repeated keys."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put in what ``<<`` names, unless that is more than a person could mean."""
+        count = len(node.value)
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                for part in parts:
+                    if isinstance(part, yaml.MappingNode):
+                        self.flatten_mapping(part)
+                        count += len(part.value)
+        if count > _MERGED:
+            raise _refuse(node, "the merge keys make it too large")
+        super().flatten_mapping(node)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -94,7 +112,7 @@ def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     seen: set[str] = set()
     for key_node, _ in node.value:
-        if key_node.tag == "tag:yaml.org,2002:merge":
+        if key_node.tag == _MERGE:
             continue
         key = _key(key_node)
         if key in seen:

@@ -6,7 +6,6 @@ killed in between, every thing is either where it was or in the trash with its o
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import secrets
@@ -18,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.errors import UserError
-from hpogrid.files import explained, locked, write_atomic
+from hpogrid.files import explained, locked, read_record, write_atomic
 
 TRASH = ".hpogrid-trash"
 _MANIFEST = "manifest.json"
@@ -188,6 +187,4 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _manifest(batch: Path) -> list[Item]:
-    with contextlib.suppress(FileNotFoundError):
-        return msgspec.json.decode((batch / _MANIFEST).read_bytes(), type=list[Item])
-    return []
+    return read_record(batch / _MANIFEST, list[Item]) or []

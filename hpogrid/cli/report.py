@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.options import objective_options, task_filters
-from hpogrid.cli.output import format_option, message, print_data, print_paths
+from hpogrid.cli.output import format_option, message, print_data, print_file, print_paths, say
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
@@ -131,8 +132,9 @@ def _print(results: Results, form: str, rows: int | None) -> None:
         names = results.names
         print_data([dict(zip(names, row, strict=True)) for row in results.rows()], form)
     else:
-        sys.stdout.flush()
-        writer(form).write(results, sys.stdout.buffer)
+        table = io.BytesIO()
+        writer(form).write(results, table)
+        print_file(table.getvalue().decode())
 
 
 def _draw_history(results: Results) -> None:
@@ -142,4 +144,4 @@ def _draw_history(results: Results) -> None:
     from hpogrid.report.charts.as_text import text_chart
 
     for chart in draw(results, "history"):
-        click.echo(text_chart(chart, shutil.get_terminal_size().columns), nl=False, err=True)
+        say(text_chart(chart, shutil.get_terminal_size().columns), nl=False, err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.options import JsonObject
-from hpogrid.cli.output import cell, message
+from hpogrid.cli.output import cell, message, say
 from hpogrid.errors import Exit, UserError
 from hpogrid.words import counted
 
@@ -81,13 +81,13 @@ def run_command(
     _tell_drift(load_project(project))
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
-            click.echo(line)
+            say(line)
         return Exit.OK
     start = _start(load_project(project), search_points, warm_start)
     task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
     message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
             f"hpogrid tasks show {task.id} --watch")  # fmt: skip
-    click.echo(task.id)
+    say(task.id)
     return Exit.OK
 
 
@@ -147,8 +147,9 @@ def local_run(
         with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
             result = run_here(task, progress)
     _summarise(bundle, task, result)
-    if result.state == "interrupted":
+    if result.state in ("interrupted", "unfinished"):
         message(f"resume with: hpogrid local_run {project} --resume")
+    if result.state == "interrupted":
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
 
@@ -216,5 +217,5 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
         trial = best.trial
         values = "  ".join(f"{name}={cell(value)}" for name, value in trial.applied.items())
         which = f"trial {trial.id}" if best.complete else f"trial {trial.id}, ended early"
-        click.echo(f"best {metric}={cell(best.value)}  with  {values}  ({which})")
+        say(f"best {metric}={cell(best.value)}  with  {values}  ({which})")
     sys.stdout.flush()

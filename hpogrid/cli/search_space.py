@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hpogrid.cli.output import cell, format_option, message, print_data, print_rows
+from hpogrid.cli.output import cell, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
 from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
@@ -15,6 +15,8 @@ from hpogrid.space.dialects import DIALECTS
 from hpogrid.space.space import Space
 
 STORE = STORES["search_space"]
+_MOST_POINTS = 100_000
+
 _MOST_POINTS = 100_000
 
 _INPUT = (
@@ -134,7 +136,7 @@ def show(name: str, dialect: str | None, form: str) -> None:
         print_rows(_describe(space), ["parameter", "type", "values", "condition"], form)
         return
     data = _render(space, dialect)
-    click.echo(data) if isinstance(data, str) else print_data(data, form)
+    say(data) if isinstance(data, str) else print_data(data, form)
 
 
 def _render(space: Space, dialect: str | None) -> Any:
@@ -180,7 +182,7 @@ def validate(name: str, **given: Any) -> None:
         space = _read(name, **given)
     else:
         space = STORE.load(name)
-    click.echo(f"search space '{name}' is valid: {len(space.parameters)} parameters")
+    say(f"search space '{name}' is valid: {len(space.parameters)} parameters")
 
 
 @search_space.command("size")
@@ -188,7 +190,7 @@ def validate(name: str, **given: Any) -> None:
 def size(name: str) -> None:
     """Print how many different configurations the space NAME has."""
     count = STORE.load(name).size()
-    click.echo("infinite" if count is None else count)
+    say("infinite" if count is None else count)
 
 
 @search_space.command("sample")
@@ -252,7 +254,7 @@ def convert(name: str, dialect: str, form: str) -> None:
     from hpogrid.space.dialects import render_space
 
     data = render_space(STORE.load(name), dialect)
-    click.echo(data) if isinstance(data, str) else print_data(data, form)
+    say(data) if isinstance(data, str) else print_data(data, form)
 
 
 add_list(search_space, lambda: STORE)

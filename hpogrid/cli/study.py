@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_rows
+from hpogrid.cli.output import format_option, message, print_rows, say
 
 _storage = click.option(
     "--storage", metavar="URL", help="An Optuna storage, instead of the ledgers."
@@ -69,7 +69,7 @@ def export(task: int, output: Path | None) -> None:
     """Write a TASK, by its number, with all its trials to one file."""
     from hpogrid.site.studies import export_task
 
-    click.echo(export_task(task, output))
+    say(export_task(task, output))
 
 
 @study.command("import")
@@ -80,4 +80,4 @@ def import_(path: Path) -> None:
 
     task = import_task(path)
     message(f"imported task {task.id} of project '{task.project}'")
-    click.echo(task.id)
+    say(task.id)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.options import task_filters
-from hpogrid.cli.output import bytes_text, format_option, message, print_data, print_rows
+from hpogrid.cli.output import (
+    bytes_text,
+    format_option,
+    message,
+    print_data,
+    print_file,
+    print_rows,
+    say,
+)
 from hpogrid.errors import Exit, RunError, UserError
 from hpogrid.words import counted
 
@@ -141,9 +149,11 @@ def _write(found: list[Overview], outcol: str, output: Path) -> None:
         if "metastruct" in columns:
             row["metastruct"] = item.metadata
         rows.append({name: row.get(name) for name in columns})
+    if not output.name:
+        raise UserError(f"--output {output} is a folder; name a file")
     path = output if output.suffix else output.with_suffix(".json")
     write_atomic(path, msgspec.json.format(msgspec.json.encode(rows), indent=2) + b"\n")
-    click.echo(path)
+    say(path)
 
 
 def _print_details(item: Overview) -> None:
@@ -151,7 +161,7 @@ def _print_details(item: Overview) -> None:
     from hpogrid.trial.checkpoints import size
 
     print_rows([_row(item, "table")], _COLUMNS, "table")
-    click.echo()
+    say("")
     sizes = [size(item.task.job_folder(job.job)) for job in item.jobs]
     rows = [
         {
@@ -168,8 +178,8 @@ def _print_details(item: Overview) -> None:
         if job.state in ("failed", "lost"):
             text = site.logs(item.task, job.job).rstrip()
             if text:
-                click.echo(f"\nthe last lines of job {job.job}:")
-                click.echo("\n".join(text.splitlines()[-_TAIL:]))
+                say(f"\nthe last lines of job {job.job}:")
+                say("\n".join(text.splitlines()[-_TAIL:]))
 
 
 _DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be done.")
@@ -195,13 +205,40 @@ def kill(ids: tuple[str, ...], dry_run: bool) -> None:
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def retry(ids: tuple[str, ...], dry_run: bool) -> None:
-    """Start jobs again that failed, were killed or lost; they go on where they were."""
+    """Start jobs again that are unfinished, failed, were killed or lost; they go on."""
     from hpogrid.site import control
 
     def act(task: Task) -> str:
         jobs = control.retryable(task) if dry_run else control.retry(task)
         names = ", ".join(map(str, jobs))
         return f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}"
+
+    _each(ids, act)
+
+
+@tasks.command("extend")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option(
+    "--trials", type=click.IntRange(1), required=True, help="Trials more, for each of its jobs."
+)
+@_DRY_RUN
+def extend(ids: tuple[str, ...], trials: int, dry_run: bool) -> None:
+    """Add trials to the budget of tasks, and start their jobs again."""
+    from hpogrid.site import control
+
+    def act(task: Task) -> str:
+        if dry_run:
+            return (
+                f"would add {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
+            )
+        started, active = control.extend(task, trials)
+        text = f"added {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
+        if started:
+            text += f"; started job(s) {', '.join(map(str, started))}"
+        if active:
+            names = ", ".join(map(str, active))
+            text += f"; job(s) {names} still run: when they end, 'hpogrid tasks retry {task.id}'"
+        return text
 
     _each(ids, act)
 
@@ -257,4 +294,4 @@ def logs(task_id: int, job: int | None, trial: str | None, prep: bool) -> None:
     from hpogrid.site.control import read_logs
 
     for text in read_logs(task_id, job, trial, prep=prep):
-        click.echo(text)
+        print_file(f"{text}\n")  # a log may have colours, for those who want them in a file

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import lzma
 import tarfile
-import tempfile
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from hpogrid.archives import Refused, reasonable, unpack
 from hpogrid.config.advice import checkpoint_notes
 from hpogrid.config.project import (
     FILE,
     SCRIPTS,
     Project,
     check_exists,
+    check_scripts,
     draft_project,
     load_project,
     project_path,
+    projects_path,
     publish_project,
     read_project,
 )
 from hpogrid.config.scripts import script_files, script_notes
 from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
-from hpogrid.files import files_below, writing
+from hpogrid.files import files_below, scratch, writing
 from hpogrid.registry import unknown
 from hpogrid.space.parameter import Categorical, Ordinal
 
@@ -173,11 +173,11 @@ def import_project(path: Path, name: str | None) -> str:
     Raises:
         UserError: the file is missing, or is no export, or holds paths outside of itself.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        _unpack(path, folder)
+    with scratch(projects_path()) as folder:
+        unpack_export(path, folder)
         try:
             project = read_project(folder)
+            check_scripts(project, folder)
         except UserError as error:
             problem = str(error).removeprefix(f"{folder} is no project: ")
             problem = problem.replace(f"{folder}/", "")
@@ -192,11 +192,15 @@ def import_project(path: Path, name: str | None) -> str:
     return project.name
 
 
-def _unpack(path: Path, folder: Path) -> None:
+def unpack_export(path: Path, folder: Path) -> None:
+    """Unpack a file that an export wrote.
+
+    Raises:
+        UserError: it is missing, damaged, holds paths outside of itself, or more than an export.
+    """
+    if not path.exists():
+        raise UserError(f"no such file: {path}")
     try:
-        with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")
-    except FileNotFoundError as error:
-        raise UserError(f"no such file: {path}") from error
-    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        unpack(path, folder, largest=reasonable(path))
+    except Refused as error:
         raise UserError(f"{path} cannot be unpacked: {error}") from error

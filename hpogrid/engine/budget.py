@@ -106,6 +106,20 @@ class Budget:
     @property
     def spent(self) -> str | None:
         """Why no trial is started any more, or None."""
+        late = "no further trial could finish before the job's end" if self.too_late else None
+        return self.met or late
+
+    @property
+    def too_late(self) -> bool:
+        """Whether a trial that starts now could not end before the job has to.
+
+        A trial longer than the whole job may start with it: it may have checkpoints.
+        """
+        return min(self._longest, max(0.0, self.whole - _GRACE_SECONDS)) > self.seconds_left
+
+    @property
+    def met(self) -> str | None:
+        """Which limit of the search is reached, or None."""
         config, rules = self._config, self._rules
         completed = self.finished - self.failures
         limits = (
@@ -119,9 +133,6 @@ class Budget:
                 return words
         if config.time_limit is not None and self.elapsed >= config.time_limit:
             return f"the time limit of {config.time_limit:g} s is reached"
-        # A trial longer than the whole job may start with it: it may have checkpoints.
-        if min(self._longest, max(0.0, self.whole - _GRACE_SECONDS)) > self.seconds_left:
-            return "no further trial could finish before the job's end"
         return self.satisfied
 
     @property

@@ -6,15 +6,18 @@ Everything that has to survive a ``kill -9`` goes through `Records.write` before
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
+import shutil
 import socket
 import time
 
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
 from hpogrid.engine.search_state import JobSpec
-from hpogrid.errors import RunError
+from hpogrid.errors import RunError, UserError
+from hpogrid.files import write_atomic
 from hpogrid.space.space import Space
 from hpogrid.study.events import Closed, Event, Opened
 from hpogrid.study.exchange import Exchange
@@ -26,6 +29,10 @@ from hpogrid.study.ledger import (
     ledger_name,
 )
 from hpogrid.study.takeover import BEAT_SECONDS, QUIET_SECONDS, boot_id, lives, steady_time
+
+_PROBE_BYTES = 1 << 16
+_LITTLE_BYTES = 1 << 30
+"""With less room than this a trial that says that the disk is full, is believed."""
 
 
 class RunningAlready(RunError):
@@ -110,14 +117,16 @@ class Records:
             raise RunningAlready(f"job {self._spec.job} is running already: {path} is growing")
 
     def beat(self) -> None:
-        """Show now and then that this driver lives, and see that no other one has gone on.
+        """Show now and then that this driver lives, and see that nothing forbids it to go on.
 
         Raises:
-            RunningAlready: one has, because this process was stopped for a long time.
+            RunningAlready: another one has, because this process was stopped for a long time.
+            RunError: the ledger was removed or replaced.
         """
         now = steady_time()
         if now - self._beaten >= self._beat_seconds:
             self._refuse_to_go_on()
+            self.writer.check()
             self._beaten = now
             self.exchange.beat()
 
@@ -147,21 +156,37 @@ class Records:
         if steady_time() - self._beaten > QUIET_SECONDS / 2:
             self.beat()
 
+    def full_disk(self, failure: str) -> str | None:
+        """Why a trial failed through no fault of its own, where the disk takes nothing any more."""
+        probe = self.writer.path.with_name(f".room-{os.getpid()}")
+        try:
+            write_atomic(probe, bytes(_PROBE_BYTES))
+            probe.unlink()
+        except (UserError, OSError) as error:
+            return f"{error} (a trial failed of it: {failure})"
+        told = any(f"[Errno {number}]" in failure for number in (errno.ENOSPC, errno.EDQUOT))
+        if told and shutil.disk_usage(probe.parent).free < _LITTLE_BYTES:
+            return f"the disk of {probe.parent} is full: {failure}"
+        return None
+
     def leave(self) -> None:
         """Write nothing more: another process goes on with the job."""
         self._beaten = -math.inf
-        self.writer.close()
+        with contextlib.suppress(RunError):
+            self.writer.close()
 
     def close(self, reason: str, *, over: bool) -> None:
-        """Write the last line if that is possible.
+        """Write the last line, and everything out.
 
         Raises:
             RunningAlready: see `beat`.
+            RunError: the disk does not take it; the file is let go of all the same.
         """
         self._look_after_silence()
-        with contextlib.suppress(RunError):
+        try:
             self.writer.write(Closed(time=time.time(), reason=reason, over=over))
-        self.writer.close()
+        finally:
+            self.writer.close()
         self.exchange.deliver()
 
 

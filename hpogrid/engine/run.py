@@ -168,11 +168,18 @@ class Run:
     def finish(self, trial: str, failure: str | None = None) -> None:
         """A running trial ended by itself or as it was told; ``failure`` is why it failed.
 
-        What fails while the run is being cut off, was cut off with it.
+        What fails while the run is being cut off, was cut off with it; what fails because the
+        disk is full, runs again when there is room.
+
+        Raises:
+            RunError: the disk is full.
         """
         if failure is not None and self.interrupted:
             self.interrupt(trial, self.stopped or failure)
             return
+        if failure is not None and (full := self._records.full_disk(failure)) is not None:
+            self.interrupt(trial, full)
+            raise RunError(full)
         needed = self.state.needs_checkpoint(trial)
         saved = not needed or latest(self.spec.trials / trial) is not None
         self._write(*self.state.finish(trial, failure, time.time(), saved=saved))
@@ -240,6 +247,12 @@ class Run:
     def _tick(self) -> None:
         self.budget.elapsed = time.monotonic() - self._began
         self.budget.seconds_left = self._deadline.left
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the job's time is up before its budget is spent: another attempt goes on."""
+        late = self.expired or (self.stopped is None and self.budget.too_late)
+        return late and self.budget.met is None
 
     @property
     def open(self) -> int:

@@ -73,6 +73,7 @@ class JobSpec:
         prep: the folder in which what trials need is prepared; of all jobs that share a disk.
         after: numbers of trials begin after this one; earlier attempts, of which no ledger is
             here, may have given those up to it.
+        added: trials that the budget has beyond that of the project as it was submitted.
     """
 
     job: int
@@ -83,6 +84,7 @@ class JobSpec:
     n_jobs: int = 1
     after: int = 0
     prep: Path | None = None
+    added: int = 0
 
 
 @dataclass(frozen=True, slots=True)

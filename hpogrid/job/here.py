@@ -31,6 +31,7 @@ def run_in_folder(
         shared=settings.shared,
         n_jobs=settings.n_jobs,
         prep=task.prep,
+        added=settings.added,
         progress=progress,
     )
 

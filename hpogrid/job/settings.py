@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.errors import UserError
+from hpogrid.files import load_record
 
 ENTRY = "hpogrid_job.py"
 """The program that a job starts."""
@@ -32,6 +33,7 @@ class JobSettings(msgspec.Struct, kw_only=True):
         seed, n_jobs, shared: see `hpogrid.engine.run.JobSpec`.
         seconds: the time limit of a job.
         earlier: where earlier ledgers of the task may be found.
+        added: how many trials were added to the budget of each job.
     """
 
     name: str
@@ -40,6 +42,7 @@ class JobSettings(msgspec.Struct, kw_only=True):
     shared: bool = True
     seconds: int | None = None
     earlier: str | None = None
+    added: int = 0
 
 
 def read_settings(path: Path) -> JobSettings:
@@ -49,11 +52,9 @@ def read_settings(path: Path) -> JobSettings:
         UserError: it is not there, or damaged.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=JobSettings)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+        return load_record(path, JobSettings)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} cannot be read: it is not there") from error
 
 
 class TaskFolder:

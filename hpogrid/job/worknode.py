@@ -22,13 +22,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+from hpogrid.archives import Refused, unpack
 from hpogrid.config.project import SCRIPTS, read_project
 from hpogrid.engine.prep import STEPS
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.job.run import PREP, JobResult, run_job
 from hpogrid.job.settings import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, read_settings
-from hpogrid.job.unpack import Refused, unpack
 from hpogrid.search.base import derive_seed
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,9 @@ import msgspec
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
 from hpogrid.errors import UserError
-from hpogrid.job.start import read_start
+from hpogrid.files import read_record
+from hpogrid.job.start import FILE as START
+from hpogrid.job.start import Start
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.resultfile import read_result_file
@@ -66,8 +68,9 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
     known = bool(find_tasks(project=name, limit=1))
     problems = adopt(name, filters.wanted(name)) if filters.named or not known else []
     tasks, left_out = study_of(name, filters)
-    if tasks:
-        sources = [_task_source(task) for task in reversed(tasks)]
+    sources, damaged = _readable(reversed(tasks))
+    problems += damaged
+    if sources:
         said = "\n".join(warning for source in sources for warning in source.warnings)
         sources[0].warnings[:0] = [problem for problem in problems if problem not in said]
         sources[0].left_out = left_out
@@ -82,6 +85,17 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
     )
 
 
+def _readable(tasks: Iterable[Task]) -> tuple[list[Source], list[str]]:
+    """The sources of tasks; for each that is damaged a sentence instead."""
+    sources, problems = [], []
+    for task in tasks:
+        try:
+            sources.append(_task_source(task))
+        except UserError as error:
+            problems.append(f"task {task.id} is left out: {error}")
+    return sources, problems
+
+
 def _task_source(task: Task) -> Source:
     from hpogrid.site import make_site
 
@@ -93,10 +107,27 @@ def _task_source(task: Task) -> Source:
         warnings.append(f"task {task.id}: {error}; showing what was fetched before")
     source = _source(task.ledgers, f"*{SUFFIX}")
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
-    budget = source.project.hpo_config.trials * task.n_jobs if source.project else None
+    warnings += _missing(task)
+    budget = None
+    if source.project:
+        budget = (source.project.hpo_config.trials + task.added) * task.n_jobs
     return msgspec.structs.replace(
         source, name=task.project, task=_own(task, source.study), budget=budget, warnings=warnings
     )
+
+
+def _missing(task: Task) -> list[str]:
+    """Whether jobs have ended before they had done their part."""
+    from hpogrid.site.arrays import settled
+
+    ended = (settled(task, job) for job in range(task.n_jobs))
+    left = [status for status in ended if status and status.state == "unfinished"]
+    if not left:
+        return []
+    return [
+        f"task {task.id}: {len(left)} of {task.n_jobs} job(s) are unfinished (job {left[0].job}: "
+        f"{left[0].reason}); 'hpogrid tasks retry {task.id}' goes on"
+    ]
 
 
 def _own(task: Task, study: Study) -> Origin:
@@ -109,7 +140,7 @@ def _own(task: Task, study: Study) -> Origin:
         name=task.name,
         shared=task.shared,
         seed=task.seed,
-        key=read_start(task.bundle).task,
+        key=(read_record(task.bundle / START, Start) or Start()).task,
         version=version_of(task),
     )
 
@@ -164,10 +195,7 @@ def _task_near(folder: Path) -> Task | None:
     from hpogrid.site.tasks import FILE as RECORD
     from hpogrid.site.tasks import Task
 
-    try:
-        return msgspec.json.decode((folder.parent / RECORD).read_bytes(), type=Task)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return read_record(folder.parent / RECORD, Task)
 
 
 def _project_near(folder: Path) -> Project | None:

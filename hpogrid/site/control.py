@@ -20,6 +20,7 @@ from hpogrid.site import make_site, site_kind
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
+    RETRYABLE,
     JobStatus,
     Seen,
     ServerSite,
@@ -31,6 +32,7 @@ from hpogrid.site.choice import Filters, choose
 from hpogrid.site.elsewhere import SERVER_DAYS
 from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
+    IMPORTED,
     IdRange,
     Task,
     find_tasks,
@@ -44,8 +46,6 @@ from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
 from hpogrid.words import counted
-
-_RETRYABLE = ("failed", "killed", "lost")
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
     tasks = list(tasks)
     seen: dict[int, Seen] = {}
     jobs: dict[int, list[JobStatus]] = {}
-    for kind in {site_kind(task.site) for task in tasks}:
-        group = [task for task in tasks if site_kind(task.site) == kind]
+    for kind in {_kind(task) for task in tasks}:
+        group = [task for task in tasks if _kind(task) == kind]
         site = make_site(kind)
         if isinstance(site, ServerSite):
             seen |= site.look(group, details=details)
@@ -181,6 +181,12 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
         else Overview(task, jobs[task.id])
         for task in tasks
     ]
+
+
+def _kind(task: Task) -> str:
+    """Who knows how the jobs of a task are: of one that was imported no server does."""
+    kind = site_kind(task.site)
+    return "local" if IMPORTED in task.native and kind == "panda" else kind
 
 
 @dataclass(frozen=True)
@@ -294,19 +300,49 @@ def retryable(task: Task) -> list[int]:
         UserError: there is none.
     """
     status = _sure(overview([task], details=True)[0])
-    jobs = [job.job for job in status.jobs if job.state in _RETRYABLE]
+    jobs = [job.job for job in status.jobs if job.state in RETRYABLE]
     if not jobs:
+        hint = "" if status.active else f"; 'hpogrid tasks extend {task.id} --trials N' adds trials"
         raise UserError(
-            f"task {task.id} is {status.status}: no job has failed or was killed or lost"
+            f"task {task.id} is {status.status}: no job has failed, is unfinished, was killed or "
+            f"lost{hint}"
         )
     return jobs
 
 
 def retry(task: Task) -> list[int]:
-    """Start the jobs again that failed, were killed or lost; return them."""
+    """Start the jobs again that are unfinished, failed, were killed or lost; return them."""
     jobs = retryable(task)
     make_site(task.site).retry(task, jobs)
     return jobs
+
+
+def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
+    """Add trials to the budget of each job of a task, and start those that do not run.
+
+    The new budget is written before anything is started: whatever is killed then, a retry goes
+    on to the same budget.
+
+    Returns:
+        The jobs that were started, and those that still run or wait: with the budget that they
+        knew when they started, so that they are unfinished when they end.
+
+    Raises:
+        UserError: the jobs do not see the task's folder.
+    """
+    site = make_site(task.site)
+    if isinstance(site, ServerSite):
+        raise UserError(
+            f"task {task.id} is at {task.site}, where jobs have a copy of the task of their own; "
+            f"submit more of them with: hpogrid run {task.project} --warm_start {task.id}"
+        )
+    _sure(overview([task])[0])
+    task.add_trials(trials)
+    states = overview([task], details=True)[0].jobs
+    jobs = [job.job for job in states if job.state in RETRYABLE]
+    if jobs:
+        site.retry(task, jobs)
+    return jobs, [job.job for job in states if job.state in ACTIVE]
 
 
 def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,11 +14,14 @@ FINISHED = ("complete", "pruned", "failed")
 
 Metrics = dict[str, Any]
 
+Time = Annotated[float, msgspec.Meta(ge=0, lt=2**37)]
+"""Seconds since the epoch, which a calendar can say."""
+
 
 class _Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, gc=False):
-    """Something that happened at ``time`` (seconds since the epoch)."""
+    """Something that happened at ``time``."""
 
-    time: float
+    time: Time
 
 
 class Opened(_Event, frozen=True, tag="open"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from hpogrid.space.space import Space
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
 from hpogrid.study.values import number
+from hpogrid.text import csv_text
 
 Row = Mapping[str, Any]
 """Parameters and metrics by name; ``state`` is there if the result failed."""
@@ -164,12 +166,17 @@ def _ledger_rows(path: Path) -> Iterator[Row]:
 
 def _csv_rows(path: Path) -> Iterator[Row]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
+        table = csv.reader(io.StringIO(text, newline=""))
+        names = [csv_text(name) for name in next(table, [])]
+        rows = [dict(zip(names, map(csv_text, line), strict=False)) for line in table if line]
     except OSError as error:
         raise UserError(f"warm start: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"warm start: {path} is no text: {error}") from error
-    return iter(csv.DictReader(text.splitlines()))
+    except csv.Error as error:
+        raise UserError(f"warm start: {path} is no CSV: {error}") from error
+    return iter(rows)
 
 
 def _json_rows(data: Any, where: str) -> Iterator[Row]:

@@ -21,6 +21,8 @@ from hpogrid.study.events import (
 )
 from hpogrid.study.ledger import SUFFIX, LedgerReader, ledger_attempts, ledger_name
 
+_MOST_DIGITS = 19
+
 
 class Report(NamedTuple):
     """One report of a trial: its number from 1, when, and what."""
@@ -119,7 +121,7 @@ def number_of(trial: str) -> int:
 
 
 def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else 0
 
 
 class Source(msgspec.Struct):
@@ -318,6 +320,8 @@ class LedgerFolder:
         for path, (reader, _) in self._readers.items():
             if reader.torn:
                 notes.append(f"{path.name}: the last line is torn (its writer was killed); skipped")
+            if reader.unreadable:
+                notes.append(f"{path.name} cannot be read: {reader.unreadable}; left out")
             if reader.damaged:
                 notes.append(f"{path.name}: {reader.damaged} damaged lines skipped")
         return notes

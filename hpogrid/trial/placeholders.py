@@ -320,7 +320,7 @@ def metric_patterns(text: str | None, metric: str) -> dict[str, re.Pattern[str]]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what a later Python may read otherwise
                 pattern = re.compile(source)
-        except (re.error, TypeError) as error:
+        except (re.error, TypeError, OverflowError, RecursionError) as error:
             raise UserError(
                 f"metric_regex: '{source}' is no regular expression: {error}"
             ) from error
