@@ -49,22 +49,6 @@ def hpo_notes(config: HpoConfig) -> list[str]:
     return notes
 
 
-def drift_notes(project: Project) -> list[str]:
-    """What the user should know who edited a script after the project took its copy of it."""
-    try:
-        changed = changed_scripts(Path(project.scripts_path), project.scripts)
-    except (UserError, OSError):
-        return []  # they are not here (any more): the project may come from elsewhere
-    if not changed:
-        return []
-    names = ", ".join(changed[:_MOST_NAMED]) + (", ..." if len(changed) > _MOST_NAMED else "")
-    command = ["hpogrid", "project", "update", project.name, "--scripts_path", project.scripts_path]
-    return [
-        f"{names} {'has' if len(changed) == 1 else 'have'} changed since project '{project.name}' "
-        f"took its copy, and the copy is what runs; to take the change over: {shlex.join(command)}"
-    ]
-
-
 def cut_note(config: HpoConfig, trials: Iterable[Trial]) -> str | None:
     """That trials were ended where nobody said that they should be."""
     options = schedule_options(config.scheduler, config.scheduler_param)
@@ -89,6 +73,22 @@ def default_max_t(config: HpoConfig) -> str | None:
         f"max_t={most} of {attr}, its default; give --stop '{{\"{attr}\": N}}' for another, or "
         "--scheduler none"
     )
+
+
+def drift_notes(project: Project) -> list[str]:
+    """What the user should know who edited a script after the project took its copy of it."""
+    try:
+        changed = changed_scripts(Path(project.scripts_path), project.scripts)
+    except (UserError, OSError):
+        return []  # they are not here (any more): the project may come from elsewhere
+    if not changed:
+        return []
+    names = ", ".join(changed[:_MOST_NAMED]) + (", ..." if len(changed) > _MOST_NAMED else "")
+    command = ["hpogrid", "project", "update", project.name, "--scripts_path", project.scripts_path]
+    return [
+        f"{names} {'has' if len(changed) == 1 else 'have'} changed since project '{project.name}' "
+        f"took its copy, and the copy is what runs; to take the change over: {shlex.join(command)}"
+    ]
 
 
 def checkpoint_notes(project: Project, files: Mapping[str, Path]) -> list[str]:

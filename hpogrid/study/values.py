@@ -121,6 +121,15 @@ def _mean(values: Sequence[object], count: int) -> float:
     return statistics.fmean(numbers)
 
 
+def counting_step(reports: Iterable[Report], name: str, mode: str, rule: str) -> int | None:
+    """The number of the report whose value is the trial's; None: the last one, whichever it is."""
+    if rule != "best":
+        return None
+    found = [(as_loss(value, mode), item.step) for item in reports
+             if (value := number(item.metrics.get(name))) is not None]  # fmt: skip
+    return min(found)[1] if found else None
+
+
 WITH_RESULT = ("complete", "pruned")
 """The states in which a trial has a result: it trained to its end, or was ended early."""
 
@@ -139,15 +148,6 @@ def best_first(trials: Iterable[Trial], name: str, mode: str) -> list[Trial]:
         return value is None, trial.state != "complete", loss
 
     return sorted(trials, key=place)
-
-
-def counting_step(reports: Iterable[Report], name: str, mode: str, rule: str) -> int | None:
-    """The number of the report whose value is the trial's; None: the last one, whichever it is."""
-    if rule != "best":
-        return None
-    found = [(as_loss(value, mode), item.step) for item in reports
-             if (value := number(item.metrics.get(name))) is not None]  # fmt: skip
-    return min(found)[1] if found else None
 
 
 class Best(NamedTuple):
