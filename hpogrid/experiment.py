@@ -174,7 +174,7 @@ class Experiment:
             exists = store.where(name).exists()
             if not exists:
                 store.create(name, config)
-            elif store.load(name) != config:
+            elif not _is_same(store.load(name), config):
                 store.recreate(name, config)
         kinds = dict.fromkeys(STORES, name)
         exists = name in project_names()
@@ -285,10 +285,23 @@ class Experiment:
         space = configs.pop("search_space")
         assert isinstance(space, Space)
         return (
-            all(getattr(project, kind) == config for kind, config in configs.items())
-            and project.search_space == space.to_json()
+            all(_is_same(getattr(project, kind), config) for kind, config in configs.items())
+            and Space.from_json(project.search_space) == space
             and not changed_scripts(Path(self.script), project.scripts)
         )
+
+
+def _is_same(left: Any, right: Any) -> bool:
+    """Whether two configs, or two spaces, say the same: true is not 1."""
+    import msgspec
+
+    from hpogrid.space.space import Space
+    from hpogrid.space.value import canonical
+
+    if isinstance(left, Space):
+        return bool(left == right)
+    stored = msgspec.convert(msgspec.to_builtins(right), type(left))
+    return canonical(left) == canonical(stored)
 
 
 def _joined(names: str | Sequence[str]) -> str:

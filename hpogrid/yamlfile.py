@@ -52,6 +52,15 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+_BREAKS = re.compile("[\x85\u2028\u2029]")
+"""Line breaks to YAML, which in single quotes become blanks."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _BREAKS.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
 def _refuse(node: yaml.Node, problem: str) -> UserError:
     return UserError(f"line {node.start_mark.line + 1}: {problem}")
 
@@ -123,6 +132,7 @@ def _set_up() -> None:
         first: yaml.SafeDumper.yaml_implicit_resolvers.get(first, []) + resolvers
         for first, resolvers in _Loader.yaml_implicit_resolvers.items()
     }
+    _Dumper.add_representer(str, _text)
     _Loader.add_constructor(_DOUBT, _doubtful)
     whole = _number(lambda text: int(text, 16 if _HEX.match(text) else 10))
     _Loader.add_constructor("tag:yaml.org,2002:int", whole)

@@ -163,7 +163,7 @@ def make_plan(targets: Sequence[Target], policy: str, kinds: Sequence[str]) -> P
 def carry_out(targets: Sequence[Target], plan: Plan) -> list[Item]:
     """Move what a plan says into the trash of its target; return what was moved."""
     moved: list[Item] = []
-    name = batch_name(target.root for target in targets)
+    name = batch_name()
     for target in targets:
         own = [
             (item.path, item.size) for item in plan.going if item.path.is_relative_to(target.root)
@@ -174,16 +174,21 @@ def carry_out(targets: Sequence[Target], plan: Plan) -> list[Item]:
 
 
 def undo(targets: Sequence[Target]) -> tuple[list[Item], list[str]]:
-    """Bring back what went last; return it, and why something is not back."""
-    last = {target.root: Trash(target.root).last() for target in targets}
-    newest_batch = max((name for name in last.values() if name), default=None)
+    """Bring back what went last; return it, and why something is not back.
+
+    A batch of which every place is taken again stays, and the one before it is brought back.
+    """
+    trashes = {target.root: Trash(target.root) for target in targets}
     back: list[Item] = []
     problems: list[str] = []
-    for root, name in last.items():
-        if name is not None and name == newest_batch:
-            found, why = Trash(root).undo(name)
+    names = {name for trash in trashes.values() for name in trash.batches()}
+    for name in sorted(names, reverse=True):
+        for trash in trashes.values():
+            found, why = trash.undo(name)
             back += found
             problems += why
+        if back:
+            break
     return back, problems
 
 

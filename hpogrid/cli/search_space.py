@@ -15,6 +15,7 @@ from hpogrid.space.dialects import DIALECTS
 from hpogrid.space.space import Space
 
 STORE = STORES["search_space"]
+_MOST_POINTS = 100_000
 
 _INPUT = (
     click.argument("name"),
@@ -193,17 +194,23 @@ def size(name: str) -> None:
 @search_space.command("sample")
 @click.argument("name")
 @click.option(
-    "-n", "--number", type=click.IntRange(1), default=5, show_default=True, help="Points."
+    "-n",
+    "--number",
+    type=click.IntRange(1, _MOST_POINTS),
+    default=5,
+    show_default=True,
+    help="Points.",
 )
 @click.option("--seed", type=int, help="Seed, for the same points again.")
 @format_option()
 def sample(name: str, number: int, seed: int | None, form: str) -> None:
-    """Draw points from the space NAME."""
+    """Draw points from the space NAME, as a random search does."""
+    import itertools
     import random
 
     space: Space = STORE.load(name)
-    rng = random.Random(seed)
-    rows = [space.sample(rng).applied for _ in range(number)]
+    points = itertools.islice(space.draws(random.Random(seed)), number)
+    rows = [point.applied for point in points]
     print_rows(rows, list(space.parameters), form)
 
 
@@ -213,15 +220,20 @@ def sample(name: str, number: int, seed: int | None, form: str) -> None:
 @format_option()
 def diff(left: str, right: str, form: str) -> None:
     """Print in what the spaces LEFT and RIGHT differ."""
-    first, second = STORE.load(left).to_json(), STORE.load(right).to_json()
-    before, after = first["parameters"], second["parameters"]
+    from hpogrid.space.value import canonical
+
+    first, second = STORE.load(left), STORE.load(right)
+    before, after = (space.to_json()["parameters"] for space in (first, second))
     names = [*before, *(name for name in after if name not in before)]
     rows = [
-        {"parameter": name, left: before.get(name), right: after.get(name)}
+        {"parameter": name, "left": before.get(name), "right": after.get(name)}
         for name in names
-        if before.get(name) != after.get(name)
+        if canonical(before.get(name)) != canonical(after.get(name))
     ]
-    print_rows(rows, ["parameter", left, right], form)
+    print_rows(rows, ["parameter", "left", "right"], form)
+    if not rows and first != second:
+        message("the same parameters in another order")
+        return
     if not rows:
         message("no difference")
 

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 import msgspec
 
 from hpogrid.config.project import FILE, Project
+from hpogrid.errors import UserError
 from hpogrid.files import write_atomic
 from hpogrid.job.points import at_point
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.parameter import Value
+from hpogrid.space.space import Space
+from hpogrid.space.value import same
 
 POINT = "point"
 """What such a task is marked with, in `Task.native`."""
@@ -27,9 +30,10 @@ def point_task(project: Project, values: Mapping[str, Value], *, debug: bool = F
         debug: whether it runs in the process that runs the job, with a debugger where it fails.
 
     Raises:
-        UserError: a name that is not a hyperparameter, or one that is missing.
+        UserError: a name that is not a hyperparameter, one that is missing, or a value that is
+            not in the space.
     """
-    fixed = at_point(project, values)
+    fixed = at_point(project, _inside(project.space, values))
     if debug:
         config = msgspec.structs.replace(fixed.hpo_config, engine="debug")
         fixed = msgspec.structs.replace(fixed, hpo_config=config).with_hash()
@@ -38,6 +42,20 @@ def point_task(project: Project, values: Mapping[str, Value], *, debug: bool = F
     task.project_hash, task.native = fixed.hash, {POINT: True}
     task.save()
     return task
+
+
+def _inside(space: Space, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values as the space has them; products and inactive parameters as they are."""
+    found = dict(values)
+    for name, value in values.items():
+        item = space.parameters.get(name)
+        if item is None or item.source is not None or (item.when and same(value, item.otherwise)):
+            continue
+        try:
+            found[name] = item.taken(value)
+        except ValueError as error:
+            raise UserError(f"--point: '{name}': {error}") from error
+    return found
 
 
 def debug_command(project: Project, applied: Mapping[str, Value]) -> str:

@@ -99,7 +99,7 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
             continue
         if name not in row:
             raise _Misfit(f"no value for '{name}'")
-        suggested[name] = _value(row[name], item.values())
+        suggested[name] = _value(row[name], getattr(item, "choices", ()))
     try:
         space.encode(suggested)
     except ValueError as error:
@@ -114,9 +114,9 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
     return Past(suggested, tuple(value for value in values if value is not None))
 
 
-def _value(value: Any, choices: Iterable[Any] | None) -> Any:
+def _value(value: Any, choices: Sequence[Any]) -> Any:
     """A value as the space has it; text, as CSV files have it, is read as JSON where it is that."""
-    if not isinstance(value, str) or (choices is not None and value in list(choices)):
+    if not isinstance(value, str) or value in choices:
         return value
     try:
         return msgspec.json.decode(value)

@@ -28,6 +28,7 @@ from hpogrid.space.scale import Linear, Log, Normal
 from hpogrid.space.space import Space
 from hpogrid.trial.overrides import write_value
 from tests.space import strategies as some
+from tests.space.attempts import attempt
 
 FIRST = (
     "hannah-train scheduler.max_lr='interval(0.00001, 0.001)' "
@@ -438,3 +439,25 @@ def test_any_value_is_read_or_refused(value: str) -> None:
         assert str(error).startswith("s: ")  # noqa: PT017
         return
     assert space.to_json()
+
+
+@pytest.mark.parametrize(
+    "key", ["nan", "inf", "NaN", "Inf", "null", "true", "1", "a b", "1e5", "a:b", "x(1)", "a\nb"]
+)
+def test_a_key_is_read_back_as_it_was_or_refused(key: str) -> None:
+    space = Space({"c": Categorical(choices=({key: 1}, {"k": 2}))})
+    written, refusal = attempt(render, space)
+    assert refusal is not None or parse(written, "s")[0] == space
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"hydra": {"sweeper": {"params": {"x": "interval(0,1)"}, "custom_search_space": ".m.f"}}},
+        {"hydra": {"sweeper": {"custom_search_space": ".m.f"}}},
+        ["x=interval(0,1)", "hydra.sweeper.custom_search_space=.m.f"],
+    ],
+)
+def test_a_function_that_adds_parameters_is_not_dropped(data: Any) -> None:
+    with pytest.raises(UserError, match="custom_search_space adds parameters with a function"):
+        read_space(data, "s")

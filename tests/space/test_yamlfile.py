@@ -112,3 +112,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     data, refusal = attempt(parse_yaml, text, "f")
     json.dumps(data, allow_nan=False)
     assert refusal is None or refusal.startswith("f: ")
+
+
+@pytest.mark.parametrize("text", ["a\x85b", "a\u2028", "\u2029a", "a\nb", "\ufeff"])
+def test_line_breaks_of_yaml_are_kept_in_keys_and_values(text: str) -> None:
+    data = {text: [text], "nested": {text: 1}}
+    assert parse_yaml(dump_yaml(data), "s") == yaml.safe_load(dump_yaml(data)) == data
