@@ -21,6 +21,7 @@ CONTAINER = (
     "/cvmfs/unpacked.cern.ch/gitlab-registry.cern.ch/aml/hyperparameter-optimization/"
     "alkaid-qt/hpogrid:latest"
 )
+DRIVER_PYTHON = "/cvmfs/sft.cern.ch/lcg/views/LCG_1*/{machine}-*-opt/bin/python3"
 OUT_DS = "user.${RUCIO_ACCOUNT}.hpogrid.{HPO_PROJECT_NAME}.out.$(date +%Y%m%d%H%M%S)"
 
 
@@ -29,6 +30,7 @@ AtLeastOne = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
 
 _WALLTIME = re.compile("([0-9]+-)?[0-9]+:[0-5][0-9]:[0-5][0-9]|[0-9]+[smhd]")
+_PYTHON = re.compile(r"/[\w./*?\[\]+-]+", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -269,6 +271,13 @@ class GridConfig(Config):
         str | None,
         Meta(description="Further folders to see in the container: /A,/OUTSIDE:/INSIDE"),
     ] = None
+    driver_python: Annotated[
+        str | None,
+        Meta(
+            description="Where a job finds a Python for hpogrid itself if its image has none from "
+            "3.11 on: paths with wildcards and {machine} (x86_64, aarch64), separated by commas"
+        ),
+    ] = DRIVER_PYTHON
     retry: Annotated[bool, Meta(description="Let the site retry failed jobs")] = False
     inDS: Annotated[str | None, Meta(description="Input dataset (for site local: a folder)")] = None
     outDS: Annotated[
@@ -297,6 +306,12 @@ class GridConfig(Config):
             raise ValueError(f"walltime: '{self.walltime}' is no time; write 12:00:00, 90m or 12h")
         if self.memory is not None and not re.fullmatch("[0-9]+[MGT]", self.memory):
             raise ValueError(f"memory: '{self.memory}' is no size; write 500M, 4G or 1T")
+        for path in self.driver_python.split(",") if self.driver_python else []:
+            if not _PYTHON.fullmatch(path.replace("{machine}", "")):
+                raise ValueError(
+                    f"driver_python: '{path}' is no path; write /PATH/TO/bin/python3, with * and ? "
+                    "where there are several"
+                )
 
     @property
     def walltime_seconds(self) -> int | None:

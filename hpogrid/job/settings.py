@@ -8,8 +8,10 @@ import msgspec
 
 from hpogrid.errors import UserError
 
+START = "hpogrid_job.sh"
+"""The program that a job starts: it finds a Python."""
 ENTRY = "hpogrid_job.py"
-"""The program that a job starts."""
+"""The program that this Python runs."""
 SETTINGS = "hpogrid_job.json"
 LEDGER = "hpogrid_ledger.jsonl"
 """The output that holds what a job did: its ledgers, one after the other."""

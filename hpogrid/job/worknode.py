@@ -1,6 +1,6 @@
 """A job on a machine that does not see the task's folder: a worker node of the grid.
 
-`hpogrid_job.py`, which came with the bundle, calls `main` in the directory of the job. Only that
+`hpogrid.job.entry` calls `main` in the directory of the job. Only that
 directory needs to be writable; there may be no network and no home. Whatever happens, what was
 found out gets out: in the ledger (an output), in the job's log (a copy of the ledger's lines), and
 in ``userJobMetadata.json``.
@@ -8,7 +8,6 @@ in ``userJobMetadata.json``.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
@@ -74,20 +73,21 @@ class Place:
         return name in ours or name.startswith(("hpogrid_", "point-", "__", "."))
 
 
-def main(arguments: Sequence[str], folder: str) -> int:
-    """Run the job that the bundle in ``folder`` holds; return the exit code.
+def main(folder: Path, index: int, point: Sequence[str] | None) -> int:
+    """Run the job that the bundle in a folder holds, or evaluate a point; return the exit code.
 
     It is 0 as soon as results are written, for PanDA keeps the results of such jobs only.
+
+    Args:
+        folder: the bundle, unpacked.
+        index: which job of the task, from 0.
+        point: the files with one point for PanDA's HPO service, and for its loss.
     """
-    parser = argparse.ArgumentParser(prog="hpogrid_job.py")
-    parser.add_argument("--job", type=int, default=1, help="number of the job, from 1")
-    parser.add_argument("--evaluate", nargs=2, metavar=("POINT", "LOSS"), help="files of one point")
-    options = parser.parse_args(arguments)
-    place = Place(Path(folder), options.job - 1)
+    place = Place(folder, index)
     os.chdir(place.folder)
     _make_home(place)
-    if options.evaluate:
-        return _evaluate(place, *map(Path, options.evaluate))
+    if point:
+        return _evaluate(place, *map(Path, point))
     _say(f"task {place.settings.name}, job {place.index}, attempt {place.attempt}")
     result: JobResult | None = None
     try:

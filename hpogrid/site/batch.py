@@ -122,9 +122,9 @@ class BatchSite:
 
     def _prepare(self, task: Task) -> None:
         """Put hpogrid itself beside the bundle."""
-        from hpogrid.site.carry import write_wheel
+        from hpogrid.site.carry import write_carried
 
-        write_wheel(task.folder)
+        write_carried(task.folder, _project(task).grid_config)
 
     def _request(self, task: Task, jobs: Sequence[int]) -> Request:
         folder = task.folder / "batch" / f"{len(arrays_of(task)) + 1:03d}"

@@ -30,7 +30,7 @@ from hpogrid.job.run import RESULT, JobResult, read_result
 from hpogrid.job.settings import TaskFolder
 from hpogrid.site import processes
 from hpogrid.site.base import JobStatus
-from hpogrid.site.carry import write_wheel
+from hpogrid.site.carry import write_carried
 from hpogrid.site.script import contained_script
 from hpogrid.site.tasks import Task, load_task
 
@@ -105,7 +105,7 @@ class LocalSite:
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
         for path, text in self.scripts(task).items():
-            write_wheel(task.folder)
+            write_carried(task.folder, task.read_project().grid_config)
             write_atomic(path, text.encode())
         lock = task.folder / f"runner-{len(self._runner_locks(task)):03d}.lock"
         handle = processes.take(lock, _PATIENCE)

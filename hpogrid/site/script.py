@@ -13,9 +13,10 @@ from pathlib import Path
 
 from hpogrid.config.home import home
 from hpogrid.config.project import Project
+from hpogrid.job.settings import ENTRY, START
 from hpogrid.site import container
 from hpogrid.site.batchsystem import BatchSystem, Request
-from hpogrid.site.carry import wheel_path
+from hpogrid.site.carry import carried_path
 from hpogrid.site.tasks import Task
 
 
@@ -43,13 +44,12 @@ def job_script(
     Raises:
         UserError: a native option is not valid, or the container cannot be used.
     """
-    start = ["-m", "hpogrid.job.entry", str(task.folder), container.JOB]
     wanted = container.wanted(project, task, gpus=bool(request.gpus))
     if wanted is None:
         path = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
-        run = f"export {path}\nexec {container.shell_words([sys.executable, *start])}"
+        run = f"export {path}\nexec {container.shell_words([sys.executable, *_start(task, ENTRY)])}"
     else:
-        run = container.shell_fragment(wanted, ["python3", *start])
+        run = container.shell_fragment(wanted, ["sh", *_start(task, START)])
     return _fill(
         "job.sh",
         directives="\n".join(scheduler.directives(request)),
@@ -74,14 +74,18 @@ def contained_script(task: Task, project: Project) -> str | None:
     wanted = container.wanted(project, task, gpus=bool(gpus), here=True)
     if wanted is None:
         return None
-    start = ["python3", "-m", "hpogrid.job.entry", str(task.folder), container.JOB]
     return _fill(
         "contained.sh",
         task=task.id,
         project=task.project,
         environment=_environment(task, wanted),
-        run=container.shell_fragment(wanted, start),
+        run=container.shell_fragment(wanted, ["sh", *_start(task, START)]),
     )
+
+
+def _start(task: Task, program: str) -> list[str]:
+    """One of the programs that came along, and what it is told."""
+    return [str(carried_path(task.folder) / program), "--task", str(task.folder), container.JOB]
 
 
 def _fill(name: str, **values: object) -> str:
@@ -91,9 +95,7 @@ def _fill(name: str, **values: object) -> str:
 
 def _environment(task: Task, wanted: container.Wanted | None) -> str:
     """Lines that set what a job needs to find itself."""
-    variables = {"HPOGRID_HOME": str(home()), "PYTHONPATH": str(wheel_path(task.folder))}
-    if wanted is not None:
-        variables |= container.ENVIRONMENT
+    variables = {"HPOGRID_HOME": str(home())} | (container.ENVIRONMENT if wanted else {})
     return "\n".join(f"export {name}={shlex.quote(text)}" for name, text in variables.items())
 
 

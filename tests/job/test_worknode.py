@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
 import signal
 import subprocess
@@ -191,23 +190,6 @@ def test_a_script_that_cannot_be_imported_fails_the_job(tmp_path: Path) -> None:
     assert job.returncode == 1
     assert "nothing_of_that_name" in output
     assert (folder / LEDGER).exists()  # a declared output that is missing hides the reason
-
-
-def test_an_image_without_msgspec(tmp_path: Path) -> None:
-    folder = pack(tmp_path)
-    shutil.rmtree(folder / "vendor")
-    job = start(folder)
-    output = job.communicate(timeout=60)[0]
-    assert job.returncode == 1
-    assert "the image lacks msgspec 0.20 or later" in output
-    assert "Traceback" not in output
-
-
-def test_an_image_with_an_old_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = pack(tmp_path)
-    monkeypatch.setattr(sys, "version_info", (3, 8, 10))
-    with pytest.raises(SystemExit, match=r"the image has Python 3\.8, and hpogrid needs 3\.11"):
-        runpy.run_path(str(folder / ENTRY))
 
 
 def test_one_point_for_the_hpo_service(tmp_path: Path) -> None:

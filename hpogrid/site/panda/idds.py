@@ -16,8 +16,9 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.errors import UserError
-from hpogrid.job.settings import BUNDLED, ENTRY, METRICS
-from hpogrid.site.panda.bundle import Content, write_bundle
+from hpogrid.job.settings import BUNDLED, ENTRY, METRICS, START
+from hpogrid.site.carry import Content
+from hpogrid.site.panda.bundle import write_bundle
 from hpogrid.site.panda.command import queue_arguments, resource_arguments
 from hpogrid.space.dialects import render_space
 
@@ -63,7 +64,7 @@ def phpo_arguments(
     arguments += ["--searchSpaceFile", SPACE]
     arguments += ["--steeringContainer", steering, "--steeringExec", steering_command(project)]
     arguments += ["--evaluationContainer", grid.container]
-    arguments += ["--evaluationExec", f"python3 {ENTRY} --evaluate {INPUT} {OUTPUT}"]
+    arguments += ["--evaluationExec", f"sh {START} --evaluate {INPUT} {OUTPUT}"]
     arguments += ["--evaluationInput", INPUT, "--evaluationOutput", OUTPUT]
     arguments += ["--evaluationMetrics", METRICS]
     arguments += ["--trainingDS", inputs[0]] if inputs else []
@@ -99,9 +100,10 @@ def sandbox(project: Project, content: Content, folder: Path) -> None:
     Raises:
         UserError: the space has something that iDDS cannot say, or all is too large.
     """
-    program = content[ENTRY]
-    assert isinstance(program, bytes)
-    (folder / ENTRY).write_bytes(program)
+    for name in (START, ENTRY):
+        program = content[name]
+        assert isinstance(program, bytes)
+        (folder / name).write_bytes(program)
     space = render_space(project.space, "method_dimension")
     (folder / SPACE).write_bytes(msgspec.json.encode(space))
     with tempfile.TemporaryDirectory(prefix="hpogrid-") as scratch:

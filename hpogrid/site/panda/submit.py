@@ -15,8 +15,9 @@ from hpogrid.config.project import Project, load_project, project_path, read_pro
 from hpogrid.errors import UserError
 from hpogrid.job.settings import JobSettings
 from hpogrid.registry import require
+from hpogrid.site.carry import Content
 from hpogrid.site.panda.auth import login
-from hpogrid.site.panda.bundle import Content, bundle_content, write_bundle
+from hpogrid.site.panda.bundle import bundle_content, write_bundle
 from hpogrid.site.panda.client import Taken, check_arguments, submit
 from hpogrid.site.panda.command import (
     Inputs,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hpogrid.errors import UserError
-from hpogrid.job.settings import BUNDLED, ENTRY
+from hpogrid.job.settings import BUNDLED, ENTRY, START
 from hpogrid.site.panda.client import check_arguments
 from hpogrid.site.panda.idds import SPACE, phpo_arguments, sandbox, steering_command
 from tests.commands import hpogrid, ok
@@ -22,8 +22,12 @@ from tests.projects import store_project
 
 def test_phpos_own_parser_reads_it(tmp_path: Path) -> None:
     project = store_project(grid={"site": "A", "extra": {"nPointsPerIteration": 4}}, trials=5)
-    sandbox(project, {ENTRY: b"pass", "bundle/x": b"y" * 1000}, tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".py"}  # all that is sent
+    sandbox(project, {START: b":", ENTRY: b"pass", "bundle/x": b"y" * 1000}, tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} <= {
+        ".json",
+        ".py",
+        ".sh",
+    }  # all that is sent
     words = phpo_arguments(project, "A", 3, "user.me.x", ["user.me:data"])
     task = check_arguments("phpo", words, tmp_path)
     assert task["nEvents"] == 3
@@ -33,7 +37,7 @@ def test_phpos_own_parser_reads_it(tmp_path: Path) -> None:
     assert "hpogrid generate" in task["hpoRequestData"]["arguments"]
     packed = json.loads((tmp_path / BUNDLED).read_text())["tgz"]
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed))) as archive:
-        assert set(archive.getnames()) == {ENTRY, "bundle/x"}
+        assert set(archive.getnames()) == {START, ENTRY, "bundle/x"}
 
 
 def test_the_steering_command_is_one_that_generate_reads(tmp_path: Path) -> None:
