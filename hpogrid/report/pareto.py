@@ -41,7 +41,7 @@ def hypervolume(trials: Sequence[Losses | None]) -> float:
     bounds = [(min(values), max(values)) for values in zip(*known, strict=True)]
     scaled = [
         tuple(
-            (value - low) / (high - low) if high > low else 0.0
+            (value / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.0  # never too large
             for value, (low, high) in zip(known[place], bounds, strict=True)
         )
         for place in front(known)

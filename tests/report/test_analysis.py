@@ -143,7 +143,7 @@ def write_models(folder: Path, count: int = 24) -> None:
     for index in range(1, count + 1):
         model = folder / str(index)
         model.mkdir(parents=True)
-        layers, rate = rng.choice(["4:2", "6:3"]), rng.choice([0.001, 0.002])
+        layers, rate = rng.choice(["4:2", "6:3"]), rng.randint(1, 30) / 10_000
         (model / "hyperparams.txt").write_text(
             f'num_layers={layers}\ninitial_learning_rate={rate}\nextra="--a=b"\n\n'
         )

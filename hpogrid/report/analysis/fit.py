@@ -55,7 +55,7 @@ def analyse(
         effects=sorted(singles, key=lambda effect: -effect.share.mean),
         pairs=sorted(doubles, key=lambda pair: -pair.share.mean),
         locals=_locals(model, features, top),
-        fanova=_fanova(features, seed),
+        fanova=fanova(features, seed),
         permutation=_permutation(results, objective),
     )
 
@@ -198,8 +198,12 @@ def _permutation(results: Results, objective: int) -> dict[str, Share]:
     return {name: Share(mean, (high - low) / 4) for name, mean, low, high in triples}
 
 
-def _fanova(features: Features, seed: int) -> dict[str, Share]:
-    """Functional analysis of variance: how much a forest's mean over all others varies."""
+def fanova(features: Features, seed: int) -> dict[str, Share]:
+    """Functional analysis of variance: how much a forest's mean over all others varies.
+
+    Each forest sees a sample of its own, and all of that: a second one for each tree would make
+    it blind to what changes quickly.
+    """
     numpy = require("numpy", extra="analysis", what="analyze")
     ensemble = require("sklearn.ensemble", extra="analysis", what="analyze")
     table = numpy.array([_coded(column) for column in features.columns], dtype=float).T
@@ -208,7 +212,9 @@ def _fanova(features: Features, seed: int) -> dict[str, Share]:
     rounds: list[list[float]] = []
     for number in range(_FORESTS):
         rows = rng.integers(0, len(target), len(target))
-        forest = ensemble.RandomForestRegressor(64, min_samples_leaf=2, random_state=seed + number)
+        forest = ensemble.RandomForestRegressor(
+            64, bootstrap=False, max_features=0.7, random_state=seed + number
+        )
         forest.fit(table[rows], target[rows])
         base = numpy.column_stack([rng.choice(column, _BACKGROUND) for column in table.T])
         rounds.append([_marginal(forest, base, table[:, i], i, rng) for i in range(table.shape[1])])

@@ -16,8 +16,8 @@ class Band(msgspec.Struct):
     """Steps: at each ``x`` the values change to those beside it, until the next one.
 
     Attributes:
-        x: ended trials, or seconds since the start; the last one is where the shortest
-            replicate ends.
+        x: ended trials, or seconds since the start; the last one is where the shortest replicate
+            ends that is not over (see `Replicate`).
         median, low, high: over the replicates, with the quartiles.
         least, most: the smallest and the largest value.
     """
@@ -35,7 +35,9 @@ def band(entrant: Entrant, unit: Unit, mode: Mode) -> Band:
     sign = 1 if mode == "min" else -1
     place = 0 if unit == "trials" else 1
     known = [one for one in entrant.replicates if one.steps]
-    end = min((float(one.trials if unit == "trials" else one.seconds) for one in known), default=0)
+    ends = {id(one): float(one.trials if unit == "trials" else one.seconds) for one in known}
+    lasting = [ends[id(one)] for one in known if not one.over]
+    end = min(lasting) if lasting else max(ends.values(), default=0.0)
     changes = {float(step[place]) for one in known for step in one.steps if step[place] <= end}
     found = Band([], [], [], [], [], [])
     for x in _thinned(sorted(changes | {end})):
