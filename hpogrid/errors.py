@@ -1,8 +1,10 @@
-"""The one error class that users see as a sentence, and the exit codes of the program."""
+"""The error classes that users see as a sentence, and the exit codes of the program."""
 
 from __future__ import annotations
 
 import enum
+
+from hpogrid.trial.errors import UserError, first_line
 
 
 class Exit(enum.IntEnum):
@@ -15,23 +17,10 @@ class Exit(enum.IntEnum):
     INTERRUPTED = 130  # Ctrl-C
 
 
-class UserError(Exception):
-    """Something a user can mend.
-
-    The message is one sentence: what is wrong, where, and what to type instead.
-    It is shown without a traceback (``hpogrid --debug`` shows it).
-    """
-
-    exit_code = Exit.USAGE
-
-
 class RunError(UserError):
     """A run, not the request for it, went wrong (a site refused, a job failed)."""
 
     exit_code = Exit.FAILURE
 
 
-def first_line(error: BaseException) -> str:
-    """``TypeError: the first line of its message``, for reasons kept in records."""
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+__all__ = ["Exit", "RunError", "UserError", "first_line"]

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from hpogrid.errors import UserError
+from hpogrid.trial.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,6 @@ class Registry:
         return getattr(importlib.import_module(module), attribute)
 
 
-def unknown(kind: str, name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """The sentence for a name that is not known: close matches first, else all of them."""
-    import difflib
-
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
-    if close:
-        return f"unknown {kind} '{name}': did you mean {' or '.join(close)}?"
-    choices = ", ".join(known) if known else "none yet"
-    return f"unknown {kind} '{name}'; known: {choices}"
-
-
 def require(module: str, *, extra: str, what: str) -> ModuleType:
     """Import an optional library, or say which extra brings it.
 
@@ -73,3 +63,6 @@ def require(module: str, *, extra: str, what: str) -> ModuleType:
         if error.name is None or not module.startswith(error.name.split(".")[0]):
             raise
         raise UserError(f"{what} needs {error.name}: pip install 'hpogrid[{extra}]'") from error
+
+
+__all__ = ["Entry", "Registry", "require", "unknown"]

@@ -94,8 +94,8 @@ def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | 
 
 
 def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
+    from hpogrid.config.prep import check_prep
     from hpogrid.trial.placeholders import check_command, command_words, trial_files, uses
-    from hpogrid.trial.prep import check_prep
 
     model = project.model_config
     for name in model.files:

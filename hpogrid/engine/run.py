@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from hpogrid.config.prep import fixed_values
 from hpogrid.config.project import Project
 from hpogrid.engine.books import Books
 from hpogrid.engine.budget import Budget, reached
@@ -35,7 +36,6 @@ from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.study.history import Past
 from hpogrid.study.study import Trial, number_of
 from hpogrid.trial.checkpoints import Keeper
-from hpogrid.trial.prep import fixed_values
 
 EVERYTHING_TRIED = "every configuration was tried"
 """Why a run is over on a space of which nothing is left."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from hpogrid.config.project import load_project, project_path
 from hpogrid.engine.prep import prep_logs
-from hpogrid.engine.worker import trial_log
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
 from hpogrid.job.start import Start
@@ -41,6 +40,7 @@ from hpogrid.site.tasks import (
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
+from hpogrid.trial.worker import trial_log
 
 _RETRYABLE = ("failed", "killed", "lost")
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from hpogrid.config.prep import Step, check_prep, fixed_values, needs, steps
 from hpogrid.config.schemas import GridConfig, ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.files import read_text, write_atomic
@@ -28,7 +29,6 @@ from hpogrid.trial.placeholders import (
     hpm_text,
     runnable,
 )
-from hpogrid.trial.prep import Step, check_prep, fixed_values, needs, steps
 
 PREP, TRAIN = "prep.sh", "sge-train.sh"
 _MARK = "# Written by 'hpogrid generate --grid'"

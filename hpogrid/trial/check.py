@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hpogrid.errors import UserError
+from hpogrid.trial.errors import UserError
 from hpogrid.trial.lifeline import describe_exit
 
 _SECONDS = 60

@@ -26,22 +26,22 @@ stdout (Syne Tune's reporter), from the metrics file, or by regular expressions 
 from __future__ import annotations
 
 import contextlib
-import functools
+import copy
 import json
 import os
 import re
 import selectors
-import signal
-import subprocess
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from hpogrid.config.schemas import ModelConfig
-from hpogrid.trial.lifeline import die_with_parent
+from hpogrid.trial.lifeline import GRACE, CommandFailed, Program, how_it_ended, program
+from hpogrid.trial.messages import Model
 from hpogrid.trial.placeholders import (
+    Template,
     as_text,
     command_words,
     fill,
@@ -52,8 +52,7 @@ from hpogrid.trial.placeholders import (
     runnable,
     uses,
 )
-from hpogrid.trial.prep import PREP
-from hpogrid.trial.session import REPORTS, Session, plain_metrics
+from hpogrid.trial.session import PREP, REPORTS, Session, StopTrial, plain_metrics
 
 _SYNE_TUNE = re.compile(r"\[tune-metric\]: (\{.*\})\s*$")
 _TICK = 0.05
@@ -64,50 +63,46 @@ class CommandObjective:
     """Runs a program for every trial (see the module).
 
     Args:
-        config: the model config, with a script or a command.
+        model: with a script or a command.
         metrics: names of the objectives; an unnamed regular expression gives the first.
-        names: of all parameters, also of those that some trials do not have.
+        grace: seconds that the program has to end, once it has reported all or is told to.
     """
 
     def __init__(
-        self,
-        scripts: Path,
-        config: ModelConfig,
-        metrics: tuple[str, ...],
-        names: Iterable[str] = (),
+        self, scripts: Path, model: Model, metrics: Sequence[str], grace: float = GRACE
     ) -> None:
         self._scripts = scripts
-        self._command = command_words(config.command, config.script)
-        self._config = config
-        self._writers: dict[str, Callable[[Mapping[str, Any]], str]] = {}
-        if config.template is not None and uses(self._command, "config"):
-            from hpogrid.space.template import read_template_file
-
-            tree = read_template_file(scripts / config.template, [*config.param, *names])
-            self._writers["config"] = tree.write
-        if config.template is not None and uses(self._command, "template"):
-            text = read_template(scripts / config.template)
-            self._writers["template"] = functools.partial(render, text)
-        self._patterns = metric_patterns(config.metric_regex, metrics[0])
+        self._command = command_words(model.command, model.script)
+        self._model = model
+        self._grace = grace
+        self._template: Template | None = None
+        if model.template is not None and uses(self._command, "template"):
+            self._template = read_template(scripts / model.template)
+        self._patterns = metric_patterns(model.metric_regex, metrics[0])
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Start the program, pass on what it reports, and wait for its end."""
-        values = {**self._config.param, **config}
+        values = {**copy.deepcopy(self._model.param), **config}
         folder = session.folder
         folder.mkdir(parents=True, exist_ok=True)
-        files = self._write_files(values, folder)
+        files = self._write_files(values, session)
         words = runnable(fill(self._command, values, files), self._scripts)
         environment = {**os.environ, **_variables(values, files, session)}
-        inbox = _Inbox(files["reports"], files["metrics"], session)
-        with program(words, environment) as process:
-            assert process.stdout is not None
-            tail = self._follow(process.stdout, inbox, session)
-            code = process.wait()
-        inbox.finish()
-        if code != 0:
+        with program(words, environment, grace=self._grace) as running:
+            ear = _Ear(session, running, self._grace)
+            inbox = _Inbox(files["reports"], files["metrics"], ear)
+            assert running.process.stdout is not None
+            tail = self._follow(running.process.stdout, inbox, ear)
+            code = running.process.wait()
+        if ear.stop is None:
+            inbox.finish()
+        if code != 0 and not ear.told_to_end:
             raise CommandFailed(f"the command {how_it_ended(code, tail)}")
+        if ear.stop is not None:
+            raise ear.stop
 
-    def _write_files(self, values: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    def _write_files(self, values: Mapping[str, Any], session: Session) -> dict[str, Path]:
+        folder = session.folder
         files = {
             "json": folder / "config.json",
             "hpm": folder / "config.hpm",
@@ -121,13 +116,16 @@ class CommandObjective:
             files[name].unlink(missing_ok=True)
         if PREP in os.environ:
             files["prep"] = Path(os.environ[PREP])
-        for name, write in self._writers.items():
-            files[name] = folder / name / Path(str(self._config.template)).name
+        texts = {"template": render(self._template, values)} if self._template else {}
+        if isinstance(session.filled, str):
+            texts["config"] = session.filled
+        for name, text in texts.items():
+            files[name] = folder / name / Path(str(self._model.template)).name
             files[name].parent.mkdir(exist_ok=True)
-            files[name].write_text(write(values), encoding="utf-8")
+            files[name].write_text(text, encoding="utf-8")
         return files
 
-    def _follow(self, stream: IO[bytes], inbox: _Inbox, session: Session) -> deque[str]:
+    def _follow(self, stream: IO[bytes], inbox: _Inbox, ear: _Ear) -> deque[str]:
         """Copy the output to ours and report the metrics in it; return its last lines."""
         tail: deque[str] = deque(maxlen=_TAIL)
         for line in _lines(stream, inbox.look):
@@ -135,7 +133,7 @@ class CommandObjective:
             tail.append(line)
             found = self._metrics_in(line)
             if found:
-                session.report(plain_metrics(found))
+                ear.report(plain_metrics(found))
         return tail
 
     def _metrics_in(self, line: str) -> dict[str, Any]:
@@ -153,20 +151,52 @@ class CommandObjective:
         return found
 
 
-class CommandFailed(Exception):
-    """The program ended with an error."""
+class _Ear:
+    """Hands on what a program reports, and has it end once it is told to.
+
+    A program that has done all that was asked of it may end by itself: it has time to save what
+    it has made. After that, or at once where a scheduler ends it, it is told to.
+    """
+
+    def __init__(self, session: Session, running: Program, grace: float) -> None:
+        self._session = session
+        self._running = running
+        self._grace = grace
+        self._since = 0.0
+        self.stop: StopTrial | None = None
+        self.told_to_end = False
+
+    def report(self, metrics: dict[str, Any]) -> None:
+        """Report, unless the last report has been made."""
+        if self.stop is not None:
+            return
+        try:
+            self._session.report(metrics)
+        except StopTrial as stop:
+            self.stop = stop
+            self._since = time.monotonic()
+            self.look()
+
+    def look(self) -> None:
+        """Tell the program to end when it is time."""
+        if self.stop is None or self.told_to_end:
+            return
+        if not self.stop.complete or time.monotonic() - self._since > self._grace:
+            self.told_to_end = True
+            self._running.end()
 
 
 class _Inbox:
     """The files through which a program reports, read as they grow."""
 
-    def __init__(self, reports: Path, metrics: Path, session: Session) -> None:
+    def __init__(self, reports: Path, metrics: Path, ear: _Ear) -> None:
         self._files = {reports: 0, metrics: 0}
         self._metrics = metrics
-        self._session = session
+        self._ear = ear
 
     def look(self) -> None:
         """Report the whole lines that are new."""
+        self._ear.look()
         for path, offset in self._files.items():
             with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
                 stream.seek(offset)
@@ -191,7 +221,7 @@ class _Inbox:
             except json.JSONDecodeError:
                 return False
             if isinstance(metrics, dict):
-                self._session.report(plain_metrics(metrics))
+                self._ear.report(plain_metrics(metrics))
         return True
 
 
@@ -223,45 +253,6 @@ def parameter_variables(values: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def program(
-    words: list[str],
-    environment: Mapping[str, str],
-    output: int | IO[bytes] = subprocess.PIPE,
-    folder: Path | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program with all its children, which end when the block is left.
-
-    Args:
-        words: its command.
-        environment: all of it.
-        output: where stdout and stderr go.
-        folder: its working directory, if not ours.
-
-    Raises:
-        CommandFailed: it cannot be started.
-    """
-    try:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=folder,
-            process_group=0,
-            preexec_fn=die_with_parent,
-        )
-    except OSError as error:
-        raise CommandFailed(f"cannot start {words[0]}: {error.strerror}") from error
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def _lines(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[str]:
     """The lines of a stream as they come; ``tick`` is called in between and at least often."""
     buffer = b""
@@ -279,10 +270,3 @@ def _lines(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[str]:
             yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
     if buffer:
         yield buffer.decode(errors="replace")
-
-
-def how_it_ended(code: int, output: Iterable[str]) -> str:
-    """How a program ended, with the last line of its output that says something."""
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    last = next((line for line in reversed(list(output)) if line.strip()), "")
-    return how + (f": {last.strip()}" if last else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import inspect
 import sys
@@ -9,15 +10,12 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from hpogrid.config.schemas import ModelConfig
-from hpogrid.errors import UserError
-from hpogrid.registry import unknown
+from hpogrid.trial.errors import UserError, unknown
+from hpogrid.trial.lifeline import GRACE
+from hpogrid.trial.messages import Model
 from hpogrid.trial.session import Session, StopTrial, plain_metrics
-
-if TYPE_CHECKING:
-    from hpogrid.space.template import Template
 
 
 class Objective(Protocol):
@@ -28,34 +26,31 @@ class Objective(Protocol):
 
 
 def make_objective(
-    folder: Path, config: ModelConfig, metrics: tuple[str, ...], names: Sequence[str] = ()
+    folder: Path, model: Model, metrics: Sequence[str], grace: float = GRACE
 ) -> Objective:
     """What a model config describes: a function, a class, or a command.
 
     Args:
         folder: where the scripts are.
-        config: names what is evaluated.
+        model: names what is evaluated.
         metrics: of the objectives.
-        names: of all parameters, also of those that some trials do not have.
+        grace: seconds that a program has to end once it is told to.
 
     Raises:
         UserError: it cannot be loaded.
     """
-    if config.model is None:
+    if model.model is None:
         from hpogrid.trial.command import CommandObjective
 
-        return CommandObjective(folder, config, metrics, names)
-    if config.template is None:
-        return load_objective(folder, str(config.script), config.model, config.param, metrics)
-    from hpogrid.space.template import read_template_file
-
-    template = read_template_file(folder / config.template, [*config.param, *names])
-    inner = load_objective(folder, str(config.script), config.model, {}, metrics)
-    return TreeObjective(inner, template, config.param)
+        return CommandObjective(folder, model, metrics, grace)
+    script = str(model.script)
+    if model.template is None:
+        return load_objective(folder, script, model.model, model.param, metrics)
+    return TreeObjective(load_objective(folder, script, model.model, {}, metrics))
 
 
 def load_objective(
-    folder: Path, script: str, model: str, param: Mapping[str, Any], metrics: tuple[str, ...]
+    folder: Path, script: str, model: str, param: Mapping[str, Any], metrics: Sequence[str]
 ) -> Objective:
     """Import ``script`` and take ``model`` from it.
 
@@ -138,14 +133,12 @@ def user_traceback(error: BaseException, folder: Path) -> str:
 class TreeObjective:
     """A function or class whose config is a file's tree, with the values in their places."""
 
-    def __init__(self, inner: Objective, template: Template, param: Mapping[str, Any]) -> None:
+    def __init__(self, inner: Objective) -> None:
         self._inner = inner
-        self._template = template
-        self._param = dict(param)
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Evaluate at the filled tree."""
-        self._inner.run(self._template.fill({**self._param, **config}), session)
+        self._inner.run(session.filled, session)
 
 
 class Reporter:
@@ -167,16 +160,16 @@ class FunctionObjective:
     """
 
     def __init__(
-        self, function: Callable[..., Any], param: Mapping[str, Any], metrics: tuple[str, ...]
+        self, function: Callable[..., Any], param: Mapping[str, Any], metrics: Sequence[str]
     ) -> None:
         self._function = function
-        self._param = dict(param)
+        self._param = param
         self._metrics = metrics
         self._names = _required_arguments(function)
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Call the function and report what comes back."""
-        values = {**self._param, **config}
+        values = {**copy.deepcopy(self._param), **config}
         if self._names.required == ["trial"]:
             from hpogrid.trial.optuna_trial import OptunaTrial, may_prune_itself
 
@@ -210,12 +203,12 @@ class FunctionObjective:
     def _as_metrics(self, result: Any) -> dict[str, Any]:
         if isinstance(result, dict):
             return plain_metrics(result)
-        values = result if isinstance(result, tuple | list) else (result,)
+        values = result if isinstance(result, (tuple, list)) else (result,)
         if len(values) != len(self._metrics):
             raise TypeError(
                 f"returned {len(values)} values for the metrics {', '.join(self._metrics)}"
             )
-        return plain_metrics(dict(zip(self._metrics, values, strict=True)))
+        return plain_metrics(dict(zip(self._metrics, values)))
 
 
 class _Arguments(NamedTuple):

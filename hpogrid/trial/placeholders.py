@@ -15,8 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hpogrid.errors import UserError
-from hpogrid.registry import unknown
+from hpogrid.trial.errors import UserError, unknown
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
 _SPREAD = ("args", "overrides")
@@ -114,7 +113,7 @@ def _replace(match: re.Match[str], values: Mapping[str, Any], files: Mapping[str
 
 def as_text(value: Any) -> str:
     """A value as an argument: text as it is, all else as JSON with Python's None and booleans."""
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, (str, bool)):
         return str(value)
     return json.dumps(value)
 

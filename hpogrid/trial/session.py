@@ -11,16 +11,26 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hpogrid.trial.checkpoints import checkpoint_step, saving
+from hpogrid.trial.errors import printable
 
 REPORTS = "HPOGRID_REPORTS"
 """The environment variable with the file to which a script's reports go."""
+
+PREP = "HPOGRID_PREP"
+"""The environment variable with the folder in which everything is prepared."""
 
 
 class StopTrial(BaseException):
     """Raised inside `report` when the trial shall end now.
 
     It is no `Exception`, so that a script's own ``except Exception`` does not swallow it.
+
+    Attributes:
+        complete: it has done all that was asked of it: a stop criterion is reached.
     """
+
+    def __init__(self, *, complete: bool = False) -> None:
+        self.complete = complete
 
 
 class Session(Protocol):
@@ -30,6 +40,7 @@ class Session(Protocol):
     trial_id: str
     seed: int
     folder: Path
+    filled: Any
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Pass metrics on. Raises `StopTrial` when the trial shall end."""
@@ -56,6 +67,7 @@ class ScriptSession:
         self.seed = int(os.environ.get("HPOGRID_SEED", "0"))
         self.folder = Path(os.environ.get("HPOGRID_FOLDER", "."))
         self.restore = Path(restore) if restore else None
+        self.filled = None
         self._step = checkpoint_step(self.restore) if self.restore else 0
 
     def report(self, metrics: dict[str, Any]) -> None:
@@ -136,7 +148,7 @@ def plain_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     for name in metrics:
         if not isinstance(name, str):
             raise TypeError(f"the name of a metric must be text, not {name!r}")
-    return {name: plain(value) for name, value in metrics.items()}
+    return {printable(name): plain(value) for name, value in metrics.items()}
 
 
 def plain(value: Any) -> Any:
@@ -144,17 +156,17 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):  # not str(value): an enumeration has its own
-        return str.__str__(value)
+        return printable(str.__str__(value))
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(float(value))
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {printable(str(key)): plain(item) for key, item in value.items()}
     item = getattr(value, "item", None)
     if (callable(item) and getattr(value, "size", 1) in (1, None)) or hasattr(value, "numel"):
         with contextlib.suppress(ValueError, TypeError, RuntimeError):
             return plain(item())  # type: ignore[misc]
-    return str(value)
+    return printable(str(value))

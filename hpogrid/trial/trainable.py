@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import pickle
 from collections.abc import Callable, Mapping
@@ -10,8 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hpogrid.errors import UserError
 from hpogrid.trial.checkpoints import checkpoint_step
+from hpogrid.trial.errors import UserError
 from hpogrid.trial.session import Session, plain_metrics
 
 _RETURNED = ".returned"
@@ -30,12 +31,12 @@ class ClassObjective:
         if _method(kind, "step", "_train", "train") is None:
             raise UserError(f"class {kind.__name__} has no method 'step' (or '_train')")
         self._kind = kind
-        self._param = dict(param)
+        self._param = param
         self._ray = any(base.__module__.startswith("ray.") for base in kind.__mro__)
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Set up an instance and step it until it is stopped."""
-        instance = self._make({**self._param, **config}, session)
+        instance = self._make({**copy.deepcopy(self._param), **config}, session)
         step = _method(instance, "step", "_train", "train")
         assert step is not None
         try:
@@ -131,7 +132,7 @@ def _save(instance: Any, session: Session) -> None:
         return
     with session.checkpoint() as folder:
         returned = save(str(folder))
-        if isinstance(returned, str | Path) and Path(returned).is_relative_to(folder):
+        if isinstance(returned, (str, Path)) and Path(returned).is_relative_to(folder):
             returned = {"path": str(Path(returned).relative_to(folder))}
             (folder / _RETURNED).write_bytes(pickle.dumps(returned))
         elif isinstance(returned, dict):

@@ -100,11 +100,18 @@ FIRST = "    if not os.path.exists('seen'):\n        open('seen', 'w').close()\n
         ("return None", "the metric 'loss' was not reported; metrics seen: none"),
         ("return {'b': 1, 'a': 2}", "the metric 'loss' was not reported; metrics seen: a, b"),
         ("return 1, 2", "TypeError: returned 2 values for the metrics loss"),
-        ("return {'loss': 1, 'text': '\\ud800'}", "UnicodeEncodeError"),
+        ("raise ValueError('caf\\udce9')", "ValueError: caf\\udce9"),
+        ("raise asyncio.CancelledError('late')", "CancelledError: late"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("raise Silent", "Silent: its message cannot be read (ZeroDivisionError)"),
+        ("sys.stderr = None\n        raise ValueError('no')", "ValueError: no"),
+        ("os.kill(os.getpid(), 40)", "the worker process was killed by signal 40"),
     ],
 )
 def test_a_failure_is_that_trials_alone(what: str, reason: str) -> None:
-    trials = run_script(f"import os\ndef train(config):\n{FIRST}{what}\n    return 1\n", trials=2)
+    silent = "class Silent(Exception):\n    def __str__(self):\n        return 1 / 0\n"
+    script = f"import asyncio, os, sys\n{silent}def train(config):\n{FIRST}{what}\n    return 1\n"
+    trials = run_script(script, trials=2)
     assert states(trials) == ["failed", "complete"]
     assert (trials[0].reason or "").startswith(reason)
 

@@ -11,16 +11,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from hpogrid.config.schemas import HpoConfig, ModelConfig
+from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import ENGINES, choose_engine
-from hpogrid.engine.messages import Broken, Done, Evaluate, ReportMade, Setup
 from hpogrid.engine.ray import cluster, daemons
 from hpogrid.engine.ray.actor import Actor
 from hpogrid.engine.ray.engine import share
 from hpogrid.errors import RunError, UserError
+from hpogrid.trial.messages import Broken, Done, Evaluate, ReportMade, Setup
 from tests.projects import store_project
 
 SCRIPT = r"""
@@ -41,14 +40,12 @@ def make_actor(folder: Path, script: str = SCRIPT, timeout: float | None = None)
     scripts = folder / "scripts"
     scripts.mkdir(exist_ok=True)
     (scripts / "train_in_ray.py").write_text(script)
-    model = ModelConfig(script="train_in_ray.py", model="train")
-    setup = Setup(str(scripts), model, ("loss",), str(folder / "logs"), slot=0)
-    return Actor(msgspec.json.encode(setup).decode(), timeout)
+    model = {"script": "train_in_ray.py", "model": "train"}
+    return Actor(Setup(str(scripts), model, ["loss"], str(folder / "logs"), slot=0), timeout)
 
 
-def task(folder: Path, trial: str, x: float) -> str:
-    message = Evaluate(trial, {"x": x}, 1, 1, 0, str(folder / trial))
-    return msgspec.json.encode(message).decode()
+def task(folder: Path, trial: str, x: float) -> Evaluate:
+    return Evaluate(trial, {"x": x}, 1, 1, 0, str(folder / trial))
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +57,8 @@ def test_an_actor_hands_on_reports_one_by_one(tmp_path: Path) -> None:
     actor = make_actor(tmp_path)
     actor.take(task(tmp_path, "0-1", 6.0))
     for loss in (6.0, 3.0, 2.0):
-        assert actor.advance() == ReportMade({"loss": loss})
-    assert actor.advance() == Done()
+        assert actor.advance() == ReportMade("0-1", 1, {"loss": loss})
+    assert actor.advance() == Done("0-1", 1)
     actor.end()
 
 
@@ -70,7 +67,7 @@ def test_a_trial_is_told_to_stop_at_its_last_report(tmp_path: Path) -> None:
     actor.take(task(tmp_path, "0-1", 1.0))
     actor.advance()
     actor.take(task(tmp_path, "0-2", 8.0))  # ends the first
-    assert actor.advance() == ReportMade({"loss": 8.0})
+    assert actor.advance() == ReportMade("0-2", 1, {"loss": 8.0})
     actor.end()
     logs = {path.name: path.read_text() for path in (tmp_path / "logs").iterdir()}
     assert logs == {"0-1.log": "x is 1.0\nover\n", "0-2.log": "x is 8.0\nover\n"}

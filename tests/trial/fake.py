@@ -20,6 +20,7 @@ class FakeSession:
         self.config: dict[str, Any] = {}
         self.trial_id = "0-1"
         self.seed = 1
+        self.filled: Any = None
         self.folder = folder / "0-1"
         self.restore = restore
         self.reports: list[dict[str, Any]] = []

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.trial.checkpoints import latest, saving
-from hpogrid.trial.command import CommandFailed, CommandObjective
+from hpogrid.trial.command import CommandObjective
+from hpogrid.trial.lifeline import CommandFailed
+from hpogrid.trial.messages import Model
 from hpogrid.trial.placeholders import (
     Template,
     as_override,
@@ -43,6 +45,7 @@ class Recorder:
         self.config: dict[str, Any] = {}
         self.trial_id = "0-1"
         self.seed = 7
+        self.filled: Any = None
         self.folder = folder
         self.restore: Path | None = None
         self.reports: list[dict[str, Any]] = []
@@ -69,7 +72,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
         session = Recorder(tmp_path / "trials" / "0-1", settings.pop("stop_after", 99))
         if "command" not in settings:
             settings["script"] = "train.py"
-        objective = CommandObjective(tmp_path, ModelConfig(**settings), ("loss",))
+        objective = CommandObjective(tmp_path, Model(**settings), ("loss",))
         objective.run(CONFIG if config is None else config, session)
         return session
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.ray.daemons import last_words, temporary_folder
-from hpogrid.engine.ray.script import SETTINGS
 from hpogrid.engine.resources import cpu_count, gpu_ids
 from hpogrid.errors import RunError, first_line
 from hpogrid.registry import require
+from hpogrid.trial.raytune import SETTINGS
 
 START_SECONDS = 120.0
 """How long Ray may take to start or to be reached."""

@@ -9,22 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.messages import (
-    Broken,
-    Done,
-    FromWorker,
-    Prepared,
-    ReportMade,
-    Setup,
-    evaluate_message,
-)
+from hpogrid.engine.messages import Tasks
+from hpogrid.engine.ray.actor import Prepared
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError, UserError, first_line
+from hpogrid.trial.messages import Broken, Done, Message, ReportMade
 
 _MAX_GIVEN_UP = 3
 """How often in a row Ray Tune may end without any trial having finished."""
@@ -60,10 +52,7 @@ class RayEngine:
     ) -> None:
         self._run = run
         self._progress = progress
-        self._decoder: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
-        model, names = run.project.model_config, tuple(run.project.search_space["parameters"])
-        setup = Setup(str(scripts), model, run.config.metrics, str(logs), 0, run.prep, names)
-        self._setup = msgspec.json.encode(setup).decode()
+        self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
         self._logs = logs
         self._legs: dict[str, _Leg] = {}
         self._slots = 0
@@ -136,39 +125,42 @@ class RayEngine:
         assignment = self._run.next()
         if assignment is None:
             return None
+        try:
+            task = self._tasks.evaluate(assignment)
+        except UserError as error:  # a value that its template cannot say
+            self._run.finish(assignment.trial, str(error))
+            return None
         self._legs[leg] = _Leg(assignment.trial)
-        task = evaluate_message(assignment, self._run.spec.trials)
         return {
-            "setup": self._setup,
-            "task": msgspec.json.encode(task).decode(),
+            "setup": self._tasks.setup(0),
+            "task": task,
             "timeout": self._run.config.trial_timeout,
+            "prep": self._run.prep,
         }
 
     def began(self, leg: str) -> None:
         """An actor has taken the trial."""
         self._legs[leg].since = time.monotonic()
 
-    def report(self, leg: str, message: str) -> bool:
+    def report(self, leg: str, message: Message) -> bool:
         """A report was made, or all was prepared for it; whether the trial goes on."""
-        found = self._decoder.decode(message)
-        if isinstance(found, Prepared):
+        if isinstance(message, Prepared):
             self.began(leg)
-            self._run.prepared(self._legs[leg].trial, found.seconds)
+            self._run.prepared(self._legs[leg].trial, message.seconds)
             return True
-        assert isinstance(found, ReportMade)
+        assert isinstance(message, ReportMade)
         try:
-            return self._run.report(self._legs[leg].trial, found.metrics) == "continue"
+            return self._run.report(self._legs[leg].trial, message.metrics) == "continue"
         except UserError as error:  # the ledger cannot be written
             self._failure = error
             return False
 
-    def end(self, leg: str, message: str) -> None:
+    def end(self, leg: str, message: Message) -> None:
         """The trial ended: by itself, or because the last report was answered so."""
-        found = self._decoder.decode(message)
-        if isinstance(found, Broken):
-            self._failure = RunError(found.message)
+        if isinstance(message, Broken):
+            self._failure = RunError(message.message)
             return
-        self._finish(leg, found.failure if isinstance(found, Done) else None)
+        self._finish(leg, message.failure if isinstance(message, Done) else None)
 
     def died(self, leg: str, error: str) -> None:
         """The trial's actor is gone; ``error`` is what Ray wrote about it."""

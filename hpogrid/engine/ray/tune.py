@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
-
-from hpogrid.engine.messages import Prepared, ReportMade
 from hpogrid.engine.ray.actor import Actor
+from hpogrid.trial.messages import Broken, Done, Message
 
 _WHERE_ACTORS_DIE = (
     "ray.air.execution._internal.actor_manager",
@@ -39,10 +37,10 @@ class Driver(Protocol):
     def began(self, leg: str) -> None:
         """An actor has taken the trial."""
 
-    def report(self, leg: str, message: str) -> bool:
+    def report(self, leg: str, message: Message) -> bool:
         """A report was made, or all was prepared for it; whether the trial goes on."""
 
-    def end(self, leg: str, message: str) -> None:
+    def end(self, leg: str, message: Message) -> None:
         """The trial ended: by itself, or because the last report was answered so."""
 
     def died(self, leg: str, error: str) -> None:
@@ -160,7 +158,7 @@ def _trainable(base: Any) -> Any:
         """Steps an `Actor`: each step is a report or the end."""
 
         def setup(self, config: dict[str, Any]) -> None:
-            self._actor = Actor(config["setup"], config["timeout"])
+            self._actor = Actor(config["setup"], config["timeout"], config["prep"])
             self._actor.take(config["task"])
 
         def reset_config(self, config: dict[str, Any]) -> bool:
@@ -169,10 +167,7 @@ def _trainable(base: Any) -> Any:
 
         def step(self) -> dict[str, Any]:
             message = self._actor.advance()
-            return {
-                "message": msgspec.json.encode(message).decode(),
-                "done": not isinstance(message, ReportMade | Prepared),
-            }
+            return {"message": message, "done": isinstance(message, Done | Broken)}
 
         def cleanup(self) -> None:
             self._actor.end()

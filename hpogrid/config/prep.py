@@ -21,9 +21,6 @@ from hpogrid.space.space import Space
 from hpogrid.space.value import canonical
 from hpogrid.trial.placeholders import as_text, check_command, command_words
 
-PREP = "HPOGRID_PREP"
-"""The environment variable with the folder in which everything is prepared."""
-
 FILES = ("json", "hpm", "prep")
 """The placeholders of a stage's command that are paths."""
 
@@ -121,4 +118,4 @@ def needs(stages: Sequence[PrepStage], number: int) -> list[int]:
     ]
 
 
-__all__ = ["FILES", "PREP", "Step", "check_prep", "fixed_values", "needs", "steps"]
+__all__ = ["FILES", "Step", "check_prep", "fixed_values", "needs", "steps"]

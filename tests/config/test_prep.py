@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from hpogrid.config.prep import check_prep, fixed_values, needs, steps
 from hpogrid.config.schemas import PrepStage
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import read_space
-from hpogrid.trial.prep import check_prep, fixed_values, needs, steps
 
 SPACE = read_space({"src": "zh", "a": [1, 2], "b": ["x"], "c": [1.5, 2]}, "s")[0]
 STAGES = [

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hpogrid.config.schemas import ModelConfig
 from hpogrid.trial.session import Session, plain_metrics
 
 SETTINGS = {
@@ -32,20 +31,20 @@ SETTINGS = {
 """Environment variables that Ray reads when it is imported and started."""
 
 
-def uses_ray(scripts: Path, model: ModelConfig) -> bool:
+def uses_ray(scripts: Path, script: str | None) -> bool:
     """Whether the training script imports Ray."""
-    if model.model is None or model.script is None:
+    if script is None:
         return False
     try:
-        text = (scripts / model.script).read_text(encoding="utf-8", errors="replace")
+        text = (scripts / script).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
     return re.search(r"^\s*(import|from)\s+ray\b", text, re.MULTILINE) is not None
 
 
-def load_ray(scripts: Path, model: ModelConfig) -> None:
+def load_ray(scripts: Path, script: str | None) -> None:
     """Load Ray Tune before a script that uses it, so that both find the same settings."""
-    if uses_ray(scripts, model):
+    if uses_ray(scripts, script):
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
         with contextlib.suppress(ImportError):  # the script's own import tells it better
