@@ -23,6 +23,7 @@ from hpogrid.job.run import RESULT, read_result
 from hpogrid.site.arrays import END_RECORD, Array, arrays_of, member_of, settled
 from hpogrid.site.base import ACTIVE, JobStatus
 from hpogrid.site.batchsystem import BatchSystem, Member, MemberState, Request, Target
+from hpogrid.site.carry import write_carried
 from hpogrid.site.commands import run_command
 from hpogrid.site.polling import Poll
 from hpogrid.site.script import job_script, make_request
@@ -80,7 +81,7 @@ class BatchSite:
             for path, text in self._files(task, jobs).items():
                 write_atomic(path, text.encode())
                 path.chmod(0o755)
-            self._prepare(task)
+            write_carried(_project(task).grid_config)
             try:
                 for part in parts:
                     self._submit(task, part, jobs)
@@ -119,12 +120,6 @@ class BatchSite:
         if self.scheduler.arrays:
             return [request]
         return [dataclasses.replace(request, only=number + 1) for number in range(len(jobs))]
-
-    def _prepare(self, task: Task) -> None:
-        """Put hpogrid itself beside the bundle."""
-        from hpogrid.site.carry import write_carried
-
-        write_carried(task.folder, _project(task).grid_config)
 
     def _request(self, task: Task, jobs: Sequence[int]) -> Request:
         folder = task.folder / "batch" / f"{len(arrays_of(task)) + 1:03d}"

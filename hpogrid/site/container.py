@@ -16,6 +16,7 @@ from typing import Literal
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import CONTAINER
 from hpogrid.errors import UserError
+from hpogrid.site.carry import carried, carried_path
 from hpogrid.site.tasks import Task
 
 PROJECT = "/hpogrid/project"
@@ -192,6 +193,8 @@ def _is_visible(path: Path) -> bool:
 def _binds(project: Project, task: Task) -> Iterable[tuple[str, str]]:
     yield f"{task.folder}", f"{task.folder}"
     yield f"{task.folder}/jobs/{JOB}/work", PROJECT
+    came_along = str(carried_path(carried(project.grid_config)))
+    yield came_along, came_along
     data = project.grid_config.inDS
     if data and Path(data).is_dir():
         yield str(Path(data).absolute()), str(Path(data).absolute())

@@ -105,7 +105,7 @@ class LocalSite:
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
         for path, text in self.scripts(task).items():
-            write_carried(task.folder, task.read_project().grid_config)
+            write_carried(task.read_project().grid_config)
             write_atomic(path, text.encode())
         lock = task.folder / f"runner-{len(self._runner_locks(task)):03d}.lock"
         handle = processes.take(lock, _PATIENCE)

@@ -16,7 +16,7 @@ from hpogrid.config.project import Project
 from hpogrid.job.settings import ENTRY, START
 from hpogrid.site import container
 from hpogrid.site.batchsystem import BatchSystem, Request
-from hpogrid.site.carry import carried_path
+from hpogrid.site.carry import carried, carried_path
 from hpogrid.site.tasks import Task
 
 
@@ -47,9 +47,10 @@ def job_script(
     wanted = container.wanted(project, task, gpus=bool(request.gpus))
     if wanted is None:
         path = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
-        run = f"export {path}\nexec {container.shell_words([sys.executable, *_start(task, ENTRY)])}"
+        words = container.shell_words([sys.executable, *_start(task, project, ENTRY)])
+        run = f"export {path}\nexec {words}"
     else:
-        run = container.shell_fragment(wanted, ["sh", *_start(task, START)])
+        run = container.shell_fragment(wanted, ["sh", *_start(task, project, START)])
     return _fill(
         "job.sh",
         directives="\n".join(scheduler.directives(request)),
@@ -79,13 +80,14 @@ def contained_script(task: Task, project: Project) -> str | None:
         task=task.id,
         project=task.project,
         environment=_environment(task, wanted),
-        run=container.shell_fragment(wanted, ["sh", *_start(task, START)]),
+        run=container.shell_fragment(wanted, ["sh", *_start(task, project, START)]),
     )
 
 
-def _start(task: Task, program: str) -> list[str]:
+def _start(task: Task, project: Project, program: str) -> list[str]:
     """One of the programs that came along, and what it is told."""
-    return [str(carried_path(task.folder) / program), "--task", str(task.folder), container.JOB]
+    path = carried_path(carried(project.grid_config)) / program
+    return [str(path), "--task", str(task.folder), container.JOB]
 
 
 def _fill(name: str, **values: object) -> str:

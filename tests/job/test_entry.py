@@ -13,7 +13,7 @@ import pytest
 from hpogrid.config.schemas import GridConfig
 from hpogrid.job.entry import unwritable
 from hpogrid.job.settings import ENTRY, LIB, START, VENDOR
-from hpogrid.site.carry import carried_path, write_carried
+from hpogrid.site.carry import write_carried
 
 OLD = [
     python
@@ -28,8 +28,7 @@ BOURNE = shutil.which("dash") or "/bin/sh"
 @pytest.fixture
 def came_along(tmp_path: Path) -> Path:
     places = f"{tmp_path}/views/LCG_1*/{{machine}}-*/bin/python3"
-    write_carried(tmp_path, GridConfig(driver_python=places))
-    return carried_path(tmp_path)
+    return write_carried(GridConfig(driver_python=places))
 
 
 def said(came_along: Path, path: Path, *words: str, **environment: str) -> str:
@@ -150,8 +149,7 @@ def test_an_image_with_another_hpogrid(came_along: Path, tmp_path: Path) -> None
     info = tmp_path / "image" / "hpogrid-0.1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hpogrid\nVersion: 0.1\n")
-    (wheel,) = (came_along / LIB).iterdir()
-    code = f"import sys; sys.path[:0] = [{str(wheel)!r}, {str(info.parent)!r}]; "
+    code = f"import sys; sys.path[:0] = [{str(came_along / LIB)!r}, {str(info.parent)!r}]; "
     code += "from hpogrid.job.entry import other_version; print(other_version())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "0.1"

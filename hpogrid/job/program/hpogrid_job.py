@@ -24,7 +24,7 @@ if not os.path.isdir(lib):
             archive.extractall(here)
     except OSError as error:
         sys.exit("hpogrid: a job writes into its folder, and cannot: %s" % error)
-paths = [os.path.join(lib, name) for name in os.listdir(lib)]
+paths = [lib]
 try:
     import msgspec
 

@@ -63,8 +63,11 @@ def write_bundle(content: Content, target: Path) -> None:
 
 
 def sizes(content: Content) -> list[tuple[str, int]]:
-    """The names of the files with their sizes in bytes."""
-    return [
-        (name, len(source) if isinstance(source, bytes) else source.stat().st_size)
+    """The names of the project's files with their sizes in bytes, and how much else there is."""
+    found = {
+        name: len(source) if isinstance(source, bytes) else source.stat().st_size
         for name, source in sorted(content.items())
-    ]
+    }
+    own = {name: size for name, size in found.items() if name.startswith(f"{BUNDLE}/")}
+    rest = f"hpogrid itself, {len(found) - len(own)} files"
+    return [*own.items(), (rest, sum(found.values()) - sum(own.values()))]
