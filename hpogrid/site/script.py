@@ -47,10 +47,10 @@ def job_script(
     wanted = container.wanted(project, task, gpus=bool(request.gpus))
     if wanted is None:
         path = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
-        words = container.shell_words([sys.executable, *_start(task, project, ENTRY)])
+        words = container.shell_words([sys.executable, *_start(task, project)])
         run = f"export {path}\nexec {words}"
     else:
-        run = container.shell_fragment(wanted, ["sh", *_start(task, project, START)])
+        run = container.shell_fragment(wanted, _found(task, project))
     return _fill(
         "job.sh",
         directives="\n".join(scheduler.directives(request)),
@@ -80,14 +80,22 @@ def contained_script(task: Task, project: Project) -> str | None:
         task=task.id,
         project=task.project,
         environment=_environment(task, wanted),
-        run=container.shell_fragment(wanted, ["sh", *_start(task, project, START)]),
+        run=container.shell_fragment(wanted, _found(task, project)),
     )
 
 
-def _start(task: Task, project: Project, program: str) -> list[str]:
-    """One of the programs that came along, and what it is told."""
-    path = carried_path(carried(project.grid_config)) / program
-    return [str(path), "--task", str(task.folder), container.JOB]
+def _carried(project: Project) -> Path:
+    return carried_path(carried(project.grid_config))
+
+
+def _start(task: Task, project: Project) -> list[str]:
+    """The program that came along, and what it is told."""
+    return [str(_carried(project) / ENTRY), "--task", str(task.folder), container.JOB]
+
+
+def _found(task: Task, project: Project) -> list[str]:
+    """The same in an image: with its Python, or one that is found."""
+    return ["sh", str(_carried(project) / START), "python3", *_start(task, project)]
 
 
 def _fill(name: str, **values: object) -> str:

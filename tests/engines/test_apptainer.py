@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid._version import VERSION
 from hpogrid.errors import UserError
 from hpogrid.site import control, processes
 from hpogrid.site.container import PROJECT
@@ -97,11 +96,11 @@ def test_what_a_trial_sees(image: Path, home: Path, tmp_path: Path) -> None:
     (job,) = control.overview([task])[0].jobs
     assert job.state == "done", control.read_logs(task.id, 0, None)
     found = json.loads((tmp_path / "more" / "out").read_text())
-    wheel = task.folder / "hpogrid" / "lib" / f"hpogrid-{VERSION}-py3-none-any.whl"
+    (lib,) = home.glob("carried/*/lib")
     assert found == {
         "cwd": PROJECT, "python": "/opt/hpogrid", "input": "input", "here": "bound",
         "job": "0", "debian": found["debian"], "number": 7,
-        "hpogrid": f"{wheel}/hpogrid/__init__.py",
+        "hpogrid": f"{lib}/hpogrid/__init__.py",
     }  # fmt: skip
 
 
@@ -110,7 +109,7 @@ def test_dry_run_shows_the_script(image: Path, home: Path) -> None:
     store_project(trials=1, grid={"site": "local", "container": str(image)})
     text = hpogrid("run", "p", "--dry_run")
     assert "contained.sh:" in text
-    assert f"--pwd=/ $gpu {image} sh {home}/tasks/1/hpogrid/hpogrid_job.sh --task" in text
+    assert f"--pwd=/ $gpu {image} sh {home}/carried/" in text
     assert not list(home.glob("tasks/*"))
 
 

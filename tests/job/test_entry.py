@@ -34,7 +34,7 @@ def came_along(tmp_path: Path) -> Path:
 def said(came_along: Path, path: Path, *words: str, **environment: str) -> str:
     """Start a job where the programs are those of a folder; what it says on stderr."""
     done = subprocess.run(
-        [BOURNE, str(came_along / START), *words],
+        [BOURNE, str(came_along / START), "python3", str(came_along / ENTRY), *words],
         env={"PATH": str(path), **environment},
         cwd="/",
         capture_output=True,

@@ -6,7 +6,8 @@ import sys
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]  # input data are there
 if sys.version_info < (3, 11):
-    os.execv("/bin/sh", ["sh", os.path.join(here, "hpogrid_job.sh")] + sys.argv[1:])
+    finder = os.path.join(here, "hpogrid_job.sh")
+    os.execv("/bin/sh", ["sh", finder, "python3"] + sys.argv)
 
 import sysconfig
 

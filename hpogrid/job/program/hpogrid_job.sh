@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts a job of hpogrid with a Python that can run it: the image's, else one that is found.
-here=$(cd "${0%/*}" 2>/dev/null && pwd) || here=.
-own=$(command -v python3 || command -v python)
+# hpogrid_job.sh PYTHON PROGRAM ...: runs a program with this Python, else with a newer one.
+own=$(command -v "$1" || command -v python)
+shift
 
 version() {
     "$1" -E -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
@@ -19,7 +19,7 @@ start() {
     3.1[1-9] | 3.[2-9][0-9]) ;;
     *) echo "hpogrid: $words; functions are called by $python" >&2 ;;
     esac
-    exec "$python" "$here/hpogrid_job.py" "$@"
+    exec "$python" "$@"
 }
 
 has=

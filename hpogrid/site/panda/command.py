@@ -14,7 +14,7 @@ import msgspec
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
-from hpogrid.job.settings import LEDGER, PACKED, START
+from hpogrid.job.settings import ENTRY, LEDGER, PACKED, START
 
 ANYWHERE = ("ANY", "AUTO", "PANDA")
 """Names of a site with which PanDA chooses the queue itself (in any case of letters)."""
@@ -96,7 +96,7 @@ def prun_arguments(
         UserError: a name or an option that cannot be.
     """
     grid = project.grid_config
-    arguments = ["--outDS", out_ds, "--exec", f"sh {START} --job %RNDM:0"]
+    arguments = ["--outDS", out_ds, "--exec", f"sh {START} python3 {ENTRY} --job %RNDM:0"]
     arguments += ["--outputs", f"{LEDGER},{PACKED}", "--nJobs", str(n_jobs)]
     arguments += ["--noBuild", "--useSandbox", "--forceStaged", "--inTarBall", archive]
     arguments += ["--containerImage", _container(grid)]

@@ -64,7 +64,7 @@ def phpo_arguments(
     arguments += ["--searchSpaceFile", SPACE]
     arguments += ["--steeringContainer", steering, "--steeringExec", steering_command(project)]
     arguments += ["--evaluationContainer", grid.container]
-    arguments += ["--evaluationExec", f"sh {START} --evaluate {INPUT} {OUTPUT}"]
+    arguments += ["--evaluationExec", f"sh {START} python3 {ENTRY} --evaluate {INPUT} {OUTPUT}"]
     arguments += ["--evaluationInput", INPUT, "--evaluationOutput", OUTPUT]
     arguments += ["--evaluationMetrics", METRICS]
     arguments += ["--trainingDS", inputs[0]] if inputs else []

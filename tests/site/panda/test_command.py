@@ -87,7 +87,7 @@ def test_one_task_with_all_jobs() -> None:
     assert after(words, "--site") == "ANALY_X"
     assert after(words, "--containerImage") == "docker://a/b:1"
     assert after(words, "--outputs") == "hpogrid_ledger.jsonl,hpogrid_job.tgz"
-    assert after(words, "--exec") == "sh hpogrid_job.sh --job %RNDM:0"
+    assert after(words, "--exec") == "sh hpogrid_job.sh python3 hpogrid_job.py --job %RNDM:0"
     assert "--inDS" not in words
 
 
