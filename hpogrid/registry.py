@@ -14,10 +14,11 @@ from hpogrid.trial.errors import unknown
 
 @dataclass(frozen=True)
 class Entry:
-    """One plug-in: where it is, and one line for the help and the documentation."""
+    """One plug-in: where it is, one line for the help, and the library that it needs, if any."""
 
     target: str  # "package.module:name"
     summary: str
+    library: str | None = None
 
 
 class Registry:
@@ -36,6 +37,10 @@ class Registry:
     def summary(self, name: str) -> str:
         """The one line that documents an entry."""
         return self._entries[name].summary
+
+    def library(self, name: str) -> str | None:
+        """The module that an entry needs besides hpogrid."""
+        return self._entries[name].library
 
     def check(self, name: str) -> None:
         """Raise a `UserError` that lists the known names unless ``name`` is one of them."""

@@ -19,6 +19,7 @@ ALGORITHMS = Registry(
         "auto": Entry(
             "hpogrid.search.auto:AutoSearcher",
             "chooses by space and number of trials, and says what it chose",
+            "optuna",
         ),
         "tune": Entry(
             "hpogrid.search.random:RandomSearcher",
@@ -31,30 +32,37 @@ ALGORITHMS = Registry(
         "hyperopt": Entry(
             "hpogrid.search.hyperopt:HyperoptSearcher",
             "tree-structured Parzen estimator of the Hyperopt library",
+            "hyperopt",
         ),
         "optuna": Entry(
             "hpogrid.search.optuna:OptunaSearcher",
             "Optuna's samplers: TPE, Gaussian process (extra optuna-gp), CMA-ES, NSGA-II",
+            "optuna",
         ),
         "skopt": Entry(
             "hpogrid.search.skopt:SkoptSearcher",
             "scikit-optimize: Gaussian process, forests or boosted trees",
+            "skopt",
         ),
         "bohb": Entry(
             "hpogrid.search.bohb:BohbSearcher",
             "kernel densities for each budget; made for the scheduler bohbhyperband",
+            "hpbandster",
         ),
         "ax": Entry(
             "hpogrid.search.ax:AxSearcher",
             "Bayesian optimisation with Ax and BoTorch",
+            "ax",
         ),
         "bayesian": Entry(
             "hpogrid.search.bayesian:BayesianSearcher",
             "Gaussian process of the bayesian-optimization library",
+            "bayes_opt",
         ),
         "nevergrad": Entry(
             "hpogrid.search.nevergrad:NevergradSearcher",
             "Nevergrad's evolutionary algorithms",
+            "nevergrad",
         ),
     },
 )

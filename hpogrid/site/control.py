@@ -26,6 +26,7 @@ from hpogrid.site.base import (
     WithScripts,
     task_status,
 )
+from hpogrid.site.panda.check import library_note
 from hpogrid.site.tasks import (
     IdRange,
     Task,
@@ -315,6 +316,8 @@ def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid"
     files = where.files(task) if isinstance(where, ServerSite) else _files(project_name)
     lines = [f"site: {name}", f"jobs: {n_jobs}", f"bundle of project {project.hash}:"]
     lines += [f"  {size:>10}  {path}" for path, size in files]
+    if isinstance(where, ServerSite) and (note := library_note(project)):
+        lines += [f"note: {note}"]
     lines += ["commands:"]
     lines += [f"  {shlex.join(command)}" for command in where.plan(task)]
     if isinstance(where, WithScripts):

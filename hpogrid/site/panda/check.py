@@ -47,10 +47,27 @@ def check_project(project: Project, site: str) -> Iterator[Finding]:
     """The scripts, image, queue, datasets and options of a project."""
     yield _try("scripts", lambda: _scripts(project))
     yield _container(project.grid_config.container)
+    if note := library_note(project):
+        yield Finding("library", "unknown", note)
     yield from check_queues(site)
     if project.grid_config.inDS:
         yield _try("input data", lambda: _inputs(project))
     yield _try("prun command", lambda: _command(project, site))
+
+
+def library_note(project: Project) -> str | None:
+    """What the algorithm needs of the image, since it does not come along; None: nothing."""
+    from hpogrid.search import ALGORITHMS
+
+    name, image = project.hpo_config.algorithm, project.grid_config.container
+    library = ALGORITHMS.library(name)
+    if library is None:
+        return None
+    own = [other for other in ALGORITHMS if ALGORITHMS.library(other) is None]
+    return (
+        f"algorithm {name} needs {library} in the image ({image}): it does not come along; choose "
+        f"an image that has it with --container, or one of {', '.join(own)}"
+    )
 
 
 def check_queues(site: str) -> Iterator[Finding]:
