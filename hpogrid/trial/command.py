@@ -86,7 +86,7 @@ class CommandObjective:
         folder = session.folder
         folder.mkdir(parents=True, exist_ok=True)
         files = self._write_files(values, session)
-        words = runnable(fill(self._command, values, files), self._scripts)
+        words = runnable(fill(self._command, values, files), Path())
         environment = {**os.environ, **_variables(values, files, session)}
         with program(words, environment, grace=self._grace) as running:
             ear = _Ear(session, running, self._grace)
