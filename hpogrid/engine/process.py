@@ -13,7 +13,7 @@ from hpogrid.engine.cell import CELL, Cell
 from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.prep import Preparing
 from hpogrid.engine.pythons import trial_python
-from hpogrid.engine.resources import gpu_ids, share_cpus, share_gpus, slot_environment
+from hpogrid.engine.resources import cpu_count, gpu_ids, share_cpus, share_gpus, slot_environment
 from hpogrid.engine.run import Run
 from hpogrid.engine.spec import Assignment
 from hpogrid.errors import RunError, UserError
@@ -51,7 +51,8 @@ class ProcessEngine:
         self._progress = progress
         config = run.config
         slots = min(share_cpus(config.max_concurrent, config.cpus_per_trial), config.trials)
-        gpus = gpu_ids() if config.gpus_per_trial else []
+        wanted = config.gpus_per_trial or run.project.grid_config.gpus
+        gpus = gpu_ids() if wanted else []
         self._gpus = share_gpus(slots, config.gpus_per_trial, gpus)
         self._python = trial_python(run.project.model_config, scripts, run.spec.trials / BROUGHT)
         self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
@@ -130,7 +131,8 @@ class ProcessEngine:
 
     def _start_cell(self) -> None:
         slot = next(slot for slot in range(len(self._gpus)) if slot not in self._cells)
-        environment = slot_environment(self._gpus[slot], self._run.config.cpus_per_trial)
+        cores = self._run.config.cpus_per_trial or cpu_count() / len(self._gpus)
+        environment = slot_environment(self._gpus[slot], cores)
         environment |= self._python.environment
         if self._preparing is not None:
             environment |= self._preparing.environment
