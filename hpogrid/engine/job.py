@@ -188,7 +188,7 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _stop_on_signals(run: Run) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and a closed terminal end the run in good order, where Python allows it."""
+    """Let Ctrl-C, SIGTERM and a closed terminal end the run in good order, if Python can."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
