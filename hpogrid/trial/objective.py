@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import inspect
+import os
 import re
 import sys
 import traceback
@@ -205,7 +206,10 @@ class FunctionObjective:
         self._call(arguments, named, session)
 
     def _call(self, arguments: list[Any], named: dict[str, Any], session: Session) -> None:
+        pid = os.getpid()
         result = self._function(*arguments, **named)
+        if os.getpid() != pid:
+            return  # a process that the function has forked: what it returns is nobody's
         if inspect.isgenerator(result):
             self._drain(result, session)
         elif result is not None:

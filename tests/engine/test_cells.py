@@ -14,14 +14,15 @@ from tests.projects import alive, run_project, run_script, store_project, wait_f
 
 PRINTS = "print('loss: 1', flush=True)\n"
 REGEX = r"loss: (\S+)"
+ONE = {"training_iteration": 1}
 
 HOSTILE = """
 import os, random, subprocess, sys, threading, time
 import hpogrid
 
-def late():
+def late(x):
     time.sleep(0.02)
-    hpogrid.report(loss=-999.0)
+    hpogrid.report(loss=1.0, of=x)
 
 def train(config):
     with open({pids!r}, "a") as stream:
@@ -31,7 +32,7 @@ def train(config):
         keep(subprocess.Popen(["sh", "-c", shell], start_new_session=True))
         keep(subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]))
         keep(subprocess.Popen(["setsid", "sleep", "600"]))
-    threading.Thread(target=late).start()
+    threading.Thread(target=late, args=[config["x"]]).start()
     if os.fork() == 0:
         return -999.0
     what = int(config["x"] * 4)
@@ -52,6 +53,7 @@ def test_hostile_trials_leave_no_process_and_no_foreign_report(tmp_path: Path, t
     found = run_script(script, trials=trials, grace_seconds=0.2, aggregate="best")
     assert len(found) == trials
     assert all(trial.metrics.get("loss", 1.0) == 1.0 for trial in found)
+    assert all(trial.metrics.get("of", trial.applied["x"]) == trial.applied["x"] for trial in found)
     assert not any(alive(int(pid)) for pid in pids.read_text().split())
 
 
@@ -79,7 +81,7 @@ def test_trials_at_once_do_not_see_each_others_files() -> None:
 
 def test_a_program_may_end_by_itself_after_its_last_report() -> None:
     script = f"import time\n{PRINTS}time.sleep(0.5)\nopen('saved', 'w').close()\n"
-    project = store_project(script, trials=1, model=None, metric_regex=REGEX)
+    project = store_project(script, trials=1, model=None, metric_regex=REGEX, stop=ONE)
     task, _, (trial,) = run_project(project)
     assert trial.state == "complete"
     assert (task.job_folder(0) / "trials" / "0-1" / "work" / "saved").exists()
@@ -87,7 +89,7 @@ def test_a_program_may_end_by_itself_after_its_last_report() -> None:
 
 def test_the_exit_code_after_the_last_report_counts() -> None:
     script = f"import sys\n{PRINTS}sys.exit('the disk is full')\n"
-    project = store_project(script, trials=1, model=None, metric_regex=REGEX)
+    project = store_project(script, trials=1, model=None, metric_regex=REGEX, stop=ONE)
     _, _, (trial,) = run_project(project)
     assert trial.state == "failed"
     assert "code 1: the disk is full" in str(trial.reason)
@@ -95,7 +97,9 @@ def test_the_exit_code_after_the_last_report_counts() -> None:
 
 def test_a_program_that_goes_on_is_told_to_end() -> None:
     script = f"import time\n{PRINTS}time.sleep(600)\n"
-    project = store_project(script, trials=1, model=None, metric_regex=REGEX, grace_seconds=0.3)
+    project = store_project(
+        script, trials=1, model=None, metric_regex=REGEX, grace_seconds=0.3, stop=ONE
+    )
     began = time.monotonic()
     _, _, (trial,) = run_project(project)
     assert trial.state == "complete"
@@ -136,7 +140,7 @@ def test_a_python_without_hpogrid_runs_trials(tmp_path: Path) -> None:
     venv.create(tmp_path / "env", symlinks=True)
     python = tmp_path / "env" / "bin" / "python"
     command = [str(python), "-c", "import hpogrid"]
-    assert subprocess.run(command, capture_output=True, check=False).returncode
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode
     script = """
     import argparse, hpogrid, sys
     p = argparse.ArgumentParser(); hpogrid.add_to_argparse(p, {}); x = p.parse_args().x
