@@ -54,6 +54,7 @@ class Folders:
         self._scripts = scripts
         self._spare = spare
         shutil.rmtree(spare, ignore_errors=True)
+        spare.parent.mkdir(parents=True, exist_ok=True)
         self._items: list[_Item] = []
         self._folders: list[str] = []
         self._stamp: tuple[int, ...] = ()
