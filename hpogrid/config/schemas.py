@@ -123,6 +123,10 @@ class HpoConfig(Config):
     trial_timeout: Annotated[
         Positive | None, Meta(description="Seconds after which a trial fails")
     ] = None
+    grace_seconds: Annotated[
+        float,
+        Meta(ge=0, description="Seconds that a trial has to end after SIGTERM, or its last report"),
+    ] = 10.0
     target: Annotated[
         float | None, Meta(description="End the search when the metric is as good as this")
     ] = None
@@ -381,6 +385,13 @@ class ModelConfig(Config):
     metric_regex: Annotated[
         str | None,
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
+    ] = None
+    python: Annotated[
+        str | None,
+        Meta(
+            description="Python of the trials, or the folder of its environment; auto: as the "
+            "script says, or the active environment (default: that of hpogrid)"
+        ),
     ] = None
     prep: Annotated[
         list[PrepStage],

@@ -45,6 +45,8 @@ def choose_engine(project: Project, scripts: Path) -> Choice:
         return Choice(config.engine, "the hpo config says so")
     if config.ray_address is not None:
         return Choice("ray", f"the trials run on the Ray cluster at {config.ray_address}")
+    if model.python is not None:
+        return Choice("process", "the trials have a Python of their own")
     if uses_ray(scripts, model.script if model.model else None):
         if importlib.util.find_spec("ray") is not None:
             return Choice("ray", f"{model.script} is written for Ray Tune")

@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from hpogrid.trial.worker import END, trial_log, worker_log
 
 CELL = "HPOGRID_CELL"
 """The environment variable that marks all processes of a cell."""
+
+_BEGINNING = b'{"kind": '
+"""What every message begins with."""
 
 _CHUNK = 1 << 20
 _AT_ONCE = 16
@@ -99,8 +102,24 @@ class Wire:
             line = bytes(self._in[:end])
             del self._in[: end + 1]
             self._seen = 0
-            yield decode(line, _load)
+            if (message := _message(line)) is not None:
+                yield message
         self._seen = len(self._in)
+
+
+def _message(line: bytes) -> Message | None:
+    """The message of a line, before which something else may stand; None: it is none at all.
+
+    Raises:
+        Garbled: it was one.
+    """
+    start = line.find(_BEGINNING)
+    if start < 0:
+        return None
+    try:
+        return decode(line[start:], _load)
+    except Garbled:
+        return decode(line[line.rfind(_BEGINNING) :], _load)
 
 
 def _load(line: bytes) -> Any:
@@ -115,7 +134,7 @@ class Cell:
 
     Args:
         setup: what the worker is told first.
-        python: the command of its Python.
+        python: its Python.
         environment: what is added to ours.
         mark: of its processes.
 
@@ -128,7 +147,7 @@ class Cell:
     """
 
     def __init__(
-        self, setup: Setup, python: Sequence[str], environment: Mapping[str, str], mark: str
+        self, setup: Setup, python: str, environment: Mapping[str, str], mark: str
     ) -> None:
         self.slot = setup.slot
         self.assignment: Assignment | None = None
@@ -144,7 +163,7 @@ class Cell:
         log = worker_log(self._logs, setup.slot)
         with theirs, log.open("wb", buffering=0) as output:
             self._program = Program(
-                [*python, "-c", START, str(theirs.fileno())],
+                [python, "-c", START, str(theirs.fileno())],
                 {**os.environ, **environment, CELL: mark, "PYTHONUNBUFFERED": "1"},
                 output,
                 Path(setup.scripts),

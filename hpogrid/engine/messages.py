@@ -14,6 +14,9 @@ from hpogrid.engine.spec import Assignment
 from hpogrid.trial.messages import Evaluate, Model, Setup
 from hpogrid.trial.placeholders import command_words, uses
 
+SPARE = ".spare"
+"""In the folder of the trials: working folders that wait for the next trial."""
+
 
 class PrepSetup(msgspec.Struct):
     """What is prepared before trials, and where; ``fixed`` are the values that all trials share."""
@@ -38,16 +41,24 @@ class Tasks:
 
     def __init__(self, project: Project, scripts: Path, logs: Path, trials: Path) -> None:
         self._project = project
-        self._scripts = scripts
-        self._logs = logs
-        self._trials = trials
+        self._scripts = scripts.absolute()
+        self._logs = logs.absolute()
+        self._trials = trials.absolute()
         self._fill = _filling(project, scripts)
 
     def setup(self, slot: int) -> Setup:
         """The first message to the worker of a slot."""
         config, model = self._project.hpo_config, self._project.model_config
         fields = {name: getattr(model, name) for name in Model.__dataclass_fields__}
-        return Setup(str(self._scripts), fields, list(config.metrics), str(self._logs), slot)
+        return Setup(
+            str(self._scripts),
+            fields,
+            list(config.metrics),
+            str(self._logs),
+            slot,
+            str(self._trials / SPARE),
+            config.grace_seconds,
+        )
 
     def evaluate(self, assignment: Assignment) -> Evaluate:
         """What a worker is told of a trial."""

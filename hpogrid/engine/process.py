@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import selectors
-import sys
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hpogrid.engine.cell import CELL, Cell
-from hpogrid.engine.messages import Tasks
+from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.prep import Preparing
-from hpogrid.engine.resources import gpu_ids, share_cpus, share_gpus, slot_environment
+from hpogrid.engine.pythons import trial_python
+from hpogrid.engine.resources import cpu_count, gpu_ids, share_cpus, share_gpus, slot_environment
 from hpogrid.engine.run import Run
 from hpogrid.engine.spec import Assignment
 from hpogrid.errors import RunError, UserError
@@ -21,6 +22,9 @@ from hpogrid.trial.messages import Broken, Done, Garbled, Message, Ready, Report
 
 _TICK = 0.2
 """Seconds between two looks at time limits and at the wish to stop."""
+
+BROUGHT = ".python"
+"""In the folder of the trials: hpogrid for a Python that does not have it."""
 
 _MAX_DEATHS = 3
 """Workers that die one after another before they are ready, until the run is given up."""
@@ -47,8 +51,10 @@ class ProcessEngine:
         self._progress = progress
         config = run.config
         slots = min(share_cpus(config.max_concurrent, config.cpus_per_trial), config.trials)
-        gpus = gpu_ids() if config.gpus_per_trial else []
+        wanted = config.gpus_per_trial or run.project.grid_config.gpus
+        gpus = gpu_ids() if wanted else []
         self._gpus = share_gpus(slots, config.gpus_per_trial, gpus)
+        self._python = trial_python(run.project.model_config, scripts, run.spec.trials / BROUGHT)
         self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
         self._preparing = Preparing(run.prep, scripts, len(self._gpus)) if run.prep else None
         self._cells: dict[int, Cell] = {}
@@ -98,6 +104,8 @@ class ProcessEngine:
                         self._forget(cell)
                 time.sleep(0.01)
             self._selector.close()
+            for name in (SPARE, BROUGHT):
+                shutil.rmtree(self._run.spec.trials / name, ignore_errors=True)
             reason = self._run.stopped or "the driver stopped"
             for cell in cells:
                 if cell.assignment is not None:
@@ -123,10 +131,13 @@ class ProcessEngine:
 
     def _start_cell(self) -> None:
         slot = next(slot for slot in range(len(self._gpus)) if slot not in self._cells)
-        environment = slot_environment(self._gpus[slot], self._run.config.cpus_per_trial)
+        cores = self._run.config.cpus_per_trial or cpu_count() / len(self._gpus)
+        environment = slot_environment(self._gpus[slot], cores)
+        environment |= self._python.environment
         if self._preparing is not None:
             environment |= self._preparing.environment
-        cell = Cell(self._tasks.setup(slot), [sys.executable], environment, self._mark(slot))
+        program = self._python.program
+        cell = Cell(self._tasks.setup(slot), program, environment, self._mark(slot))
         self._cells[slot] = cell
         self._selector.register(cell.wire.socket, selectors.EVENT_READ, cell)
         self._selector.register(cell.line, selectors.EVENT_READ, cell)

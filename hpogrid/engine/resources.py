@@ -12,7 +12,12 @@ from pathlib import Path
 from hpogrid.errors import UserError
 
 _GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 _NO_GPU = ("", "-1", "NoDevFiles", "void", "none")
 
 
@@ -67,14 +72,15 @@ def share_gpus(concurrent: int, per_trial: float, gpus: list[str]) -> list[tuple
 
     Args:
         concurrent: how many trials shall run at once.
-        per_trial: GPUs of a trial: a whole number, or a fraction below 1 to share one.
+        per_trial: GPUs of a trial: a whole number, a fraction below 1 to share one, or 0: deal
+            out those of the job.
         gpus: the ids there are.
 
     Raises:
         UserError: fewer GPUs than one trial needs.
     """
     if per_trial == 0:
-        return [()] * concurrent
+        return deal_gpus(concurrent, gpus)
     if len(gpus) < per_trial or not gpus:
         raise UserError(
             f"a trial needs {per_trial:g} GPUs and this job sees {len(gpus)}; "
@@ -90,18 +96,28 @@ def share_gpus(concurrent: int, per_trial: float, gpus: list[str]) -> list[tuple
     return slots[:concurrent]
 
 
-def slot_environment(gpus: tuple[str, ...], cpus: float | None) -> dict[str, str]:
-    """The environment of a worker: its GPUs, and how many threads libraries may start."""
+def deal_gpus(concurrent: int, gpus: list[str]) -> list[tuple[str, ...]]:
+    """The GPUs of a job among its slots: several each, or each one for several slots."""
+    if len(gpus) >= concurrent:
+        return [tuple(gpus[slot::concurrent]) for slot in range(concurrent)]
+    return [(gpus[slot % len(gpus)],) if gpus else () for slot in range(concurrent)]
+
+
+def slot_environment(gpus: tuple[str, ...], cpus: float) -> dict[str, str]:
+    """The environment of a worker: its GPUs, and how many threads libraries may start.
+
+    Args:
+        gpus: the ids of its GPUs.
+        cpus: its share of the cores.
+    """
     variables: dict[str, str] = {}
     if gpus:
         variables |= dict.fromkeys(_GPU_VARIABLES[:1], ",".join(gpus))
         for variable in _GPU_VARIABLES[1:]:
             if variable in os.environ:
                 variables[variable] = ",".join(gpus)
-    if cpus is not None:
-        threads = str(max(1, math.floor(cpus)))
-        variables |= {name: threads for name in _THREAD_VARIABLES if name not in os.environ}
-    return variables
+    threads = str(max(1, math.floor(cpus)))
+    return variables | {name: threads for name in _THREAD_VARIABLES if name not in os.environ}
 
 
 def share_cpus(concurrent: int, per_trial: float | None) -> int:

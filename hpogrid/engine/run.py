@@ -35,7 +35,7 @@ from hpogrid.study.events import Ended, Reported, State
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.study.history import Past
 from hpogrid.study.study import Trial, number_of
-from hpogrid.trial.checkpoints import Keeper
+from hpogrid.trial.checkpoints import Keeper, latest
 
 EVERYTHING_TRIED = "every configuration was tried"
 """Why a run is over on a space of which nothing is left."""
@@ -191,7 +191,7 @@ class Run:
             Reported(time=now, trial=trial, step=running.step, metrics=metrics)
         )
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
-        if running.step > 1 or (self.spec.trials / trial).is_dir():
+        if running.step > 1 or latest(self.spec.trials / trial) is not None:
             self._books.write_reports(running)
             self._keeper.reported(trial)
             self._exchange.reported(self.study.trials[trial])

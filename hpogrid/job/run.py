@@ -188,7 +188,7 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _stop_on_signals(run: Run) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run in good order, where Python allows it."""
+    """Let Ctrl-C, SIGTERM and a closed terminal end the run in good order, if Python can."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -196,7 +196,10 @@ def _stop_on_signals(run: Run) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        numbers.append(signal.SIGHUP)  # the terminal was closed
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -123,7 +123,8 @@ class BatchSite:
 
     def _request(self, task: Task, jobs: Sequence[int]) -> Request:
         folder = task.folder / "batch" / f"{len(arrays_of(task)) + 1:03d}"
-        return make_request(task, _project(task), folder, len(jobs))
+        cores = self.scheduler.cores_by_number
+        return make_request(task, _project(task), folder, len(jobs), cores=cores)
 
     def _files(self, task: Task, jobs: Sequence[int]) -> dict[Path, str]:
         request = self._request(task, jobs)

@@ -75,6 +75,7 @@ class BatchSystem(ABC):
         end_time: a shell command that prints when the running member has to be over, in
             seconds since 1970, or nothing; "" if there is none.
         arrays: whether one submission takes all members; else each is submitted on its own.
+        cores_by_number: whether a job may ask for cores without knowing the cluster.
         options: the native options that ``--extra`` takes.
         reserved: native options that are hpogrid's own business.
     """
@@ -84,6 +85,7 @@ class BatchSystem(ABC):
     member: ClassVar[str]
     end_time: ClassVar[str] = ""
     arrays: ClassVar[bool] = True
+    cores_by_number: ClassVar[bool] = True
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
 

@@ -70,14 +70,15 @@ class LocalSite:
         return {task.id: self._statuses(task) for task in tasks}
 
     def kill(self, task: Task) -> None:
-        """End runner and jobs: first by asking, after ten seconds by force."""
+        """End runner and jobs: first by asking, and when their trials have had time, by force."""
         _end(self._runner_locks(task), signal.SIGKILL)
         folders = [task.job_folder(job) for job in range(task.n_jobs)]
         for folder in folders:
             if read_result(folder) is None:
                 (folder / _KILLED).touch()
         locks = [folder / _LOCK for folder in folders]
-        _end(locks, signal.SIGTERM)
+        grace = task.read_project().hpo_config.grace_seconds
+        _end(locks, signal.SIGTERM, grace + _GRACE_SECONDS)
         _end(locks, signal.SIGKILL)
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
@@ -167,10 +168,10 @@ def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
         processes.release([handle])
 
 
-def _end(locks: Sequence[Path], number: signal.Signals) -> None:
-    """Send a signal to those who hold the locks, and wait for their end, ten seconds at most."""
+def _end(locks: Sequence[Path], number: signal.Signals, seconds: float = _GRACE_SECONDS) -> None:
+    """Send a signal to those who hold the locks, and wait so many seconds for their end."""
     told: set[int] = set()
-    deadline = time.monotonic() + _GRACE_SECONDS
+    deadline = time.monotonic() + seconds
     while any(map(processes.held, locks)) and time.monotonic() < deadline:
         holders = {pid for lock in locks if (pid := processes.holder(lock))}
         for pid in holders - told:

@@ -19,16 +19,25 @@ from hpogrid.site.batchsystem import BatchSystem, Request
 from hpogrid.site.carry import carried, carried_path
 from hpogrid.site.tasks import Task
 
+_CORES = re.compile("cpu|task|core|exclusive|processes")
+"""Native options that have to do with the number of cores."""
 
-def make_request(task: Task, project: Project, folder: Path, count: int) -> Request:
+
+def make_request(
+    task: Task, project: Project, folder: Path, count: int, *, cores: bool = True
+) -> Request:
     """What to ask a scheduler for.
 
-    Where the grid config does not say, cores and GPUs follow from what a trial needs.
+    Where the grid config does not say, cores and GPUs follow from what a trial needs; that is one
+    core, if nobody says, and where ``cores`` may be asked for by number.
     """
     grid, hpo = project.grid_config, project.hpo_config
     cpus, gpus = grid.cpus, grid.gpus
+    at_once = min(hpo.max_concurrent, hpo.trials)
     if cpus is None and hpo.cpus_per_trial is not None:
-        cpus = math.ceil(hpo.cpus_per_trial * hpo.max_concurrent)
+        cpus = math.ceil(hpo.cpus_per_trial * at_once)
+    elif cpus is None and cores and not any(map(_CORES.search, grid.extra)):
+        cpus = at_once
     if gpus is None and hpo.gpus_per_trial:
         gpus = math.ceil(hpo.gpus_per_trial * hpo.max_concurrent)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task.name)

@@ -38,6 +38,7 @@ class GridEngine(BatchSystem):
     """See `BatchSystem`."""
 
     name = "sge"
+    cores_by_number = False  # it takes a parallel environment, which every cluster calls its own
     label = "Grid Engine"
     member = '"$SGE_TASK_ID"'
     end_time = (

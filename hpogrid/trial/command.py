@@ -12,12 +12,13 @@ Placeholders in the command, each a whole argument or part of one:
 ``{prep}``         the folder with what was prepared
 ``{metrics}``      path where the program may write metrics (JSON, or one JSON object a line)
 ``{folder}``       the trial's own folder
+``{checkpoint}``   a folder for its checkpoint, there only where one is to go on from
 ``{lr}``           the value of the parameter ``lr``
 =================  =========================================================================
 
 The environment has the same: ``HPOGRID_CONFIG`` (the JSON file), ``HPOGRID_METRICS``,
-``HPOGRID_FOLDER``, ``HPOGRID_PREP``, ``HPOGRID_RESTORE``, ``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and
-each parameter as ``HPOGRID_PARAM_<name>``.
+``HPOGRID_FOLDER``, ``HPOGRID_CHECKPOINT``, ``HPOGRID_PREP``, ``HPOGRID_RESTORE``,
+``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and each parameter as ``HPOGRID_PARAM_<name>``.
 
 Metrics come from `hpogrid.report` in a Python script, from lines ``[tune-metric]: {...}`` on
 stdout (Syne Tune's reporter), from the metrics file, or by regular expressions over the output.
@@ -38,6 +39,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from hpogrid.trial.checkpoints import Mirror
 from hpogrid.trial.lifeline import GRACE, CommandFailed, Program, how_it_ended, program
 from hpogrid.trial.messages import Model
 from hpogrid.trial.placeholders import (
@@ -86,10 +88,11 @@ class CommandObjective:
         folder = session.folder
         folder.mkdir(parents=True, exist_ok=True)
         files = self._write_files(values, session)
-        words = runnable(fill(self._command, values, files), self._scripts)
+        words = runnable(fill(self._command, values, files), Path())
         environment = {**os.environ, **_variables(values, files, session)}
+        mirror = Mirror(files["checkpoint"], session.restore)
         with program(words, environment, grace=self._grace) as running:
-            ear = _Ear(session, running, self._grace)
+            ear = _Ear(session, running, self._grace, mirror)
             inbox = _Inbox(files["reports"], files["metrics"], ear)
             assert running.process.stdout is not None
             tail = self._follow(running.process.stdout, inbox, ear)
@@ -109,6 +112,7 @@ class CommandObjective:
             "metrics": folder / "metrics.json",
             "reports": folder / "reports.jsonl",
             "folder": folder,
+            "checkpoint": folder / "checkpoint",
         }
         files["json"].write_text(json.dumps(dict(values), indent=2))
         files["hpm"].write_text(hpm_text(values))
@@ -158,7 +162,8 @@ class _Ear:
     it has made. After that, or at once where a scheduler ends it, it is told to.
     """
 
-    def __init__(self, session: Session, running: Program, grace: float) -> None:
+    def __init__(self, session: Session, running: Program, grace: float, mirror: Mirror) -> None:
+        self._mirror = mirror
         self._session = session
         self._running = running
         self._grace = grace
@@ -170,6 +175,7 @@ class _Ear:
         """Report, unless the last report has been made."""
         if self.stop is not None:
             return
+        self._mirror.keep(self._session.checkpoint)
         try:
             self._session.report(metrics)
         except StopTrial as stop:
@@ -236,6 +242,7 @@ def _variables(
         "HPOGRID_METRICS": str(files["metrics"]),
         REPORTS: str(files["reports"]),
         "HPOGRID_FOLDER": str(files["folder"]),
+        "HPOGRID_CHECKPOINT": str(files["checkpoint"]),
         "HPOGRID_SEED": str(session.seed),
         "HPOGRID_TRIAL": session.trial_id,
         "PYTHONUNBUFFERED": "1",

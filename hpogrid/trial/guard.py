@@ -21,7 +21,7 @@ import time
 from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
+PR_SET_CHILD_SUBREAPER = 36
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 """Signals that a terminal or a batch system sends to all processes: the starter decides."""
 
@@ -44,7 +44,7 @@ class Guard:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._status: int | None = None
-        prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
         self._woken, waker = os.pipe()

@@ -134,6 +134,15 @@ def kill_marked(marks: Iterable[str]) -> None:
                     found = True
 
 
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended, and only its parent has not asked how."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return text.rpartition(")")[2].split()[0] in ("Z", "X")
+    except (OSError, IndexError):
+        return True
+
+
 def _processes() -> list[int]:
     return [
         int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()

@@ -56,6 +56,7 @@ class Setup(Message):
         metrics: names of the objectives.
         logs: folder for the logs of trials.
         slot: which of the job's workers it is.
+        spare: the folder for working folders that nothing was written to.
         grace: seconds that a program has to end once it was told to.
     """
 
@@ -65,6 +66,7 @@ class Setup(Message):
     metrics: list[Any]
     logs: str
     slot: int
+    spare: str
     grace: float = GRACE
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import importlib.util
 import inspect
+import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,7 +80,7 @@ def load_objective(
 def _no_model(folder: Path, script: str, model: str, found: Any) -> str:
     if found is not None:
         return f"'{model}' is {type(found).__name__}, not a function or class"
-    module = sys.modules[_module_name(script)]
+    module = sys.modules[_module_name(folder, script)]
     own = [
         name
         for name, item in vars(module).items()
@@ -97,25 +99,42 @@ def import_script(folder: Path, script: str) -> ModuleType:
     for entry in (str(path.parent), str(folder)):
         if entry not in sys.path:
             sys.path.insert(0, entry)
-    name = _module_name(script)
+    name = _module_name(folder, script)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise UserError(f"{script}: not a Python file in {folder}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
+        if "." in name:
+            importlib.import_module(name.rpartition(".")[0])
+        sys.modules[name] = module
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise UserError(f"{script} cannot be imported:\n{user_traceback(error, folder)}") from error
     return module
 
 
-def _module_name(script: str) -> str:
+def _module_name(folder: Path, script: str) -> str:
+    """The name to import a script by: with its package, if it is written as a part of one."""
+    inner = Path(script).with_suffix("").parts
+    in_package = len(inner) > 1 and all(part.isidentifier() for part in inner)
+    if in_package and _RELATIVE.search(_source(folder / script)):
+        return ".".join(inner)
     stem = Path(script).stem
     known = sys.modules.get(stem)
     mine = known is None or str(getattr(known, "__file__", None)).endswith(script)
     return stem if mine else f"_hpogrid_script_{stem}"
+
+
+_RELATIVE = re.compile(rb"^[ \t]*from[ \t]*\.", re.MULTILINE)
+
+
+def _source(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def user_traceback(error: BaseException, folder: Path) -> str:
@@ -187,7 +206,10 @@ class FunctionObjective:
         self._call(arguments, named, session)
 
     def _call(self, arguments: list[Any], named: dict[str, Any], session: Session) -> None:
+        pid = os.getpid()
         result = self._function(*arguments, **named)
+        if os.getpid() != pid:
+            return  # a process that the function has forked: what it returns is nobody's
         if inspect.isgenerator(result):
             self._drain(result, session)
         elif result is not None:

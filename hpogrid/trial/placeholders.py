@@ -19,7 +19,7 @@ from hpogrid.trial.errors import UserError, unknown
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.\-]*)\}")
 _SPREAD = ("args", "overrides")
-_FILES = ("json", "hpm", "metrics", "folder")
+_FILES = ("json", "hpm", "metrics", "folder", "checkpoint")
 _RENDERED = ("template", "config")
 """What there is only with ``--template FILE``."""
 

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,6 +21,9 @@ from typing import Any
 from hpogrid.trial import session
 from hpogrid.trial.checkpoints import saving
 from hpogrid.trial.errors import UserError, first_line, printable
+from hpogrid.trial.folders import Folders
+from hpogrid.trial.guard import PR_SET_CHILD_SUBREAPER, children, prctl
+from hpogrid.trial.lifeline import is_zombie
 from hpogrid.trial.messages import (
     Broken,
     Channel,
@@ -34,6 +38,7 @@ from hpogrid.trial.messages import (
 )
 from hpogrid.trial.objective import Objective, make_objective, user_traceback
 from hpogrid.trial.raytune import load_ray, ray_session
+from hpogrid.trial.tidy import Tidy
 
 END = signal.SIGRTMAX
 """The signal by which the driver ends a trial: what is below it gets SIGTERM from us."""
@@ -116,10 +121,13 @@ def work(channel: Channel) -> None:
         channel.send(Broken(str(error)))
         return
     log = TrialLog(Path(setup.logs), setup.slot)
+    place = Place(scripts, Path(setup.spare) / str(setup.slot), model)
+    before = set(children())
     channel.send(Ready())
     while isinstance(task := channel.receive(), Evaluate):
         log.open(task)
-        done = evaluate(objective, task, channel, scripts)
+        done = evaluate(objective, task, channel, place)
+        done.last = leaves_processes(before)
         if done.failure is not None and _told_to_end:
             time.sleep(_PATIENCE_SECONDS)
         log.close()
@@ -128,7 +136,55 @@ def work(channel: Channel) -> None:
             return
 
 
-def evaluate(objective: Objective, task: Evaluate, line: Line, scripts: Path) -> Done:
+def leaves_processes(before: set[int]) -> bool:
+    """Whether processes are left that were not there ``before`` the first trial.
+
+    The worker ends then, and they with it. Helpers of multiprocessing that end with the worker, and
+    zombies, do not count.
+    """
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    known = set(before)
+    for module, helper, number in _HELPERS:
+        if module in sys.modules:
+            known.add(getattr(getattr(sys.modules[module], helper), number))
+    return any(not is_zombie(pid) for pid in set(children()) - known)
+
+
+_HELPERS = (
+    ("multiprocessing.resource_tracker", "_resource_tracker", "_pid"),
+    ("multiprocessing.forkserver", "_forkserver", "_forkserver_pid"),
+)
+
+
+class Place:
+    """Where the trials of a worker run: each in its folder, in the same state of the process.
+
+    Args:
+        scripts: the folder of the training scripts.
+        spare: where an unused folder of a trial waits.
+        model: what is evaluated.
+    """
+
+    def __init__(self, scripts: Path, spare: Path, model: Model) -> None:
+        self.scripts = scripts
+        self._folders = Folders(scripts, spare)
+        self._tidy = Tidy([str(scripts / (model.script or ""))])
+
+    @contextlib.contextmanager
+    def of(self, task: Evaluate) -> Iterator[None]:
+        """Be where a trial runs."""
+        self._tidy.restore()
+        try:
+            with self._folders.working_in(Path(task.folder)):
+                yield
+        finally:
+            self._tidy.restore()
+
+
+def evaluate(objective: Objective, task: Evaluate, line: Line, place: Place) -> Done:
     """Run one trial; what the user's code raises is the trial's failure, not the worker's.
 
     A process that the trial has forked, and that comes back from the objective, ends here.
@@ -139,19 +195,26 @@ def evaluate(objective: Objective, task: Evaluate, line: Line, scripts: Path) ->
     session.set_current(current)
     seed_everything(task.seed)
     try:
-        with ray_session(current):
-            objective.run(dict(task.config), current)
+        with place.of(task):
+            try:
+                with ray_session(current):
+                    objective.run(dict(task.config), current)
+            except session.StopTrial:
+                pass
+            except BaseException as error:  # also asyncio's, and panics of libraries
+                done.failure = first_line(error)
+                with contextlib.suppress(Exception):
+                    done.details = printable(user_traceback(error, place.scripts))
+                say(done.details or done.failure)
+            finally:
+                if os.getpid() != pid:
+                    flush()
+                    os._exit(0 if done.failure is None else 1)
     except session.StopTrial:
         pass
-    except BaseException as error:  # also what is no Exception: asyncio's, panics of libraries
-        done.failure = first_line(error)
-        with contextlib.suppress(Exception):
-            done.details = printable(user_traceback(error, scripts))
-        say(done.details or done.failure)
+    except OSError as error:  # its folder
+        done.failure = done.failure or f"its folder: {error}"
     finally:
-        if os.getpid() != pid:
-            flush()
-            os._exit(0 if done.failure is None else 1)
         session.set_current(_NoTrial())
     return done
 
@@ -249,6 +312,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave_it_to_the_driver)
     signal.signal(END, _end)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)  # so that what a trial leaves is seen
     with (
         contextlib.suppress(session.StopTrial),
         socket.socket(fileno=int(sys.argv.pop())) as stream,

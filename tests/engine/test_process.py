@@ -75,7 +75,11 @@ def test_trials_are_the_same_with_the_same_seed() -> None:
 
 # --- what trials do ----------------------------------------------------------------------------
 
-FIRST = "    if not os.path.exists('seen'):\n        open('seen', 'w').close()\n        "
+FIRST = """\
+    seen = os.path.join(os.path.dirname(__file__), "seen")
+    if not os.path.exists(seen):
+        open(seen, "w").close()
+        """
 """Only the first trial does what comes next."""
 
 

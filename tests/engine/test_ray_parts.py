@@ -19,6 +19,7 @@ from hpogrid.engine.ray import cluster, daemons
 from hpogrid.engine.ray.actor import Actor
 from hpogrid.engine.ray.engine import share
 from hpogrid.errors import RunError, UserError
+from hpogrid.trial import session
 from hpogrid.trial.messages import Broken, Done, Evaluate, ReportMade, Setup
 from tests.projects import store_project
 
@@ -41,7 +42,10 @@ def make_actor(folder: Path, script: str = SCRIPT, timeout: float | None = None)
     scripts.mkdir(exist_ok=True)
     (scripts / "train_in_ray.py").write_text(script)
     model = {"script": "train_in_ray.py", "model": "train"}
-    return Actor(Setup(str(scripts), model, ["loss"], str(folder / "logs"), slot=0), timeout)
+    return Actor(
+        Setup(str(scripts), model, ["loss"], str(folder / "logs"), 0, str(folder / "spare")),
+        timeout,
+    )
 
 
 def task(folder: Path, trial: str, x: float) -> Evaluate:
@@ -51,6 +55,7 @@ def task(folder: Path, trial: str, x: float) -> Evaluate:
 @pytest.fixture(autouse=True)
 def stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(os.getcwd())  # an actor goes to the scripts
+    monkeypatch.setattr(session, "_current", None)  # and says which trial runs here
 
 
 def test_an_actor_hands_on_reports_one_by_one(tmp_path: Path) -> None:

@@ -107,9 +107,10 @@ def test_the_environment_of_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    assert slot_environment((), None) == {}
-    assert slot_environment(("a", "b"), None) == {"CUDA_VISIBLE_DEVICES": "a,b"}
-    assert slot_environment((), 2.5) == {"MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    monkeypatch.setenv("NUMEXPR_NUM_THREADS", "3")
+    threads = {"MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    assert slot_environment((), 2.5) == threads
+    assert slot_environment(("a", "b"), 2) == threads | {"CUDA_VISIBLE_DEVICES": "a,b"}
     monkeypatch.setenv("HIP_VISIBLE_DEVICES", "a,b")
     assert slot_environment(("a",), 0.5)["HIP_VISIBLE_DEVICES"] == "a"
 
@@ -150,3 +151,9 @@ def test_a_job_without_the_gpus_that_it_needs_says_so(monkeypatch: pytest.Monkey
     project = store_project(SEES, gpus_per_trial=1)
     with pytest.raises(UserError, match="a trial needs 1 GPUs and this job sees 0"):
         run_project(project)
+
+
+def test_the_gpus_of_a_job_are_dealt_out() -> None:
+    assert share_gpus(4, 0, ["a", "b"]) == [("a",), ("b",), ("a",), ("b",)]
+    assert share_gpus(2, 0, ["0", "1", "GPU-5"]) == [("0", "GPU-5"), ("1",)]
+    assert share_gpus(2, 0, []) == [(), ()]

@@ -33,11 +33,12 @@ from pathlib import Path
 
 def train(config):
     here = Path(os.environ["HPOGRID_HOME"]) / "switch"
-    job = Path.cwd().parent.name
+    job = Path.cwd().parents[2].name
     if (here / f"slow-{job}").exists():
         time.sleep(60)
     if (here / f"dead-{job}").exists():
-        os.kill(os.getppid(), 9)
+        driver = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1]
+        os.kill(int(driver), 9)
         time.sleep(60)
     return {"loss": config["x"] ** 2}
 """

@@ -23,7 +23,7 @@ from hpogrid.errors import UserError
 from hpogrid.trial.messages import Broken, Done, Evaluate, Message, Model, Setup, Verdict
 from hpogrid.trial.objective import Objective, make_objective
 from hpogrid.trial.raytune import load_ray
-from hpogrid.trial.worker import evaluate, say, trial_log
+from hpogrid.trial.worker import Place, evaluate, say, trial_log
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Actor:
         self._timeout = timeout
         self._prep = prep
         self._objective: Objective | None = None
+        self._place: Place | None = None
         self._preparation: Preparation | None = None
         self._evaluation: Evaluation | None = None
 
@@ -62,8 +63,8 @@ class Actor:
         """Go on to the next report of the trial, or to its end."""
         assert self._evaluation is not None
         try:
-            objective = self._load()
-            return self._evaluation.advance(objective, self._preparation)
+            objective, place = self._load()
+            return self._evaluation.advance(objective, place, self._preparation)
         except UserError as error:
             return Broken(str(error))
 
@@ -73,8 +74,8 @@ class Actor:
         if evaluation is not None and not evaluation.end():
             os._exit(1)
 
-    def _load(self) -> Objective:
-        if self._objective is None:
+    def _load(self) -> tuple[Objective, Place]:
+        if self._objective is None or self._place is None:
             scripts = Path(self._setup.scripts)
             if not scripts.is_dir():
                 raise UserError(
@@ -88,7 +89,9 @@ class Actor:
                 self._preparation = Preparation(self._prep, scripts)
                 os.environ.update(self._preparation.environment)
             self._objective = make_objective(scripts, model, self._setup.metrics, self._setup.grace)
-        return self._objective
+            spare = Path(self._setup.spare) / f"{socket.gethostname()}-{os.getpid()}"
+            self._place = Place(scripts, spare, model)
+        return self._objective, self._place
 
 
 class Evaluation:
@@ -101,10 +104,12 @@ class Evaluation:
         self._link = _Link()
         self._thread: threading.Thread | None = None
 
-    def advance(self, objective: Objective, preparation: Preparation | None = None) -> Message:
+    def advance(
+        self, objective: Objective, place: Place, preparation: Preparation | None
+    ) -> Message:
         """Start, or go on after a report, and wait for what comes."""
         if self._thread is None:
-            arguments = (objective, preparation)
+            arguments = (objective, place, preparation)
             self._thread = threading.Thread(target=self._run, args=arguments, daemon=True)
             self._thread.start()
         else:
@@ -119,7 +124,7 @@ class Evaluation:
         self._thread.join(self._setup.grace)
         return not self._thread.is_alive()
 
-    def _run(self, objective: Objective, preparation: Preparation | None) -> None:
+    def _run(self, objective: Objective, place: Place, preparation: Preparation | None) -> None:
         log = trial_log(Path(self._setup.logs), self._task.trial, self._task.attempt)
         done = Done(self._task.trial, self._task.attempt)
         try:
@@ -127,7 +132,7 @@ class Evaluation:
                 if preparation is not None and not self._prepare(preparation, done):
                     return
                 with self._time_limit():
-                    done = evaluate(objective, self._task, self._link, Path(self._setup.scripts))
+                    done = evaluate(objective, self._task, self._link, place)
         except OSError as error:  # its log
             done.failure = f"it could not be run: {error}"
         finally:

@@ -44,7 +44,7 @@ class RayEngine:
         progress: called a few times a second.
 
     Raises:
-        UserError: Ray is not installed.
+        UserError: Ray is not installed, or trials are to run in another Python.
     """
 
     def __init__(
@@ -52,6 +52,11 @@ class RayEngine:
     ) -> None:
         self._run = run
         self._progress = progress
+        if run.project.model_config.python is not None:
+            raise UserError(
+                "engine ray runs trials in the Python that Ray has; take --python out of the model "
+                "config, or set --engine process in the hpo config"
+            )
         self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
         self._logs = logs
         self._legs: dict[str, _Leg] = {}
