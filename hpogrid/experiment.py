@@ -174,7 +174,7 @@ class Experiment:
             exists = store.where(name).exists()
             if not exists:
                 store.create(name, config)
-            elif store.load(name) != config:
+            elif not _is_same(store.load(name), config):
                 store.recreate(name, config)
         kinds = dict.fromkeys(STORES, name)
         exists = name in project_names()
@@ -278,23 +278,30 @@ class Experiment:
 
     def _is_stored(self, project: Project) -> bool:
         """Whether a stored project says the same as this experiment does now."""
-        import hashlib
-
-        from hpogrid.config.scripts import script_files
+        from hpogrid.config.scripts import changed_scripts
         from hpogrid.space.space import Space
 
         configs = self._configs()
         space = configs.pop("search_space")
         assert isinstance(space, Space)
-        script = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in script_files(Path(self.script)).items()
-        }
         return (
-            all(getattr(project, kind) == config for kind, config in configs.items())
-            and project.search_space == space.to_json()
-            and project.scripts == script
+            all(_is_same(getattr(project, kind), config) for kind, config in configs.items())
+            and Space.from_json(project.search_space) == space
+            and not changed_scripts(Path(self.script), project.scripts)
         )
+
+
+def _is_same(left: Any, right: Any) -> bool:
+    """Whether two configs, or two spaces, say the same: true is not 1."""
+    import msgspec
+
+    from hpogrid.space.space import Space
+    from hpogrid.space.value import canonical
+
+    if isinstance(left, Space):
+        return bool(left == right)
+    stored = msgspec.convert(msgspec.to_builtins(right), type(left))
+    return canonical(left) == canonical(stored)
 
 
 def _joined(names: str | Sequence[str]) -> str:

@@ -7,12 +7,25 @@ import errno
 import fcntl
 import os
 import shutil
-import tempfile
+import signal
+import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import FrameType
+from typing import Any, BinaryIO, NoReturn, TypeVar
+
+import msgspec
 
 from hpogrid.errors import RunError, UserError
+from hpogrid.space.value import plain
+
+T = TypeVar("T")
+_LARGEST_TEXT = 64 * 2**20
+_SCRATCH = ".new-"
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
+"""What a disk does by itself: no fault of the request."""
 
 _ADVICE = {
     errno.EACCES: "; choose another folder (HPOGRID_HOME is that of configs and tasks)",
@@ -27,7 +40,7 @@ def explained(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals about ``path`` into one sentence.
 
     Raises:
-        RunError: the disk is full.
+        RunError: the disk is full or out of order.
         UserError: any other refusal, except that the file exists.
     """
     try:
@@ -35,7 +48,7 @@ def explained(path: Path) -> Iterator[None]:
     except FileExistsError:
         raise
     except OSError as error:
-        kind = RunError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UserError
+        kind = RunError if error.errno in _DISK else UserError
         problem = (error.strerror or str(error)).lower()
         advice = _ADVICE.get(error.errno or 0, "")
         raise kind(f"cannot write {path}: {problem}{advice}") from error
@@ -50,14 +63,15 @@ def make_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, exclusive: bool = False) -> Iterator[BinaryIO]:
+def writing(path: Path, *, exclusive: bool = False, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Open a draft that becomes ``path`` when the block is left without an error.
 
-    So a reader sees all of the new content or none of it.
+    So a reader sees all of the new content or none of it, also after a power cut.
 
     Args:
         path: where; missing parent folders are made.
         exclusive: refuse an existing file (also one made by another process meanwhile).
+        mode: permissions, less those that the user's umask takes away.
 
     Raises:
         FileExistsError: ``exclusive``, and the file is there.
@@ -65,26 +79,132 @@ def writing(path: Path, *, exclusive: bool = False) -> Iterator[BinaryIO]:
     """
     with explained(path):
         make_folder(path.parent)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        draft = path.parent / f".{uuid.uuid4().hex}"
         try:
-            with os.fdopen(handle, "wb") as stream:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            with os.fdopen(os.open(draft, flags, mode), "wb") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(name, 0o666 & ~umask())
             if exclusive:
-                os.link(name, path)
+                os.link(draft, path)
             else:
-                os.replace(name, path)
+                draft.replace(path)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+            draft.unlink(missing_ok=True)
 
 
-def write_atomic(path: Path, data: bytes, *, exclusive: bool = False) -> None:
+def write_atomic(path: Path, data: bytes, *, exclusive: bool = False, mode: int = 0o666) -> None:
     """Write ``data`` to ``path``, all of it or nothing (see `writing`)."""
-    with writing(path, exclusive=exclusive) as stream:
+    with writing(path, exclusive=exclusive, mode=mode) as stream:
         stream.write(data)
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Make a file, complete and exclusively in one step; False: it is there already.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        write_atomic(path, data, exclusive=True)
+    except FileExistsError:
+        return False
+    return True
+
+
+class Damaged(UserError):
+    """A record that is there and cannot be what was written; the message says which and why."""
+
+
+def decode(data: bytes, kind: type[T], where: object) -> T:
+    """The record that ``data`` is.
+
+    Raises:
+        Damaged: it is empty, cut, nested a thousand deep, or of another type.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise Damaged(f"{where} is damaged: {plain(error)}") from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Damaged(f"{where} is damaged: {error}") from error
+
+
+def load_record(path: Path, kind: type[T]) -> T:
+    """A record that hpogrid itself wrote.
+
+    Raises:
+        FileNotFoundError: there is none.
+        Damaged: it cannot be read, or is no such record.
+    """
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
+    except OSError as error:
+        raise Damaged(f"cannot read {path}: {error.strerror}") from error
+    return decode(data, kind, path)
+
+
+def read_record(path: Path, kind: type[T]) -> T | None:
+    """A record, or None where there is none that can be read."""
+    try:
+        return load_record(path, kind)
+    except (FileNotFoundError, Damaged):
+        return None
+
+
+@contextlib.contextmanager
+def scratch(parent: Path) -> Iterator[Path]:
+    """A new folder in ``parent``, beside what it may be renamed to; else it is deleted.
+
+    That is so too when a signal ends the process. What a ``kill -9`` has left of earlier ones,
+    which nobody holds locked any more, is deleted first.
+    """
+    with explained(parent):
+        make_folder(parent)
+        for left in parent.glob(f"{_SCRATCH}*"):
+            _delete_unheld(left)
+        folder = parent / f"{_SCRATCH}{uuid.uuid4().hex}"
+        folder.mkdir()
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # no locks here: then nobody deletes it either
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with _ended_in_order():
+            yield folder
+    finally:
+        os.close(handle)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _delete_unheld(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let the signals that end a process be exceptions, where Python allows that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def copy_files(files: Mapping[str, Path], target: Path) -> None:
@@ -112,23 +232,35 @@ def files_below(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in sorted(found)}
 
 
-def umask() -> int:
-    """The permissions that new files of this process do not get."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock: one process at a time changes what is in it."""
-    with explained(folder):
-        make_folder(folder)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    handle = _lock(folder)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        os.close(handle)
+
+
+def _lock(folder: Path) -> int:
+    """The lock that is in the folder once it is held: whoever had it may have removed both."""
+    path = folder / ".lock"
+    while True:
+        with explained(folder):
+            make_folder(folder)
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            except FileNotFoundError:
+                continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(handle), os.stat(path)):
+                return handle
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(handle)
+            raise
         os.close(handle)
 
 
@@ -187,10 +319,14 @@ def read_text(path: Path) -> str:
     """The text of a file that a person wrote.
 
     Raises:
-        UserError: missing, unreadable or no UTF-8.
+        UserError: missing, unreadable, no UTF-8, or without an end.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST_TEXT + 1)
+        if len(data) > _LARGEST_TEXT:
+            raise UserError(f"{path} is larger than {_LARGEST_TEXT >> 20} MiB; name another file")
+        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as error:
         raise UserError(f"no such file: {path}") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -19,6 +19,10 @@ _NODES = 1_000_000
 """More values than this, aliases counted each time, are refused."""
 
 _DEEPEST = 64
+_MERGED = 100_000
+"""More pairs of one mapping than this, merged ones counted each time, are refused."""
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 _INT = re.compile(r"^[-+]?(0|[1-9][0-9]*)$")
 _HEX = re.compile(r"^[-+]?0x[0-9a-fA-F]+$")
@@ -44,12 +48,35 @@ _DOUBT = "tag:hpogrid,2024:doubtful"
 class _Loader(yaml.SafeLoader):
     """The safe loader with YAML 1.2's numbers and without repeated keys."""
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put in what ``<<`` names, unless that is more than a person could mean."""
+        count = len(node.value)
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                for part in parts:
+                    if isinstance(part, yaml.MappingNode):
+                        self.flatten_mapping(part)
+                        count += len(part.value)
+        if count > _MERGED:
+            raise _refuse(node, "the merge keys make it too large")
+        super().flatten_mapping(node)
+
 
 class _Dumper(yaml.SafeDumper):
     """Puts in quotes what the loader would not read as text."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+_BREAKS = re.compile("[\x85\u2028\u2029]")
+"""Line breaks to YAML, which in single quotes become blanks."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _BREAKS.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _refuse(node: yaml.Node, problem: str) -> UserError:
@@ -85,7 +112,7 @@ def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     seen: set[str] = set()
     for key_node, _ in node.value:
-        if key_node.tag == "tag:yaml.org,2002:merge":
+        if key_node.tag == _MERGE:
             continue
         key = _key(key_node)
         if key in seen:
@@ -123,6 +150,7 @@ def _set_up() -> None:
         first: yaml.SafeDumper.yaml_implicit_resolvers.get(first, []) + resolvers
         for first, resolvers in _Loader.yaml_implicit_resolvers.items()
     }
+    _Dumper.add_representer(str, _text)
     _Loader.add_constructor(_DOUBT, _doubtful)
     whole = _number(lambda text: int(text, 16 if _HEX.match(text) else 10))
     _Loader.add_constructor("tag:yaml.org,2002:int", whole)

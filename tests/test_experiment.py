@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,3 +121,22 @@ def test_the_import_is_light() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"c": choice([0, 1])}, {"c": choice([False, True])}),
+        ({"c": choice([0, 1]), "k": 1}, {"c": choice([0, 1]), "k": 1.0}),
+    ],
+)
+def test_a_space_of_other_types_is_another(experiment: Experiment, before: Any, after: Any) -> None:
+    def stored(space: Any) -> Any:
+        changed = dataclasses.replace(
+            experiment, config_space=space, max_resource_attr=None, points_to_evaluate=()
+        )
+        return changed.store()
+
+    first = stored(before)
+    assert stored(after).search_space != first.search_space or stored(after).hash != first.hash
+    assert repr(stored(after).search_space) != repr(first.search_space)

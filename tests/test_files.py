@@ -9,10 +9,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.files import copy_files, files_below, locked, parse_file, parse_json, write_atomic
+from hpogrid.files import (
+    Damaged,
+    copy_files,
+    files_below,
+    load_record,
+    locked,
+    parse_file,
+    parse_json,
+    read_record,
+    scratch,
+    write_atomic,
+    write_new,
+)
+from tests.damage import DAMAGE, damage
 from tests.projects import wait_for
 from tests.rights import as_nobody
 
@@ -190,3 +204,65 @@ def test_the_ending_tells_how_a_file_is_written(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"lr": 1e-3}')
     (tmp_path / "a.YML").write_text("lr: 1e-3")
     assert parse_file(tmp_path / "a.json") == parse_file(tmp_path / "a.YML") == {"lr": 0.001}
+
+
+class Record(msgspec.Struct):
+    """Something that hpogrid keeps."""
+
+    name: str
+    count: int = 0
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_record_is_none_or_a_sentence(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(msgspec.json.encode(Record("x" * 50)))
+    assert read_record(path, Record) == Record("x" * 50)
+    damage(path, how)
+    assert read_record(path, Record) is None
+    with pytest.raises(Damaged, match=f"{path}"):
+        load_record(path, Record)
+
+
+def test_a_record_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "gone", tmp_path / "file" / "gone"):
+        assert read_record(path, Record) is None
+        with pytest.raises(FileNotFoundError):
+            load_record(path, Record)
+
+
+def test_one_of_many_makes_a_new_file(tmp_path: Path) -> None:
+    assert [write_new(tmp_path / "x", b"%d" % number) for number in range(3)] == [
+        True,
+        False,
+        False,
+    ]
+    assert (tmp_path / "x").read_bytes() == b"0"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+def test_a_scratch_folder_goes_with_its_process(tmp_path: Path, number: signal.Signals) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from hpogrid.files import scratch
+with scratch(Path({str(tmp_path)!r})) as folder:
+    (folder / "large").write_bytes(bytes(1000))
+    time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    wait_for(lambda: list(tmp_path.glob("*/large")))
+    with scratch(tmp_path):  # one that is held stays
+        assert len(os.listdir(tmp_path)) == 2
+    process.send_signal(number)
+    process.wait()
+    if number == signal.SIGKILL:  # the next one clears it away
+        with scratch(tmp_path):
+            pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(UserError, match="/dev/zero is larger than 64 MiB"):
+        parse_file(Path("/dev/zero"))

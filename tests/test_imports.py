@@ -67,6 +67,10 @@ def test_the_public_names() -> None:
         _ = hpogrid.nothing
 
 
+LEAF = "hpogrid.trial.overrides"
+"""How values are written for Hydra: it imports nothing, so the space may write as trials do."""
+
+
 def imported(path: Path) -> Iterator[str]:
     """The rooms from which a module takes something, at whatever time."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -76,7 +80,8 @@ def imported(path: Path) -> Iterator[str]:
             names = [alias.name for alias in node.names]
         else:
             continue
-        yield from (name.split(".")[1] for name in names if name.startswith("hpogrid."))
+        own = (name for name in names if name.startswith("hpogrid."))
+        yield from (name.split(".")[1] for name in own if not name.startswith(LEAF))
 
 
 def test_imports_go_one_way() -> None:

@@ -12,14 +12,13 @@ from pathlib import Path
 from hpogrid.cleanup.links import linked
 from hpogrid.cleanup.policy import Candidate, Place, candidates, chosen, newest
 from hpogrid.cleanup.trash import TRASH, Item, Trash, batch_name
-from hpogrid.engine.results import loss
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.results import Objective
 from hpogrid.site.tasks import IdRange, Task, find_tasks
-from hpogrid.study.study import read_study
-from hpogrid.study.values import as_loss, number
+from hpogrid.study.study import Trial, read_study
+from hpogrid.study.values import as_loss, result_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def task_target(task: Task) -> Target:
     for trial in read_study(task.ledgers)[0]:
         folder = task.job_folder(trial.job) / "trials" / trial.id
         if folder.is_dir() and not folder.is_symlink():
-            value = None if trial.state == "failed" else loss(config, trial.metrics)
+            value = _loss(trial, config.metrics[0], config.modes[0])
             name = f"{task.id}/{trial.id}"
             places.append(Place(name, folder, value, not trial.finished))
     return Target(task.folder, places)
@@ -87,15 +86,19 @@ def task_target(task: Task) -> Target:
 def folder_target(folder: Path, objectives: Sequence[Objective], idle: float) -> Target:
     """The models below a folder. One is busy while its files change or a process has them open."""
     source = read_recipe(folder, objectives)
-    mode = source.objectives[0].mode
+    objective = source.objectives[0]
     used = _used_paths()
     places = []
     for name, trial in source.study.trials.items():
-        value = number(trial.metrics.get(source.objectives[0].name))
-        better = None if value is None else as_loss(value, mode)
+        value = _loss(trial, objective.name, objective.mode)
         model = folder / name
-        places.append(Place(name, model, better, _is_busy(model, idle, used)))
+        places.append(Place(name, model, value, _is_busy(model, idle, used)))
     return Target(folder, places)
+
+
+def _loss(trial: Trial, name: str, mode: str) -> float | None:
+    value = result_of(trial, name)
+    return None if value is None else as_loss(value, mode)
 
 
 def _is_busy(model: Path, idle: float, used: Iterable[str]) -> bool:
@@ -160,7 +163,7 @@ def make_plan(targets: Sequence[Target], policy: str, kinds: Sequence[str]) -> P
 def carry_out(targets: Sequence[Target], plan: Plan) -> list[Item]:
     """Move what a plan says into the trash of its target; return what was moved."""
     moved: list[Item] = []
-    name = batch_name(target.root for target in targets)
+    name = batch_name()
     for target in targets:
         own = [
             (item.path, item.size) for item in plan.going if item.path.is_relative_to(target.root)
@@ -171,16 +174,21 @@ def carry_out(targets: Sequence[Target], plan: Plan) -> list[Item]:
 
 
 def undo(targets: Sequence[Target]) -> tuple[list[Item], list[str]]:
-    """Bring back what went last; return it, and why something is not back."""
-    last = {target.root: Trash(target.root).last() for target in targets}
-    newest_batch = max((name for name in last.values() if name), default=None)
+    """Bring back what went last; return it, and why something is not back.
+
+    A batch of which every place is taken again stays, and the one before it is brought back.
+    """
+    trashes = {target.root: Trash(target.root) for target in targets}
     back: list[Item] = []
     problems: list[str] = []
-    for root, name in last.items():
-        if name is not None and name == newest_batch:
-            found, why = Trash(root).undo(name)
+    names = {name for trash in trashes.values() for name in trash.batches()}
+    for name in sorted(names, reverse=True):
+        for trash in trashes.values():
+            found, why = trash.undo(name)
             back += found
             problems += why
+        if back:
+            break
     return back, problems
 
 

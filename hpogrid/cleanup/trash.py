@@ -6,18 +6,18 @@ killed in between, every thing is either where it was or in the trash with its o
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
+import secrets
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from hpogrid.errors import UserError
-from hpogrid.files import explained, locked, write_atomic
+from hpogrid.files import explained, locked, read_record, write_atomic
 
 TRASH = ".hpogrid-trash"
 _MANIFEST = "manifest.json"
@@ -48,7 +48,7 @@ class Trash:
 
         Args:
             things: paths below the folder. One that has gone meanwhile is passed over.
-            name: of the batch.
+            name: of the batch, which nobody else has (see `batch_name`).
 
         Raises:
             UserError: one of them cannot be moved; what was moved before can be brought back.
@@ -63,32 +63,33 @@ class Trash:
                 if os.path.lexists(self._root / item.path):
                     _move(self._root / item.path, batch / _ITEMS / str(index))
                     moved.append(item)
+            self._forget_empty()
         return moved
 
-    def last(self) -> str | None:
-        """The name of the last batch that has something in it."""
-        batches = [batch for batch in self._batches() if any((batch / _ITEMS).glob("*"))]
-        return batches[-1].name if batches else None
+    def batches(self) -> list[str]:
+        """The names of the batches that have something in them, the oldest first."""
+        return [batch.name for batch in self._batches() if _has_items(batch)]
 
     def undo(self, name: str) -> tuple[list[Item], list[str]]:
         """Bring a batch back; return what is back, and why something is not."""
         batch = self._folder / name
-        back, problems = [], []
+        back: list[Item] = []
+        problems: list[str] = []
+        if not batch.is_dir():
+            return back, problems
         with locked(self._folder):
             for index, item in enumerate(_manifest(batch)):
                 source, target = batch / _ITEMS / str(index), self._root / item.path
                 if not os.path.lexists(source):
                     continue
-                if os.path.lexists(target):
+                try:
+                    _bring_back(source, target)
+                    back.append(item)
+                except FileExistsError:
                     problems.append(f"{target} is there again; the old one stays in {source}")
-                    continue
-                with explained(target):
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                _move(source, target)
-                back.append(item)
-            if not problems:
-                shutil.rmtree(batch)
-                self._leave_nothing()
+                except UserError as error:
+                    problems.append(f"{error}; {target} stays in {source}")
+            self._forget_empty()
         return back, problems
 
     def items(self) -> list[Item]:
@@ -110,12 +111,19 @@ class Trash:
                 batch.rename(batch.with_name(f"{_GOING}{batch.name}"))
             for batch in self._folder.glob(f"{_GOING}*"):
                 shutil.rmtree(batch)
-            self._leave_nothing()
+            self._forget_empty()
         return found
 
-    def _leave_nothing(self) -> None:
-        """Remove the folder where no batch is left."""
-        if not any(path.is_dir() for path in self._folder.iterdir()):
+    def _forget_empty(self) -> None:
+        """Remove batches with nothing in them, and the folder where no other is left.
+
+        Whoever calls it holds the lock: nobody is about to fill them.
+        """
+        batches = [path for path in self._folder.iterdir() if path.is_dir()]
+        for batch in batches:
+            if not _has_items(batch):
+                shutil.rmtree(batch)
+        if not any(map(_has_items, batches)):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _batches(self) -> list[Path]:
@@ -123,14 +131,46 @@ class Trash:
         return sorted(batch for batch in found if not batch.name.startswith(_GOING))
 
 
-def batch_name(trashes: Iterable[Path]) -> str:
-    """A new name for a batch in the trashes of some folders."""
-    roots = list(trashes)
-    stamp = time.strftime("%Y%m%d%H%M%S")
-    number = 0
-    while any((root / TRASH / f"{stamp}.{number:03d}").exists() for root in roots):
-        number += 1
-    return f"{stamp}.{number:03d}"
+def batch_name() -> str:
+    """A name for a batch that nobody else gives one, on whatever machine."""
+    now = time.time_ns()
+    stamp = time.strftime("%Y%m%d%H%M%S", time.localtime(now // 10**9))
+    return f"{stamp}.{now % 10**9:09d}-{secrets.token_hex(4)}"
+
+
+def _has_items(batch: Path) -> bool:
+    return any((batch / _ITEMS).glob("*"))
+
+
+def _bring_back(source: Path, target: Path) -> None:
+    """Move a thing to its old place.
+
+    Raises:
+        FileExistsError: something else is there.
+        UserError: it cannot be moved.
+    """
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(target):
+        if not os.path.samestat(source.lstat(), target.lstat()):
+            raise FileExistsError(target)
+        source.unlink()  # it was brought back, and then something was killed
+    elif source.is_dir() and not source.is_symlink():
+        _move(source, target)  # which replaces no more than an empty folder
+    else:
+        _link(source, target)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Move a file or a link so that what has just appeared at the target is not replaced."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:  # not every file system has hard links
+        _move(source, target)
+    else:
+        source.unlink()
 
 
 def _move(source: Path, target: Path) -> None:
@@ -147,6 +187,4 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _manifest(batch: Path) -> list[Item]:
-    with contextlib.suppress(FileNotFoundError):
-        return msgspec.json.decode((batch / _MANIFEST).read_bytes(), type=list[Item])
-    return []
+    return read_record(batch / _MANIFEST, list[Item]) or []

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.options import objective_options, task_filters
 from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
     from hpogrid.report.analysis.model import Analysis, Share
+    from hpogrid.site.choice import Filters
 
 
 @click.command()
 @click.argument("target", metavar="PROJECT_OR_FILE")
-@click.option("--days", type=float, default=30, show_default=True, help="Only tasks of N days.")
-@click.option("--range", "ids", metavar="A-B", help="Only tasks with these ids.")
-@click.option("--metric", help="Explain this metric (with --mode).")
-@click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
+@task_filters()
+@objective_options
 @click.option("--interactions", type=click.IntRange(0), default=5, show_default=True,
               help="Most pairs of hyperparameters.")  # fmt: skip
 @click.option("--top", type=click.IntRange(0), default=4, show_default=True,
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 @format_option()
 def analyze(
     target: str,
-    days: float,
-    ids: str | None,
+    filters: Filters,
     metric: str | None,
     mode: str | None,
     interactions: int,
@@ -47,14 +46,16 @@ def analyze(
     """
     from hpogrid.report.analysis.draw import write_analysis
     from hpogrid.report.analysis.fit import analyse
-    from hpogrid.report.load import Filters, given_objectives, load_sources
-    from hpogrid.report.source import make_results
+    from hpogrid.report.load import given_objectives, load_sources
+    from hpogrid.report.source import make_results, remarks
 
     chosen: Any = mode
     objectives = given_objectives(metric, chosen)
     with working("reading trials"):
-        sources = load_sources(target, Filters(days=days, ids=ids), objectives)
+        sources = load_sources(target, filters, objectives)
         results = make_results(sources, objectives=objectives)
+    for sentence in remarks(sources):
+        message(sentence)
     with working(f"fitting models to {len(results)} trials"):
         analysis = analyse(results, interactions=interactions, top=top, seed=seed)
     columns = ["hyperparameter", "effect", "best", "fanova", "permutation"]
@@ -63,6 +64,8 @@ def analyze(
         f"{analysis.trials} trials; target {analysis.target}; R² on unseen trials "
         f"{analysis.r2.mean:.2f} ± {analysis.r2.std:.2f} ({analysis.folds} folds)"
     )
+    if analysis.note:
+        message(analysis.note)
     if not analysis.reliable:
         message("the model explains too little of the results to rely on this table")
     with working("drawing"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.options import ids_option
 from hpogrid.cli.output import bytes_text, format_option, message, print_rows
 from hpogrid.errors import Exit, UserError
 
@@ -31,7 +32,7 @@ _KINDS = {"checkpoints": ("checkpoint",), "outputs": ("output",), "all": ("check
 )
 @click.option("--undo", is_flag=True, help="Bring back what went last.")
 @click.option("--purge", is_flag=True, help="Delete for good what is in the trash.")
-@click.option("--range", "ids", metavar="A-B", help="Only tasks with these ids.")
+@ids_option
 @click.option("--metric", help="In a folder of models: the metric that says which is best.")
 @click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
 @click.option("--idle", type=click.FloatRange(0), default=10, show_default=True,

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.options import objective_options, task_filters
 from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
     from hpogrid.report.compare.model import Comparison
+    from hpogrid.site.choice import Filters
 
 _COLUMNS = [
     "rank", "study", "replicates", "trials", "median", "low", "high", "best", "p", "verdict",
@@ -19,14 +21,8 @@ _COLUMNS = [
 
 @click.command()
 @click.argument("targets", metavar="PROJECT_OR_FILE...", nargs=-1, required=True)
-@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True,
-              help="Most tasks of each project.")  # fmt: skip
-@click.option("--days", type=click.FloatRange(0, min_open=True), default=30, show_default=True,
-              help="Only tasks of the last N days.")  # fmt: skip
-@click.option("--taskname", help="Only tasks of this name (wildcards allowed).")
-@click.option("--range", "ids", metavar="A-B", help="Only tasks with these ids: A-B, A- or -B.")
-@click.option("--metric", help="Compare by this metric (with --mode).")
-@click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
+@task_filters()
+@objective_options
 @click.option("--at", metavar="BUDGET", help="Compare after so many trials (50) or so long "
               "(300s, 10m, 2h). Default: as many as the shortest replicate has.")  # fmt: skip
 @click.option("--paired", is_flag=True,
@@ -41,10 +37,7 @@ _COLUMNS = [
 @format_option()
 def compare(
     targets: tuple[str, ...],
-    limit: int,
-    days: float,
-    taskname: str | None,
-    ids: str | None,
+    filters: Filters,
     metric: str | None,
     mode: Any,
     at: str | None,
@@ -68,13 +61,13 @@ def compare(
     """
     from hpogrid.report.compare.save import FORMATS, save_comparison
     from hpogrid.report.compare.standing import compare_studies
-    from hpogrid.report.load import Filters, given_objectives
+    from hpogrid.report.load import given_objectives
 
     objectives = given_objectives(metric, mode)
     with working("comparing"):
         found = compare_studies(
             targets,
-            filters=Filters(limit, days, taskname, ids),
+            filters=filters,
             objective=objectives[0] if objectives else None,
             at=at,
             paired=paired,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hpogrid.cli.options import objective_options
 from hpogrid.cli.output import message
 
 
@@ -12,8 +13,7 @@ from hpogrid.cli.output import message
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of the page."
 )
-@click.option("--metric", help="The metric that is optimised (with --mode), if not known.")
-@click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
+@objective_options
 def dashboard(target: str, port: int, metric: str | None, mode: str | None) -> None:
     """Look at a project in Optuna's dashboard: a snapshot, for this machine only.
 
@@ -23,9 +23,12 @@ def dashboard(target: str, port: int, metric: str | None, mode: str | None) -> N
 
     from hpogrid.report.dashboard import HOST, serve
     from hpogrid.report.load import given_objectives, load_sources
-    from hpogrid.report.source import make_results
+    from hpogrid.report.source import make_results, remarks
 
     chosen: Any = mode
-    results = make_results(load_sources(target), objectives=given_objectives(metric, chosen))
+    sources = load_sources(target)
+    for sentence in remarks(sources):
+        message(sentence)
+    results = make_results(sources, objectives=given_objectives(metric, chosen))
     message(results.summary)
     serve(results, port, lambda: message(f"open http://{HOST}:{port}/ (Ctrl-C ends it)"))

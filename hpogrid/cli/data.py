@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_rows
+from hpogrid.cli.output import format_option, message, print_rows, say
 from hpogrid.errors import Exit
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def upload_command(paths: tuple[Path, ...], dataset: str, rse: str, dry_run: boo
     files = files_to_upload(paths)
     if dry_run:
         for name, path in files.items():
-            click.echo(f"{path.stat().st_size:>12}  {name}")
+            say(f"{path.stat().st_size:>12}  {name}")
         return Exit.OK
     rucio = Rucio()
     did = rucio.did(dataset)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from hpogrid._version import VERSION
+from hpogrid.cli.output import say
 from hpogrid.errors import Exit, UserError
 
 
@@ -108,7 +109,7 @@ def cli(debug: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program; return its exit code. Messages go to stderr, results to stdout."""
-    debug = "--debug" in arguments or bool(os.environ.get("HPOGRID_DEBUG"))
+    debug = "--debug" in arguments[:1] or bool(os.environ.get("HPOGRID_DEBUG"))
     try:
         result = cli.main(args=list(arguments), prog_name="hpogrid", standalone_mode=False)
         sys.stdout.flush()
@@ -124,7 +125,9 @@ def run(arguments: Sequence[str]) -> int:
         hint = f" ('{context.command_path} --help' shows what it takes)" if context else ""
         text = error.format_message().rstrip(".").replace("\n", " ")
         return _fail(text + hint, Exit.USAGE, debug)
-    except (BrokenPipeError, SystemExit):  # click makes the first into the second
+    except (BrokenPipeError, SystemExit) as error:  # click makes the first into the second
+        if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
+            return error.code  # a signal
         _silence_stdout()
         return Exit.OK
     except Exception:
@@ -136,7 +139,7 @@ def run(arguments: Sequence[str]) -> int:
 def _fail(message: str, code: int, debug: bool = False) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(f"hpogrid: {message}", err=True)
+    say(f"hpogrid: {message}", err=True)
     return code
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import click
 import msgspec
@@ -73,6 +74,69 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
         option_type = JsonObject()
     help_text = f"{description}.{f'  [default: {default}]' if default else ''}"
     return click.option(*spellings, field.name, type=option_type, default=None, help=help_text)
+
+
+ids_option = click.option(
+    "-r", "--range", "ids", metavar="A-B", help="Only tasks with these ids: A-B, A- or -B."
+)
+"""Which numbers tasks have; both ends are included."""
+
+
+_FILTERS = (
+    click.option(
+        "--limit", type=click.IntRange(1), default=1000, show_default=True,
+        help="At most so many tasks, the newest ones.",
+    ),
+    click.option(
+        "--days", type=click.FloatRange(0, min_open=True),
+        help="Only tasks of the last N days  [default: any; of what only a server knows: 30].",
+    ),
+    click.option("--taskname", help="Only tasks of this name (wildcards allowed)."),
+    ids_option,
+    click.option(
+        "--all_versions", is_flag=True,
+        help="Also tasks from before the scripts, the space or the metric changed.",
+    ),
+)  # fmt: skip
+
+
+def task_filters(*, versions: bool = True) -> Callable[[F], F]:
+    """The options that say which tasks count; the command gets them as one ``filters``.
+
+    Args:
+        versions: whether it is about the studies of projects, which have versions.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def command(
+            *arguments: Any,
+            limit: int,
+            days: float | None,
+            taskname: str | None,
+            ids: str | None,
+            all_versions: bool = False,
+            **named: Any,
+        ) -> Any:
+            from hpogrid.site.choice import Filters
+
+            filters = Filters(limit, days, taskname, ids, all_versions)
+            return function(*arguments, filters=filters, **named)
+
+        found: Any = command
+        for option in reversed(_FILTERS if versions else _FILTERS[:-1]):
+            found = option(found)
+        return cast(F, found)
+
+    return decorate
+
+
+def objective_options(function: F) -> F:
+    """The options ``--metric`` and ``--mode``, which belong together."""
+    function = click.option(
+        "--mode", type=click.Choice(["min", "max"]), help="Which way it is better."
+    )(function)
+    return click.option("--metric", help="Look at this metric (with --mode).")(function)
 
 
 def prep_options(function: F) -> F:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from hpogrid.text import csv_field, harmless, harmless_json, harmless_line
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 Row = Mapping[str, Any]
@@ -47,19 +49,25 @@ def print_data(data: Any, form: str) -> None:
         return
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+    text = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+    click.echo(harmless_json(text))
+
+
+def say(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print text; what came from others cannot make the terminal do anything."""
+    click.echo(harmless(str(text)), err=err, nl=nl)
 
 
 def message(text: str) -> None:
     """Say something to the person at the terminal: on stderr, so that it is no result."""
     sys.stdout.flush()  # where both streams end up in one file, they stay in order
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 def print_paths(paths: Iterable[Path], form: str) -> None:
     """Name the files that were written; beside data in a form for programs, on stderr."""
     for path in paths:
-        click.echo(path, err=form != "table")
+        say(path, err=form != "table")
 
 
 def cell(value: Any) -> str:
@@ -69,10 +77,10 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, str | int):
-        return str(value)
+        return harmless_line(str(value))
     import msgspec
 
-    return msgspec.json.encode(value).decode()
+    return harmless_line(msgspec.json.encode(value).decode())
 
 
 def bytes_text(count: float) -> str:
@@ -86,14 +94,24 @@ def bytes_text(count: float) -> str:
 
 def _print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
     import csv
+    import io
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(map(csv_field, columns))
     writer.writerows([[_exact(row[name]) for name in columns] for row in rows])
+    print_file(table.getvalue())
+
+
+def print_file(text: str) -> None:
+    """Print what is a file as much as something to read: to the last letter, except to people."""
+    sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
 
 
 def _exact(value: Any) -> Any:
-    return value if value is None or isinstance(value, str | int | float) else cell(value)
+    if isinstance(value, str):
+        return csv_field(value)
+    return value if value is None or isinstance(value, int | float) else cell(value)
 
 
 def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -105,7 +123,7 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
         ]
         for line in [list(columns), *texts]:
             padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
-            click.echo("  ".join(padded).rstrip())
+            say("  ".join(padded).rstrip())
         return
     from rich.console import Console
     from rich.table import Table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_data, print_rows
+from hpogrid.cli.output import format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_list, add_remove, add_where
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def export(name: str, output: Path | None) -> None:
     """Write the project NAME, scripts and all, to one file that ``import`` reads elsewhere."""
     from hpogrid.config.assemble import export_project
 
-    click.echo(export_project(name, output or Path(f"{name}.tar.gz")))
+    say(export_project(name, output or Path(f"{name}.tar.gz")))
 
 
 @project.command("import")

@@ -2,52 +2,47 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_data, print_paths
+from hpogrid.cli.options import objective_options, task_filters
+from hpogrid.cli.output import format_option, message, print_data, print_file, print_paths, say
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
     from hpogrid.report.results import Results
     from hpogrid.search.base import Mode
+    from hpogrid.site.choice import Filters
+
+
+def _writer_options(function: Any) -> Any:
+    """An option for each report format."""
+    from hpogrid.report import WRITERS
+
+    for name in reversed(list(WRITERS)):
+        about = WRITERS.summary(name)
+        function = click.option(f"--to_{name}", is_flag=True, help=f"Write {about}.")(function)
+    return function
 
 
 @click.command()
 @click.argument("target", metavar="PROJECT_OR_FILE")
-@click.option(
-    "--limit", type=click.IntRange(1), default=1000, show_default=True, help="Most tasks to query."
-)
-@click.option(
-    "--days",
-    type=click.FloatRange(0, min_open=True),
-    default=30,
-    show_default=True,
-    help="Only tasks of the last N days.",
-)
-@click.option("--taskname", help="Only tasks of this name (wildcards allowed).")
-@click.option("--range", "ids", metavar="A-B", help="Only tasks with these ids: A-B, A- or -B.")
+@task_filters()
 @click.option(
     "--extra",
     multiple=True,
     metavar="COLUMN",
-    help="More columns, also as a,b: site, task_time_s, time_s, taskid, trial, state, reason, "
-    "job, host, started, attempt, seed, or any reported metric.",
+    help="More columns, also as a,b: site, task_time_s, time_s, taskid, version, reason, job, "
+    "host, started, attempt, seed, last_report, or any reported metric.",
 )
 @click.option(
     "--outname", default="hpo_result", show_default=True, help="Name of the files, no extension."
 )
-@click.option("--to_json", is_flag=True, help="Write a JSON file.")
-@click.option("--to_html", is_flag=True, help="Write a page to look at and hand on.")
-@click.option("--to_csv", is_flag=True, help="Write a CSV file.")
-@click.option("--to_pcp", is_flag=True, help="Write a parallel coordinate plot.")
-@click.option("--to_png", is_flag=True, help="Write a picture of each plot.")
-@click.option("--to_pdf", is_flag=True, help="Write a document with all plots.")
-@click.option("--to_parquet", is_flag=True, help="Write a Parquet file.")
-@click.option("--to_excel", is_flag=True, help="Write an Excel file.")
+@_writer_options
 @click.option("--to_mlflow", is_flag=True, help="Write runs to MLflow (see --tracking_uri).")
 @click.option(
     "--tracking_uri",
@@ -59,15 +54,11 @@ if TYPE_CHECKING:
 @click.option("--plot", is_flag=True, help="Draw the history in the terminal.")
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
               help="Most rows of the printed table; 0: all.")  # fmt: skip
-@click.option("--metric", help="Sort by this metric (with --mode).")
-@click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
+@objective_options
 @format_option()
 def report(
     target: str,
-    limit: int,
-    days: float,
-    taskname: str | None,
-    ids: str | None,
+    filters: Filters,
     extra: tuple[str, ...],
     outname: str,
     rows: int,
@@ -93,8 +84,8 @@ def report(
     """
     from hpogrid.report import save, writer
     from hpogrid.report.export import exporter
-    from hpogrid.report.load import Filters, given_objectives, load_sources
-    from hpogrid.report.source import make_results
+    from hpogrid.report.load import given_objectives, load_sources
+    from hpogrid.report.source import make_results, remarks
 
     chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
     for name in chosen:
@@ -107,12 +98,11 @@ def report(
     trackers = {name: (exporter(name), at) for name, at in targets.items() if at is not None}
     objectives = given_objectives(metric, mode)
     with working("reading trials"):
-        sources = load_sources(target, Filters(limit, days, taskname, ids), objectives)
+        sources = load_sources(target, filters, objectives)
         names = [name for item in extra for name in item.split(",") if name]
         results = make_results(sources, extra=names, objectives=objectives)
-    for source in sources:
-        for warning in source.warnings:
-            message(warning)
+    for sentence in remarks(sources):
+        message(sentence)
     _print(results, form, rows or None)
     if plot:
         _draw_history(results)
@@ -142,8 +132,9 @@ def _print(results: Results, form: str, rows: int | None) -> None:
         names = results.names
         print_data([dict(zip(names, row, strict=True)) for row in results.rows()], form)
     else:
-        sys.stdout.flush()
-        writer(form).write(results, sys.stdout.buffer)
+        table = io.BytesIO()
+        writer(form).write(results, table)
+        print_file(table.getvalue().decode())
 
 
 def _draw_history(results: Results) -> None:
@@ -153,4 +144,4 @@ def _draw_history(results: Results) -> None:
     from hpogrid.report.charts.as_text import text_chart
 
     for chart in draw(results, "history"):
-        click.echo(text_chart(chart, shutil.get_terminal_size().columns), nl=False, err=True)
+        say(text_chart(chart, shutil.get_terminal_size().columns), nl=False, err=True)

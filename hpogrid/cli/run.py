@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.options import JsonObject
-from hpogrid.cli.output import cell, message
+from hpogrid.cli.output import cell, message, say
 from hpogrid.errors import Exit, UserError
+from hpogrid.words import counted
 
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
     from hpogrid.job.run import JobResult
     from hpogrid.job.start import Start
     from hpogrid.site.tasks import Task
+
+
+_FAILURES = 3
+"""So many failed trials are shown at the end of a run."""
 
 
 def _start_options(function: Any) -> Any:
@@ -73,15 +78,16 @@ def run_command(
     from hpogrid.config.project import load_project
     from hpogrid.site.control import plan, submit
 
+    _tell_drift(load_project(project))
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
-            click.echo(line)
+            say(line)
         return Exit.OK
     start = _start(load_project(project), search_points, warm_start)
     task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
     message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
             f"hpogrid tasks show {task.id} --watch")  # fmt: skip
-    click.echo(task.id)
+    say(task.id)
     return Exit.OK
 
 
@@ -93,11 +99,15 @@ def run_command(
     type=JsonObject(),
     help="Run one trial with these values only: a JSON object, or @FILE.",
 )
+@click.option(
+    "--debug", is_flag=True, help="Run the --point in this process, with pdb where it fails."
+)
 @_start_options
 def local_run(
     project: str,
     resume: bool,
     point: dict[str, Any] | None,
+    debug: bool,
     search_points: Path | None,
     warm_start: str | None,
 ) -> int:
@@ -118,23 +128,37 @@ def local_run(
             "--resume, --point, and --search_points or --warm_start do not go together; "
             "give one of them"
         )
+    if debug and point is None:
+        raise UserError("--debug runs one trial: say which with --point")
     bundle = load_project(project)
+    _tell_drift(bundle)
     if point is not None:
-        task = point_task(bundle, point)
+        task = point_task(bundle, point, debug=debug)
     elif resume:
         task = _last_run(bundle)
     else:
         start = _start(bundle, search_points, warm_start)
         task = new_task(bundle, site="local", foreground=True, start=start)
-    engine = choose_engine(bundle, task.scripts)
+    engine = choose_engine(task.read_project(), task.scripts)
     message(f"engine {engine.name}: {engine.why}")
-    with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
-        result = run_here(task, progress)
+    if debug:
+        result = run_here(task, lambda run: None)
+    else:
+        with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
+            result = run_here(task, progress)
     _summarise(bundle, task, result)
-    if result.state == "interrupted":
+    if result.state in ("interrupted", "unfinished"):
         message(f"resume with: hpogrid local_run {project} --resume")
+    if result.state == "interrupted":
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
+
+
+def _tell_drift(project: Project) -> None:
+    from hpogrid.config.advice import drift_notes
+
+    for note in drift_notes(project):
+        message(f"note: {note}")
 
 
 def _start(project: Project, points: Path | None, warm_start: str | None) -> Start:
@@ -163,19 +187,35 @@ def _last_run(project: Project) -> Task:
 
 
 def _summarise(project: Project, task: Task, result: JobResult) -> None:
+    from hpogrid.config.advice import cut_note
+    from hpogrid.site.point import debug_command
     from hpogrid.study.study import read_study
+    from hpogrid.study.values import best_of
 
     config = project.hpo_config
     failed = f", {result.failed} of them failed" if result.failed else ""
-    message(f"task {task.id}: {result.finished} trials finished{failed}: {result.reason}")
+    message(
+        f"task {task.id}: {counted(result.finished, 'trial')} finished{failed}: {result.reason}"
+    )
     study, warnings = read_study(task.ledgers)
     for warning in warnings:
         message(f"note: {warning}")
-    done = [trial for trial in study if trial.state in ("complete", "pruned")]
-    if done:
-        pick = min if config.modes[0] == "min" else max
-        best = pick(done, key=lambda trial: trial.metrics[config.metrics[0]])
-        values = "  ".join(f"{name}={cell(value)}" for name, value in best.applied.items())
-        metric = config.metrics[0]
-        click.echo(f"best {metric}={cell(best.metrics[metric])}  with  {values}  (trial {best.id})")
+    failures = [trial for trial in study if trial.state == "failed"]
+    for trial in failures[:_FAILURES]:
+        message(f"trial {trial.id} failed: {trial.reason}\n"
+                f"  debug it: {debug_command(project, trial.applied)}")  # fmt: skip
+    if len(failures) > _FAILURES:
+        message(
+            f"{len(failures) - _FAILURES} more failed; how to debug one: "
+            f"hpogrid tasks logs {task.id} --trial {failures[-1].id}"
+        )
+    if cut := cut_note(config, study):
+        message(f"note: {cut}")
+    metric = config.metrics[0]
+    best = best_of(study, metric, config.modes[0])
+    if best is not None:
+        trial = best.trial
+        values = "  ".join(f"{name}={cell(value)}" for name, value in trial.applied.items())
+        which = f"trial {trial.id}" if best.complete else f"trial {trial.id}, ended early"
+        say(f"best {metric}={cell(best.value)}  with  {values}  ({which})")
     sys.stdout.flush()

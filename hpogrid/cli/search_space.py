@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hpogrid.cli.output import cell, format_option, message, print_data, print_rows
+from hpogrid.cli.output import cell, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
 from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
@@ -15,6 +15,9 @@ from hpogrid.space.dialects import DIALECTS
 from hpogrid.space.space import Space
 
 STORE = STORES["search_space"]
+_MOST_POINTS = 100_000
+
+_MOST_POINTS = 100_000
 
 _INPUT = (
     click.argument("name"),
@@ -133,7 +136,7 @@ def show(name: str, dialect: str | None, form: str) -> None:
         print_rows(_describe(space), ["parameter", "type", "values", "condition"], form)
         return
     data = _render(space, dialect)
-    click.echo(data) if isinstance(data, str) else print_data(data, form)
+    say(data) if isinstance(data, str) else print_data(data, form)
 
 
 def _render(space: Space, dialect: str | None) -> Any:
@@ -179,7 +182,7 @@ def validate(name: str, **given: Any) -> None:
         space = _read(name, **given)
     else:
         space = STORE.load(name)
-    click.echo(f"search space '{name}' is valid: {len(space.parameters)} parameters")
+    say(f"search space '{name}' is valid: {len(space.parameters)} parameters")
 
 
 @search_space.command("size")
@@ -187,23 +190,29 @@ def validate(name: str, **given: Any) -> None:
 def size(name: str) -> None:
     """Print how many different configurations the space NAME has."""
     count = STORE.load(name).size()
-    click.echo("infinite" if count is None else count)
+    say("infinite" if count is None else count)
 
 
 @search_space.command("sample")
 @click.argument("name")
 @click.option(
-    "-n", "--number", type=click.IntRange(1), default=5, show_default=True, help="Points."
+    "-n",
+    "--number",
+    type=click.IntRange(1, _MOST_POINTS),
+    default=5,
+    show_default=True,
+    help="Points.",
 )
 @click.option("--seed", type=int, help="Seed, for the same points again.")
 @format_option()
 def sample(name: str, number: int, seed: int | None, form: str) -> None:
-    """Draw points from the space NAME."""
+    """Draw points from the space NAME, as a random search does."""
+    import itertools
     import random
 
     space: Space = STORE.load(name)
-    rng = random.Random(seed)
-    rows = [space.sample(rng).applied for _ in range(number)]
+    points = itertools.islice(space.draws(random.Random(seed)), number)
+    rows = [point.applied for point in points]
     print_rows(rows, list(space.parameters), form)
 
 
@@ -213,15 +222,20 @@ def sample(name: str, number: int, seed: int | None, form: str) -> None:
 @format_option()
 def diff(left: str, right: str, form: str) -> None:
     """Print in what the spaces LEFT and RIGHT differ."""
-    first, second = STORE.load(left).to_json(), STORE.load(right).to_json()
-    before, after = first["parameters"], second["parameters"]
+    from hpogrid.space.value import canonical
+
+    first, second = STORE.load(left), STORE.load(right)
+    before, after = (space.to_json()["parameters"] for space in (first, second))
     names = [*before, *(name for name in after if name not in before)]
     rows = [
-        {"parameter": name, left: before.get(name), right: after.get(name)}
+        {"parameter": name, "left": before.get(name), "right": after.get(name)}
         for name in names
-        if before.get(name) != after.get(name)
+        if canonical(before.get(name)) != canonical(after.get(name))
     ]
-    print_rows(rows, ["parameter", left, right], form)
+    print_rows(rows, ["parameter", "left", "right"], form)
+    if not rows and first != second:
+        message("the same parameters in another order")
+        return
     if not rows:
         message("no difference")
 
@@ -240,7 +254,7 @@ def convert(name: str, dialect: str, form: str) -> None:
     from hpogrid.space.dialects import render_space
 
     data = render_space(STORE.load(name), dialect)
-    click.echo(data) if isinstance(data, str) else print_data(data, form)
+    say(data) if isinstance(data, str) else print_data(data, form)
 
 
 add_list(search_space, lambda: STORE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hpogrid.cli.output import message
+from hpogrid.cli.output import message, say
 from hpogrid.errors import UserError
 
 
@@ -34,7 +34,7 @@ def serve(host: str, port: int, cert: Path | None, key: Path | None) -> None:
         )
     with open_server(host, port, cert, key) as server:
         scheme = "https" if cert else "http"
-        click.echo(f"{scheme}://{host}:{server.server_address[1]}")
+        say(f"{scheme}://{host}:{server.server_address[1]}")
         message(f"token: export HPOGRID_TOKEN_FILE={token_path()}")
         try:
             server.serve_forever()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_data, print_rows
+from hpogrid.cli.output import format_option, message, print_data, print_rows, say
 from hpogrid.errors import UserError
 
 
@@ -44,7 +44,7 @@ def add_list(group: click.Group, store: Callable[[], Named]) -> None:
         elif form == "csv":
             print_rows([{"name": name} for name in names], ["name"], form)
         elif names:
-            click.echo("\n".join(names))
+            say("\n".join(names))
         if not names:
             message(f"no {store().label} matches '{expr or pattern}'")
 
@@ -57,7 +57,7 @@ def add_where(group: click.Group, store: Callable[[], Named]) -> None:
     def where(name: str) -> None:
         """Print where NAME is kept."""
         _must_match(store(), name)
-        click.echo(store().where(name))
+        say(store().where(name))
 
 
 def add_remove(group: click.Group, store: Callable[[], Named]) -> None:
@@ -145,10 +145,10 @@ def add_copy_export_import(group: click.Group, kind: str) -> None:
         data = {"kind": kind, "name": name, "config": store.write(store.load(name))}
         text = msgspec.json.format(msgspec.json.encode(data), indent=2)
         if output is None:
-            click.echo(text.decode())
+            say(text.decode())
         else:
             write_atomic(output, text + b"\n")
-            click.echo(output)
+            say(output)
 
     @group.command("import")
     @click.argument("path", type=click.Path(path_type=Path))

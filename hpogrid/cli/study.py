@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_rows
+from hpogrid.cli.output import format_option, message, print_rows, say
 
 _storage = click.option(
     "--storage", metavar="URL", help="An Optuna storage, instead of the ledgers."
@@ -30,6 +30,9 @@ def list_studies(storage: str | None, form: str) -> None:
 
     rows = stored_studies(storage) if storage else own_studies()
     print_rows(rows, ["study", "mode", "trials", "best", "started"], form)
+    for row in rows:
+        if row.get("notes"):
+            message(f"{row['study']}: {row['notes']}")
     if not rows:
         message("there is no study yet")
 
@@ -66,7 +69,7 @@ def export(task: int, output: Path | None) -> None:
     """Write a TASK, by its number, with all its trials to one file."""
     from hpogrid.site.studies import export_task
 
-    click.echo(export_task(task, output))
+    say(export_task(task, output))
 
 
 @study.command("import")
@@ -77,4 +80,4 @@ def import_(path: Path) -> None:
 
     task = import_task(path)
     message(f"imported task {task.id} of project '{task.project}'")
-    click.echo(task.id)
+    say(task.id)

@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpogrid.cli.output import bytes_text, format_option, message, print_data, print_rows
+from hpogrid.cli.options import task_filters
+from hpogrid.cli.output import (
+    bytes_text,
+    format_option,
+    message,
+    print_data,
+    print_file,
+    print_rows,
+    say,
+)
 from hpogrid.errors import Exit, RunError, UserError
+from hpogrid.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hpogrid.site.choice import Filters
     from hpogrid.site.control import Overview, Survey
     from hpogrid.site.tasks import Task
 
@@ -35,13 +46,10 @@ def tasks() -> None:
 @tasks.command("show")
 @click.argument("task_id", required=False, metavar="[ID]")
 @click.option("--username", help="Only tasks of this user (wildcards)  [default: all of yours].")
-@click.option("--limit", type=int, default=1000, show_default=True, help="At most so many tasks.")
-@click.option("--days", type=float, default=30, show_default=True, help="Not older than this.")
-@click.option("--taskname", help="Only tasks of this name (wildcards).")
+@task_filters(versions=False)
 @click.option("--jeditaskid", type=int, help="Only this task.")
 @click.option("--metadata", is_flag=True, help="Print the metadata of the jobs.")
-@click.option("--sync", is_flag=True, help="Ask the server anew, not its cache.")
-@click.option("-r", "--range", "id_range", help="Only tasks A-B, A- or -B (ends included).")
+@click.option("--sync", is_flag=True, help="Ask servers anew, without a cache: always so.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this JSON file.")
 @click.option(
     "-c", "--outcol", default=_OUTPUT_COLUMNS, show_default=True, help="Columns in the file."
@@ -51,35 +59,27 @@ def tasks() -> None:
 def show(
     task_id: str | None,
     username: str | None,
-    limit: int,
-    days: float,
-    taskname: str | None,
+    filters: Filters,
     jeditaskid: int | None,
     metadata: bool,
     sync: bool,
-    id_range: str | None,
     output: Path | None,
     outcol: str,
     watch: bool,
     form: str,
 ) -> int:
     """Show recent tasks; with an ID, its jobs and why they failed."""
+    import msgspec
+
     from hpogrid.site.control import Survey, any_task, overview, survey
-    from hpogrid.site.tasks import IdRange
 
     only = task_id or (str(jeditaskid) if jeditaskid is not None else None)
 
     def look() -> Survey:
         if only is not None and only.isdecimal():
             return Survey(overview([any_task(int(only))], details=True))
-        ids = only or id_range
-        return survey(
-            taskname=taskname,
-            username=None if username == "1" else username,
-            days=days,
-            limit=limit,
-            ids=IdRange(ids) if ids else None,
-        )
+        wanted = msgspec.structs.replace(filters, ids=only) if only else filters
+        return survey(wanted, username=None if username == "1" else username)
 
     seen = _watch(look) if watch else look()
     found = seen.found
@@ -91,6 +91,8 @@ def show(
         _print_details(found[0])
     else:
         print_rows([_row(item, form) for item in found], _columns(form), form)
+    for note in seen.left_out:
+        message(note)
     for problem in seen.problems:
         message(f"hpogrid: {problem}")
     if seen.problems:
@@ -123,7 +125,8 @@ def _watch(look: Callable[[], Survey]) -> Survey:
         seen = look()
         active = [item for item in seen.found if item.active]
         text = "  ".join(
-            f"task {item.task.id}: {item.status}, {item.finished} trials" for item in active
+            f"task {item.task.id}: {item.status}, {counted(item.finished, 'trial')}"
+            for item in active
         )
         if text and text != said:
             message(text)
@@ -146,9 +149,11 @@ def _write(found: list[Overview], outcol: str, output: Path) -> None:
         if "metastruct" in columns:
             row["metastruct"] = item.metadata
         rows.append({name: row.get(name) for name in columns})
+    if not output.name:
+        raise UserError(f"--output {output} is a folder; name a file")
     path = output if output.suffix else output.with_suffix(".json")
     write_atomic(path, msgspec.json.format(msgspec.json.encode(rows), indent=2) + b"\n")
-    click.echo(path)
+    say(path)
 
 
 def _print_details(item: Overview) -> None:
@@ -156,7 +161,7 @@ def _print_details(item: Overview) -> None:
     from hpogrid.trial.checkpoints import size
 
     print_rows([_row(item, "table")], _COLUMNS, "table")
-    click.echo()
+    say("")
     sizes = [size(item.task.job_folder(job.job)) for job in item.jobs]
     rows = [
         {
@@ -173,8 +178,8 @@ def _print_details(item: Overview) -> None:
         if job.state in ("failed", "lost"):
             text = site.logs(item.task, job.job).rstrip()
             if text:
-                click.echo(f"\nthe last lines of job {job.job}:")
-                click.echo("\n".join(text.splitlines()[-_TAIL:]))
+                say(f"\nthe last lines of job {job.job}:")
+                say("\n".join(text.splitlines()[-_TAIL:]))
 
 
 _DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be done.")
@@ -200,13 +205,40 @@ def kill(ids: tuple[str, ...], dry_run: bool) -> None:
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def retry(ids: tuple[str, ...], dry_run: bool) -> None:
-    """Start jobs again that failed, were killed or lost; they go on where they were."""
+    """Start jobs again that are unfinished, failed, were killed or lost; they go on."""
     from hpogrid.site import control
 
     def act(task: Task) -> str:
         jobs = control.retryable(task) if dry_run else control.retry(task)
         names = ", ".join(map(str, jobs))
         return f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}"
+
+    _each(ids, act)
+
+
+@tasks.command("extend")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option(
+    "--trials", type=click.IntRange(1), required=True, help="Trials more, for each of its jobs."
+)
+@_DRY_RUN
+def extend(ids: tuple[str, ...], trials: int, dry_run: bool) -> None:
+    """Add trials to the budget of tasks, and start their jobs again."""
+    from hpogrid.site import control
+
+    def act(task: Task) -> str:
+        if dry_run:
+            return (
+                f"would add {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
+            )
+        started, active = control.extend(task, trials)
+        text = f"added {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
+        if started:
+            text += f"; started job(s) {', '.join(map(str, started))}"
+        if active:
+            names = ", ".join(map(str, active))
+            text += f"; job(s) {names} still run: when they end, 'hpogrid tasks retry {task.id}'"
+        return text
 
     _each(ids, act)
 
@@ -262,4 +294,4 @@ def logs(task_id: int, job: int | None, trial: str | None, prep: bool) -> None:
     from hpogrid.site.control import read_logs
 
     for text in read_logs(task_id, job, trial, prep=prep):
-        click.echo(text)
+        print_file(f"{text}\n")  # a log may have colours, for those who want them in a file

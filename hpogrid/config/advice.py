@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import HpoConfig
+from hpogrid.config.scripts import changed_scripts
 from hpogrid.errors import UserError
-from hpogrid.schedule import SCHEDULERS
+from hpogrid.schedule import SCHEDULERS, schedule_options
+
+if TYPE_CHECKING:
+    from hpogrid.study.study import Trial
 
 _BETTER_HIGH = re.compile(r"(^|[^a-z])(acc|accuracy|auc|f1|precision|recall|reward|r2)($|[^a-z])")
 _BETTER_LOW = re.compile(r"(^|[^a-z])(loss|error|mse|mae|rmse|perplexity|cost|regret)($|[^a-z])")
+_MOST_NAMED = 3
 _RESTORES = re.compile(
     rb"get_checkpoint|load_checkpoint|checkpoint_dir|HPOGRID_RESTORE|def _restore\b"
 )
@@ -35,7 +43,52 @@ def hpo_notes(config: HpoConfig) -> list[str]:
             f"every trial stops after its first report, so scheduler {config.scheduler} decides "
             "nothing; give --stop '{\"training_iteration\": 81}' or what is wanted"
         )
+    limit = default_max_t(config)
+    if limit is not None:
+        notes.append(f"scheduler {config.scheduler} ends every trial at {limit}")
     return notes
+
+
+def cut_note(config: HpoConfig, trials: Iterable[Trial]) -> str | None:
+    """That trials were ended where nobody said that they should be."""
+    options = schedule_options(config.scheduler, config.scheduler_param)
+    limit, most = default_max_t(config), getattr(options, "max_t", math.inf)
+    cut = sum(
+        trial.state == "complete"
+        and trial.metrics.get(options.time_attr, len(trial.reports)) == most
+        for trial in trials
+    )
+    if limit is None or not cut:
+        return None
+    return f"{cut} trials were ended by scheduler {config.scheduler} at {limit}"
+
+
+def default_max_t(config: HpoConfig) -> str | None:
+    """The longest that a trial may take by a default, and how to change it; None: it was given."""
+    options = schedule_options(config.scheduler, config.scheduler_param)
+    attr, most = options.time_attr, getattr(options, "max_t", None)
+    if most is None or "max_t" in config.scheduler_param or attr in config.stop:
+        return None
+    return (
+        f"max_t={most} of {attr}, its default; give --stop '{{\"{attr}\": N}}' for another, or "
+        "--scheduler none"
+    )
+
+
+def drift_notes(project: Project) -> list[str]:
+    """What the user should know who edited a script after the project took its copy of it."""
+    try:
+        changed = changed_scripts(Path(project.scripts_path), project.scripts)
+    except (UserError, OSError):
+        return []  # they are not here (any more): the project may come from elsewhere
+    if not changed:
+        return []
+    names = ", ".join(changed[:_MOST_NAMED]) + (", ..." if len(changed) > _MOST_NAMED else "")
+    command = ["hpogrid", "project", "update", project.name, "--scripts_path", project.scripts_path]
+    return [
+        f"{names} {'has' if len(changed) == 1 else 'have'} changed since project '{project.name}' "
+        f"took its copy, and the copy is what runs; to take the change over: {shlex.join(command)}"
+    ]
 
 
 def checkpoint_notes(project: Project, files: Mapping[str, Path]) -> list[str]:

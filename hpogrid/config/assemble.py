@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import lzma
 import tarfile
-import tempfile
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from hpogrid.archives import Refused, reasonable, unpack
 from hpogrid.config.advice import checkpoint_notes
 from hpogrid.config.project import (
     FILE,
     SCRIPTS,
     Project,
     check_exists,
+    check_scripts,
     draft_project,
     load_project,
     project_path,
+    projects_path,
     publish_project,
     read_project,
 )
 from hpogrid.config.scripts import script_files, script_notes
 from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
-from hpogrid.files import files_below, writing
+from hpogrid.files import files_below, scratch, writing
 from hpogrid.registry import unknown
+from hpogrid.space.parameter import Categorical, Ordinal
 
 
 def assemble(
@@ -68,6 +69,7 @@ def assemble(
     _check_files(project, files, shown)
     notes += checkpoint_notes(project, files)
     with draft_project(project, files) as (project, folder):
+        notes += _check_words(project, folder / SCRIPTS)
         if check:
             notes += _check_model(project, folder / SCRIPTS, shown)
         publish_project(project, folder, old)
@@ -113,6 +115,25 @@ def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
     check_prep(model.prep, project.space, model.param)
 
 
+def _check_words(project: Project, folder: Path) -> list[str]:
+    """Refuse values that the program cannot be told; note a script that cannot know any."""
+    from hpogrid.trial.check import unread_note
+    from hpogrid.trial.declared import Arguments
+    from hpogrid.trial.placeholders import check_values, command_words
+
+    model, space = project.model_config, project.space
+    if model.model is not None:
+        return []
+    words = command_words(model.command, model.script)
+    values = [*model.param.items(), *space.present(space.apply(space.defaults()).applied).items()]
+    for name, item in space.parameters.items():
+        if isinstance(item, Categorical | Ordinal):
+            values += [(name, value) for value in item.choices]
+    check_values(words, values, Arguments(words, folder, model.arg_style))
+    note = unread_note(words, folder)
+    return [note] if note else []
+
+
 def _check_model(project: Project, folder: Path, shown: Path) -> list[str]:
     """Import the script from its snapshot, as jobs will; messages name the user's own file."""
     from hpogrid.trial.check import check_script
@@ -152,11 +173,11 @@ def import_project(path: Path, name: str | None) -> str:
     Raises:
         UserError: the file is missing, or is no export, or holds paths outside of itself.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        _unpack(path, folder)
+    with scratch(projects_path()) as folder:
+        unpack_export(path, folder)
         try:
             project = read_project(folder)
+            check_scripts(project, folder)
         except UserError as error:
             problem = str(error).removeprefix(f"{folder} is no project: ")
             problem = problem.replace(f"{folder}/", "")
@@ -171,11 +192,15 @@ def import_project(path: Path, name: str | None) -> str:
     return project.name
 
 
-def _unpack(path: Path, folder: Path) -> None:
+def unpack_export(path: Path, folder: Path) -> None:
+    """Unpack a file that an export wrote.
+
+    Raises:
+        UserError: it is missing, damaged, holds paths outside of itself, or more than an export.
+    """
+    if not path.exists():
+        raise UserError(f"no such file: {path}")
     try:
-        with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")
-    except FileNotFoundError as error:
-        raise UserError(f"no such file: {path}") from error
-    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        unpack(path, folder, largest=reasonable(path))
+    except Refused as error:
         raise UserError(f"{path} cannot be unpacked: {error}") from error

@@ -71,7 +71,7 @@ def read_script(path: Path, ask: bool = False) -> Guess:
     notes: list[str] = []
     model, trial = None, False
     options = list(sources.options_of_help(path) if ask else sources.options(tree))
-    space = _typed(text, tree)
+    space = _typed(text, tree, notes)
     if space is None:
         model, space = _suggested(tree, notes)
         trial = model is not None
@@ -160,11 +160,15 @@ def _parsed(path: Path) -> tuple[str, ast.Module]:
         raise UserError(f"{path} is not Python that can be read: {error}") from error
 
 
-def _typed(text: str, tree: ast.Module) -> Space | None:
-    """The space that a script says with types, as scripts for Syne Tune do."""
+def _typed(text: str, tree: ast.Module, notes: list[str]) -> Space | None:
+    """The space that a script says with types, as scripts for Syne Tune and Ray Tune do."""
     from hpogrid.space.dialects.python_source import spaces_of
 
-    return read_space(text, "script", "python_types")[0] if spaces_of(tree) else None
+    if not spaces_of(tree):
+        return None
+    space, found = read_space(text, "script", "python_types")
+    notes += found
+    return space
 
 
 def _suggested(tree: ast.Module, notes: list[str]) -> tuple[str | None, Space | None]:

@@ -10,16 +10,28 @@ from hpogrid.errors import UserError
 
 _NAME = re.compile(r"\w[\w.+@=-]*")
 _LONGEST = 128
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\"]")
 
 
 def home() -> Path:
-    """``$HPOGRID_HOME``, else the platform's folder for user data."""
+    """``$HPOGRID_HOME``, else the platform's folder for user data.
+
+    Raises:
+        UserError: its name has a line break or a quotation mark.
+    """
     given = os.environ.get("HPOGRID_HOME")
     if given:
-        return Path(given).expanduser().absolute()
-    from platformdirs import user_data_path
+        folder = Path(given).expanduser().absolute()
+    else:
+        from platformdirs import user_data_path
 
-    return user_data_path("hpogrid")
+        folder = user_data_path("hpogrid")
+    if _UNWRITABLE.search(str(folder)):
+        raise UserError(
+            f"the user directory {str(folder)!r} has a line break or a quotation mark in its name, "
+            "which job scripts cannot have; set HPOGRID_HOME to another folder"
+        )
+    return folder
 
 
 def check_name(name: str, what: str) -> str:

@@ -19,7 +19,8 @@ from hpogrid.registry import unknown
 from hpogrid.space.parameter import Constant
 from hpogrid.space.space import Space
 from hpogrid.space.value import canonical
-from hpogrid.trial.placeholders import as_text, check_command, command_words
+from hpogrid.trial.placeholders import check_command, command_words
+from hpogrid.trial.words import as_text
 
 FILES = ("json", "hpm", "prep")
 """The placeholders of a stage's command that are paths."""

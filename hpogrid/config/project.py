@@ -6,8 +6,6 @@ import contextlib
 import fnmatch
 import hashlib
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,17 +17,18 @@ from hpogrid.config.home import check_name, home
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.files import (
+    Damaged,
     copy_files,
     explained,
     files_below,
+    load_record,
     locked,
-    make_folder,
-    umask,
+    scratch,
     write_atomic,
 )
 from hpogrid.registry import unknown
 from hpogrid.space.parameter import Constant
-from hpogrid.space.space import Space, plain
+from hpogrid.space.space import Space
 
 VERSION = 1
 _REFERENCE = re.compile(r"\$\{([\w./-]+)\}")
@@ -80,6 +79,24 @@ class Project(msgspec.Struct, kw_only=True):
                 "write the name itself"
             )
         return name
+
+    @property
+    def study_version(self) -> str:
+        """What decides which results belong together: the scripts, the space, and the metric.
+
+        Two projects with the same one may differ in how they search, and where.
+        """
+        hpo = self.hpo_config
+        metric = [hpo.metrics, hpo.modes, hpo.aggregate]
+        content = [
+            self.scripts,
+            self.model_config,
+            self.search_space,
+            metric,
+            self.grid_config.inDS,
+        ]
+        data = msgspec.json.encode(content, order="deterministic")
+        return hashlib.sha256(data).hexdigest()[:8]
 
     def _filled(self, text: str | None) -> str | None:
         """Text in which ``${name}`` of a constant is its value; all else stays."""
@@ -136,13 +153,9 @@ def read_project(folder: Path) -> Project:
         UserError: missing or not valid.
     """
     try:
-        project = msgspec.json.decode((folder / FILE).read_bytes(), type=Project)
+        project = load_record(folder / FILE, Project)
     except FileNotFoundError as error:
         raise UserError(f"{folder} is no project: it has no {FILE}") from error
-    except msgspec.ValidationError as error:
-        raise UserError(f"{folder / FILE}: {plain(error)}") from error
-    except msgspec.DecodeError as error:
-        raise UserError(f"{folder / FILE} is damaged: {error}") from error
     if project.version != VERSION:
         raise UserError(
             f"{folder / FILE} has version {project.version}, this hpogrid reads {VERSION}"
@@ -162,19 +175,12 @@ def draft_project(project: Project, files: Mapping[str, Path]) -> Iterator[tuple
         The project as it is written, and the folder, for `publish_project`; what is not
         published is deleted when the block is left.
     """
-    with explained(projects_path()):
-        make_folder(projects_path())
-        folder = Path(tempfile.mkdtemp(prefix=".new-", dir=projects_path()))
-    try:
-        with explained(folder):
-            folder.chmod(0o777 & ~umask())
+    with scratch(projects_path()) as folder:
         copy_files(files, folder / SCRIPTS)
         project = msgspec.structs.replace(project, scripts=_hashes(folder / SCRIPTS)).with_hash()
         data = msgspec.json.format(msgspec.json.encode(project), indent=2)
         write_atomic(folder / FILE, data + b"\n")
         yield project, folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish_project(project: Project, folder: Path, old: Project | None = None) -> None:
@@ -213,6 +219,19 @@ def _hashes(scripts: Path) -> dict[str, str]:
         name: hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in files_below(scripts).items()
     }
+
+
+def check_scripts(project: Project, folder: Path) -> None:
+    """Refuse a folder whose scripts are not those of the project in it.
+
+    Raises:
+        Damaged: one is missing, altered, or not the project's.
+    """
+    found = _hashes(folder / SCRIPTS)
+    for name in sorted(found.keys() | project.scripts.keys()):
+        if found.get(name) != project.scripts.get(name):
+            state = "is missing" if name not in found else "is not what it was (its SHA-256)"
+            raise Damaged(f"the script {name} {state}")
 
 
 def remove_project(name: str) -> Path:

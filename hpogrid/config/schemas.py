@@ -89,7 +89,7 @@ class HpoConfig(Config):
         ),
     ] = 1
     log_dir: Annotated[str, Meta(description="Folder for logs, relative to the job's")] = "./log"
-    verbose: Annotated[bool, Meta(description="Log every trial")] = False
+    verbose: Annotated[bool, Meta(description="Log every trial when it ends")] = False
     stop: Annotated[
         dict[str, float],
         Meta(description="End a trial when a reported value reaches this: a JSON object"),
@@ -101,7 +101,8 @@ class HpoConfig(Config):
         dict[str, Any], Meta(description="Parameters of the algorithm: a JSON object")
     ] = msgspec.field(default_factory=dict)
     engine: Annotated[
-        Literal["auto", "process", "ray"], Meta(description="Who runs the trials inside a job")
+        Literal["auto", "process", "ray", "debug"],
+        Meta(description="Who runs the trials inside a job"),
     ] = "auto"
     ray_address: Annotated[
         str | None,
@@ -374,6 +375,24 @@ class ModelConfig(Config):
     command: Annotated[
         str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
     ] = None
+    arg_style: Annotated[
+        Literal[
+            "auto",
+            "plain",
+            "argparse",
+            "click",
+            "typer",
+            "absl",
+            "fire",
+            "tyro",
+            "jsonargparse",
+            "simple-parsing",
+        ],
+        Meta(
+            description="How {args} gives flags and lists: as the parser of this library takes "
+            "them; auto: as the script declares them"
+        ),
+    ] = "auto"
     template: Annotated[
         str | None,
         Meta(
@@ -393,6 +412,13 @@ class ModelConfig(Config):
             "script says, or the active environment (default: that of hpogrid)"
         ),
     ] = None
+    checkpoint_every: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Steps of a class from one save_checkpoint to the next; 0: none at all",
+        ),
+    ] = 1
     prep: Annotated[
         list[PrepStage],
         Meta(description="What runs before the trials that need it", extra={"option": False}),

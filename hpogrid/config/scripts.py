@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hpogrid.errors import UserError
@@ -53,6 +54,19 @@ def script_notes(path: Path) -> list[str]:
             "through inDS of the grid config, or by absolute paths"
         )
     return notes
+
+
+def changed_scripts(path: Path, known: Mapping[str, str]) -> list[str]:
+    """The files of ``path`` that differ from what a project knows, by their SHA-256.
+
+    Raises:
+        UserError: there is no script.
+    """
+    now = {
+        name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for name, file in script_files(path).items()
+    }
+    return sorted(name for name in {*now, *known} if now.get(name) != known.get(name))
 
 
 def _walk(root: Path) -> Iterator[tuple[str, Path]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hpogrid.errors import UserError
+from hpogrid.trial.declared import argparse_options, literal, text_of
 
 Shape = dict[str, Any]
 """A parameter in the method/dimension form."""
@@ -37,16 +38,12 @@ class Option(NamedTuple):
 
 def options(tree: ast.AST) -> Iterator[Option]:
     """Each ``add_argument("--name", ...)`` that takes a value."""
-    for call in calls(tree, "add_argument"):
-        name = next((text for text in map(text_of, call.args) if text and text[:2] == "--"), None)
-        keywords = {item.arg: item.value for item in call.keywords if item.arg}
-        if name is None or "action" in keywords:
-            continue
-        default = literal(keywords.get("default"))
-        kind = ast.unparse(keywords["type"]) if "type" in keywords else ""
-        choices = literal(keywords.get("choices"))
-        # As it is spelled: the script knows no other spelling.
-        yield Option(name[2:], shape(name[2:], kind, default, choices), default)
+    for item in argparse_options(tree):
+        name = next((text for text in item.names if text[:2] == "--"), None)
+        if name is not None and item.form in ("", "words"):
+            # As it is spelled: the script knows no other spelling.
+            found = shape(name[2:], item.kind, item.default, item.choices)
+            yield Option(name[2:], found, item.default)
 
 
 def options_of_help(script: Path) -> Iterator[Option]:
@@ -208,16 +205,3 @@ def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == name:
             yield node
-
-
-def text_of(node: ast.AST) -> str | None:
-    """The text that is written, or None."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def literal(node: ast.AST | None) -> Any:
-    """The value that is written, or None where it would have to be worked out."""
-    try:
-        return ast.literal_eval(node) if node is not None else None
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        return None

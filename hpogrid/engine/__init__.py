@@ -20,6 +20,10 @@ ENGINES = Registry(
             "hpogrid.engine.ray.engine:RayEngine",
             "Ray Tune: also on a cluster of several nodes",
         ),
+        "debug": Entry(
+            "hpogrid.engine.debug:DebugEngine",
+            "one trial at a time in this very process, for a debugger",
+        ),
     },
 )
 
@@ -41,10 +45,11 @@ def choose_engine(project: Project, scripts: Path) -> Choice:
     from hpogrid.trial.raytune import uses_ray
 
     config, model = project.hpo_config, project.model_config
+    if config.ray_address is not None and config.engine != "process":
+        whose = "who else may use it is up to its owner"
+        return Choice("ray", f"the trials run on the Ray cluster at {config.ray_address}; {whose}")
     if config.engine != "auto":
         return Choice(config.engine, "the hpo config says so")
-    if config.ray_address is not None:
-        return Choice("ray", f"the trials run on the Ray cluster at {config.ray_address}")
     if model.python is not None:
         return Choice("process", "the trials have a Python of their own")
     if uses_ray(scripts, model.script if model.model else None):

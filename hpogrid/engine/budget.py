@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
 
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.deadline import Deadline
 from hpogrid.study.study import Trial
+from hpogrid.study.values import Best, as_loss, best_of, is_as_good, number, result_of
 
-
-def reached(config: HpoConfig, metrics: dict[str, Any]) -> str | None:
-    """The stop criterion that a trial's metrics have reached, in words, or None.
-
-    A criterion is reached when the value is at least the threshold; for a metric that is
-    minimised, when it is at most the threshold.
-    """
-    modes = dict(zip(config.metrics, config.modes, strict=True))
-    for name, threshold in config.stop.items():
-        value = _number(metrics.get(name))
-        if value is not None and _as_good(value, threshold, modes.get(name, "max")):
-            return f"{name} reached {threshold:g}"
-    return None
+_GRACE_SECONDS = 2.0
+"""How long after the start of a job its first trials may start, however long they are."""
 
 
 class Budget:
@@ -34,34 +22,59 @@ class Budget:
 
     Args:
         config: the limits.
-        deadline: when the batch system ends the job.
+
+    Attributes:
+        started, finished, failures: how many trials; those that failed are finished too.
+        cost: of them all.
+        elapsed: seconds since this attempt of the job began.
+        seconds_left: until the batch system ends the job, less a margin.
+        whole: that at its beginning.
     """
 
-    def __init__(self, config: HpoConfig, deadline: Deadline | None = None) -> None:
+    def __init__(self, config: HpoConfig) -> None:
         self._config = config
-        self._end = deadline or Deadline(None)
-        self._longest = 0.0
+        self._metric, self._mode = config.metrics[0], config.modes[0]
+        self._stop = [
+            (name, threshold, dict(zip(config.metrics, config.modes, strict=True)).get(name, "max"))
+            for name, threshold in config.stop.items()
+        ]
         self._rules = config.stop_search
-        self._deadline = time.monotonic() + config.time_limit if config.time_limit else None
+        self._longest = 0.0
         self._met: str | None = None
         self._losses: list[float] = []
+        self._best: Best | None = None
         self.started = 0
         self.finished = 0
         self.failures = 0
         self.cost = 0.0
-        self.best: float | None = None
+        self.elapsed = 0.0
+        self.seconds_left = math.inf
+        self.whole = math.inf
 
-    def start(self) -> None:
-        """Count a new trial of this job."""
-        self.started += 1
+    @property
+    def best(self) -> float | None:
+        """The best value so far: of complete trials, while there are none of pruned ones."""
+        return self._best.value if self._best else None
 
-    def count(self, trials: Iterable[Trial]) -> None:
-        """Count finished trials of this job."""
-        for trial in trials:
-            self.finished += 1
-            self.failures += trial.state == "failed"
-            self.cost += _number(trial.metrics.get(self._rules.cost_metric)) or 0.0
-            self.see(trial)
+    def reached(self, metrics: Mapping[str, object]) -> str | None:
+        """The stop criterion that a trial's metrics have reached, in words, or None.
+
+        A criterion is reached when the value is at least the threshold; for a metric that is
+        minimised, when it is at most the threshold.
+        """
+        for name, threshold, mode in self._stop:
+            value = metrics.get(name)
+            value = number(int(value) if isinstance(value, bool) else value)  # true ends at 1
+            if value is not None and is_as_good(value, threshold, mode):
+                return f"{name} reached {threshold:g}"
+        return None
+
+    def count(self, trial: Trial) -> None:
+        """Count a finished trial of this job."""
+        self.finished += 1
+        self.failures += trial.state == "failed"
+        self.cost += number(trial.metrics.get(self._rules.cost_metric)) or 0.0
+        self.see(trial)
 
     def see(self, trial: Trial) -> None:
         """Look at the result of a finished trial, whichever job's it is."""
@@ -69,13 +82,11 @@ class Budget:
         if trial.state == "failed":
             return
         self._met = self._met or self._threshold(trial.metrics)
-        value = _number(trial.metrics.get(self._config.metrics[0]))
-        if value is not None:
-            mode = self._config.modes[0]
-            if self.best is None or _as_good(value, self.best, mode):
-                self.best = value
-            if self._rules.plateau is not None:
-                self._losses.append(value if mode == "min" else -value)
+        self._best = best_of([trial], self._metric, self._mode, self._best)
+        if self._rules.plateau is not None:
+            value = result_of(trial, self._metric)
+            if value is not None:
+                self._losses.append(as_loss(value, self._mode))
 
     def left(self, running: int) -> int:
         """How many trials may still be started while ``running`` run."""
@@ -85,24 +96,43 @@ class Budget:
         return max(0, left)
 
     @property
+    def all_begun(self) -> str | None:
+        """Why no new trial is started, while those that have begun go on to their end; or None."""
+        most = self._rules.max_trials_started
+        if most is None or self.started < most:
+            return None
+        return f"{self.started} trials were started"
+
+    @property
     def spent(self) -> str | None:
-        """Why no further trial is started, or None."""
+        """Why no trial is started any more, or None."""
+        late = "no further trial could finish before the job's end" if self.too_late else None
+        return self.met or late
+
+    @property
+    def too_late(self) -> bool:
+        """Whether a trial that starts now could not end before the job has to.
+
+        A trial longer than the whole job may start with it: it may have checkpoints.
+        """
+        return min(self._longest, max(0.0, self.whole - _GRACE_SECONDS)) > self.seconds_left
+
+    @property
+    def met(self) -> str | None:
+        """Which limit of the search is reached, or None."""
         config, rules = self._config, self._rules
         completed = self.finished - self.failures
         limits = (
-            (self.finished, config.trials, f"all {config.trials} trials are done"),
+            (self.finished, config.trials, _all_done(config.trials)),
             (self.failures, config.max_failures, f"{self.failures} trials failed (max_failures)"),
-            (self.started, rules.max_trials_started, f"{self.started} trials were started"),
             (completed, rules.max_trials_completed, f"{completed} trials are complete"),
             (self.cost, rules.max_cost, f"the cost reached {self.cost:g}"),
         )
         for value, limit, words in limits:
             if limit is not None and value >= limit:
                 return words
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if config.time_limit is not None and self.elapsed >= config.time_limit:
             return f"the time limit of {config.time_limit:g} s is reached"
-        if self._end.too_late(self._longest):
-            return "no further trial could finish before the job's end"
         return self.satisfied
 
     @property
@@ -114,16 +144,16 @@ class Budget:
         target = self._config.target
         if target is None or self.best is None:
             return None
-        met = _as_good(self.best, target, self._config.modes[0])
+        met = is_as_good(self.best, target, self._mode)
         return f"the target {target:g} is reached" if met else None
 
-    def _threshold(self, metrics: dict[str, Any]) -> str | None:
+    def _threshold(self, metrics: Mapping[str, object]) -> str | None:
         for name, bound in self._rules.min_metric_value.items():
-            value = _number(metrics.get(name))
+            value = number(metrics.get(name))
             if value is not None and value <= bound:
                 return f"{name} came down to {bound:g}"
         for name, bound in self._rules.max_metric_value.items():
-            value = _number(metrics.get(name))
+            value = number(metrics.get(name))
             if value is not None and value >= bound:
                 return f"{name} came up to {bound:g}"
         return None
@@ -140,9 +170,5 @@ class Budget:
         return None
 
 
-def _as_good(value: float, threshold: float, mode: str) -> bool:
-    return value <= threshold if mode == "min" else value >= threshold
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _all_done(trials: int) -> str:
+    return "the only trial is done" if trials == 1 else f"all {trials} trials are done"

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from hpogrid.engine.spec import Assignment
+from hpogrid.engine.search_state import Assignment
 from hpogrid.trial.lifeline import Program, describe_exit, kill_marked, meaningful_line
 from hpogrid.trial.messages import MAX_BYTES, Garbled, Message, Setup, decode
 from hpogrid.trial.worker import END, trial_log, worker_log

@@ -1,10 +1,11 @@
-"""When the batch system will end this job, and what still fits in before.
+"""When the batch system will end this job.
 
 Signals are hints that not every batch system gives; the clock decides.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -14,8 +15,6 @@ END_VARIABLES = ("HPOGRID_END_TIME", "SLURM_JOB_END_TIME")
 
 _MARGIN = 0.05
 _MARGIN_SECONDS = (5.0, 60.0)
-_GRACE_SECONDS = 2.0
-"""How long after the start of a job its first trials may start, however long they are."""
 
 
 def end_time(environment: Mapping[str, str]) -> float | None:
@@ -35,8 +34,7 @@ class Deadline:
         self._end = end
         self._stop = end
         if end is not None:
-            self._begun = time.time()
-            whole = max(0.0, end - self._begun)
+            whole = max(0.0, end - time.time())
             margin = min(max(whole * _MARGIN, _MARGIN_SECONDS[0]), _MARGIN_SECONDS[1], whole / 2)
             self._stop = end - margin
 
@@ -48,14 +46,9 @@ class Deadline:
     @property
     def reached(self) -> bool:
         """Whether the time has come to stop what runs and to write the results."""
-        return self._stop is not None and time.time() >= self._stop
+        return self.left <= 0
 
-    def too_late(self, longest: float) -> bool:
-        """Whether a trial that takes ``longest`` seconds could not end in time.
-
-        A trial longer than the whole job may start with it: it may have checkpoints.
-        """
-        if self._stop is None:
-            return False
-        needed = min(longest, max(0.0, self._stop - self._begun - _GRACE_SECONDS))
-        return time.time() + needed > self._stop
+    @property
+    def left(self) -> float:
+        """Seconds until then; infinity without an end."""
+        return math.inf if self._stop is None else self._stop - time.time()

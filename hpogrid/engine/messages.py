@@ -10,7 +10,7 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import ModelConfig, PrepStage
-from hpogrid.engine.spec import Assignment
+from hpogrid.engine.search_state import Assignment
 from hpogrid.trial.messages import Evaluate, Model, Setup
 from hpogrid.trial.placeholders import command_words, uses
 
@@ -58,6 +58,7 @@ class Tasks:
             slot,
             str(self._trials / SPARE),
             config.grace_seconds,
+            str(config.scheduler_param.get("time_attr", "")),
         )
 
     def evaluate(self, assignment: Assignment) -> Evaluate:
@@ -71,6 +72,7 @@ class Tasks:
             str(self._trials / assignment.trial),
             str(assignment.restore) if assignment.restore else None,
             self._fill(assignment.config) if self._fill else None,
+            sorted(self._project.space.absent(assignment.config)),
         )
 
 
@@ -81,7 +83,7 @@ def _filling(project: Project, scripts: Path) -> Callable[[Mapping[str, Any]], A
         return None
     from hpogrid.space.template import read_template_file
 
-    names = [*model.param, *project.search_space["parameters"]]
+    names = [*model.param, *project.space.parameters]
     template = read_template_file(scripts / model.template, names)
     write = template.fill if model.model is not None else template.write
     return lambda values: write({**model.param, **values})

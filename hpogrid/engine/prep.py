@@ -35,8 +35,7 @@ import msgspec
 from hpogrid.config.prep import Step, steps
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.errors import UserError
-from hpogrid.files import copy_files, write_atomic
-from hpogrid.study.claims import link_new
+from hpogrid.files import copy_files, read_record, write_atomic, write_new
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.trial.command import parameter_variables
 from hpogrid.trial.lifeline import CommandFailed, how_it_ended, kill_marked, program
@@ -290,10 +289,12 @@ class _Watch:
         if newest is not None and self._lives(newest):
             return None
         path = self._folder / f"{number:03d}.claim"
-        return path if link_new(path, msgspec.json.encode(_this_process())) else None
+        return path if write_new(path, msgspec.json.encode(_this_process())) else None
 
     def _lives(self, claim: Path) -> bool:
-        holder = msgspec.json.decode(claim.read_bytes(), type=Holder)
+        holder = read_record(claim, Holder)
+        if holder is None:
+            return False  # a file that a power cut left
         if holder.place == _place():
             return _begun(holder.pid) == holder.begun
         now, sign = time.monotonic(), (claim.name, claim.stat().st_mtime_ns)
@@ -327,9 +328,7 @@ def _begun(pid: int) -> str | None:
 
 def read_outcome(folder: Path) -> StepEnd | None:
     """How the step of a folder ended, or None."""
-    with contextlib.suppress(FileNotFoundError):
-        return msgspec.json.decode((folder / OUTCOME).read_bytes(), type=StepEnd)
-    return None
+    return read_record(folder / OUTCOME, StepEnd)
 
 
 def link_added(source: Path, target: Path) -> None:

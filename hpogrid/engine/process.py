@@ -14,8 +14,7 @@ from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.prep import Preparing
 from hpogrid.engine.pythons import trial_python
 from hpogrid.engine.resources import cpu_count, gpu_ids, share_cpus, share_gpus, slot_environment
-from hpogrid.engine.run import Run
-from hpogrid.engine.spec import Assignment
+from hpogrid.engine.run import Assignment, Run
 from hpogrid.errors import RunError, UserError
 from hpogrid.trial.lifeline import kill_marked
 from hpogrid.trial.messages import Broken, Done, Garbled, Message, Ready, ReportMade, Verdict
@@ -254,5 +253,7 @@ class ProcessEngine:
         if limit is None:
             return
         for cell in self._cells.values():
-            if cell.since is not None and time.monotonic() - cell.since > limit:
+            if cell.since is None or cell.assignment is None:
+                continue
+            if time.monotonic() - cell.since + cell.assignment.spent > limit:
                 cell.end(f"it took longer than trial_timeout ({limit:g} s)")

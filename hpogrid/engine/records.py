@@ -6,15 +6,18 @@ Everything that has to survive a ``kill -9`` goes through `Records.write` before
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
+import shutil
 import socket
 import time
 
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
-from hpogrid.engine.spec import JobSpec
-from hpogrid.errors import RunError
+from hpogrid.engine.search_state import JobSpec
+from hpogrid.errors import RunError, UserError
+from hpogrid.files import write_atomic
 from hpogrid.space.space import Space
 from hpogrid.study.events import Closed, Event, Opened
 from hpogrid.study.exchange import Exchange
@@ -25,8 +28,11 @@ from hpogrid.study.ledger import (
     ledger_attempts,
     ledger_name,
 )
-from hpogrid.study.study import Source, Trial
 from hpogrid.study.takeover import BEAT_SECONDS, QUIET_SECONDS, boot_id, lives, steady_time
+
+_PROBE_BYTES = 1 << 16
+_LITTLE_BYTES = 1 << 30
+"""With less room than this a trial that says that the disk is full, is believed."""
 
 
 class RunningAlready(RunError):
@@ -46,6 +52,7 @@ class Records:
         exchange: how the jobs of the task see each other.
         study: the trials of all jobs, as far as they are known here.
         attempt: how often the job was started, this time included.
+        host: on which that is.
         writer: of this attempt's own ledger, from `open` on.
     """
 
@@ -57,13 +64,8 @@ class Records:
         self.exchange = make_exchange(project, space, spec, lease)
         self.study = self.exchange.study
         self.attempt = max(ledger_attempts(spec.ledgers, spec.job), default=0) + 1
-        self._source = Source(socket.gethostname())
+        self.host = socket.gethostname()
         self._beat_seconds = min(BEAT_SECONDS, lease / 4)
-
-    @property
-    def own(self) -> list[Trial]:
-        """The trials of this job, of all attempts."""
-        return [trial for trial in self.study if trial.job == self._spec.job]
 
     def open(self) -> None:
         """Begin this attempt's ledger.
@@ -90,7 +92,7 @@ class Records:
                 time=time.time(),
                 job=spec.job,
                 attempt=self.attempt,
-                host=self._source.host,
+                host=self.host,
                 pid=os.getpid(),
                 version=VERSION,
                 project=self._project.hash,
@@ -115,14 +117,16 @@ class Records:
             raise RunningAlready(f"job {self._spec.job} is running already: {path} is growing")
 
     def beat(self) -> None:
-        """Show now and then that this driver lives, and see that no other one has gone on.
+        """Show now and then that this driver lives, and see that nothing forbids it to go on.
 
         Raises:
-            RunningAlready: one has, because this process was stopped for a long time.
+            RunningAlready: another one has, because this process was stopped for a long time.
+            RunError: the ledger was removed or replaced.
         """
         now = steady_time()
         if now - self._beaten >= self._beat_seconds:
             self._refuse_to_go_on()
+            self.writer.check()
             self._beaten = now
             self.exchange.beat()
 
@@ -139,7 +143,7 @@ class Records:
             )
 
     def write(self, *events: Event) -> None:
-        """Append events to the ledger, and then to the study.
+        """Append events to the ledger.
 
         Raises:
             RunningAlready: see `beat`.
@@ -147,28 +151,42 @@ class Records:
         """
         self._look_after_silence()
         self.writer.write(*events)
-        for event in events:
-            self.study.apply(event, self._source)
 
     def _look_after_silence(self) -> None:
         if steady_time() - self._beaten > QUIET_SECONDS / 2:
             self.beat()
 
+    def full_disk(self, failure: str) -> str | None:
+        """Why a trial failed through no fault of its own, where the disk takes nothing any more."""
+        probe = self.writer.path.with_name(f".room-{os.getpid()}")
+        try:
+            write_atomic(probe, bytes(_PROBE_BYTES))
+            probe.unlink()
+        except (UserError, OSError) as error:
+            return f"{error} (a trial failed of it: {failure})"
+        told = any(f"[Errno {number}]" in failure for number in (errno.ENOSPC, errno.EDQUOT))
+        if told and shutil.disk_usage(probe.parent).free < _LITTLE_BYTES:
+            return f"the disk of {probe.parent} is full: {failure}"
+        return None
+
     def leave(self) -> None:
         """Write nothing more: another process goes on with the job."""
         self._beaten = -math.inf
-        self.writer.close()
+        with contextlib.suppress(RunError):
+            self.writer.close()
 
     def close(self, reason: str, *, over: bool) -> None:
-        """Write the last line if that is possible.
+        """Write the last line, and everything out.
 
         Raises:
             RunningAlready: see `beat`.
+            RunError: the disk does not take it; the file is let go of all the same.
         """
         self._look_after_silence()
-        with contextlib.suppress(RunError):
+        try:
             self.writer.write(Closed(time=time.time(), reason=reason, over=over))
-        self.writer.close()
+        finally:
+            self.writer.close()
         self.exchange.deliver()
 
 

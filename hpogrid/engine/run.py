@@ -1,52 +1,33 @@
 """One attempt of one job: what to run next, what was reported, how it ended.
 
-An engine evaluates; a `Run` decides and writes. Everything that has to survive a ``kill -9``
-is in the ledger before the next step, and a new attempt is made from the ledgers alone.
+An engine evaluates; the search state decides; a `Run` stands between them and the world: it knows
+the time, writes the ledger, looks at checkpoints, and asks and tells the other jobs. Everything
+that has to survive a ``kill -9`` is in the ledger before the next step.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
+import logging
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hpogrid.config.prep import fixed_values
 from hpogrid.config.project import Project
-from hpogrid.engine.books import Books
-from hpogrid.engine.budget import Budget, reached
 from hpogrid.engine.deadline import Deadline
-from hpogrid.engine.judge import Judge
-from hpogrid.engine.learning import Learning
 from hpogrid.engine.messages import PrepSetup
-from hpogrid.engine.pauses import Pauses
-from hpogrid.engine.queue import Queue
 from hpogrid.engine.records import Records, RunningAlready
-from hpogrid.engine.results import result, what_is_missing
-from hpogrid.engine.spec import Assignment, JobSpec
+from hpogrid.engine.search_state import Assignment, JobSpec, SearchState, Start
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision
-from hpogrid.search import make_searcher
-from hpogrid.search.base import Outcome, Problem, derive_seed
-from hpogrid.search.proposer import Proposer
-from hpogrid.space.space import Point, Space
-from hpogrid.study.events import Ended, Reported, State
+from hpogrid.space.space import Point
+from hpogrid.study.events import Ended, Event, Started
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.study.history import Past
-from hpogrid.study.study import Trial, number_of
-from hpogrid.trial.checkpoints import Keeper, latest
-
-EVERYTHING_TRIED = "every configuration was tried"
-"""Why a run is over on a space of which nothing is left."""
-
-_VERDICTS: dict[Decision, State] = {
-    "continue": "complete",
-    "complete": "complete",
-    "stop": "pruned",
-    "pause": "interrupted",
-}
-"""What a trial has come to when it ends after a decision."""
+from hpogrid.study.study import Trial
+from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
 
 
 class Run:
@@ -73,40 +54,36 @@ class Run:
         self.project = project
         self.config = project.hpo_config
         self.spec = spec
-        self.stopped: str | None = None
         self.interrupted = False
         self.expired = False
-        self._dry = False
         space = project.space
         self._records = Records(project, space, spec, LEASE_SECONDS)
         self.study = self._records.study
         self.attempt = self._records.attempt
         self._exchange = self._records.exchange
-        seed = derive_seed(spec.seed, spec.job)
-        task = Problem(space, self.config.modes, seed, self.config.trials)
-        searcher = make_searcher(self.config.algorithm, task, self.config.algorithm_param)
-        self._proposer = Proposer(space, searcher, self._mine(first, space))
-        self._judge = Judge(self.config, task, self._proposer)
-        self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
-        self._deadline = Deadline.of_this_job()
-        self.budget = Budget(self.config, self._deadline)
-        self._learning = Learning(
-            self.config, self._proposer, self._judge, self.budget, self._keeper
+        self.state = SearchState(
+            self.config, space, spec, self.study, host=self._records.host, first=first, past=past
         )
-        self._books = Books(self._records, self._learning, spec.trials)
-        self._pauses = Pauses(self.config, self._books)
+        self.budget = self.state.budget
+        self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
+        self._began = time.monotonic()
+        self._deadline = Deadline.of_this_job()
+        self.budget.whole = self._deadline.left
+        self._told = 0
         self._records.open()
         self._writer = self._records.writer
-        for item in past:
-            self._proposer.tell(item.suggested, Outcome(item.values))
-        own = self._replay()
-        self._queue = Queue(spec, seed, self._books, self._pauses, own)
+        self._go_on()
 
-    def _mine(self, first: Sequence[Point], space: Space) -> list[Point]:
-        """This job's share of the points to evaluate first, less those that were begun."""
-        begun = {space.identify(trial.applied) for trial in self.study} if first else set()
-        share = first[self.spec.job :: self.spec.n_jobs] if self.spec.shared else first
-        return [point for point in share if point.key not in begun]
+    def _go_on(self) -> None:
+        """Bring everything back that the ledgers tell."""
+        for trial in self.study:
+            if trial.finished and trial.job == self.spec.job:
+                self._keep(trial)
+        self._write(*self.state.replay(time.time()))
+        for trial in self.state.cut_off:
+            if not self._exchange.still_mine(trial):
+                self._write(*self.state.lose(trial, time.time()))
+        self.state.claimed.extend(self._exchange.orphans())
 
     @property
     def prep(self) -> PrepSetup | None:
@@ -117,35 +94,15 @@ class Run:
         fixed = fixed_values(self.project.space, model.param)
         return PrepSetup(model.prep, str(self.spec.prep), fixed)
 
-    def _replay(self) -> list[Trial]:
-        """Bring everything back that the ledgers tell; return this job's trials as they ended."""
-        trials = sorted(self.study, key=lambda trial: trial.ended or math.inf)
-        own = [trial for trial in trials if trial.job == self.spec.job]
-        for trial in sorted(own, key=lambda trial: number_of(trial.id)):
-            self._judge.start(trial)
-        for trial in trials:
-            self._proposer.take(trial.applied)
-            decision = self._learning.learn(trial)
-            if trial.finished and trial.job == self.spec.job:
-                self._learning.account(trial)
-            elif trial.finished:
-                self.budget.see(trial)
-            elif trial.job == self.spec.job:
-                self._proposer.begun(trial.suggested)
-                if decision == "pause":
-                    self._pauses.add(trial)
-        self.budget.started = len(own)
-        return own
-
     @property
     def own(self) -> list[Trial]:
         """The trials of this job, of all attempts."""
-        return self._records.own
+        return self.state.own
 
     @property
     def running(self) -> int:
         """How many trials run at the moment."""
-        return len(self._books.running)
+        return len(self.state.running)
 
     # --- what the engine asks and tells ----------------------------------------------------
 
@@ -154,110 +111,86 @@ class Run:
         if self.over:
             return None
         self.poll()
-        if self._queue.again:
-            return self._books.restart(self._queue.again.popleft())
-        fresh = bool(self._left) and not self._dry
-        if (released := self._pauses.release(fresh=fresh)) is not None:
-            return released
-        if not self._left:
-            return None
-        if (repetition := self._queue.repetition()) is not None:
-            return repetition
-        point = self._point()
-        self._dry = point is None
-        if point is not None:
-            return self._queue.begin(point)
-        if (released := self._pauses.release(fresh=False)) is None and not self.running:
-            self.stopped = EVERYTHING_TRIED
-        return released
+        while (step := self.state.next()) is not None:
+            if isinstance(step, Start):
+                if not step.asks or self._exchange.claim(step.point):
+                    return self._start(step)
+            elif isinstance(step, Ended):
+                self._write(step)
+            else:
+                self.poll(now=True)
+                point = next(self._exchange.abandoned(), None)
+                self.state.offer([] if point is None else [point])
+        return None
 
-    def _point(self) -> Point | None:
-        """A configuration that no other job evaluates, or that one has left behind."""
-        if (point := self._queue.claimed_point()) is not None:
-            return point
-        self.poll(now=True)
-        return next(self._exchange.abandoned(), None)
+    def _start(self, start: Start) -> Assignment:
+        """Begin a trial, for the first time or again from a checkpoint."""
+        folder = self.spec.trials / start.trial
+        found: tuple[int, Path] | None = None
+        if start.source == start.trial:
+            take_lent(folder, start.attempt - 1)
+            found = go_back(folder, start.reported)
+        elif start.source is not None:
+            found = latest(self.spec.trials / start.source, start.reported)
+            if found is None:
+                return self._start(self.state.restart(start.trial))
+            lend(found[1], folder, start.attempt)
+        step, path = found or (0, None)
+        event = start.event(time.time(), step)
+        self._write(event)
+        if event.parent is not None and path is not None:
+            take_lent(folder, start.attempt)
+            path = folder / path.name
+        spent = self.study.trials[start.trial].before if step else 0.0
+        applied = start.point.applied
+        return Assignment(start.trial, applied, start.seed, start.attempt, step, path, spent)
 
     def report(self, trial: str, metrics: dict[str, Any]) -> Decision:
         """Take in a report of a running trial, and say whether the trial goes on.
 
         Unless it does, the engine ends the evaluation and calls `finish`.
         """
-        running = self._books.running[trial]
-        running.step += 1
-        running.reports.append(metrics)
-        now = time.time()
-        running.unwritten.append(
-            Reported(time=now, trial=trial, step=running.step, metrics=metrics)
-        )
+        self._tick()
+        decision = self.state.report(trial, metrics, time.time())
+        reports = self.state.unwritten(trial)
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
-        if running.step > 1 or latest(self.spec.trials / trial) is not None:
-            self._books.write_reports(running)
-            self._keeper.reported(trial)
-            self._exchange.reported(self.study.trials[trial])
-        record = self.study.trials[trial]
-        spent = record.before + now - record.started - running.prepared
-        counted = {"training_iteration": running.step, "time_total_s": spent, **metrics}
-        decision = self._judge.report(record, running.step, counted)
-        if reached(self.config, counted):
-            self._judge.end(record)
-            return "complete"
-        if decision == "pause" and (self.stopped or self.budget.spent):
-            decision = "stop"
-        running.verdict = _VERDICTS[decision]
+        if reports and (reports[-1].step > 1 or latest(self.spec.trials / trial) is not None):
+            self._write(*reports)
+            record = self.study.trials[trial]
+            self._keeper.reported(trial, self.state.counting(record))
+            self._exchange.reported(record)
         return decision
 
     def prepared(self, trial: str, seconds: float) -> None:
         """What a running trial needs is there: its own time begins after so many seconds."""
-        self._books.running[trial].prepared = seconds
+        self.state.prepared(trial, seconds)
 
     def finish(self, trial: str, failure: str | None = None) -> None:
         """A running trial ended by itself or as it was told; ``failure`` is why it failed.
 
-        What fails while the run is being cut off, was cut off with it.
+        What fails while the run is being cut off, was cut off with it; what fails because the
+        disk is full, runs again when there is room.
+
+        Raises:
+            RunError: the disk is full.
         """
         if failure is not None and self.interrupted:
             self.interrupt(trial, self.stopped or failure)
             return
-        running = self._books.running.pop(trial)
-        metrics = result(self.config, running.reports or self._inherited(trial))
-        reason = failure or what_is_missing(self.config, metrics)
-        if reason is None and running.verdict == "interrupted":
-            reason = self._pauses.pause(trial, running)
-            if reason is None:
-                return
-        self._books.settle(
-            Ended(
-                time=time.time(),
-                trial=trial,
-                state=running.verdict if reason is None else "failed",
-                metrics=metrics,
-                steps=max(1, running.step),
-                reason=reason,
-                prepared=running.prepared,
-            )
-        )
-
-    def _inherited(self, trial: str) -> list[dict[str, Any]]:
-        """What stands for a trial that copied another one when there was nothing left to do."""
-        record = self.study.trials[trial]
-        source = self.study.trials.get(record.parent or "")
-        reports = source.reports if source else ()
-        return [dict(item.metrics) for item in reports if item.step == record.changed_at]
+        if failure is not None and (full := self._records.full_disk(failure)) is not None:
+            self.interrupt(trial, full)
+            raise RunError(full)
+        needed = self.state.needs_checkpoint(trial)
+        saved = not needed or latest(self.spec.trials / trial) is not None
+        self._write(*self.state.finish(trial, failure, time.time(), saved=saved))
 
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off through no fault of its own, and shall run again."""
-        running = self._books.running.pop(trial)
-        event = Ended(
-            time=time.time(),
-            trial=trial,
-            state="interrupted",
-            reason=reason,
-            prepared=running.prepared,
-        )
+        events = self.state.interrupt(trial, reason, time.time())
         with contextlib.suppress(RunError):  # a full disk: what has no end is run again as well
-            self._records.write(event)
-        self._queue.again.append(self.study.trials[trial])
+            self._records.write(*events)
+        for event in events:
+            self.state.apply(event)
 
     def poll(self, *, now: bool = False) -> None:
         """Take in what other jobs have written meanwhile: now and then, or ``now``.
@@ -268,42 +201,72 @@ class Run:
             self.expired = True
             self.stop("the time of the job is up", interrupt=True)
         self._records.beat()
-        for trial in self._exchange.poll(now=now):
-            self._proposer.take(trial.applied)
-            self._learning.learn(trial)
-            if trial.finished:
-                self.budget.see(trial)
+        self.state.learn(self._exchange.poll(now=now))
+
+    def _write(self, *events: Event) -> None:
+        """Put events into the ledger; then everyone is told."""
+        if not events:
+            return
+        self._records.write(*events)
+        for event in events:
+            trial = self.state.apply(event)
+            if trial is None:
+                continue
+            if isinstance(event, Started):
+                self._exchange.publish(trial)
+            elif trial.finished:
+                self._exchange.publish(trial)
+                self._keep(trial)
+        for note in self.state.notes[self._told :]:
+            logging.getLogger(__name__).warning("%s", note)
+        self._told = len(self.state.notes)
+
+    def _keep(self, trial: Trial) -> None:
+        """Say that a trial is finished to who keeps the checkpoints."""
+        loss = None if trial.state == "failed" else self.state.loss(trial.metrics)
+        self._keeper.ended(trial.id, loss, self.state.counting(trial))
 
     # --- the end ---------------------------------------------------------------------------
 
     @property
     def remark(self) -> str:
         """What the user should know about the algorithm; mostly empty."""
-        return self._proposer.searcher.remark
+        return self.state.proposer.searcher.remark
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run was stopped, if it was."""
+        return self.state.stopped
 
     @property
     def over(self) -> bool:
         """Whether no further trial is going to be started."""
-        return bool(self.stopped or self.budget.spent or not self.open)
+        self._tick()
+        return self.state.over
+
+    def _tick(self) -> None:
+        self.budget.elapsed = time.monotonic() - self._began
+        self.budget.seconds_left = self._deadline.left
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the job's time is up before its budget is spent: another attempt goes on."""
+        late = self.expired or (self.stopped is None and self.budget.too_late)
+        return late and self.budget.met is None
 
     @property
     def open(self) -> int:
         """How many trials may be started or go on, now or later, while no other one ends."""
-        return self._left + len(self._pauses)
-
-    @property
-    def _left(self) -> int:
-        """How many trials that are not paused may be started."""
-        return self.budget.left(self.running + len(self._pauses))
+        return self.state.open
 
     def stop(self, reason: str, *, interrupt: bool = False) -> None:
         """Start no further trial; with ``interrupt``, cut the running ones off as well."""
-        self.stopped = self.stopped or reason
+        self.state.stopped = self.state.stopped or reason
         self.interrupted = self.interrupted or interrupt
 
     def end_paused(self) -> None:
         """The search is over for good: trials that are still paused end where they are."""
-        self._pauses.end()
+        self._write(*self.state.end_paused())
 
     def leave(self) -> None:
         """Another process goes on with the job: write nothing more."""
@@ -311,9 +274,8 @@ class Run:
 
     def close(self) -> str:
         """Write the last line if that is possible; return why the run ended."""
-        reason = self.stopped or self.budget.spent or "nothing is left to try"
-        over = self.stopped == EVERYTHING_TRIED or self.budget.satisfied is not None
-        self._records.close(reason, over=over)
+        reason = self.state.reason
+        self._records.close(reason, over=self.state.satisfied)
         return reason
 
     def hand_over(self) -> None:

@@ -14,6 +14,7 @@ from hpogrid.engine.run import Run
 from hpogrid.errors import Exit, UserError
 from hpogrid.job.run import JobResult, run_job
 from hpogrid.job.settings import TaskFolder, read_settings
+from hpogrid.words import counted
 
 
 def run_in_folder(
@@ -30,6 +31,7 @@ def run_in_folder(
         shared=settings.shared,
         n_jobs=settings.n_jobs,
         prep=task.prep,
+        added=settings.added,
         progress=progress,
     )
 
@@ -41,7 +43,7 @@ def main(folder: str, job: str) -> int:
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"{result.finished} trials finished: {result.reason}\n")
+    sys.stdout.write(f"{counted(result.finished, 'trial')} finished: {result.reason}\n")
     return Exit.INTERRUPTED if result.state == "interrupted" else Exit.OK
 
 

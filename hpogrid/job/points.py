@@ -6,7 +6,6 @@ again and again in the same directory as long as there is time.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import tarfile
@@ -28,6 +27,7 @@ from hpogrid.space.space import Space
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.metadata import METADATA, small_metadata
 from hpogrid.study.study import Study, Trial, read_study
+from hpogrid.study.values import as_loss, result_of
 
 
 class Result(msgspec.Struct):
@@ -133,10 +133,10 @@ def _run(
 def _result(project: Project, trial: Trial | None) -> Result:
     if trial is None:
         return Result(1, message="the trial was cut off")
-    value = trial.metrics.get(project.hpo_config.metrics[0])
-    if trial.state == "failed" or not isinstance(value, int | float) or not math.isfinite(value):
+    value = result_of(trial, project.hpo_config.metrics[0])
+    if value is None:
         return Result(1, message=trial.reason or "there is no loss")
-    return Result(0, float(value) if project.hpo_config.modes[0] == "min" else -float(value))
+    return Result(0, as_loss(value, project.hpo_config.modes[0]))
 
 
 def _deliver(bundle: Path, folder: Path, job: int) -> None:

@@ -20,11 +20,11 @@ from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine import ENGINES, choose_engine
 from hpogrid.engine.prep import make_workplace
 from hpogrid.engine.records import RunningAlready
-from hpogrid.engine.run import Run
-from hpogrid.engine.spec import JobSpec
+from hpogrid.engine.run import JobSpec, Run
 from hpogrid.engine.track import live_tracking
+from hpogrid.engine.verbose import telling
 from hpogrid.errors import UserError, first_line
-from hpogrid.files import copy_files, files_below, write_atomic
+from hpogrid.files import copy_files, files_below, read_record, write_atomic
 from hpogrid.job.start import read_start
 
 RESULT = "result.json"
@@ -35,15 +35,17 @@ WORK_VARIABLE = "HPOGRID_WORK_DIR"
 """The environment variable with the name of the working directory inside a container."""
 
 
-JobState = Literal["done", "failed", "interrupted"]
+JobState = Literal["done", "unfinished", "failed", "interrupted"]
 
 
 class JobResult(msgspec.Struct, kw_only=True):
     """What a job writes when it ends: the first thing to believe about it.
 
     Attributes:
-        state: ``done``: it did its part; ``interrupted``: it was told to stop before.
+        state: ``done``: it did its part; ``unfinished``: its time was up before;
+            ``interrupted``: it was told to stop before.
         finished, failed: trials of this job, all attempts together.
+        added: how many trials had been added to its budget when it started.
     """
 
     state: JobState
@@ -51,6 +53,7 @@ class JobResult(msgspec.Struct, kw_only=True):
     attempt: int = 0
     finished: int = 0
     failed: int = 0
+    added: int = 0
     started: float = 0.0
     ended: float = 0.0
 
@@ -66,6 +69,7 @@ def run_job(
     n_jobs: int = 1,
     after: int = 0,
     prep: Path | None = None,
+    added: int = 0,
     progress: Callable[[Run], None] = lambda run: None,
 ) -> JobResult:
     """Run one job to its end.
@@ -76,6 +80,7 @@ def run_job(
             of trials), ``trials/``, the logs and the result.
         job, seed, ledgers, shared, n_jobs, after: see `JobSpec`.
         prep: the folder of preparations; the job's own, if not given.
+        added: trials that the budget has beyond that of the project.
         progress: called a few times a second.
 
     Raises:
@@ -83,12 +88,12 @@ def run_job(
     """
     started = time.time()
     try:
-        project = read_project(bundle)
+        project = _with_more(read_project(bundle), added)
         work = _prepare(project, bundle, folder)
         prep = prep or folder / PREP
         if project.model_config.prep:
             make_workplace(prep, files_below(bundle / SCRIPTS), folder / "work")
-        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after, prep)
+        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after, prep, added)
         start = read_start(bundle)
         first = [project.space.apply(values) for values in start.first]
         run = Run(project, spec, first, start.past)
@@ -101,8 +106,16 @@ def run_job(
     if run.remark:
         print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
     logs = folder / project.hpo_config.log_dir
+    progress = telling(run, progress)
     with live_tracking(project, start.task, job, ledgers, logs, lambda: run.interrupted):
         return _execute(run, project, work, folder, logs, started, progress)
+
+
+def _with_more(project: Project, added: int) -> Project:
+    """The project with a larger budget; its hash stays: it is the same search."""
+    config = project.hpo_config
+    more = msgspec.structs.replace(config, trials=config.trials + added)
+    return msgspec.structs.replace(project, hpo_config=more)
 
 
 def _execute(
@@ -118,29 +131,42 @@ def _execute(
         with _stop_on_signals(run):
             engine = ENGINES.load(choose_engine(project, work).name)
             engine(run, work, logs, lambda: progress(run)).execute()
-            if not run.interrupted:
+            if not (run.interrupted or run.out_of_time):
                 run.end_paused()
+            progress(run)
+            reason = run.close()
     except RunningAlready:
         run.leave()  # the result is for the other driver to write
         raise
     except Exception as error:
-        run.stop(str(error) if isinstance(error, UserError) else first_line(error))
+        reason = str(error) if isinstance(error, UserError) else first_line(error)
+        run.stop(reason)
         with contextlib.suppress(UserError):  # a full disk, perhaps: the first error tells
-            _conclude(run, folder, "failed", started)
+            run.close()
+        if folder.is_dir():  # else it was removed under us, and does not come back
+            with contextlib.suppress(UserError):
+                _conclude(run, folder, "failed", reason, started)
         raise
-    cut_off = run.interrupted and not run.expired
-    return _conclude(run, folder, "interrupted" if cut_off else "done", started)
+    return _conclude(run, folder, _state(run), reason, started)
 
 
-def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobResult:
-    reason = run.close()
+def _state(run: Run) -> JobState:
+    if run.out_of_time:
+        return "unfinished"
+    return "interrupted" if run.interrupted and not run.expired else "done"
+
+
+def _conclude(run: Run, folder: Path, state: JobState, reason: str, started: float) -> JobResult:
     finished = [trial for trial in run.own if trial.finished]
     failed = [trial for trial in finished if trial.state == "failed"]
     if failed and len(failed) == len(finished):
         reason += f"; every trial failed: {failed[-1].reason}"
+    if state == "unfinished":
+        reason += f"; {len(finished)} of {run.config.trials} trials are done"
     result = JobResult(
         state=state,
         reason=reason,
+        added=run.spec.added,
         attempt=run.attempt,
         finished=len(finished),
         failed=len(failed),
@@ -153,10 +179,7 @@ def _conclude(run: Run, folder: Path, state: JobState, started: float) -> JobRes
 
 def read_result(folder: Path) -> JobResult | None:
     """The result that a job wrote, or None."""
-    try:
-        return msgspec.json.decode((folder / RESULT).read_bytes(), type=JobResult)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
+    return read_record(folder / RESULT, JobResult)
 
 
 def _write(folder: Path, result: JobResult) -> None:

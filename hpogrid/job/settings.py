@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.errors import UserError
+from hpogrid.files import load_record
 
 START = "hpogrid_job.sh"
 """The program that a job starts: it finds a Python."""
@@ -31,9 +32,10 @@ class JobSettings(msgspec.Struct, kw_only=True):
 
     Attributes:
         name: of the task.
-        seed, n_jobs, shared: see `hpogrid.engine.spec.JobSpec`.
+        seed, n_jobs, shared: see `hpogrid.engine.run.JobSpec`.
         seconds: the time limit of a job.
         earlier: where earlier ledgers of the task may be found.
+        added: how many trials were added to the budget of each job.
     """
 
     name: str
@@ -42,6 +44,7 @@ class JobSettings(msgspec.Struct, kw_only=True):
     shared: bool = True
     seconds: int | None = None
     earlier: str | None = None
+    added: int = 0
 
 
 def read_settings(path: Path) -> JobSettings:
@@ -51,11 +54,9 @@ def read_settings(path: Path) -> JobSettings:
         UserError: it is not there, or damaged.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=JobSettings)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+        return load_record(path, JobSettings)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} cannot be read: it is not there") from error
 
 
 class TaskFolder:

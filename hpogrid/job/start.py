@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hpogrid.files import write_atomic
+from hpogrid.files import load_record, write_atomic
 from hpogrid.study.history import Past
 
 FILE = "start.json"
@@ -28,9 +28,15 @@ class Start(msgspec.Struct, kw_only=True):
 
 
 def read_start(bundle: Path) -> Start:
-    """The start that a bundle holds; empty where it holds none."""
-    path = bundle / FILE
-    return msgspec.json.decode(path.read_bytes(), type=Start) if path.exists() else Start()
+    """The start that a bundle holds; empty where it holds none.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    try:
+        return load_record(bundle / FILE, Start)
+    except FileNotFoundError:
+        return Start()
 
 
 def write_start(bundle: Path, start: Start) -> None:

@@ -21,17 +21,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+from hpogrid.archives import Refused, unpack
 from hpogrid.config.project import SCRIPTS, read_project
 from hpogrid.engine.prep import STEPS
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.job.run import PREP, JobResult, run_job
 from hpogrid.job.settings import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, read_settings
-from hpogrid.job.unpack import Refused, unpack
 from hpogrid.search.base import derive_seed
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata
 from hpogrid.study.study import read_study
+from hpogrid.words import counted
 
 LOG_MARK = "hpogrid-ledger:"
 """How lines of the ledger begin in the log of a job; `hpogrid report` finds them there."""
@@ -112,7 +113,7 @@ def main(folder: Path, index: int, point: Sequence[str] | None) -> int:
     with _undisturbed():
         finished = _deliver(place)
     if result is not None:
-        _say(f"{finished} trials finished: {result.reason}")
+        _say(f"{counted(finished, 'trial')} finished: {result.reason}")
     return Exit.OK if finished or result is not None else Exit.FAILURE
 
 

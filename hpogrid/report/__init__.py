@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hpogrid.errors import UserError
-from hpogrid.files import explained
+from hpogrid.files import writing
 from hpogrid.registry import Entry, Registry
 
 if TYPE_CHECKING:
@@ -36,7 +33,7 @@ WRITERS = Registry(
         "csv": Entry("hpogrid.report.csvfile:CsvWriter", "comma-separated values"),
         "json": Entry("hpogrid.report.jsonfile:JsonWriter", "a JSON list with one object a trial"),
         "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
-        "pcp": Entry("hpogrid.report.pcp:PcpWriter", "parallel coordinate plot"),
+        "pcp": Entry("hpogrid.report.pcp:PcpWriter", "a parallel coordinate plot"),
         "png": Entry("hpogrid.report.images:PngWriter", "a picture of each plot"),
         "parquet": Entry("hpogrid.report.columnar:ParquetWriter", "a Parquet table"),
         "excel": Entry("hpogrid.report.columnar:ExcelWriter", "an Excel sheet"),
@@ -75,15 +72,6 @@ def _save(results: Results, chosen: Writer, stem: str) -> Path:
     path = Path(f"{stem}{chosen.suffix}")
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
         raise UserError(f"cannot write {path}: choose another --outname")
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream, no_garbage_collection():
-                chosen.write(results, stream)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+    with writing(path) as stream, no_garbage_collection():
+        chosen.write(results, stream)
     return path

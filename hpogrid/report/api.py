@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.charts import draw
 from hpogrid.report.charts.as_plotly import plotly_figure
-from hpogrid.report.load import Filters, given_objectives, load_sources
+from hpogrid.report.load import given_objectives, load_sources
 from hpogrid.report.results import EXTRAS, Results
-from hpogrid.report.source import make_results
+from hpogrid.report.source import make_results, remarks
 from hpogrid.search.base import Mode
+from hpogrid.site.choice import LIMIT, Filters
 
 
 def load_study(
@@ -21,23 +23,29 @@ def load_study(
     metric: str | None = None,
     mode: Mode | None = None,
     days: float | None = None,
+    limit: int = LIMIT,
     taskname: str | None = None,
     ids: str | None = None,
+    all_versions: bool = False,
 ) -> LoadedStudy:
-    """Load the trials of a project, of all its tasks, or of a ledger or result file.
+    """Load the trials of a project, or of a ledger or result file.
+
+    A warning names what is left out, and what was damaged.
 
     Args:
         target: name of a project, or a path.
         metric, mode: sort by this metric; by default what the project optimises.
-        days: only tasks of the last days.
-        taskname: only tasks whose name matches this wildcard pattern.
-        ids: only tasks of this range, such as ``"3-9"``.
+        days, limit, taskname, ids: only these tasks, as in ``hpogrid report``; ``ids`` is a
+            range such as ``"3-9"``.
+        all_versions: take also what ran before the scripts, the space or the metric changed.
 
     Raises:
         UserError: nothing of that name.
     """
-    filters = Filters(limit=None, days=days, taskname=taskname, ids=ids)
+    filters = Filters(limit, days, taskname, ids, all_versions)
     sources = load_sources(str(target), filters)
+    for note in remarks(sources):
+        warnings.warn(note, stacklevel=2)
     return LoadedStudy(make_results(sources, objectives=given_objectives(metric, mode)))
 
 

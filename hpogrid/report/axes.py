@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -11,13 +12,15 @@ import msgspec
 from hpogrid.report.base import text
 from hpogrid.report.results import Column, Results
 from hpogrid.space.scale import Log, LogNormal, ReverseLog
-from hpogrid.study.series import number
+from hpogrid.study.values import is_missing, number
 
 Scale = Literal["linear", "log", "reverse log", "category"]
 _RANGE, _SKEW = 1000, 20
 """Where nothing else is known, positive values get a log axis if the largest is so many times the
 smallest, and the middle one is less than that part of the largest."""
 _WIDE = 100
+_FAR = 1e300
+"""A place further out than this is drawn here: differences of places have to be numbers too."""
 
 
 class Axis(msgspec.Struct):
@@ -43,7 +46,7 @@ class Axis(msgspec.Struct):
         low, high = (min(known), max(known)) if known else (0.0, 1.0)
         if self.categories:
             low, high = 0.0, float(len(self.categories) - 1)
-        return (low, high) if low < high else (low - 0.5, high + 0.5)
+        return (low, high) if _apart(low, high) else _around(low)
 
     def place(self, value: float) -> float:
         """Where a number lies on an axis that is no ``category``."""
@@ -58,6 +61,17 @@ class Axis(msgspec.Struct):
             places = _round_numbers(low, high)
             return places, [f"{place:.6g}" for place in places]
         return _decades(low, high, reverse=self.scale == "reverse log")
+
+
+def _apart(low: float, high: float) -> bool:
+    """Whether there is room for ticks between two places."""
+    return high - low > max(1e-12 * max(abs(low), abs(high)), 1 / _FAR)
+
+
+def _around(place: float) -> tuple[float, float]:
+    """A range about a single place: half of one, or as much as floats of that size can tell."""
+    half = max(0.5, abs(place) * 1e-6)
+    return place - half, place + half
 
 
 def make_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
@@ -75,7 +89,7 @@ def make_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
 def _is_category(results: Results, column: Column, values: Sequence[Any]) -> bool:
     if _choices(results, column) is not None:
         return True
-    return any(value is not None and number(value) is None for value in values)
+    return any(number(value) is None and not is_missing(value) for value in values)
 
 
 def _choices(results: Results, column: Column) -> tuple[Any, ...] | None:
@@ -85,23 +99,34 @@ def _choices(results: Results, column: Column) -> tuple[Any, ...] | None:
 
 
 def _category_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
-    known = [label(choice) for choice in _choices(results, column) or ()]
-    labels = [_own_label(column, value) for value in values]
-    others = sorted({item for item in labels if item is not None} - set(known), key=_natural)
-    categories = [*dict.fromkeys(known), *others]
-    place = {category: float(index) for index, category in enumerate(categories)}
-    positions = [None if item is None else place[item] for item in labels]
-    return Axis(column.name, "category", positions, categories)
-
-
-def _own_label(column: Column, value: Any) -> str | None:
     """Null is a category of a hyperparameter; elsewhere there is just no value."""
-    return label(value) if column.kind == "parameter" or value is not None else None
+    given = values if column.kind == "parameter" else [item for item in values if item is not None]
+    names = labels([*(_choices(results, column) or ()), *given])
+    choices = dict.fromkeys(names[_key(choice)] for choice in _choices(results, column) or ())
+    others = sorted(set(names.values()) - set(choices), key=_natural)
+    categories = [*choices, *others]
+    place = {category: float(index) for index, category in enumerate(categories)}
+    positions = [place[names[_key(item)]] if _key(item) in names else None for item in values]
+    return Axis(column.name, "category", positions, categories)
 
 
 def label(value: Any) -> str:
     """A value as a category: null is 'none'."""
     return "none" if value is None else text(value)
+
+
+def labels(values: Iterable[Any]) -> dict[bytes, str]:
+    """The labels of values by their JSON: text that reads like another value stands in quotes."""
+    different = {_key(value): value for value in values}
+    often = Counter(map(label, different.values()))
+    return {
+        key: key.decode() if isinstance(value, str) and often[label(value)] > 1 else label(value)
+        for key, value in different.items()
+    }
+
+
+def _key(value: Any) -> bytes:
+    return msgspec.json.encode(value)
 
 
 def _natural(item: str) -> tuple[int, float, str]:
@@ -139,8 +164,10 @@ def numeric_axis(name: str, values: Sequence[float]) -> Axis:
 
 def _place(value: Any, scale: Scale) -> float | None:
     known = number(value)
-    if known is None or scale == "linear":
-        return known
+    if known is None:
+        return None
+    if scale == "linear":
+        return min(max(known, -_FAR), _FAR)
     return math.log10(known) if scale == "log" else -math.log10(1 - known)
 
 

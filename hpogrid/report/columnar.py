@@ -8,6 +8,7 @@ from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.base import Writer, text
 from hpogrid.report.results import Results
+from hpogrid.study.values import number
 
 _EXCEL_ROWS = 2**20 - 1
 _EXCEL_TEXT = 32767
@@ -34,7 +35,7 @@ class ParquetWriter(Writer):
 def _typed(values: list[Any]) -> list[Any]:
     """Values of one type: as they are if they are of one that Parquet has, else text."""
     kinds = {type(value) for value in values if value is not None}
-    if kinds == {int, float}:
+    if kinds == {int, float} and all(type(v) is not int or number(v) == v for v in values):
         return [value if value is None else float(value) for value in values]
     if kinds <= {int} and all(value is None or abs(value) < 2**63 for value in values):
         return values

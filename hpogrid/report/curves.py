@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from hpogrid.study.series import number
 from hpogrid.study.study import Trial
+from hpogrid.study.values import number
 
 MOST_CURVES = 200
 MOST_POINTS = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,16 @@ import msgspec
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
 from hpogrid.errors import UserError
-from hpogrid.job.start import read_start
+from hpogrid.files import read_record
+from hpogrid.job.start import FILE as START
+from hpogrid.job.start import Start
 from hpogrid.registry import unknown
 from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.resultfile import read_result_file
 from hpogrid.report.results import Objective, Origin, no_garbage_collection, span
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
+from hpogrid.site.choice import Filters, study_of, version_of
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study
 
@@ -28,26 +31,10 @@ BUNDLE = "bundle"
 JOBS = "jobs"
 
 
-class Filters(msgspec.Struct, frozen=True):
-    """Which tasks of a project count.
-
-    Attributes:
-        limit: at most so many, the newest ones.
-        days: not older than this; None: of any age.
-        taskname: a wildcard pattern.
-        ids: a range of task ids, as `IdRange` reads it.
-    """
-
-    limit: int | None = 1000
-    days: float | None = 30
-    taskname: str | None = None
-    ids: str | None = None
-
-
 def load_sources(
     target: str, filters: Filters | None = None, objectives: Sequence[Objective] = ()
 ) -> list[Source]:
-    """The trials of all tasks of a project, oldest task first, or of one file or folder.
+    """The trials of the study of a project, oldest task first, or of one file or folder.
 
     A project is looked for first; ``./name`` is always a path. ``objectives`` says which of
     several checkpoints counts, where the models of another tool are read.
@@ -76,36 +63,37 @@ def is_project(target: str) -> bool:
 
 def _project_sources(name: str, filters: Filters) -> list[Source]:
     from hpogrid.site.elsewhere import adopt
-    from hpogrid.site.tasks import IdRange, TaskFilter, find_tasks
+    from hpogrid.site.tasks import find_tasks
 
-    wanted = TaskFilter(
-        project=name,
-        taskname=filters.taskname,
-        days=filters.days,
-        ids=IdRange(filters.ids) if filters.ids else None,
-    )
-    named = filters.taskname is not None or filters.ids is not None
-    problems = adopt(name, wanted) if named or not find_tasks(project=name, limit=1) else []
-    tasks = find_tasks(
-        project=name,
-        days=filters.days,
-        limit=filters.limit,
-        taskname=filters.taskname,
-        ids=wanted.ids,
-    )
-    if tasks:
-        sources = [_task_source(task) for task in reversed(tasks)]
+    known = bool(find_tasks(project=name, limit=1))
+    problems = adopt(name, filters.wanted(name)) if filters.named or not known else []
+    tasks, left_out = study_of(name, filters)
+    sources, damaged = _readable(reversed(tasks))
+    problems += damaged
+    if sources:
         said = "\n".join(warning for source in sources for warning in source.warnings)
         sources[0].warnings[:0] = [problem for problem in problems if problem not in said]
+        sources[0].left_out = left_out
         return sources
     if problems:
         raise UserError(f"project '{name}' has no tasks here, and {problems[0]}")
     if filters == Filters() and not find_tasks(project=name, limit=1):
         raise UserError(f"project '{name}' has no tasks yet; 'hpogrid run {name}' starts them")
     raise UserError(
-        f"no task of project '{name}' passes the filters (--days {filters.days}, --limit, "
-        "--taskname, --range); 'hpogrid tasks show' lists all"
+        f"no task of project '{name}' passes the filters (--days, --limit, --taskname, --range); "
+        "'hpogrid tasks show' lists all"
     )
+
+
+def _readable(tasks: Iterable[Task]) -> tuple[list[Source], list[str]]:
+    """The sources of tasks; for each that is damaged a sentence instead."""
+    sources, problems = [], []
+    for task in tasks:
+        try:
+            sources.append(_task_source(task))
+        except UserError as error:
+            problems.append(f"task {task.id} is left out: {error}")
+    return sources, problems
 
 
 def _task_source(task: Task) -> Source:
@@ -119,10 +107,27 @@ def _task_source(task: Task) -> Source:
         warnings.append(f"task {task.id}: {error}; showing what was fetched before")
     source = _source(task.ledgers, f"*{SUFFIX}")
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
-    budget = source.project.hpo_config.trials * task.n_jobs if source.project else None
+    warnings += _missing(task)
+    budget = None
+    if source.project:
+        budget = (source.project.hpo_config.trials + task.added) * task.n_jobs
     return msgspec.structs.replace(
         source, name=task.project, task=_own(task, source.study), budget=budget, warnings=warnings
     )
+
+
+def _missing(task: Task) -> list[str]:
+    """Whether jobs have ended before they had done their part."""
+    from hpogrid.site.arrays import settled
+
+    ended = (settled(task, job) for job in range(task.n_jobs))
+    left = [status for status in ended if status and status.state == "unfinished"]
+    if not left:
+        return []
+    return [
+        f"task {task.id}: {len(left)} of {task.n_jobs} job(s) are unfinished (job {left[0].job}: "
+        f"{left[0].reason}); 'hpogrid tasks retry {task.id}' goes on"
+    ]
 
 
 def _own(task: Task, study: Study) -> Origin:
@@ -135,7 +140,8 @@ def _own(task: Task, study: Study) -> Origin:
         name=task.name,
         shared=task.shared,
         seed=task.seed,
-        key=read_start(task.bundle).task,
+        key=(read_record(task.bundle / START, Start) or Start()).task,
+        version=version_of(task),
     )
 
 
@@ -189,10 +195,7 @@ def _task_near(folder: Path) -> Task | None:
     from hpogrid.site.tasks import FILE as RECORD
     from hpogrid.site.tasks import Task
 
-    try:
-        return msgspec.json.decode((folder.parent / RECORD).read_bytes(), type=Task)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return read_record(folder.parent / RECORD, Task)
 
 
 def _project_near(folder: Path) -> Project | None:

@@ -12,19 +12,19 @@ import msgspec
 
 from hpogrid._version import VERSION
 from hpogrid.report.axes import make_axis
+from hpogrid.report.comparable import early_note
 from hpogrid.report.curves import curves
 from hpogrid.report.ranking import rank_hyperparameters
-from hpogrid.report.results import Column, Results
+from hpogrid.report.results import ALWAYS, STATES, Column, Results
 from hpogrid.report.sample import choose_rows, end_order, fair_rows
-from hpogrid.study.series import number
 from hpogrid.study.study import Trial
+from hpogrid.study.values import number
 
 MOST_TRIALS = 10_000
 MOST_CELLS = 250_000
 MOST_REASONS = 15
 MOST_FAIR = 1500
 LONGEST_TEXT = 300
-STATES = ("complete", "pruned", "failed", "running", "interrupted")
 
 
 def page_data(results: Results) -> dict[str, Any]:
@@ -39,6 +39,9 @@ def page_data(results: Results) -> dict[str, Any]:
         "version": VERSION,
         "written": time.strftime("%Y-%m-%d %H:%M %Z"),
         "summary": results.summary,
+        "notes": results.notes,
+        "early": early_note(results),
+        "counting": STATES.index(results.counting),
         "states": results.states,
         "objectives": _objectives(results),
         "columns": _columns(results, rows),
@@ -56,13 +59,23 @@ def page_data(results: Results) -> dict[str, Any]:
 
 
 def _fair(results: Results, rows: Sequence[int]) -> list[int]:
-    """The places, among the shown trials, of some that stand for all."""
+    """The places, among the shown trials, of some that stand for all that count."""
     place = {row: index for index, row in enumerate(rows)}
-    return [place[row] for row in fair_rows(results, rows, MOST_FAIR)]
+    return [place[row] for row in fair_rows(results, rows, MOST_FAIR) if results.counts(row)]
+
+
+def _shown(results: Results) -> list[tuple[int, Column]]:
+    """The columns of the page, with their places: it shows each trial's name and state anyway."""
+    return [
+        (place, column)
+        for place, column in enumerate(results.columns)
+        if column.kind != "extra" or column.key not in ALWAYS
+    ]
 
 
 def _objectives(results: Results) -> list[dict[str, Any]]:
-    places = {column.key: i for i, column in enumerate(results.columns) if column.kind == "metric"}
+    shown = [column for _, column in _shown(results)]
+    places = {column.key: i for i, column in enumerate(shown) if column.kind == "metric"}
     return [
         {"name": item.name, "mode": item.mode, "column": places[item.name]}
         for item in results.objectives
@@ -73,8 +86,7 @@ def _columns(results: Results, rows: Sequence[int]) -> list[dict[str, Any]]:
     chosen = set(rows)
     cells = [cells for row, cells in enumerate(results.rows()) if row in chosen]
     return [
-        _column(results, column, [row[place] for row in cells])
-        for place, column in enumerate(results.columns)
+        _column(results, column, [row[place] for row in cells]) for place, column in _shown(results)
     ]
 
 
@@ -94,8 +106,10 @@ def _column(results: Results, column: Column, values: list[Any]) -> dict[str, An
 
 
 def _short(value: Any) -> float | None:
+    if type(value) is int and abs(value) < 2**53:
+        return value
     known = number(value)
-    return known if known is None or isinstance(known, int) else float(f"{known:.7g}")
+    return None if known is None else float(f"{known:.7g}")
 
 
 def _cut(words: str) -> str:

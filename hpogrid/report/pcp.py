@@ -11,7 +11,9 @@ from typing import Any, BinaryIO
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.base import Writer
-from hpogrid.report.results import WITH_RESULT, Column, Results
+from hpogrid.report.results import Column, Results
+from hpogrid.study.values import WITH_RESULT, as_loss
+from hpogrid.words import counted
 
 _LONG = 32
 MOST_LINES = 2000
@@ -179,13 +181,12 @@ def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
         return {"color": "#31688e"}
     axis = metrics[0]
     mode = results.objectives[0].mode if results.objectives else "min"
-    sign = -1.0 if mode == "min" else 1.0
-    known = sorted(sign * item for item in axis.positions if item is not None)
+    known = sorted(-as_loss(item, mode) for item in axis.positions if item is not None)
     worst, best = known[int(0.05 * (len(known) - 1))], known[-1]
     places, labels = axis.ticks()
     better = f", {'lower' if mode == 'min' else 'higher'} is better" if results.objectives else ""
     return {
-        "color": [worst if item is None else sign * item for item in axis.positions],
+        "color": [worst if item is None else -as_loss(item, mode) for item in axis.positions],
         "colorscale": "Viridis",
         "reversescale": True,
         "cmin": worst if worst < best else best - 1,
@@ -193,7 +194,7 @@ def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
         "showscale": True,
         "colorbar": {
             "title": {"text": f"{_escape(axis.name)}{better}", "side": "right"},
-            "tickvals": [sign * place for place in places],
+            "tickvals": [-as_loss(place, mode) for place in places],
             "ticktext": labels,
         },
     }
@@ -201,7 +202,7 @@ def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
 
 def _title(results: Results, drawn: int, same: list[str]) -> str:
     finished = sum(results.states.get(state, 0) for state in WITH_RESULT)
-    parts = [f"<b>{_escape(results.name)}</b>: {drawn} trials"]
+    parts = [f"<b>{_escape(results.name)}</b>: {counted(drawn, 'trial')}"]
     if drawn < finished:
         parts.append(f"of {finished} with a result (the best, and some of the others at random)")
     others = len(results) - finished

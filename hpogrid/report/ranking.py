@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from hpogrid.report.axes import Axis, label, make_axis
+from hpogrid.report.axes import Axis, labels, make_axis
+from hpogrid.report.comparable import comparable
 from hpogrid.report.importance import (
     FEWEST_TRIALS,
     MOST_TRIALS,
@@ -13,29 +14,21 @@ from hpogrid.report.importance import (
     Importance,
     importance,
 )
-from hpogrid.report.repeats import by_configuration
-from hpogrid.report.results import WITH_RESULT, Objective, Results
+from hpogrid.report.results import Objective, Results
 from hpogrid.study.study import Trial
 
 
 def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance | None, str]:
     """The importance for one objective, and how to read it; None and the reason why not."""
     objective = results.objectives[index]
-    found = by_configuration(
-        (trial, value)
-        for trial in results.trials
-        if trial.state in WITH_RESULT and (value := results.value(trial, index)) is not None
-    )
-    if len(found) > MOST_TRIALS:
-        found = random.Random(0).sample(found, MOST_TRIALS)
-    axes = varied_axes(results, [trial for trial, _ in found])
-    measured = importance(
-        [axis.name for axis in axes],
-        [axis.positions for axis in axes],
-        [value for _, value in found],
-    )
+    trials, values, mixed = comparable(results, index, FEWEST_TRIALS)
+    if len(trials) > MOST_TRIALS:
+        chosen = random.Random(0).sample(range(len(trials)), MOST_TRIALS)
+        trials, values = [trials[place] for place in chosen], [values[place] for place in chosen]
+    axes = varied_axes(results, trials)
+    measured = importance([axis.name for axis in axes], [axis.positions for axis in axes], values)
     if measured is None:
-        return None, _why_not(len(found), objective, bool(axes))
+        return None, _why_not(len(trials), objective)
     note = (
         f"How much worse a random forest predicts the rank of a trial by {objective.name} when "
         f"one hyperparameter is shuffled, from {measured.trials} configurations. Lines: the range "
@@ -43,15 +36,13 @@ def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance |
         f"explains {measured.explained:.0%} of the variance"
         + ("." if measured.explained > 0.3 else ": too little to rely on the order below.")
     )
-    return measured, note
+    return measured, f"{note} {mixed}".rstrip()
 
 
-def _why_not(trials: int, objective: Objective, varied: bool) -> str:
-    if not varied:
-        return "Not measured: no hyperparameter differs between the trials."
+def _why_not(trials: int, objective: Objective) -> str:
     if trials < FEWEST_TRIALS:
         needed = f"it needs {FEWEST_TRIALS} configurations with a result"
-        return f"Not measured: {needed}; there are {trials}."
+        return f"Not measured: {needed}; there {'is' if trials == 1 else 'are'} {trials}."
     return f"Not measured: {objective.name} is the same in all trials."
 
 
@@ -62,6 +53,6 @@ def varied_axes(results: Results, trials: Sequence[Trial]) -> list[Axis]:
         if column.kind != "parameter":
             continue
         values = [trial.applied.get(column.key) for trial in trials]
-        if len(set(map(label, values))) > 1:
+        if len(labels(values)) > 1:
             axes.append(make_axis(results, column, values))
     return axes

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from hpogrid.study.study import Trial
+from hpogrid.study.values import as_loss
 
 
 class Repeats(NamedTuple):
@@ -59,7 +60,7 @@ def best_repeats(found: Iterable[Repeats], mode: str) -> Repeats:
     known = list(found)
     most = max(item.number for item in known)
     whole = [item for item in known if item.number == most and not item.failed]
-    return (min if mode == "min" else max)(whole or known, key=lambda item: item.mean)
+    return min(whole or known, key=lambda item: as_loss(item.mean, mode))
 
 
 def by_configuration(found: Iterable[tuple[Trial, float]]) -> list[tuple[Trial, float]]:

@@ -13,6 +13,7 @@ from hpogrid.report.results import Objective, Origin
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.study.study import Study, Trial
+from hpogrid.study.values import number
 
 
 class _File(msgspec.Struct):
@@ -53,8 +54,8 @@ def _trial(name: str, row: dict[str, Any], file: _File) -> Trial:
     point = {key: row.get(key) for key in file.hyperparameters}
     own = ("time_s", "timestamp", *file.hyperparameters)
     metrics = {key: value for key, value in row.items() if key not in own}
-    ended = _seconds(row.get("timestamp")) or file.start_timestamp
-    state = "complete" if metrics.get(file.metric) is not None else "failed"
+    ended = number(row.get("timestamp")) or file.start_timestamp
+    state = "complete" if number(metrics.get(file.metric)) is not None else "failed"
     return Trial(
         name,
         state,  # type: ignore[arg-type]
@@ -63,13 +64,8 @@ def _trial(name: str, row: dict[str, Any], file: _File) -> Trial:
         seed=0,
         job=0,
         host="",
-        started=ended - _seconds(row.get("time_s")),
+        started=ended - (number(row.get("time_s")) or 0.0),
         ended=ended,
         metrics=metrics,
         reason=None if state == "complete" else f"no value of '{file.metric}'",
     )
-
-
-def _seconds(value: Any) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else 0.0

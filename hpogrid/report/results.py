@@ -21,8 +21,11 @@ from hpogrid.report import pareto
 from hpogrid.report.repeats import Repeats, best_repeats, gather
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
-from hpogrid.study.series import number
+from hpogrid.study.events import Metrics
 from hpogrid.study.study import Study, Trial
+from hpogrid.study.values import WITH_RESULT, as_loss, number, result_of
+from hpogrid.study.values import objectives as objective_values
+from hpogrid.words import counted
 
 Kind = Literal["parameter", "metric", "extra"]
 Cells = Callable[[Trial], list[Any]]
@@ -41,6 +44,7 @@ class Origin(msgspec.Struct, gc=False):
         shared: whether its jobs are one search.
         seed: of the search, where it is known.
         key: what its own jobs know it by.
+        version: of the study that it is a part of (see `Project.study_version`).
     """
 
     id: int | str = ""
@@ -52,6 +56,7 @@ class Origin(msgspec.Struct, gc=False):
     shared: bool = True
     seed: int | None = None
     key: str = ""
+    version: str = ""
 
 
 class Column(NamedTuple):
@@ -69,9 +74,6 @@ class Objective(NamedTuple):
     mode: Mode
 
 
-WITH_RESULT = ("complete", "pruned")
-"""The states in which a trial has a result."""
-
 EXTRAS: dict[str, Callable[[Trial, Origin], Any]] = {
     "site": lambda trial, task: task.site,
     "task_time_s": lambda trial, task: round(task.seconds, 3),
@@ -85,9 +87,16 @@ EXTRAS: dict[str, Callable[[Trial, Origin], Any]] = {
     "started": lambda trial, task: trial.started,
     "attempt": lambda trial, task: trial.attempt,
     "seed": lambda trial, task: trial.seed,
+    "version": lambda trial, task: task.version,
+    "last_report": lambda trial, task: _last_report(trial),
 }
 """What ``--extra`` adds beside further metrics. ``*_s`` are seconds, ``started`` is seconds
 since the epoch."""
+
+STATES = ("complete", "pruned", "failed", "running", "interrupted")
+
+ALWAYS = ("trial", "state")
+"""The extra columns that every table has: no value is to be read without its state."""
 
 PARETO = "pareto"
 """The extra column that several objectives have: whether no other trial beats this one."""
@@ -101,8 +110,9 @@ class Results:
     """The trials of one project.
 
     Columns are the hyperparameters by their own names, then the metrics by theirs (the objectives
-    first), then the extra ones; with several objectives `PARETO` is among these, and with
-    repetitions `MEAN` and `SPREAD`. A metric with the name of a hyperparameter is called
+    first; they are empty where a trial has no result), then the extra ones: those of `ALWAYS`,
+    ``version`` where there are several, with several objectives `PARETO`, with repetitions `MEAN`
+    and `SPREAD`, and what was asked for. A metric with the name of a hyperparameter is called
     ``metric.<name>``, an extra column with the name of either ``trial.<name>``.
 
     Args:
@@ -115,11 +125,13 @@ class Results:
         project: the stored project whose trials these are, where it is known.
         budget: how many trials were asked for, where it is known.
         mlflow, experiment: where the project logs to MLflow, if it does.
+        notes: a sentence for each thing that is left out.
 
     Attributes:
-        trials: best first; then those that still run or were interrupted; failed last.
+        trials: complete ones, best first; then those that were ended early, best first; then
+            those that still run or were interrupted; failed last.
         tasks: for each trial its task.
-        states: how many trials are in each state, most frequent first.
+        states: how many trials are in each state, in the order of `STATES`.
         repeated: whether there are repetitions.
 
     Raises:
@@ -138,12 +150,14 @@ class Results:
         budget: int | None = None,
         mlflow: str | None = None,
         experiment: str | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.project = project
         self.budget = budget
         self.mlflow = mlflow
         self.experiment = experiment
+        self.notes = list(notes)
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]
@@ -163,7 +177,7 @@ class Results:
 
     @property
     def best(self) -> Trial | None:
-        """The best trial by the first objective, or None where none has a result."""
+        """The best trial by the first objective (see `best_of`); None where none has a result."""
         known = self.trials and self.value(self.trials[0]) is not None
         return self.trials[0] if known else None
 
@@ -179,10 +193,11 @@ class Results:
     def summary(self) -> str:
         """One sentence: how many trials, in which states, the best value, and why most failed."""
         states = ", ".join(f"{count} {state}" for state, count in self.states.items())
-        sentence = f"{len(self)} trials" + (f": {states}" if states else "")
+        sentence = counted(len(self), "trial") + (f": {states}" if states else "")
         if self.best is not None:
             name, mode = self.objectives[0]
-            sentence += f"; best {name} {self.value(self.best):.6g} ({mode})"
+            early = ", of a trial that ended early" if self.best.state == "pruned" else ""
+            sentence += f"; best {name} {self.value(self.best):.6g} ({mode}{early})"
             if len(self.objectives) > 1:
                 sentence += f"; {len(self.front)} on the Pareto front, hypervolume "
                 sentence += f"{self.hypervolume:.3g}"
@@ -198,9 +213,12 @@ class Results:
 
     def value(self, trial: Trial, objective: int = 0) -> float | None:
         """The finite value of an objective; None: no result (yet), or none that counts."""
-        if not self.objectives or trial.state not in WITH_RESULT:
-            return None
-        return number(trial.metrics.get(self.objectives[objective].name))
+        return result_of(trial, self.objectives[objective].name) if self.objectives else None
+
+    @property
+    def counting(self) -> str:
+        """The state of the trials whose results count: ended early only if none is complete."""
+        return "pruned" if self.best is None or self.best.state == "pruned" else "complete"
 
     @cached_property
     def repeats(self) -> dict[Hashable, Repeats]:
@@ -214,9 +232,13 @@ class Results:
             if trial.group is not None and trial.finished
         )
 
+    def counts(self, row: int) -> bool:
+        """Whether the result of the trial in a row counts."""
+        return self.trials[row].state == self.counting
+
     @cached_property
     def front(self) -> frozenset[int]:
-        """The rows that no other one beats in all objectives together."""
+        """The rows that count and that no other one beats in all objectives together."""
         return frozenset(pareto.front(self._losses()))
 
     @property
@@ -225,23 +247,25 @@ class Results:
         return pareto.hypervolume(self._losses())
 
     def _losses(self) -> list[pareto.Losses | None]:
-        signs = [1 if mode == "min" else -1 for _, mode in self.objectives]
-        found: list[pareto.Losses | None] = []
-        for trial in self.trials:
-            values = [self.value(trial, place) for place in range(len(signs))]
-            known = [sign * v for sign, v in zip(signs, values, strict=True) if v is not None]
-            found.append(tuple(known) if len(known) == len(signs) else None)
-        return found
+        counting = self.counting
+        return [self._loss(trial) if trial.state == counting else None for trial in self.trials]
+
+    def _loss(self, trial: Trial) -> pareto.Losses | None:
+        values = objective_values([item.name for item in self.objectives], trial.metrics)
+        modes = [item.mode for item in self.objectives]
+        return None if values is None else tuple(map(as_loss, values, modes))
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
         """The rows in order, each a list of JSON values as `columns` says."""
         applied = _picker(column.key for column in self.columns if column.kind == "parameter")
         metrics = _picker(column.key for column in self.columns if column.kind == "metric")
+        no_result: Metrics = {}
         keys = [column.key for column in self.columns if column.kind == "extra"]
         extras = [self._extra(key) for key in keys]
         shown = zip(self.trials[start:stop], self.tasks[start:stop], strict=True)
         for place, (trial, task) in enumerate(shown, start):
-            row = [*applied(trial.applied), *metrics(trial.metrics)]
+            result = trial.metrics if trial.state in WITH_RESULT else no_result
+            row = [*applied(trial.applied), *metrics(result)]
             if extras:
                 row += [get(place, trial, task) for get in extras]
             yield row
@@ -301,7 +325,7 @@ class Results:
                 self.repeated = True
             known = name is not None and trial.state in WITH_RESULT
             values.append(number(reported.get(name)) if known else None)  # type: ignore[arg-type]
-        self.states = dict(states.most_common())
+        self.states = {state: states[state] for state in STATES if state in states}
         first = self.space.parameters if self.space else ()
         self.parameters = list(dict.fromkeys([*first, *chain.from_iterable(parameters)]))
         named = (item.name for item in self.objectives)
@@ -309,12 +333,16 @@ class Results:
         return values
 
     def _sort(self, values: list[float | None]) -> None:
-        good = [index for index, value in enumerate(values) if value is not None]
-        rest = [index for index, value in enumerate(values) if value is None]
-        if self.objectives:
-            good.sort(key=values.__getitem__, reverse=self.objectives[0].mode == "max")  # type: ignore[arg-type]
-        rest.sort(key=lambda index: self.trials[index].state == "failed")
-        order = good + rest
+        places = range(len(values))
+        rest = [place for place in places if values[place] is None]
+        rest.sort(key=lambda place: self.trials[place].state == "failed")
+        order = []
+        for state in WITH_RESULT:
+            good = [p for p in places if values[p] is not None and self.trials[p].state == state]
+            if self.objectives:
+                good.sort(key=values.__getitem__, reverse=self.objectives[0].mode == "max")  # type: ignore[arg-type]
+            order += good
+        order += rest
         self.trials = [self.trials[index] for index in order]
         self.tasks = [self.tasks[index] for index in order]
 
@@ -324,16 +352,19 @@ class Results:
                 raise UserError(unknown("extra column", name, [*EXTRAS, *self.reported]))
         shown = [item.name for item in self.objectives] or self.reported
         metrics = dict.fromkeys([*shown, *(name for name in extra if name not in EXTRAS)])
-        extras = [name for name in dict.fromkeys(extra) if name in EXTRAS]
-        if len(self.objectives) > 1:
-            extras.insert(0, PARETO)
+        extras = [*ALWAYS]
+        if len({task.version for task in self.parts}) > 1:
+            extras.append("version")
         if self.objectives and self.repeated:
-            extras = [MEAN, SPREAD, *extras]
+            extras += [MEAN, SPREAD]
+        if len(self.objectives) > 1:
+            extras.append(PARETO)
+        extras += [name for name in extra if name in EXTRAS]
         columns = [Column(name, "parameter", name) for name in self.parameters]
         taken = set(self.parameters)
         for prefix, kind, keys in (
             ("metric.", "metric", list(metrics)),
-            ("trial.", "extra", extras),
+            ("trial.", "extra", list(dict.fromkeys(extras))),
         ):
             for key in keys:
                 name = key
@@ -342,6 +373,11 @@ class Results:
                 taken.add(name)
                 columns.append(Column(name, kind, key))  # type: ignore[arg-type]
         return columns
+
+
+def _last_report(trial: Trial) -> Metrics:
+    """What a trial last said, also one without a result."""
+    return trial.reports[-1].metrics if trial.reports else trial.metrics
 
 
 def _picker(keys: Iterable[str]) -> Callable[[dict[str, Any]], Iterable[Any]]:

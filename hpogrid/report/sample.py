@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 
 from hpogrid.report.results import Results
+from hpogrid.study.values import is_better
 
 
 def choose_rows(
@@ -58,12 +58,13 @@ def records(results: Results, order: Sequence[int | None], objective: int = 0) -
     """The trials that were the best in an objective when they ended, first to last."""
     if not results.objectives:
         return []
-    sign = 1 if results.objectives[objective].mode == "min" else -1
+    mode, counting = results.objectives[objective].mode, results.counting
     found: list[int] = []
-    best = math.inf
+    best: float | None = None
     for _, row in sorted((place, row) for row, place in enumerate(order) if place is not None):
-        value = results.value(results.trials[row], objective)
-        if value is not None and sign * value < best:
-            best = sign * value
+        trial = results.trials[row]
+        value = results.value(trial, objective) if trial.state == counting else None
+        if value is not None and (best is None or is_better(value, best, mode)):
+            best = value
             found.append(row)
     return found

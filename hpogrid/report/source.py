@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -22,6 +22,7 @@ class Source(msgspec.Struct):
         objectives: what was optimised, where a file says so and there is no project.
         budget: how many trials were asked for; None where it is not known.
         warnings: a sentence for each thing that was skipped.
+        left_out: a sentence for each kind of task that is not part of the study.
     """
 
     name: str
@@ -31,6 +32,12 @@ class Source(msgspec.Struct):
     objectives: tuple[Objective, ...] = ()
     budget: int | None = None
     warnings: list[str] = []
+    left_out: list[str] = []
+
+
+def remarks(sources: Iterable[Source]) -> list[str]:
+    """What a person should know of sources: what was damaged, and what is left out."""
+    return [text for source in sources for text in (*source.warnings, *source.left_out)]
 
 
 def objectives_of(project: Project) -> tuple[Objective, ...]:
@@ -53,7 +60,8 @@ def make_results(
     Raises:
         UserError: an extra column that is not there.
     """
-    project = _project(sources)
+    projects = [source.project for source in sources if source.project is not None]
+    project = projects[-1] if projects else None
     budgets = [source.budget for source in sources]
     known = tuple(objectives) or (objectives_of(project) if project else ())
     if not known:
@@ -68,12 +76,5 @@ def make_results(
         mlflow=project.hpo_config.mlflow if project else None,
         experiment=project.hpo_config.mlflow_experiment if project else None,
         budget=sum(budgets) if None not in budgets else None,  # type: ignore[arg-type]
+        notes=[note for source in sources for note in source.left_out],
     )
-
-
-def _project(sources: Sequence[Source]) -> Project | None:
-    """The last project that searches something: one that repeats a single point says little."""
-    projects = [source.project for source in sources if source.project is not None]
-    searching = [project for project in projects if project.space.axes or project.space.crossed]
-    found = searching or projects
-    return found[-1] if found else None

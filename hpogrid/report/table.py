@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from hpogrid.report.base import text
 from hpogrid.report.results import Results
+from hpogrid.text import harmless_line
 
 ROWS = 20
 
@@ -23,7 +24,7 @@ def print_table(results: Results, stream: TextIO, rows: int | None = ROWS) -> No
     if stream.isatty():
         _print_drawn(results, shown, stream)
     else:
-        _print_plain([results.names, *shown], stream)
+        _print_plain([[*map(harmless_line, results.names)], *shown], stream)
     more = len(results) - len(shown)
     if more:
         stream.write(f"... and {more} more trials (--rows 0 prints all, --to_csv writes all)\n")
@@ -33,7 +34,7 @@ def cell_text(value: Any) -> str:
     """A value as it stands in a table: floats to six digits, a dash for none."""
     if isinstance(value, float):
         return f"{value:.6g}"
-    return text(value) or "-"
+    return harmless_line(text(value)) or "-"
 
 
 def _print_plain(lines: Sequence[Sequence[str]], stream: TextIO) -> None:
@@ -54,7 +55,9 @@ def _print_drawn(results: Results, shown: Sequence[Sequence[str]], stream: TextI
     for index, column in enumerate(results.columns):
         numeric = all(_is_number(line[index]) for line in shown)
         table.add_column(
-            Text(column.name), style=styles[column.kind], justify="right" if numeric else "left"
+            Text(harmless_line(column.name)),
+            style=styles[column.kind],
+            justify="right" if numeric else "left",
         )
     for position, line in enumerate(shown):
         best = position == 0 and results.best is not None

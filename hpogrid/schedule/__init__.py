@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
+
+from msgspec.structs import fields
 
 from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
@@ -65,8 +69,24 @@ def check_pair(scheduler: str, algorithm: str, repeat: int = 1) -> None:
         )
 
 
-def make_scheduler(name: str, params: dict[str, Any], problem: Problem | None = None) -> Scheduler:
-    """The scheduler called ``name``, for a problem."""
-    options = schedule_options(name, params)
+def longest(name: str, params: Mapping[str, Any], stop: Mapping[str, float]) -> int | None:
+    """The ``max_t`` that follows from when trials stop; None: it is given, or does not follow."""
+    known = {field.name: field.default for field in fields(SCHEDULERS.load(name).Settings)}
+    attr = params.get("time_attr", known.get("time_attr"))
+    limit = stop.get(str(attr), 0)
+    if "max_t" not in known or "max_t" in params or limit <= 1 or not math.isfinite(limit):
+        return None
+    return max(math.ceil(limit), int(params.get("grace_period", 1)))
+
+
+def make_scheduler(
+    name: str,
+    params: dict[str, Any],
+    problem: Problem | None = None,
+    stop: Mapping[str, float] | None = None,
+) -> Scheduler:
+    """The scheduler called ``name``, for a problem whose trials end at ``stop``."""
+    max_t = longest(name, params, stop or {})
+    options = schedule_options(name, params if max_t is None else {**params, "max_t": max_t})
     scheduler: Scheduler = SCHEDULERS.load(name)(options, problem)
     return scheduler

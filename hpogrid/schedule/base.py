@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -33,9 +34,10 @@ class Release:
 class Scheduler(Protocol):
     """Told every report of every trial of the study, also of those that run elsewhere.
 
-    Only the trials of its own job are started (`on_start`), paused and released. A step may come
-    again when a trial was interrupted. What a scheduler knows is made anew from the ledger when a
-    job is resumed: trials in the order of their numbers, then the reports of each.
+    Only the trials of its own job are started (`on_start`), paused and released. A resource is a
+    number of any kind: epochs and tenths of them, seconds, tokens; it may jump. One may come again
+    when a trial was interrupted. What a scheduler knows is made anew from the ledger when a job is
+    resumed: trials in the order of their numbers, then the reports of each.
     """
 
     Settings: ClassVar[type[Options]]
@@ -45,19 +47,19 @@ class Scheduler(Protocol):
     """Whether it pauses trials at all."""
     needs_checkpoints: ClassVar[bool]
     """Whether a trial without checkpoints cannot be served."""
-    rungs: tuple[int, ...]
+    rungs: tuple[float, ...]
     """The resources, in rising order, at which results of different trials are compared."""
 
-    def on_start(self, trial: str, point: Point, step: int) -> None:
-        """A trial of this job begins, or goes on after ``step`` with another configuration."""
+    def on_start(self, trial: str, point: Point, resource: float) -> None:
+        """A trial of this job begins, or goes on from ``resource`` with another configuration."""
 
-    def on_report(self, trial: str, step: int, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
         """Take in a report and decide.
 
         Args:
             trial: its id.
-            step: the resource spent so far (reports, or the scheduler's ``time_attr``).
-            loss: the objective value at this step; smaller is better.
+            resource: what was spent so far (reports, or the scheduler's ``time_attr``).
+            loss: the objective value at this resource; smaller is better.
         """
 
     def on_pause(self, trial: str) -> None:
@@ -74,6 +76,11 @@ class Scheduler(Protocol):
         """
 
 
+def reaches(resource: float, level: float) -> bool:
+    """Whether a resource has come to a level, be it but for rounding: ten times 0.1 reaches 1."""
+    return resource >= level or math.isclose(resource, level)
+
+
 class ScheduleOptions(Options, frozen=True, kw_only=True):
     """The ``scheduler_param`` that every scheduler takes.
 
@@ -85,6 +92,10 @@ class ScheduleOptions(Options, frozen=True, kw_only=True):
     time_attr: str = "training_iteration"
 
     def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name}: {value:g} is not a finite number")
         if self.max_concurrent < 1:
             raise ValueError(f"max_concurrent {self.max_concurrent} is not above 0")
 
@@ -96,13 +107,13 @@ class BaseScheduler:
     algorithms: ClassVar[tuple[str, ...] | None] = None
     pauses: ClassVar[bool] = False
     needs_checkpoints: ClassVar[bool] = False
-    rungs: tuple[int, ...] = ()
+    rungs: tuple[float, ...] = ()
 
     def __init__(self, options: Options | None = None, problem: Problem | None = None) -> None:
         self.options: Any = options if options is not None else self.Settings()
         self.problem = problem
 
-    def on_start(self, trial: str, point: Point, step: int) -> None:
+    def on_start(self, trial: str, point: Point, resource: float) -> None:
         """Nothing to note (see `Scheduler`)."""
 
     def on_pause(self, trial: str) -> None:

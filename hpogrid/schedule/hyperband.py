@@ -11,21 +11,27 @@ import itertools
 import math
 from dataclasses import dataclass, field
 
-from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions
+from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions, reaches
 from hpogrid.search.base import Problem
 from hpogrid.space.space import Point
 
+_ROUNDING = 1e-9
+"""By so much a power or logarithm of a fraction may be off."""
+
 
 class HyperBandOptions(ScheduleOptions, frozen=True, kw_only=True):
-    """``max_t``: the resource that the best trials get; one in ``reduction_factor`` goes on."""
+    """``max_t``: the resource that the best trials get; one in ``reduction_factor`` goes on.
 
-    max_t: int = 81
+    The smallest resource is 1, as in the paper.
+    """
+
+    max_t: float = 81
     reduction_factor: float = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.max_t < 1:
-            raise ValueError(f"max_t {self.max_t} is not above 0")
+            raise ValueError(f"max_t {self.max_t:g} is below 1")
         if self.reduction_factor <= 1:
             raise ValueError(f"reduction_factor {self.reduction_factor:g} is not above 1")
 
@@ -35,7 +41,7 @@ class _Member:
     """A trial in a bracket: the rung it runs to or waits at."""
 
     rung: int = 0
-    paused_at: int | None = None
+    paused_at: float | None = None
     waits: bool = False
     loss: float = math.inf
     over: bool = False
@@ -46,7 +52,7 @@ class _Bracket:
     """``size`` trials are compared at each of the rungs."""
 
     size: int
-    rungs: list[int]
+    rungs: list[float]
     members: dict[str, _Member] = field(default_factory=dict)
 
     @property
@@ -71,7 +77,7 @@ class HyperBandScheduler(BaseScheduler):
         self._of: dict[str, _Bracket] = {}
         self._decided: list[Release] = []
 
-    def on_start(self, trial: str, point: Point, step: int) -> None:
+    def on_start(self, trial: str, point: Point, resource: float) -> None:
         """Give a new trial a place in the bracket that is being filled."""
         if trial in self._of:
             return
@@ -80,20 +86,20 @@ class HyperBandScheduler(BaseScheduler):
         self._of[trial] = self._brackets[-1]
         self._brackets[-1].members[trial] = _Member()
 
-    def on_report(self, trial: str, step: int, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
         """Pause a trial at its rung; at the last one it is complete."""
         if trial not in self._of:
             return "continue"
         rungs, member = self._of[trial].rungs, self._of[trial].members[trial]
         if member.paused_at is not None:
-            if step <= member.paused_at:
+            if resource <= member.paused_at:
                 return "pause"
             _promote(member)  # so the ledger tells, from which this is being made anew
-        if step < rungs[member.rung]:
+        if not reaches(resource, rungs[member.rung]):
             return "continue"
         if member.rung == len(rungs) - 1:
             return "complete"
-        member.paused_at, member.loss = step, loss
+        member.paused_at, member.loss = resource, loss
         return "pause"
 
     def on_pause(self, trial: str) -> None:
@@ -118,9 +124,8 @@ class HyperBandScheduler(BaseScheduler):
         group = {name: member for name, member in alive.items() if member.rung == rung}
         if not group or not all(member.waits for member in group.values()):
             return
-        came = sum(member.rung >= rung for member in bracket.members.values())
         gone = sum(member.rung > rung for member in bracket.members.values())
-        keep = max(1, int(came / self.options.reduction_factor)) - gone
+        keep = places(len(bracket.members), self.options.reduction_factor, rung + 1) - gone
         for place, name in enumerate(sorted(group, key=lambda name: group[name].loss)):
             go_on = place < keep
             self._decided.append(Release(name, go_on))
@@ -135,12 +140,21 @@ def _promote(member: _Member) -> None:
     member.paused_at, member.waits = None, False
 
 
-def bracket_shapes(max_t: int, factor: float) -> list[tuple[int, list[int]]]:
-    """For each bracket the number of trials, and the resources at which they are compared."""
-    most = int(math.log(max_t) / math.log(factor) + 1e-9)
+def places(size: int, factor: float, halvings: int) -> int:
+    """How many trials of a bracket go on after so many comparisons."""
+    return max(1, math.floor(size / factor**halvings + _ROUNDING))
+
+
+def bracket_shapes(max_t: float, factor: float) -> list[tuple[int, list[float]]]:
+    """For each bracket the number of trials, and the resources at which they are compared.
+
+    They are those of Li et al. (arXiv:1603.06560), fractions included: a trial is compared at its
+    first report that comes to them.
+    """
+    most = int(math.log(max_t) / math.log(factor) + _ROUNDING)
     shapes = []
     for halvings in range(most, -1, -1):
-        size = math.ceil((most + 1) / (halvings + 1) * factor**halvings - 1e-9)
-        rungs = [max(1, round(max_t / factor**left)) for left in range(halvings, -1, -1)]
+        size = math.ceil((most + 1) / (halvings + 1) * factor**halvings - _ROUNDING)
+        rungs = [max_t / factor**left for left in range(halvings, -1, -1)]
         shapes.append((size, rungs))
     return shapes

@@ -8,6 +8,6 @@ from hpogrid.schedule.base import BaseScheduler, Decision
 class NoScheduler(BaseScheduler):
     """Lets every trial run to its end."""
 
-    def on_report(self, trial: str, step: int, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
         """Continue (see `Scheduler`)."""
         return "continue"

@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import cast
 
-from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions
+from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions, reaches
 from hpogrid.search.base import Problem, derive_seed
 from hpogrid.space.latent import Category, IntegerRange, Unit
 from hpogrid.space.parameter import Ordinal, Parameter
@@ -26,21 +26,22 @@ _HALVINGS = 60
 class PbtOptions(ScheduleOptions, frozen=True, kw_only=True):
     """Parameters, by the names that Ray Tune gave them.
 
-    The worst ``quantile_fraction`` copy from the best. A changed parameter is drawn anew with
-    ``resample_probability``; else a number is multiplied by one of ``perturbation_factors``, and
-    a choice stays. Before ``burn_in_period`` nothing is copied.
+    Trials are compared at the multiples of ``perturbation_interval``, which counts the resource
+    as ``burn_in_period`` does: before that nothing is copied. The worst ``quantile_fraction``
+    copy from the best. A changed parameter is drawn anew with ``resample_probability``; else a
+    number is multiplied by one of ``perturbation_factors``, and a choice stays.
     """
 
-    perturbation_interval: int = 4
-    burn_in_period: int = 0
+    perturbation_interval: float = 4
+    burn_in_period: float = 0
     quantile_fraction: float = 0.25
     resample_probability: float = 0.25
     perturbation_factors: tuple[float, float] = (1.2, 0.8)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.perturbation_interval < 1:
-            raise ValueError(f"perturbation_interval {self.perturbation_interval} is not above 0")
+        if self.perturbation_interval <= 0:
+            raise ValueError(f"perturbation_interval {self.perturbation_interval:g} is not above 0")
         if not 0 < self.quantile_fraction <= 0.5:
             raise ValueError(f"quantile_fraction {self.quantile_fraction:g} is not in 0 to 0.5")
         if not 0 <= self.resample_probability <= 1:
@@ -52,8 +53,8 @@ class _Member:
     """A trial of the population: how far it is, and when it is looked at next."""
 
     point: Point
-    step: int
-    next_look: int
+    resource: float
+    next_look: float
     loss: float | None = None
     paused: bool = False
     over: bool = False
@@ -73,19 +74,19 @@ class PbtScheduler(BaseScheduler):
         super().__init__(options, problem)
         self._members: dict[str, _Member] = {}
 
-    def on_start(self, trial: str, point: Point, step: int) -> None:
+    def on_start(self, trial: str, point: Point, resource: float) -> None:
         """Take a trial into the population, or note with what it goes on."""
-        self._members[trial] = _Member(point, step, self._after(step))
+        self._members[trial] = _Member(point, resource, self._after(resource))
 
-    def on_report(self, trial: str, step: int, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
         """Pause a trial when others wait for their turn, or when it is to copy another."""
         member = self._members.get(trial)
         if member is None:
             return "continue"
-        member.step, member.loss, member.paused = step, loss, False
-        if step < member.next_look:
+        member.resource, member.loss, member.paused = resource, loss, False
+        if not reaches(resource, member.next_look):
             return "continue"
-        member.next_look = self._after(step)
+        member.next_look = self._after(resource)
         return "pause" if self._others_wait() or trial in self._quantiles()[1] else "continue"
 
     def on_pause(self, trial: str) -> None:
@@ -104,21 +105,23 @@ class PbtScheduler(BaseScheduler):
         ]
         if fresh or not paused:
             return None
-        trial = min(paused, key=lambda name: self._members[name].step)
+        trial = min(paused, key=lambda name: self._members[name].resource)
         member = self._members[trial]
         member.paused = False
         best, worst = self._quantiles()
-        if trial not in worst or member.step < self.options.burn_in_period:
+        if trial not in worst or not reaches(member.resource, self.options.burn_in_period):
             return Release(trial)
         assert self.problem is not None
-        rng = random.Random(derive_seed(self.problem.seed, "pbt", trial, member.step))
+        rng = random.Random(derive_seed(self.problem.seed, "pbt", trial, member.resource))
         source = rng.choice(best)
         point = explore(self.problem.space, self._members[source].point, self.options, rng)
         return Release(trial, source=source, point=point)
 
-    def _after(self, step: int) -> int:
-        interval: int = self.options.perturbation_interval
-        return (step // interval + 1) * interval
+    def _after(self, resource: float) -> float:
+        """The next multiple of the interval."""
+        interval: float = self.options.perturbation_interval
+        following = interval * (math.floor(resource / interval) + 1)
+        return following + interval if reaches(resource, following) else following
 
     def _others_wait(self) -> bool:
         population = self.problem.trials if self.problem is not None else None

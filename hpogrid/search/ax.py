@@ -12,8 +12,8 @@ from msgspec import Meta
 
 from hpogrid.registry import require
 from hpogrid.search.base import Options, Problem
-from hpogrid.search.model import ModelSearcher, from_unit, to_unit
-from hpogrid.space.latent import Axis, Category, Latents
+from hpogrid.search.model import ModelSearcher
+from hpogrid.space.latent import Axis, Category, Latents, from_unit, to_unit
 
 
 class AxOptions(Options, frozen=True):

@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from hpogrid.registry import require
 from hpogrid.search.base import Options, Problem
-from hpogrid.search.model import ModelSearcher, from_unit, to_unit, with_lies
-from hpogrid.space.latent import Axis, Category, Latents
+from hpogrid.search.model import ModelSearcher, with_lies
+from hpogrid.space.latent import Axis, Category, Latents, from_unit, to_unit
 
 
 class BayesianOptions(Options, frozen=True):

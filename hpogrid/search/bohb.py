@@ -14,8 +14,7 @@ from msgspec import Meta
 
 from hpogrid.registry import require
 from hpogrid.search.base import BaseSearcher, Options, Outcome, Problem
-from hpogrid.search.model import from_unit, to_unit
-from hpogrid.space.latent import Axis, Category, Latents
+from hpogrid.space.latent import Axis, Category, Latents, from_unit, to_unit
 from hpogrid.space.space import identity
 
 

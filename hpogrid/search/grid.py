@@ -28,8 +28,8 @@ class GridSearcher(BaseSearcher):
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         super().__init__(problem, options)
-        self._values = {name: self._values_of(name) for name in self.axes}
-        self._size = math.prod(map(len, self._values.values()))
+        self._counts = {name: self._count(name) for name in self.axes}
+        self._size = math.prod(self._counts.values())
         self._next = 0
         self._seen: set[bytes] = set()
 
@@ -38,20 +38,25 @@ class GridSearcher(BaseSearcher):
         """As many as there are: it looks at none of them."""
         return 99
 
-    def _values_of(self, name: str) -> list[float | int]:
+    def _count(self, name: str) -> int:
         item = self.problem.space.parameters[name]
-        values = item.values()
-        if values is not None:
-            return [item.encode(value) for value in values]
-        count = self.options.resolution
-        if count is None or not isinstance(item, Float):
+        count = item.count()
+        if count is None and isinstance(item, Float):
+            count = self.options.resolution
+        if count is None:
             raise UserError(
                 f"algorithm grid: '{name}' has no finite list of values; give it a step (q), "
                 "or how many values to take: --algorithm_param '{\"resolution\": 5}'"
             )
-        if count == 1 or not all(map(math.isfinite, item.scale.bounds)):
-            return [(index + 0.5) / count for index in range(count)]
-        return [index / (count - 1) for index in range(count)]
+        return count
+
+    def _latent(self, name: str, index: int) -> float | int:
+        """The latent of a value; no list of them is made."""
+        item, count = self.problem.space.parameters[name], self._counts[name]
+        if item.count() is not None:
+            return item.encode(item.at(index))
+        ends = isinstance(item, Float) and all(map(math.isfinite, item.scale.bounds))
+        return index / (count - 1) if ends and count > 1 else (index + 0.5) / count
 
     def _ask(self, seed: int) -> Latents | None:
         while self._next < self._size:
@@ -71,9 +76,9 @@ class GridSearcher(BaseSearcher):
     def _at(self, index: int) -> Latents:
         """The point number ``index`` of the grid, the last parameter changing fastest."""
         point: Latents = {}
-        for name, values in reversed(self._values.items()):
-            index, position = divmod(index, len(values))
-            point[name] = values[position]
+        for name, count in reversed(self._counts.items()):
+            index, position = divmod(index, count)
+            point[name] = self._latent(name, position)
         return {name: point[name] for name in self.axes}
 
     def _start(self, point: Latents, seed: int) -> None:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from hpogrid.registry import require
 from hpogrid.search.base import BaseSearcher, Options, Problem
-from hpogrid.space.latent import Axis, Category, Latents, Unit
+from hpogrid.space.latent import Axis, Category, Latents, Unit, shares
 
 
 class HyperoptOptions(Options, frozen=True):
@@ -37,9 +37,7 @@ class HyperoptSearcher(BaseSearcher):
         if isinstance(axis, Unit):
             return hp.uniform(name, 0, 1)
         if isinstance(axis, Category):
-            weights = axis.weights or (1.0,) * axis.count
-            total = sum(weights)
-            return hp.pchoice(name, [(weight / total, i) for i, weight in enumerate(weights)])
+            return hp.pchoice(name, [(share, i) for i, share in enumerate(shares(axis))])
         return hp.quniform(name, axis.low - 0.5, axis.high + 0.5, 1)
 
     def _ask(self, seed: int) -> Latents:

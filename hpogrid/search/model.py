@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from hpogrid.registry import require
 from hpogrid.search.base import BaseSearcher, Options, Problem
-from hpogrid.space.latent import IntegerRange, Latents, Unit
+from hpogrid.space.latent import Latents
 
 
 class ModelSearcher(BaseSearcher):
@@ -67,18 +67,3 @@ def with_lies(losses: list[tuple[float, ...]], running: list[Latents]) -> list[f
     """The losses of the known points, and the median of them for each running one."""
     known = [first for first, *_ in losses]
     return known + [sorted(known)[len(known) // 2]] * len(running)
-
-
-def to_unit(axis: Unit | IntegerRange, latent: float | int) -> float:
-    """Where a latent lies in the unit interval: an integer in the middle of its cell."""
-    if isinstance(axis, Unit):
-        return float(latent)
-    return (latent - axis.low + 0.5) / (axis.high - axis.low + 1)
-
-
-def from_unit(axis: Unit | IntegerRange, u: float) -> float | int:
-    """The latent of a number from the unit interval, both ends included."""
-    u = min(max(float(u), 0.0), 1.0)
-    if isinstance(axis, Unit):
-        return u
-    return min(axis.low + int(u * (axis.high - axis.low + 1)), axis.high)

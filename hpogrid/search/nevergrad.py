@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Literal
 
@@ -94,7 +95,10 @@ def _parameter(library: Any, axis: Axis) -> Any:
     if isinstance(axis, Unit):
         return library.p.Scalar(lower=0.0, upper=1.0)
     if isinstance(axis, Category):
-        return library.p.Choice(list(range(axis.count)))
+        choice = library.p.Choice(list(range(axis.count)))
+        if axis.weights is not None:  # it draws from the softmax of what it changes
+            choice.set_standardized_data([math.log(weight) for weight in axis.weights])
+        return choice
     return library.p.Scalar(lower=axis.low, upper=axis.high).set_integer_casting()
 
 

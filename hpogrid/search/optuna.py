@@ -12,7 +12,16 @@ from msgspec import Meta
 from hpogrid.errors import UserError
 from hpogrid.registry import require, unknown
 from hpogrid.search.base import BaseSearcher, Options, Problem
-from hpogrid.space.latent import Category, Latents, Unit, middle
+from hpogrid.space.latent import (
+    Axis,
+    Category,
+    IntegerRange,
+    Latents,
+    Unit,
+    from_unit,
+    middle,
+    to_unit,
+)
 from hpogrid.space.space import Space, identity
 from hpogrid.space.value import Value
 
@@ -116,6 +125,8 @@ _WITHOUT_EFFECT = ("seed", "consider_prior", "warn_independent_sampling")
 _OUTDATED = {"prior_weight": 1.0, "consider_magic_clip": True, "consider_endpoints": False}
 """Optuna still has these parameters, and complains when they are given."""
 
+_WIDEST = 1000
+
 _LIBRARIES = {"gp": ("optuna-gp", "scipy", "torch"), "cmaes": ("optuna", "cmaes")}
 """What a sampler needs: the extra, and the libraries that it brings."""
 
@@ -173,7 +184,7 @@ class OptunaSearcher(BaseSearcher):
             else:
                 for name in self.axes:
                     self._suggest(name)
-        chosen: Latents = self._asked.params
+        chosen = {name: self._latent(name, found) for name, found in self._asked.params.items()}
         return {name: middle(axis) for name, axis in self.axes.items()} | chosen
 
     def _choose(self, name: str) -> Value:
@@ -184,13 +195,19 @@ class OptunaSearcher(BaseSearcher):
     def _suggest(self, name: str) -> float | int:
         """Give the trial that was asked for a parameter."""
         axis = self.axes[name]
-        if isinstance(axis, Unit):
-            found: float | int = self._asked.suggest_float(name, 0.0, 1.0)
-        elif isinstance(axis, Category):
-            found = self._asked.suggest_categorical(name, tuple(range(axis.count)))
-        else:
+        if _on_unit(axis):
+            found = self._asked.suggest_float(name, 0.0, 1.0)
+        elif isinstance(axis, IntegerRange):
             found = self._asked.suggest_int(name, axis.low, axis.high)
-        return found
+        else:
+            assert isinstance(axis, Category)
+            found = self._asked.suggest_categorical(name, tuple(range(axis.count)))
+        return self._latent(name, found)
+
+    def _latent(self, name: str, found: Any) -> float | int:
+        """What a value of the study means."""
+        axis = self.axes[name]
+        return from_unit(axis, found) if _on_unit(axis) else int(found)
 
     def _drop(self) -> None:
         """Nobody has started the last proposal."""
@@ -224,8 +241,10 @@ class OptunaSearcher(BaseSearcher):
         study = self._storage.get_study_id_from_name(self._study.study_name)
         number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
         asked, distributions = trial.params, trial.distributions
-        for name, value in latents.items():
-            if asked[name] != value:
+        for name, latent in latents.items():
+            axis = self.axes[name]
+            value = to_unit(axis, latent) if _on_unit(axis) else latent
+            if asked[name] != value:  # also where it is not the middle of its share
                 internal = distributions[name].to_internal_repr(value)
                 self._storage.set_trial_param(number, name, internal, distributions[name])
 
@@ -235,6 +254,17 @@ class OptunaSearcher(BaseSearcher):
         if not self._running[key]:
             del self._running[key]
         self._study.tell(trial, list(losses))
+
+
+def _on_unit(axis: Axis) -> bool:
+    """Whether the study has an axis as the unit interval.
+
+    Beside real numbers these are categories with weights, which Optuna has not, and whole numbers
+    of so wide a range that its Gaussian process would make too long a list of them.
+    """
+    if isinstance(axis, Category):
+        return axis.weights is not None
+    return isinstance(axis, Unit) or axis.high - axis.low >= _WIDEST
 
 
 class _Chosen(dict[str, Value]):

@@ -9,7 +9,7 @@ from typing import Any
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file
 from hpogrid.registry import unknown
-from hpogrid.space.parameter import Constant, Float, Reference
+from hpogrid.space.parameter import Constant, Reference
 from hpogrid.space.space import Point, Space
 from hpogrid.space.value import same, shown
 
@@ -55,13 +55,11 @@ def _searched(values: Mapping[str, Any], space: Space, where: str) -> dict[str, 
         if isinstance(item, Constant | Reference) or (value is None and item.needs()):
             continue  # not searched, or said to be inactive
         try:
-            latent = item.encode(value)
+            found[name] = item.taken(value)
         except ValueError as error:
             if item.needs() and same(value, item.otherwise):
                 continue  # said to be inactive, in the words of the space
             raise UserError(f"{where}: '{name}': {error}") from error
-        real = isinstance(item, Float) and item.lattice is None
-        found[name] = float(value) if real else item.decode(latent)
     return found
 
 

@@ -99,12 +99,12 @@ class Proposer:
 
     def _left(self, seed: int) -> Point | None:
         """A point of a finite space that the searcher does not come up with: random, then any."""
-        rng = random.Random(seed)
-        for _ in range(_DRAWS):
-            point = self.space.sample(rng)
-            if not self._is_taken(point):
-                return point
         if self._rest is None:
+            rng = random.Random(seed)
+            for _ in range(_DRAWS):
+                point = self.space.sample(rng)
+                if not self._is_taken(point):
+                    return point
             self._rest = deque(
                 point for point in self.space.enumerate() if not self._is_taken(point)
             )

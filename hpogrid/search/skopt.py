@@ -9,7 +9,7 @@ from msgspec import Meta
 from hpogrid.registry import require
 from hpogrid.search.base import Options, Problem
 from hpogrid.search.model import ModelSearcher, with_lies
-from hpogrid.space.latent import Category, Latents, Unit
+from hpogrid.space.latent import Category, Latents, Unit, shares
 
 
 class SkoptOptions(Options, frozen=True):
@@ -62,5 +62,5 @@ class SkoptSearcher(ModelSearcher):
         if isinstance(axis, Unit):
             return space.Real(0.0, 1.0)
         if isinstance(axis, Category):
-            return space.Categorical(list(range(axis.count)))
+            return space.Categorical(list(range(axis.count)), prior=shares(axis))
         return space.Integer(axis.low, axis.high)

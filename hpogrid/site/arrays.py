@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import msgspec
 
+from hpogrid.files import read_record
 from hpogrid.job.run import read_result
-from hpogrid.site.base import JobStatus
+from hpogrid.site.base import RESULTS, TRANSITIONS, JobStatus
 from hpogrid.site.batchsystem import Member
 from hpogrid.site.tasks import Task
 
@@ -50,8 +50,11 @@ def settled(task: Task, job: int) -> JobStatus | None:
     """The end of a job as it is written, or None."""
     folder = task.job_folder(job)
     result = read_result(folder)
-    if result is not None and result.state != "interrupted":
-        return JobStatus(job, result.state, result.reason)
-    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-        return msgspec.json.decode((folder / END_RECORD).read_bytes(), type=JobStatus)
-    return None
+    if result is not None and result.state in RESULTS:
+        state = RESULTS[result.state]
+        if state == "done" and result.added < task.added:
+            state = TRANSITIONS[state]["extend"]
+            more = task.added - result.added
+            return JobStatus(job, state, f"{result.reason}; {more} more were asked for")
+        return JobStatus(job, state, result.reason)
+    return read_record(folder / END_RECORD, JobStatus)

@@ -10,8 +10,37 @@ import msgspec
 
 from hpogrid.site.tasks import Task
 
-JobState = Literal["queued", "running", "done", "failed", "killed", "lost", "unknown"]
-ACTIVE = ("queued", "running")
+JobState = Literal["queued", "running", "done", "unfinished", "failed", "killed", "lost", "unknown"]
+Event = Literal["start", "finish", "time up", "fail", "kill", "vanish", "retry", "extend"]
+
+TRANSITIONS: dict[JobState, dict[Event, JobState]] = {
+    "queued": {"start": "running", "fail": "failed", "kill": "killed", "vanish": "lost"},
+    "running": {
+        "finish": "done",
+        "time up": "unfinished",
+        "fail": "failed",
+        "kill": "killed",
+        "vanish": "lost",
+    },
+    "done": {"extend": "unfinished"},
+    "unfinished": {"retry": "queued", "extend": "unfinished"},
+    "failed": {"retry": "queued", "extend": "failed"},
+    "killed": {"retry": "queued", "extend": "killed"},
+    "lost": {"retry": "queued", "extend": "lost"},
+    "unknown": {},
+}
+"""What becomes of a job, at every site. A job that is done has nothing left to do; one whose time
+was up, or to whose budget trials were added, is unfinished."""
+
+ACTIVE = tuple(state for state, next_ in TRANSITIONS.items() if "kill" in next_)
+RETRYABLE = tuple(state for state, next_ in TRANSITIONS.items() if "retry" in next_)
+RESULTS: dict[str, JobState] = {
+    "done": TRANSITIONS["running"]["finish"],
+    "unfinished": TRANSITIONS["running"]["time up"],
+    "failed": TRANSITIONS["running"]["fail"],
+}
+"""The state of a job by the final result that it wrote."""
+
 ENDED = ("done", "finished", "failed", "broken", "aborted", "exhausted")
 """The statuses, in PanDA's words, of tasks in which nothing goes on by itself."""
 
@@ -21,8 +50,8 @@ class JobStatus(msgspec.Struct, frozen=True):
 
     Attributes:
         job: its index, from 0.
-        state: ``lost`` is a job that has vanished without a result; it can be retried.
-            ``unknown``: the site does not answer.
+        state: ``lost`` is a job that has vanished without a result, ``unfinished`` one whose
+            time was up: both can be retried. ``unknown``: the site does not answer.
         reason: why, in words, where there is something to say.
     """
 
@@ -106,6 +135,8 @@ def task_status(jobs: Sequence[JobStatus]) -> str:
         return "pending" if states == {"queued"} else "running"
     if "unknown" in states:
         return "unknown"
+    if "unfinished" in states:
+        return "exhausted"
     if states == {"done"}:
         return "done"
     if "done" in states:

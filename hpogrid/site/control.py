@@ -19,6 +19,7 @@ from hpogrid.site import make_site, site_kind
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
+    RETRYABLE,
     JobStatus,
     Seen,
     ServerSite,
@@ -26,11 +27,14 @@ from hpogrid.site.base import (
     WithScripts,
     task_status,
 )
+from hpogrid.site.choice import Filters, choose
+from hpogrid.site.elsewhere import SERVER_DAYS
 from hpogrid.site.panda.check import library_note
+from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
+    IMPORTED,
     IdRange,
     Task,
-    TaskFilter,
     find_tasks,
     load_task,
     new_task,
@@ -42,8 +46,7 @@ from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
 from hpogrid.trial.worker import trial_log
-
-_RETRYABLE = ("failed", "killed", "lost")
+from hpogrid.words import counted
 
 
 @dataclass(frozen=True)
@@ -166,8 +169,8 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
     tasks = list(tasks)
     seen: dict[int, Seen] = {}
     jobs: dict[int, list[JobStatus]] = {}
-    for kind in {site_kind(task.site) for task in tasks}:
-        group = [task for task in tasks if site_kind(task.site) == kind]
+    for kind in {_kind(task) for task in tasks}:
+        group = [task for task in tasks if _kind(task) == kind]
         site = make_site(kind)
         if isinstance(site, ServerSite):
             seen |= site.look(group, details=details)
@@ -181,52 +184,59 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
     ]
 
 
+def _kind(task: Task) -> str:
+    """Who knows how the jobs of a task are: of one that was imported no server does."""
+    kind = site_kind(task.site)
+    return "local" if IMPORTED in task.native and kind == "panda" else kind
+
+
 @dataclass(frozen=True)
 class Survey:
-    """Tasks as they are, and what could not be found out, a sentence each."""
+    """Tasks as they are, and what could not be found out or is left out, a sentence each."""
 
     found: list[Overview]
     problems: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def survey(
-    *,
-    taskname: str | None = None,
-    username: str | None = None,
-    days: float = 30,
-    limit: int = 1000,
-    ids: IdRange | None = None,
-    ask: bool = True,
+    filters: Filters | None = None, *, username: str | None = None, ask: bool = True
 ) -> Survey:
     """The tasks that match all filters, newest first: of this machine's table and of servers.
 
     Args:
-        taskname, username, days, limit, ids: see `find_tasks`.
+        filters: which tasks.
+        username: a wildcard pattern.
         ask: whether to ask servers about tasks that were submitted elsewhere.
     """
-    own = find_tasks(taskname=taskname, username=username, days=days, limit=limit, ids=ids)
+    filters = filters or Filters()
+    own, left_out = choose(filters, username=username)
     site = make_site("panda")
     assert isinstance(site, ServerSite)
     problems: list[str] = []
     tasks = list(own)
     if ask:
         try:
+            days = filters.days or SERVER_DAYS
             others = site.others(find_tasks(), days=days, username=username)
         except UserError as error:
             others = []
             problems.append(str(error))
         # The server knows whose a task is, but no wildcards; and it has names of its own.
         pattern = username if username and re.search(r"[*?\[]", username) else None
-        wanted = TaskFilter(taskname=taskname, username=pattern, days=days, ids=ids)
+        wanted = filters.wanted(username=pattern)
         tasks += [task for task in others if wanted.passes(task)]
-        tasks = sorted(tasks, key=lambda task: (task.created, task.id), reverse=True)[:limit]
+        tasks.sort(key=lambda task: (task.created, task.id), reverse=True)
+        if (more := len(tasks) - filters.limit) > 0:
+            left_out.append(f"{counted(more, 'older task')} left out: --limit {filters.limit}")
+            del tasks[filters.limit :]
     try:
-        return Survey(overview(tasks), problems)
+        return Survey(overview(tasks), problems, left_out)
     except UserError as error:
         here = [task for task in own if site_kind(task.site) != "panda"]
         last = [_last_seen(task) for task in own if site_kind(task.site) == "panda"]
         found = sorted(overview(here) + last, key=lambda item: item.task.created, reverse=True)
-        return Survey(found, [str(error)])
+        return Survey(found, [str(error)], left_out)
 
 
 def _last_seen(task: Task) -> Overview:
@@ -291,19 +301,49 @@ def retryable(task: Task) -> list[int]:
         UserError: there is none.
     """
     status = _sure(overview([task], details=True)[0])
-    jobs = [job.job for job in status.jobs if job.state in _RETRYABLE]
+    jobs = [job.job for job in status.jobs if job.state in RETRYABLE]
     if not jobs:
+        hint = "" if status.active else f"; 'hpogrid tasks extend {task.id} --trials N' adds trials"
         raise UserError(
-            f"task {task.id} is {status.status}: no job has failed or was killed or lost"
+            f"task {task.id} is {status.status}: no job has failed, is unfinished, was killed or "
+            f"lost{hint}"
         )
     return jobs
 
 
 def retry(task: Task) -> list[int]:
-    """Start the jobs again that failed, were killed or lost; return them."""
+    """Start the jobs again that are unfinished, failed, were killed or lost; return them."""
     jobs = retryable(task)
     make_site(task.site).retry(task, jobs)
     return jobs
+
+
+def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
+    """Add trials to the budget of each job of a task, and start those that do not run.
+
+    The new budget is written before anything is started: whatever is killed then, a retry goes
+    on to the same budget.
+
+    Returns:
+        The jobs that were started, and those that still run or wait: with the budget that they
+        knew when they started, so that they are unfinished when they end.
+
+    Raises:
+        UserError: the jobs do not see the task's folder.
+    """
+    site = make_site(task.site)
+    if isinstance(site, ServerSite):
+        raise UserError(
+            f"task {task.id} is at {task.site}, where jobs have a copy of the task of their own; "
+            f"submit more of them with: hpogrid run {task.project} --warm_start {task.id}"
+        )
+    _sure(overview([task])[0])
+    task.add_trials(trials)
+    states = overview([task], details=True)[0].jobs
+    jobs = [job.job for job in states if job.state in RETRYABLE]
+    if jobs:
+        site.retry(task, jobs)
+    return jobs, [job.job for job in states if job.state in ACTIVE]
 
 
 def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:
@@ -370,6 +410,11 @@ def _trial_log(task: Task, trial: str) -> str:
     site = make_site(task.site)
     if isinstance(site, ServerSite):
         site.fetch_job(task, record.job)
-    folder = task.job_folder(record.job) / task.read_project().hpo_config.log_dir
-    path = trial_log(folder, trial, record.attempt)
-    return path.read_text(errors="replace").rstrip() if path.exists() else "(it wrote nothing)"
+    project = task.read_project()
+    path = trial_log(
+        task.job_folder(record.job) / project.hpo_config.log_dir, trial, record.attempt
+    )
+    text = path.read_text(errors="replace").rstrip() if path.exists() else "(it wrote nothing)"
+    if record.state == "failed":
+        text += f"\n--- to debug it: {debug_command(project, record.applied)}"
+    return text

@@ -8,7 +8,8 @@ from hpogrid.site import make_site, site_kind
 from hpogrid.site.base import ServerSite
 from hpogrid.site.tasks import TaskFilter, find_tasks, take_in
 
-_LONG_AGO = 3650.0  # days
+SERVER_DAYS = 30.0
+"""How far back a server is asked, where nobody says."""
 
 
 def adopt(name: str, wanted: TaskFilter) -> list[str]:
@@ -31,7 +32,7 @@ def adopt(name: str, wanted: TaskFilter) -> list[str]:
     site = make_site("panda")
     assert isinstance(site, ServerSite)
     try:
-        others = site.others(known, days=wanted.days or _LONG_AGO, username=None)
+        others = site.others(known, days=wanted.days or SERVER_DAYS, username=None)
     except UserError as error:
         return [str(error)]
     for task in others:

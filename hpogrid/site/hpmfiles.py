@@ -17,13 +17,10 @@ from typing import Any
 from hpogrid.errors import UserError
 from hpogrid.files import explained, read_text, write_atomic
 from hpogrid.space.space import Space
-from hpogrid.trial.placeholders import hpm_text, shell_name
+from hpogrid.trial.placeholders import check_shell_names, hpm_text
 
 _NAME = re.compile(r"([1-9][0-9]*)\.hpm(\.old)?")
 _MOST = 100_000
-_TAKEN = {"PATH", "IFS", "HOME", "ENV", "PWD", "SHELL", "UID", "LD_PRELOAD", "LD_LIBRARY_PATH"}
-"""Variables that a file which is sourced must not set."""
-
 Content = frozenset[str]
 """What a file says, in whatever order."""
 
@@ -66,19 +63,11 @@ def point_texts(space: Space, param: Mapping[str, Any]) -> list[str]:
     Raises:
         UserError: the space has no end or too many points, or two names are one to a shell.
     """
-    names: dict[str, str] = {}
-    for name in (*param, *space.parameters):
-        other = names.setdefault(shell_name(name), name)
-        if shell_name(name) in _TAKEN:
-            raise UserError(f"'{name}' means something to every shell; rename it")
-        if other != name:
-            raise UserError(
-                f"'{other}' and '{name}' are the same name to a shell; rename one of them"
-            )
+    check_shell_names((*param, *space.parameters))
     size = space.size()
     if size is not None and size > _MOST:
         raise UserError(f"the grid has {size:,} points; narrow the space to {_MOST:,} at most")
-    return [hpm_text({**param, **point.applied}) for point in space.enumerate()]
+    return [hpm_text({**param, **space.present(point.applied)}) for point in space.enumerate()]
 
 
 def number_points(folder: Path, texts: Sequence[str]) -> Numbering:

@@ -29,6 +29,7 @@ from hpogrid.job.here import run_in_folder
 from hpogrid.job.run import RESULT, JobResult, read_result
 from hpogrid.job.settings import TaskFolder
 from hpogrid.site import processes
+from hpogrid.site.arrays import settled
 from hpogrid.site.base import JobStatus
 from hpogrid.site.carry import write_carried
 from hpogrid.site.script import contained_script
@@ -132,9 +133,9 @@ class LocalSite:
         folder = task.job_folder(job)
         if processes.held(folder / _LOCK):
             return JobStatus(job, "running")
+        if (ended := settled(task, job)) is not None:
+            return ended
         result = read_result(folder)
-        if result is not None and result.state != "interrupted":
-            return JobStatus(job, result.state, result.reason)
         if (folder / _KILLED).exists():
             return JobStatus(job, "killed", "killed by 'hpogrid tasks kill'")
         if result is not None:
@@ -145,10 +146,9 @@ class LocalSite:
 
     def _is_queued(self, task: Task, folder: Path) -> bool:
         try:
-            runner = (folder / _QUEUED).read_text()
-        except FileNotFoundError:
+            return processes.held(task.folder / (folder / _QUEUED).read_text())
+        except (OSError, ValueError):
             return False
-        return processes.held(task.folder / runner)
 
 
 def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:

@@ -5,14 +5,13 @@ A scheduler serves a whole cluster; ``tasks show`` in a loop must not slow it do
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
 
-from hpogrid.files import write_atomic
+from hpogrid.files import read_record, write_atomic
 from hpogrid.site.batchsystem import Member, MemberState
 
 FIRST_SECONDS = 1.0
@@ -63,6 +62,4 @@ class Poll:
         self._path.unlink(missing_ok=True)
 
     def _read(self) -> _Answer | None:
-        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-            return msgspec.json.decode(self._path.read_bytes(), type=_Answer)
-        return None
+        return read_record(self._path, _Answer)

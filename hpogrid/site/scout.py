@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from hpogrid.config.advice import drift_notes
 from hpogrid.config.project import Project, load_project
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.errors import RunError
@@ -15,6 +16,7 @@ from hpogrid.site import control, site_kind
 from hpogrid.site.container import wanted
 from hpogrid.site.tasks import sketch
 from hpogrid.study.study import read_study
+from hpogrid.words import counted
 
 Line = tuple[str, str]
 """What it is, and its value."""
@@ -45,6 +47,7 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
     if scout:
         lines += _times(project, n_jobs)
         commands = control.plan(project_name, site=site, n_jobs=n_jobs)  # after the scout's task
+    lines += [("note", text) for text in drift_notes(project)]
     lines += [("default", text) for text in _defaults(project)]
     return [*lines, *(("", text) for text in commands)]
 
@@ -63,10 +66,11 @@ def _points(project: Project, n_jobs: int) -> list[Line]:
     asked = config.trials * n_jobs
     finite = "infinite" if size is None else f"{size} configurations"
     lines = [
-        ("search space", f"{len(project.space.parameters)} parameters, {finite}"),
+        ("search space", f"{counted(len(project.space.parameters), 'parameter')}, {finite}"),
         (
             "trials",
-            f"{n_jobs} jobs x {config.trials} = {asked}, {config.max_concurrent} at once in a job",
+            f"{counted(n_jobs, 'job')} x {config.trials} = {asked}, "
+            f"{config.max_concurrent} at once in a job",
         ),
     ]
     if size is not None and size * config.repeat < asked:

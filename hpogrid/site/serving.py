@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from pathlib import Path
 
 from hpogrid.config.home import home
 from hpogrid.errors import UserError
-from hpogrid.files import explained
+from hpogrid.files import explained, locked, write_atomic
 from hpogrid.site.tasks import Task, find_tasks
 from hpogrid.study.server import LedgerServer
 
@@ -19,14 +18,19 @@ def token_path() -> Path:
 
 
 def read_or_make_token() -> str:
-    """The token of this user directory."""
+    """The token of this user directory; in place of an empty file there is a new one.
+
+    Raises:
+        UserError: it cannot be read or written.
+    """
     path = token_path()
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            path.touch(mode=0o600, exist_ok=False)
-            path.write_text(secrets.token_urlsafe(32))
-        return path.read_text().strip()
+    with locked(path.parent), explained(path):
+        text = path.read_text(errors="replace") if path.exists() else ""
+        token = text.strip(" \0\n")
+        if not token:
+            token = secrets.token_urlsafe(32)
+            write_atomic(path, token.encode(), mode=0o600)
+    return token
 
 
 class _Tasks:

@@ -7,7 +7,8 @@ from pathlib import Path
 from hpogrid.config.project import Project, project_names
 from hpogrid.errors import UserError
 from hpogrid.job.start import Start
-from hpogrid.site.tasks import Task, find_tasks, load_task
+from hpogrid.site.choice import study_of
+from hpogrid.site.tasks import Task, load_task
 from hpogrid.study.history import History, read_history, study_history
 from hpogrid.study.study import read_study
 
@@ -35,7 +36,8 @@ def make_start(
         start.first = [point.suggested for point in read_points(points, project.space)]
         notes.append(f"{len(start.first)} points from {points} are evaluated first")
     if warm_start is not None:
-        history = _history(project, warm_start)
+        history, left_out = _history(project, warm_start)
+        notes += left_out
         if not history.points:
             raise UserError(f"{history.sentence(warm_start)}; nothing to start from")
         start.past = history.points
@@ -43,15 +45,17 @@ def make_start(
     return start, notes
 
 
-def _history(project: Project, source: str) -> History:
+def _history(project: Project, source: str) -> tuple[History, list[str]]:
     space, metrics = project.space, project.hpo_config.metrics
     tasks: list[Task] = []
+    left_out: list[str] = []
     if source.isdigit():
         tasks = [load_task(int(source))]
     elif source in project_names():
-        tasks = find_tasks(project=source)
+        tasks, left_out = study_of(source)
         if not tasks:
             raise UserError(f"warm start: project '{source}' has no task yet")
     if tasks:
-        return study_history((read_study(task.ledgers)[0] for task in tasks), space, metrics)
-    return read_history(source, space, metrics)
+        studies = (read_study(task.ledgers)[0] for task in tasks)
+        return study_history(studies, space, metrics), left_out
+    return read_history(source, space, metrics), left_out

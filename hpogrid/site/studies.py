@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import json
+import re
 import tarfile
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hpogrid.config.project import load_project
-from hpogrid.errors import RunError, UserError, first_line
-from hpogrid.files import explained
+from hpogrid.config.assemble import unpack_export
+from hpogrid.config.home import check_name
+from hpogrid.config.project import check_scripts, load_project, read_project
+from hpogrid.errors import UserError
+from hpogrid.files import explained, files_below, load_record, scratch, writing
 from hpogrid.job.run import RESULT
 from hpogrid.registry import unknown
-from hpogrid.site.tasks import FILE, Task, claim_folder, find_tasks, load_task
-from hpogrid.space.space import plain
+from hpogrid.site.choice import study_of
+from hpogrid.site.point import POINT
+from hpogrid.site.tasks import (
+    FILE,
+    IMPORTED,
+    Task,
+    claim_folder,
+    find_tasks,
+    load_task,
+    tasks_path,
+)
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import Trial, read_study
+from hpogrid.study.values import best_of
+
+BUNDLE = "bundle"
+_PART = re.compile(
+    rf"{FILE}|{BUNDLE}/.+|ledger/[^/]+{re.escape(SUFFIX)}|jobs/\d{{1,6}}/{re.escape(RESULT)}"
+)
+"""What an export holds."""
 
 
 def stored_studies(url: str) -> list[dict[str, Any]]:
@@ -49,9 +65,7 @@ def stored_studies(url: str) -> list[dict[str, Any]]:
 
 def own_studies() -> list[dict[str, Any]]:
     """A row for each project that was run: its trials and the best of them."""
-    tasks = find_tasks()
-    names = {task.project: None for task in reversed(tasks)}
-    return [_summary(name, [task for task in tasks if task.project == name]) for name in names]
+    return [_summary(name) for name in dict.fromkeys(task.project for task in find_tasks()[::-1])]
 
 
 def own_study(name: str) -> dict[str, Any]:
@@ -60,11 +74,10 @@ def own_study(name: str) -> dict[str, Any]:
     Raises:
         UserError: no such project, or it was never run.
     """
-    tasks = find_tasks(project=name)
-    if not tasks:
+    if not find_tasks(project=name, limit=1):
         load_project(name)
         raise UserError(f"project '{name}' was not run yet; start it with: hpogrid run {name}")
-    return _summary(name, tasks)
+    return _summary(name)
 
 
 def stored_study(url: str, name: str) -> dict[str, Any]:
@@ -100,30 +113,28 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
     return name, without_secret(where)
 
 
-def _summary(name: str, tasks: Sequence[Task]) -> dict[str, Any]:
-    """A row for the tasks of a project, the newest of which says what is optimised."""
+def _summary(name: str) -> dict[str, Any]:
+    """A row for the study of a project."""
+    tasks, left_out = study_of(name)
     project = tasks[0].read_project()
     metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
     trials: list[Trial] = []
     for task in tasks:
         trials += read_study(task.ledgers)[0].trials.values()
-    values = [trial.metrics[metric] for trial in trials if _has(trial.metrics, metric)]
-    best = (min if mode == "min" else max)(values, default=None)
+    best = best_of(trials, metric, mode)
     states = Counter(trial.state for trial in trials)
     return {
         "study": name,
         "mode": mode,
         "trials": len(trials),
-        "best": best,
+        "best": best.value if best else None,
         "states": ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
         "started": time.strftime(
             "%Y-%m-%d %H:%M", time.localtime(min((t.started for t in trials), default=0))
         ),
+        "version": project.study_version,
+        "notes": "; ".join(left_out),
     }
-
-
-def _has(metrics: Mapping[str, Any], name: str) -> bool:
-    return isinstance(metrics.get(name), int | float)
 
 
 def export_task(number: int, output: Path | None) -> Path:
@@ -134,9 +145,9 @@ def export_task(number: int, output: Path | None) -> Path:
     """
     task = load_task(number)
     output = output or Path(f"{task.project}-{number}.tar.gz")
-    with explained(output), tarfile.open(output, "w:gz") as archive:
+    with writing(output) as stream, tarfile.open(fileobj=stream, mode="w:gz") as archive:
         archive.add(task.folder / FILE, FILE)
-        archive.add(task.bundle, "bundle")
+        archive.add(task.bundle, BUNDLE)
         for path in sorted(task.ledgers.glob(f"*{SUFFIX}")):
             archive.add(path, f"ledger/{path.name}")
         for path in sorted(task.folder.glob(f"jobs/*/{RESULT}")):
@@ -148,37 +159,40 @@ def import_task(path: Path) -> Task:
     """Make a task of an exported file, under a new number of this user directory.
 
     Raises:
-        UserError: the file is missing, or no export, or holds paths outside of itself.
+        UserError: the file is missing, no export, damaged, or would do harm.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch(tasks_path()) as folder:
+        unpack_export(path, folder)
         try:
-            with tarfile.open(path) as archive:
-                archive.extractall(folder, filter="data")
-            task = msgspec.json.decode((folder / FILE).read_bytes(), type=Task)
+            task = _exported(folder)
         except FileNotFoundError as error:
-            raise UserError(f"no such file, or no export of a task: {path}") from error
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise UserError(
-                f"{path} is no file that 'hpogrid study export' wrote: {first_line(error)}"
-            ) from error
-        except msgspec.ValidationError as error:
-            raise UserError(f"{path}: {plain(error)}") from error
-        except (msgspec.DecodeError, json.JSONDecodeError) as error:
-            raise UserError(f"{path} is damaged: {error}") from error
-        task = msgspec.structs.replace(task, id=claim_folder(), native={"imported": True})
-        for part in ("bundle", "ledger", "jobs"):
-            if (folder / part).is_dir():
-                _move(folder / part, task.folder / part)
-        task.ledgers.mkdir(exist_ok=True)
-        task.save()
+            raise UserError(f"{path} is no export of a task: it has no {FILE}") from error
+        except UserError as error:
+            problem = str(error).replace(f"{folder}/", "")
+            raise UserError(f"{path} is no export of a task: {problem}") from error
+        native = {IMPORTED: True} | {key: True for key in (POINT,) if key in task.native}
+        task = msgspec.structs.replace(task, id=claim_folder(), native=native)
+        (folder / "ledger").mkdir(exist_ok=True)
+        task.save(folder)
+        with explained(task.folder):
+            folder.rename(task.folder)
     return task
 
 
-def _move(source: Path, target: Path) -> None:
-    import shutil
+def _exported(folder: Path) -> Task:
+    """The task that was unpacked in a folder.
 
-    try:
-        shutil.copytree(source, target)
-    except OSError as error:
-        raise RunError(f"cannot write {target}: {error}") from error
+    Raises:
+        FileNotFoundError: there is none.
+        UserError: something that no export holds, or not what it was.
+    """
+    task = load_record(folder / FILE, Task)
+    check_name(task.project, "project")
+    for name in files_below(folder):
+        if not _PART.fullmatch(name):
+            raise UserError(f"it holds {name}, which no export does")
+    numbers = [int(place.name) for place in (folder / "jobs").glob("*")]
+    if max(numbers, default=0) >= task.n_jobs:
+        raise UserError(f"it holds a result of job {max(numbers)} of {task.n_jobs} jobs")
+    check_scripts(read_project(folder / BUNDLE), folder / BUNDLE)
+    return task

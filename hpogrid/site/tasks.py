@@ -7,28 +7,37 @@ and ``jobs/<index>/``.
 from __future__ import annotations
 
 import fnmatch
+import functools
+import logging
 import os
 import re
 import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from hpogrid.config.home import home
 from hpogrid.config.project import SCRIPTS, Project, copy_bundle, read_project
 from hpogrid.errors import UserError
-from hpogrid.files import explained, locked, make_folder, write_atomic
+from hpogrid.files import Damaged, explained, load_record, locked, make_folder, write_atomic
 from hpogrid.job.settings import TaskFolder
 from hpogrid.job.start import Start, write_start
-from hpogrid.space.space import plain
+from hpogrid.study.events import Time
 
 FILE = TaskFolder.RECORD
 DAY = 86400.0
 LARGEST = 10**6
 """The table's own numbers stay below this; those of PanDA's tasks, everybody's, are above."""
+
+MOST_JOBS = 100_000
+IMPORTED = "imported"
+"""What a task is marked with, in `Task.native`, whose jobs ran elsewhere."""
+
+_Line = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z", max_length=1000)]
+"""Text that is one line, without what a terminal would obey."""
 
 
 class Task(msgspec.Struct, kw_only=True):
@@ -39,20 +48,22 @@ class Task(msgspec.Struct, kw_only=True):
         name: unique; holds the project's name.
         created: seconds since the epoch.
         shared: whether the jobs are one search.
+        added: how many trials were added to the budget of each job after the submission.
         native: what the site needs to find the jobs again.
     """
 
     id: int
-    name: str
-    project: str
-    site: str
-    user: str
-    n_jobs: int
-    created: float
+    name: _Line
+    project: _Line
+    site: _Line
+    user: _Line
+    n_jobs: Annotated[int, msgspec.Meta(ge=1, le=MOST_JOBS)]
+    created: Time
     seed: int
     project_hash: str
     shared: bool = True
     foreground: bool = False
+    added: Annotated[int, msgspec.Meta(ge=0)] = 0
     native: dict[str, Any] = {}
     version: int = 1
 
@@ -89,10 +100,16 @@ class Task(msgspec.Struct, kw_only=True):
         """The project as it was when it was submitted."""
         return read_project(self.bundle)
 
-    def save(self) -> None:
-        """Write ``task.json``."""
+    def save(self, folder: Path | None = None) -> None:
+        """Write ``task.json``, where its folder is not in its place yet into ``folder``."""
         data = msgspec.json.format(msgspec.json.encode(self), indent=2)
-        write_atomic(self.folder / FILE, data + b"\n")
+        write_atomic((folder or self.folder) / FILE, data + b"\n")
+
+    def add_trials(self, count: int) -> None:
+        """Add trials to the budget of each job; jobs know it when they start the next time."""
+        with locked(self.folder):
+            self.added = load_task(self.id).added + count
+            self.save()
 
     def renumber(self, number: int) -> None:
         """Take the number that a server gave; where it is taken here, keep the own one."""
@@ -200,7 +217,7 @@ def next_number() -> int:
 
 
 def _numbers() -> Iterable[int]:
-    return (int(path.name) for path in tasks_path().iterdir() if path.name.isdigit())
+    return (int(path.name) for path in tasks_path().iterdir() if path.name.isdecimal())
 
 
 def user_name() -> str:
@@ -217,17 +234,14 @@ def load_task(number: int) -> Task:
     """The task of that number.
 
     Raises:
+        Damaged: its record cannot be read.
         UserError: there is none.
     """
-    path = tasks_path() / str(number) / FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Task)
-    except (FileNotFoundError, NotADirectoryError) as error:
+        task = load_record(tasks_path() / str(number) / FILE, Task)
+    except FileNotFoundError as error:
         raise UserError(f"there is no task {number}; 'hpogrid tasks show' lists them") from error
-    except msgspec.ValidationError as error:
-        raise UserError(f"{path}: {plain(error)}") from error
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+    return msgspec.structs.replace(task, id=number)
 
 
 class TaskFilter(msgspec.Struct, frozen=True):
@@ -259,7 +273,7 @@ def find_tasks(
     limit: int | None = None,
     ids: IdRange | None = None,
 ) -> list[Task]:
-    """The tasks that match all of the filters, newest first.
+    """The tasks that match all of the filters, newest first; damaged ones are left out.
 
     Args:
         project: the exact name of a project.
@@ -279,10 +293,19 @@ def find_tasks(
             continue
         if not (tasks_path() / str(number) / FILE).exists():
             continue  # a submission that was killed before it was one
-        task = load_task(number)
+        try:
+            task = load_task(number)
+        except Damaged as error:
+            _leave_out(number, str(error))
+            continue
         if wanted.passes(task):
             found.append(task)
     return found
+
+
+@functools.cache  # said once
+def _leave_out(number: int, why: str) -> None:
+    logging.getLogger(__name__).warning("task %d is left out: %s", number, why)
 
 
 class IdRange:

@@ -9,7 +9,7 @@ import msgspec
 
 from hpogrid.space.condition import Condition
 from hpogrid.space.latent import Axis
-from hpogrid.space.value import Value, check_value
+from hpogrid.space.value import Value, canonical, check_value
 
 
 class BaseParameter(
@@ -36,6 +36,13 @@ class BaseParameter(
             raise ValueError("'inactive': 'default' and a value under 'otherwise' go together")
         if self.inactive != "null" and not self.needs():
             raise ValueError("'inactive' needs a condition under 'when', or a link")
+
+    def __eq__(self, other: object) -> bool:
+        """Values of other types are others: true is not 1, and 1.0 is not 1."""
+        return type(self) is type(other) and canonical(self) == canonical(other)
+
+    def __hash__(self) -> int:
+        return hash(canonical(self))
 
     @property
     def axis(self) -> Axis | None:
@@ -73,9 +80,22 @@ class BaseParameter(
         """How many values it has, or None where they are not finitely many."""
         return 1
 
+    def at(self, index: int) -> Value:
+        """One of its `count` values, in order."""
+        raise TypeError(f"{type(self).__name__} has no list of values")
+
     def values(self) -> Iterator[Value] | None:
         """All values in order, or None where they are not finitely many."""
-        return None
+        count = self.count()
+        return None if count is None else map(self.at, range(count))
+
+    def taken(self, value: Value) -> Value:
+        """A value as the parameter itself has it: 3 for 3.0, and without an error of rounding.
+
+        Raises:
+            ValueError: the value is not one of this parameter's.
+        """
+        return self.decode(self.encode(value))
 
 
 class Multiplied(BaseParameter, frozen=True, kw_only=True):

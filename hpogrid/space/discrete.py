@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import math
-from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
 from hpogrid.space.base import BaseParameter, Multiplied
-from hpogrid.space.latent import Axis, Category, IntegerRange, Unit
-from hpogrid.space.value import Value, canonical, check_value, is_number, same, shown
+from hpogrid.space.latent import Axis, Category, IntegerRange, Unit, middle_of_share, share_at
+from hpogrid.space.value import (
+    ABOVE_0,
+    CLOSE,
+    NOT_EMPTY,
+    Value,
+    canonical,
+    check_value,
+    is_number,
+    same,
+    shown,
+)
 
 _LEAST_SHARE = 1e-9
 
@@ -19,8 +27,8 @@ _LEAST_SHARE = 1e-9
 class _Choice(Multiplied, frozen=True, kw_only=True):
     """One of some values; ``weights`` are relative probabilities (equal ones count as none)."""
 
-    choices: tuple[Value, ...]
-    weights: tuple[float, ...] | None = None
+    choices: Annotated[tuple[Value, ...], NOT_EMPTY]
+    weights: tuple[Annotated[float, ABOVE_0], ...] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,7 +50,7 @@ class _Choice(Multiplied, frozen=True, kw_only=True):
         return self.choices[int(latent)]
 
     def encode(self, value: Value) -> float | int:
-        for matches in (_identical, same):
+        for matches in (_identical, same, _rounded):
             for index, choice in enumerate(self.choices):
                 if matches(choice, value):
                     return index
@@ -51,8 +59,8 @@ class _Choice(Multiplied, frozen=True, kw_only=True):
     def count(self) -> int:
         return len(self.choices)
 
-    def values(self) -> Iterator[Value]:
-        return iter(self.choices)
+    def at(self, index: int) -> Value:
+        return self.choices[index]
 
 
 class Categorical(_Choice, frozen=True, kw_only=True, tag="categorical"):
@@ -90,22 +98,11 @@ class Ordinal(_Choice, frozen=True, kw_only=True, tag="ordinal"):
     def decode(self, latent: float | int) -> Value:
         if self.weights is None:
             return self.choices[int(latent)]
-        return self.choices[bisect.bisect_right(self._ends[:-1], latent)]
+        return self.choices[share_at(self.weights, latent)]
 
     def encode(self, value: Value) -> float | int:
         index = super().encode(value)
-        if self.weights is None:
-            return index
-        ends = self._ends
-        start = ends[int(index) - 1] if index else 0.0
-        return (start + ends[int(index)]) / 2
-
-    @property
-    def _ends(self) -> list[float]:
-        """Where on the unit interval each value ends."""
-        weights = self.weights or ()
-        total = math.fsum(weights)
-        return [part / total for part in itertools.accumulate(weights)]
+        return index if self.weights is None else middle_of_share(self.weights, int(index))
 
 
 class Constant(BaseParameter, frozen=True, kw_only=True, tag="constant"):
@@ -117,8 +114,13 @@ class Constant(BaseParameter, frozen=True, kw_only=True, tag="constant"):
         super().__post_init__()
         check_value(self.value)
 
-    def values(self) -> Iterator[Value]:
-        return iter([self.value])
+    def at(self, index: int) -> Value:
+        return self.value
+
+    def taken(self, value: Value) -> Value:
+        if not same(value, self.value):
+            raise ValueError(f"{shown(value)} is not {shown(self.value)}, which is fixed")
+        return self.value
 
 
 class Reference(BaseParameter, frozen=True, kw_only=True, tag="reference"):
@@ -130,8 +132,14 @@ class Reference(BaseParameter, frozen=True, kw_only=True, tag="reference"):
     def source(self) -> str:
         return self.of
 
-    def values(self) -> Iterator[Value]:
-        return iter([None])
+    def at(self, index: int) -> Value:
+        return None
+
+
+def _rounded(left: Value, right: Value) -> bool:
+    """Whether both are real numbers that differ by rounding only."""
+    numbers = is_number(left) and is_number(right) and isinstance(right, float)
+    return numbers and math.isclose(left, right, rel_tol=CLOSE)
 
 
 def _identical(left: Value, right: Value) -> bool:

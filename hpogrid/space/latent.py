@@ -6,7 +6,11 @@ and the parameter decodes it. So every algorithm expresses every kind of paramet
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Latents = dict[str, "float | int"]
@@ -49,6 +53,58 @@ class Category:
 
 
 Axis = Unit | IntegerRange | Category
+
+
+def to_unit(axis: Axis, latent: float | int) -> float:
+    """Where a latent lies in the unit interval: of an integer or a category the middle of its
+    share, which is as large as its probability."""
+    if isinstance(axis, Unit):
+        return float(latent)
+    if isinstance(axis, Category) and axis.weights is not None:
+        return middle_of_share(axis.weights, int(latent))
+    first, count = _counted(axis)
+    return (latent - first + 0.5) / count
+
+
+def from_unit(axis: Axis, u: float) -> float | int:
+    """The latent of a number from the unit interval, both ends included."""
+    u = min(max(float(u), 0.0), 1.0)
+    if isinstance(axis, Unit):
+        return u
+    if isinstance(axis, Category) and axis.weights is not None:
+        return share_at(axis.weights, u)
+    first, count = _counted(axis)
+    return first + min(int(u * count), count - 1)
+
+
+def _counted(axis: IntegerRange | Category) -> tuple[int, int]:
+    """The first latent, and how many there are."""
+    if isinstance(axis, Category):
+        return 0, axis.count
+    return axis.low, axis.high - axis.low + 1
+
+
+def shares(axis: Category) -> list[float]:
+    """How likely each category is."""
+    weights = axis.weights or (1.0,) * axis.count
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
+
+
+def share_at(weights: Sequence[float], u: float) -> int:
+    """Whose share of the unit interval a number is in, one share after the other."""
+    return bisect.bisect_right(_ends(weights)[:-1], u)
+
+
+def middle_of_share(weights: Sequence[float], index: int) -> float:
+    """The middle of a share of the unit interval."""
+    ends = [0.0, *_ends(weights)]
+    return (ends[index] + ends[index + 1]) / 2
+
+
+def _ends(weights: Sequence[float]) -> list[float]:
+    total = math.fsum(weights)
+    return [part / total for part in itertools.accumulate(weights)]
 
 
 def middle(axis: Axis) -> float | int:

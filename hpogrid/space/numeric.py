@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 import math
 import sys
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from hpogrid.space.base import Multiplied
 from hpogrid.space.latent import Axis, IntegerRange, Unit
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal, ReverseLog
-from hpogrid.space.value import Value, as_number, check_whole
+from hpogrid.space.value import ABOVE_0, CLOSE, Value, as_number, check_whole, exactly
 
 _MOST_STEPS = 2**53
+_ROUNDING = 1e-12
 _UNLIKELY = 1e-12
 """Where a distribution has no end, values beyond this probability cannot be told apart."""
 
@@ -29,12 +29,13 @@ class Lattice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only), every point is as likely.
     """
 
-    step: float
+    step: Annotated[float, ABOVE_0]
     anchor: Literal["zero", "low"] = "zero"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.step) and self.step > 0):
-            raise ValueError(f"step {self.step:g} is not above 0")
+            raise ValueError(f"step {exactly(self.step)} is not above 0")
+        msgspec.structs.force_setattr(self, "step", float(self.step))
 
     def at(self, origin: float, index: int) -> float:
         """``origin + index * step``, without the error of binary fractions; infinite beyond."""
@@ -69,7 +70,7 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
         open_ended = not math.isfinite(self.scale.bounds[1])
         usual = max(abs(self.scale.ppf(u)) for u in (0.25, 0.75)) / self.lattice.step
         if most > (sys.float_info.max if open_ended else _MOST_STEPS) or usual > _MOST_STEPS:
-            raise ValueError(f"step {self.lattice.step:g} is too fine for these bounds")
+            raise ValueError(f"step {exactly(self.lattice.step)} is too fine for these bounds")
         self._refuse_bad_rounding(self.lattice)
         if self.lattice.anchor == "low":
             low, last = self.scale.bounds[0], self._indices(self.lattice)[1] or 0
@@ -80,21 +81,22 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
         first, last = self._indices(lattice)
         if first is not None and last is not None and first > last:
             raise ValueError(
-                f"no multiple of {lattice.step:g} lies between {low:g} and {high:g}; make q smaller"
+                f"no multiple of {exactly(lattice.step)} lies between {exactly(low)} and "
+                f"{exactly(high)}; make q smaller"
             )
         if not isinstance(self.scale, Log):
             return
         if round(lattice.steps(0.0, low)) <= 0:
             raise ValueError(
-                f"rounding to multiples of {lattice.step:g} reaches 0, which a log scale cannot; "
-                f"make q smaller or low at least {lattice.step:g}"
+                f"rounding to multiples of {exactly(lattice.step)} reaches 0, which a log scale "
+                f"cannot; make q smaller or low at least {exactly(lattice.step)}"
             )
         ends = ((low, first), (high, last))
         for bound, inside in ends:
             if round(lattice.steps(0.0, bound)) != inside:
                 raise ValueError(
-                    f"rounding to multiples of {lattice.step:g} leaves the bounds at {bound:g}; "
-                    "make the bounds multiples of q"
+                    f"rounding to multiples of {exactly(lattice.step)} leaves the bounds at "
+                    f"{exactly(bound)}; make the bounds multiples of q"
                 )
 
     def _origin(self, lattice: Lattice) -> float:
@@ -124,32 +126,50 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
         return index if last is None else min(index, last)
 
     def encode(self, value: Value) -> float | int:
-        number = as_number(value)
-        low, high = self.scale.bounds
-        if not low <= number <= high:
-            raise ValueError(f"{number:g} is outside {low:g} to {high:g}")
         if self.lattice is not None:
-            return self._encode_on(self.lattice, number)
+            return self._encode_on(self.lattice, as_number(value))
+        number = self.taken(value)
         latent = self.scale.cdf(number)
-        if math.isinf(high) and not _UNLIKELY <= latent <= 1 - _UNLIKELY:
-            raise ValueError(f"{number:g} is too far out for this distribution to draw it")
+        if math.isinf(self.scale.bounds[1]) and not _UNLIKELY <= latent <= 1 - _UNLIKELY:
+            raise ValueError(f"{exactly(number)} is too far out for this distribution to draw it")
         return latent
+
+    def taken(self, value: Value) -> float:
+        if self.lattice is not None:
+            return self.decode(self.encode(value))
+        number = float(as_number(value))
+        low, high = self.scale.bounds
+        inside = min(max(number, low), high)
+        # Beside 0, what is left of a difference counts by the width of the scale.
+        width = high - low if isinstance(self.scale, Linear) else 0.0
+        if not math.isclose(number, inside, rel_tol=CLOSE, abs_tol=width * _ROUNDING):
+            raise self._outside(number)
+        return inside
+
+    def _outside(self, number: float) -> ValueError:
+        low, high = self.scale.bounds
+        return ValueError(f"{exactly(number)} is outside {exactly(low)} to {exactly(high)}")
 
     def _encode_on(self, lattice: Lattice, number: float) -> float | int:
         origin = self._origin(lattice)
         if abs(number) / lattice.step > _MOST_STEPS:
-            raise ValueError(f"{number:g} is too far out for this distribution to draw it")
+            raise ValueError(f"{exactly(number)} is too far out for this distribution to draw it")
         index = round(lattice.steps(origin, number))
-        if not math.isclose(lattice.at(origin, index), number, rel_tol=1e-9):
-            raise ValueError(f"{number:g} is not on the lattice of step {lattice.step:g}")
+        first, last = self._indices(lattice)
+        if (first is not None and index < first) or (last is not None and index > last):
+            raise self._outside(number)
+        point = lattice.at(origin, index)
+        if not math.isclose(point, number, rel_tol=CLOSE, abs_tol=CLOSE * lattice.step):
+            raise ValueError(
+                f"{exactly(number)} is not on the lattice of step {exactly(lattice.step)}"
+            )
         if lattice.anchor == "low":
             return index
-        first, last = self._indices(lattice)
         below = 0.0 if index == first else self.scale.cdf((index - 0.5) * lattice.step)
         above = 1.0 if index == last else self.scale.cdf((index + 0.5) * lattice.step)
         latent = (below + above) / 2
         if self._index(lattice, latent) != index:
-            raise ValueError(f"{number:g} is too far out for this distribution to draw it")
+            raise ValueError(f"{exactly(number)} is too far out for this distribution to draw it")
         return latent
 
     def count(self) -> int | None:
@@ -159,15 +179,11 @@ class Float(Multiplied, frozen=True, kw_only=True, tag="float"):
         first, last = self._indices(self.lattice)
         return None if first is None or last is None else last - first + 1
 
-    def values(self) -> Iterator[float] | None:
+    def at(self, index: int) -> float:
         if self.lattice is None:
-            low, high = self.scale.bounds
-            return iter([low]) if low == high else None
-        first, last = self._indices(self.lattice)
-        if first is None or last is None:
-            return None
-        lattice, origin = self.lattice, self._origin(self.lattice)
-        return (lattice.at(origin, index) for index in range(first, last + 1))
+            return self.scale.bounds[0]
+        first = self._indices(self.lattice)[0] or 0
+        return self.lattice.at(self._origin(self.lattice), first + index)
 
 
 class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
@@ -179,7 +195,7 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
     """
 
     scale: Linear | Log
-    step: int = 1
+    step: Annotated[int, ABOVE_0] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -217,14 +233,18 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
         return self.low + int(latent) * self.step
 
     def encode(self, value: Value) -> float | int:
-        number = as_number(value)
-        if not self.low <= number <= self.high or number != int(number):
-            raise ValueError(f"{number:g} is not a whole number from {self.low} to {self.high}")
+        given = as_number(value)
+        number = round(given)
+        inside = self.low <= number <= self.high
+        if not inside or not math.isclose(number, given, rel_tol=CLOSE, abs_tol=CLOSE):
+            raise ValueError(
+                f"{exactly(given)} is not a whole number from {self.low} to {self.high}"
+            )
         if isinstance(self.scale, Log):
             return self._cells.cdf(number)
-        if (int(number) - self.low) % self.step:
-            raise ValueError(f"{number:g} is not a whole number of steps of {self.step}")
-        return (int(number) - self.low) // self.step
+        if (number - self.low) % self.step:
+            raise ValueError(f"{number} is not a whole number of steps of {self.step}")
+        return (number - self.low) // self.step
 
     @property
     def _cells(self) -> Log:
@@ -233,8 +253,8 @@ class Integer(Multiplied, frozen=True, kw_only=True, tag="integer"):
     def count(self) -> int:
         return (self.high - self.low) // self.step + 1
 
-    def values(self) -> Iterator[int]:
-        return iter(range(self.low, self.high + 1, self.step))
+    def at(self, index: int) -> int:
+        return self.low + index * self.step
 
 
 @functools.lru_cache

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hpogrid.trial.placeholders import as_text
+from hpogrid.trial.words import as_text
 
 if TYPE_CHECKING:
     import argparse

@@ -86,7 +86,12 @@ def _place(root: dict[str | int, Any], path: Path, leaf: _Leaf, name: str) -> No
     branch = root
     for depth, part in enumerate(path):
         if branch and isinstance(next(iter(branch)), int) != isinstance(part, int):
-            raise UserError(f"'{name}' takes {join(path[:depth]) or 'the tree'} for another kind")
+            kinds = ("a list", "an object")
+            this, other = kinds if isinstance(part, int) else reversed(kinds)
+            raise UserError(
+                f"'{name}' makes {join(path[:depth]) or 'the whole'} {this}, and another parameter "
+                f"makes it {other}"
+            )
         if depth == len(path) - 1:
             if part in branch:
                 raise UserError(f"'{name}' stands where another parameter has its keys")

@@ -12,7 +12,10 @@ from typing import Annotated
 
 import msgspec
 
+from hpogrid.space.value import ABOVE_0, exactly
+
 Finite = Annotated[float, msgspec.Meta(description="a finite number")]
+_Above0 = Annotated[Finite, ABOVE_0]
 
 _SMALLEST = 2.0**-53
 _SIGMAS = 9.0  # beyond what `_SMALLEST` lets through
@@ -58,7 +61,9 @@ class _Bounded(_Scale, frozen=True):
     def __post_init__(self) -> None:
         _make_finite(self, "low", "high")
         if self.low > self.high:
-            raise ValueError(f"low {self.low:g} is above high {self.high:g}; swap them")
+            raise ValueError(
+                f"low {exactly(self.low)} is above high {exactly(self.high)}; swap them"
+            )
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -94,7 +99,7 @@ class Log(_Bounded, frozen=True, tag="log"):
         super().__post_init__()
         if self.low <= 0:
             raise ValueError(
-                f"low {self.low:g} is not above 0, as a log scale needs; "
+                f"low {exactly(self.low)} is not above 0, as a log scale needs; "
                 "give the smallest value itself, such as 1e-5"
             )
 
@@ -127,12 +132,12 @@ class Normal(_Scale, frozen=True, tag="normal"):
     """Normal with mean ``mu`` and standard deviation ``sigma``; not truncated."""
 
     mu: Finite
-    sigma: Finite
+    sigma: _Above0
 
     def __post_init__(self) -> None:
         _make_finite(self, "mu", "sigma")
         if self.sigma <= 0:
-            raise ValueError(f"sigma {self.sigma:g} is not above 0")
+            raise ValueError(f"sigma {exactly(self.sigma)} is not above 0")
         if not all(map(math.isfinite, self.reach)):
             raise ValueError(_TOO_FAR)
 
@@ -152,15 +157,15 @@ class LogNormal(_Scale, frozen=True, tag="log_normal"):
     """``base`` to the power of a normal variable with ``mu`` and ``sigma``."""
 
     mu: Finite
-    sigma: Finite
-    base: Finite = math.e
+    sigma: _Above0
+    base: _Above0 = math.e
 
     def __post_init__(self) -> None:
         _make_finite(self, "mu", "sigma", "base")
         if self.sigma <= 0:
-            raise ValueError(f"sigma {self.sigma:g} is not above 0")
+            raise ValueError(f"sigma {exactly(self.sigma)} is not above 0")
         if self.base <= 0 or self.base == 1:
-            raise ValueError(f"base {self.base:g} must be above 0 and other than 1")
+            raise ValueError(f"base {exactly(self.base)} must be above 0 and other than 1")
         exponent = (abs(self.mu) + _SIGMAS * self.sigma) * abs(math.log(self.base))
         if exponent > _LARGEST_EXPONENT:
             raise ValueError(_TOO_FAR)

@@ -14,7 +14,7 @@ from hpogrid.errors import UserError
 from hpogrid.space.checks import check_names, check_products, evaluation_order
 from hpogrid.space.latent import Axis, Latents, middle
 from hpogrid.space.parameter import Constant, Parameter, Reference, Value
-from hpogrid.space.value import canonical, check_value, is_number, plain, shown
+from hpogrid.space.value import canonical, check_value, exactly, is_number, plain, shown
 
 __all__ = ["VERSION", "Point", "Space", "identity", "plain"]
 
@@ -189,6 +189,25 @@ class Space:
             {name: applied[name] for name in self.parameters if name in applied},
         )
 
+    def absent(self, applied: Mapping[str, Value]) -> set[str]:
+        """The parameters that a configuration does not have: inactive ones that are null."""
+        seen: dict[str, Value] = {}
+        off: set[str] = set()
+        for name in self._order:
+            item = self.parameters[name]
+            if (item.when and not item.when.holds(seen)) or item.source in off:
+                off.add(name)
+                if item.inactive == "default":
+                    seen[name] = item.otherwise
+            elif name in applied:
+                seen[name] = applied[name]
+        return {name for name in off if self.parameters[name].inactive == "null"}
+
+    def present(self, applied: Mapping[str, Value]) -> dict[str, Value]:
+        """The applied values without those of `absent` parameters."""
+        absent = self.absent(applied)
+        return {name: value for name, value in applied.items() if name not in absent}
+
     def identify(self, applied: Mapping[str, Value]) -> bytes:
         """The identity of applied values in this space, whatever order they come in."""
         return identity({name: applied[name] for name in self.parameters if name in applied})
@@ -198,9 +217,17 @@ class Space:
     def sample(self, rng: random.Random) -> Point:
         """Draw one point at random, crossed parameters included."""
         crossing = {
-            name: rng.choice(list(self.parameters[name].values() or ())) for name in self.crossed
+            name: self.parameters[name].at(rng.randrange(self._count(name)))
+            for name in self.crossed
         }
         return self.decode({name: axis.sample(rng) for name, axis in self.axes.items()}, crossing)
+
+    def draws(self, rng: random.Random) -> Iterator[Point]:
+        """Points as a random search takes them: each draw with every crossed value."""
+        while True:
+            latents = {name: axis.sample(rng) for name, axis in self.axes.items()}
+            for crossing in self.crossings():
+                yield self.decode(latents, crossing)
 
     def defaults(self) -> dict[str, Value]:
         """For every searched parameter the middle of its scale, or its first value."""
@@ -303,5 +330,7 @@ def _product(name: str, value: float, factor: float) -> float:
     try:
         check_value(product)
     except ValueError as error:
-        raise UserError(f"'{name}': {value:g} times {factor:g} is out of range") from error
+        raise UserError(
+            f"'{name}': {exactly(value)} times {exactly(factor)} is out of range"
+        ) from error
     return product

@@ -26,6 +26,7 @@ from hpogrid.space.parameter import Constant
 from hpogrid.space.paths import Path as Place
 from hpogrid.space.paths import join, places
 from hpogrid.space.value import Value, shown
+from hpogrid.trial.overrides import override
 from hpogrid.yamlfile import dump_yaml, parse_yaml
 
 Form = Literal["json", "jsonnet", "yaml", "overrides", "shell"]
@@ -219,14 +220,13 @@ def write_config(config: Any, form: Form) -> str:
 
 
 def _override(name: str, value: Value) -> str:
-    from hpogrid.space.dialects.override_grammar import write_value
-
-    if name.startswith("~"):
-        return name
     try:
-        return f"{name}={write_value(value)}"
+        line = override(name, value)
     except ValueError as error:
-        raise ValueError(f"'{name}': there is no way to write a {error}") from error
+        raise ValueError(f"'{name}': {error}") from error
+    if len(line.splitlines()) > 1:
+        raise ValueError(f"'{name}': there is no way to write a line break in a text")
+    return line
 
 
 def _variable(name: str, value: Value) -> str:

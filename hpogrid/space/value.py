@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import reprlib
 import sys
@@ -16,6 +17,13 @@ _DEEPEST = 64
 _LARGEST = sys.float_info.max
 _WHOLE = 2**53
 """Below it every whole number is also an exact float."""
+
+ABOVE_0 = msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0})
+NOT_EMPTY = msgspec.Meta(extra_json_schema={"minItems": 1})
+"""For schemas only: what is wrong is said in sentences of our own."""
+
+CLOSE = 1e-9
+"""Numbers that differ by less, relatively, are one that somebody computed in two ways."""
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 60
@@ -97,9 +105,19 @@ def as_number(value: Value) -> float:
 def check_whole(name: str, number: float) -> None:
     """Refuse a bound that is no whole number, or one that a float cannot hold exactly."""
     if abs(number) >= _WHOLE:
-        raise ValueError(f"{name} {number:g} is beyond 2**53, where whole numbers lose digits")
+        raise ValueError(
+            f"{name} {exactly(number)} is beyond 2**53, where whole numbers lose digits"
+        )
     if number != int(number):
-        raise ValueError(f"{name} {number:g} is not a whole number")
+        raise ValueError(f"{name} {exactly(number)} is not a whole number")
+
+
+def exactly(number: float) -> str:
+    """A number as short as it can be written without becoming another."""
+    short = repr(number)
+    with contextlib.suppress(OverflowError):
+        short = f"{number:g}"
+    return short if float(short) == number else repr(number)
 
 
 def shown(value: Any) -> str:

@@ -2,21 +2,22 @@
 
 A claim is a file that is made complete and exclusively in one step (a hard link, which is
 atomic on NFS as well); whoever makes it first has the configuration. No lock is held, and a
-claim of a job that has died can be taken over by exactly one other.
+claim of a job that has died can be taken over by exactly one other, who makes the file of the
+next generation. A damaged file is nobody's claim.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hpogrid.files import explained, make_folder
+from hpogrid.files import read_record, write_new
+
+_SUFFIX = ".claim"
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -41,66 +42,65 @@ class Claims:
 
     def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> bool:
         """Claim the configuration with identity ``key``; False: another job has it."""
-        return link_new(
-            self._path(key, 0), msgspec.json.encode(Claim(self._job, suggested, applied))
-        )
+        return make_claim(self._folder, digest(key), 0, Claim(self._job, suggested, applied))
 
     def owner(self, key: bytes) -> Claim | None:
         """Who has a configuration now: the last who took it over."""
-        generation = self._generation(key)
-        return self._read(self._path(key, generation)) if generation >= 0 else None
+        newest = self._newest(key)
+        return newest[1] if newest else None
 
     def take_over(self, key: bytes, claim: Claim) -> bool:
         """Claim a configuration that ``claim``'s job has left; False: another was faster."""
-        if self.owner(key) != claim:
+        newest = self._newest(key)
+        if newest is None or newest[1] != claim:
             return False
-        path = self._path(key, self._generation(key) + 1)
         mine = Claim(self._job, claim.suggested, claim.applied)
-        return link_new(path, msgspec.json.encode(mine))
+        return make_claim(self._folder, digest(key), newest[0] + 1, mine)
 
     def all(self) -> Iterator[tuple[bytes, Claim]]:
         """Every configuration that is claimed (by the digest of its identity), and by whom."""
-        if not self._folder.is_dir():
-            return
-        newest: dict[str, Path] = {}
-        for path in sorted(self._folder.glob("*.claim")):
-            newest[path.name.split(".")[0]] = path
-        for path in newest.values():
-            yield path.name.split(".")[0].encode(), self._read(path)
+        for name, (_, claim) in read_claims(self._folder).items():
+            yield name.encode(), claim
 
-    def _generation(self, key: bytes) -> int:
-        generation = -1
-        while self._path(key, generation + 1).exists():
+    def _newest(self, key: bytes) -> tuple[int, Claim] | None:
+        newest, generation = None, 0
+        while (path := claim_path(self._folder, digest(key), generation)).exists():
+            claim = read_record(path, Claim)
+            newest = newest if claim is None else (generation, claim)
             generation += 1
-        return generation
+        return newest
 
-    def _path(self, key: bytes, generation: int) -> Path:
-        return self._folder / f"{digest(key)}.{generation:03d}.claim"
 
-    @staticmethod
-    def _read(path: Path) -> Claim:
-        return msgspec.json.decode(path.read_bytes(), type=Claim)
+def claim_path(folder: Path, name: str, generation: int) -> Path:
+    """The file of a claim."""
+    return folder / f"{name}.{generation:03d}{_SUFFIX}"
+
+
+def read_claims(folder: Path) -> dict[str, tuple[int, Claim]]:
+    """The newest claim of each configuration that can be read, with its generation."""
+    found: dict[str, tuple[int, Claim]] = {}
+    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        stem, _, generation = path.name.removesuffix(_SUFFIX).partition(".")
+        claim = read_record(path, Claim)
+        if claim is not None and generation.isdecimal():
+            found[stem] = int(generation), claim
+    return found
+
+
+def make_claim(folder: Path, name: str, generation: int, claim: Claim) -> bool:
+    """Claim the configuration called ``name``; False: it is taken.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    data = msgspec.json.encode(claim)
+    while not write_new(path := claim_path(folder, name, generation), data):
+        if read_record(path, Claim) is not None:
+            return False
+        generation += 1
+    return True
 
 
 def digest(key: bytes) -> str:
     """The name of a configuration's claim."""
     return hashlib.blake2b(key, digest_size=12).hexdigest()
-
-
-def link_new(path: Path, data: bytes) -> bool:
-    """Make a file, complete and exclusively in one step; False: it is there already.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    draft = path.parent / f".{uuid.uuid4().hex}"
-    with explained(path):
-        make_folder(path.parent)
-        try:
-            draft.write_bytes(data)
-            os.link(draft, path)
-        except FileExistsError:
-            return False
-        finally:
-            draft.unlink(missing_ok=True)
-    return True

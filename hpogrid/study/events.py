@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,11 +14,14 @@ FINISHED = ("complete", "pruned", "failed")
 
 Metrics = dict[str, Any]
 
+Time = Annotated[float, msgspec.Meta(ge=0, lt=2**37)]
+"""Seconds since the epoch, which a calendar can say."""
+
 
 class _Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, gc=False):
-    """Something that happened at ``time`` (seconds since the epoch)."""
+    """Something that happened at ``time``."""
 
-    time: float
+    time: Time
 
 
 class Opened(_Event, frozen=True, tag="open"):
@@ -70,7 +73,8 @@ class Ended(_Event, frozen=True, tag="end"):
 
     ``metrics`` is its result: the last or best report, or the mean of some for the objectives, as
     the hpo config says. ``steps`` is the number of its reports. Of the time since its start it
-    waited ``prepared`` seconds for what was prepared for it.
+    waited ``prepared`` seconds for what was prepared for it. One that is ``paused`` was interrupted
+    by a scheduler, which says when it goes on.
     """
 
     trial: str
@@ -79,6 +83,7 @@ class Ended(_Event, frozen=True, tag="end"):
     steps: int = 1
     reason: str | None = None
     prepared: float = 0  # an int, so that msgspec knows it for the default and leaves it out
+    paused: bool = False
 
 
 class Closed(_Event, frozen=True, tag="close"):

@@ -185,7 +185,7 @@ class Exchange:
     def _watch(self, now: float) -> None:
         """Note which jobs' files have changed, by this machine's own steady clock."""
         for path in self._ledgers.folder.glob(f"*{SUFFIX}"):
-            with contextlib.suppress(FileNotFoundError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
                 job = int(path.name.split(".")[0].removeprefix("job-"))
                 status = path.stat()
                 found = (path.name, status.st_size, status.st_mtime_ns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import math
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +17,8 @@ from hpogrid.registry import require
 from hpogrid.space.space import Space
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
+from hpogrid.study.values import number
+from hpogrid.text import csv_text
 
 Row = Mapping[str, Any]
 """Parameters and metrics by name; ``state`` is there if the result failed."""
@@ -99,7 +101,7 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
             continue
         if name not in row:
             raise _Misfit(f"no value for '{name}'")
-        suggested[name] = _value(row[name], item.values())
+        suggested[name] = _value(row[name], getattr(item, "choices", ()))
     try:
         space.encode(suggested)
     except ValueError as error:
@@ -114,9 +116,9 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
     return Past(suggested, tuple(value for value in values if value is not None))
 
 
-def _value(value: Any, choices: Iterable[Any] | None) -> Any:
+def _value(value: Any, choices: Sequence[Any]) -> Any:
     """A value as the space has it; text, as CSV files have it, is read as JSON where it is that."""
-    if not isinstance(value, str) or (choices is not None and value in list(choices)):
+    if not isinstance(value, str) or value in choices:
         return value
     try:
         return msgspec.json.decode(value)
@@ -130,9 +132,7 @@ def _number(value: Any) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    return number(value)
 
 
 # --- sources -------------------------------------------------------------------------------
@@ -166,12 +166,17 @@ def _ledger_rows(path: Path) -> Iterator[Row]:
 
 def _csv_rows(path: Path) -> Iterator[Row]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
+        table = csv.reader(io.StringIO(text, newline=""))
+        names = [csv_text(name) for name in next(table, [])]
+        rows = [dict(zip(names, map(csv_text, line), strict=False)) for line in table if line]
     except OSError as error:
         raise UserError(f"warm start: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"warm start: {path} is no text: {error}") from error
-    return iter(csv.DictReader(text.splitlines()))
+    except csv.Error as error:
+        raise UserError(f"warm start: {path} is no CSV: {error}") from error
+    return iter(rows)
 
 
 def _json_rows(data: Any, where: str) -> Iterator[Row]:

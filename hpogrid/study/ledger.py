@@ -28,6 +28,8 @@ _BLOCK_BYTES = 1 << 16
 _BEGINNING = b'{"event":'
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
+_NO_EVENT = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What a decoder makes of a damaged line: cut, of another type, nested a thousand deep."""
 
 
 def ledger_name(job: int, attempt: int) -> str:
@@ -72,29 +74,69 @@ class LedgerWriter:
         Raises:
             RunError: the disk is full or has gone.
         """
+        self.check()
         data = b"".join(_encoder.encode(event) + b"\n" for event in events)
         try:
             written = os.write(self._file, data)
             while written < len(data):  # the next attempt tells why that was not all
                 written += os.write(self._file, data[written:])
         except OSError as error:
-            os.ftruncate(self._file, self._size)
-            raise RunError(f"cannot write the ledger {self.path}: {error.strerror}") from error
+            with contextlib.suppress(OSError):  # a torn line: readers know what to do with it
+                os.ftruncate(self._file, self._size)
+            raise self._refused(error) from error
         self._size += len(data)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             self.sync()
 
+    def check(self) -> None:
+        """See that the ledger is still where others find it.
+
+        Raises:
+            RunError: it was removed or replaced: whatever is written is lost.
+        """
+        try:
+            there = os.path.samestat(self.path.stat(), os.fstat(self._file))
+        except (FileNotFoundError, NotADirectoryError):
+            there = False
+        except OSError as error:
+            raise self._refused(error) from error
+        if not there:
+            raise RunError(
+                f"the ledger {self.path} was removed or replaced while the job ran: the job ends, "
+                "because nothing of what it finds would be kept"
+            )
+
     def sync(self) -> None:
-        """Hand what was written to the disk, so that other machines see it on NFS."""
-        os.fsync(self._file)
+        """Hand what was written to the disk, so that other machines see it on NFS.
+
+        Raises:
+            RunError: the disk does not take it.
+        """
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._refused(error) from error
         self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Write everything out and let go of the file."""
+        """Write everything out and let go of the file; once.
+
+        Raises:
+            RunError: the disk does not take it.
+        """
+        if self._file < 0:
+            return
+        handle, self._file = self._file, -1
         try:
-            os.fsync(self._file)
-        finally:
-            os.close(self._file)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> RunError:
+        return RunError(f"cannot write the ledger {self.path}: {error.strerror or error}")
 
     def discard(self) -> None:
         """Delete the file: nothing was to be written."""
@@ -108,6 +150,7 @@ class LedgerReader:
     Attributes:
         damaged: how many whole lines were not events, or had other bytes before the event.
         torn: whether the file ended, at the last look, in an unfinished line.
+        unreadable: why the file could not be read at the last look, if so.
         offset: how many bytes were read.
         limit: nothing after so many bytes is read; None: all is.
     """
@@ -116,6 +159,7 @@ class LedgerReader:
         self.path = path
         self.damaged = 0
         self.torn = False
+        self.unreadable: str | None = None
         self.offset = 0
         self.limit: int | None = None
 
@@ -127,6 +171,10 @@ class LedgerReader:
                 data = stream.read(-1 if self.limit is None else max(0, self.limit - self.offset))
         except FileNotFoundError:
             return
+        except OSError as error:
+            self.unreadable = (error.strerror or str(error)).lower()
+            return
+        self.unreadable = None
         end = data.rfind(b"\n") + 1
         self.offset += end
         self.torn = end < len(data)
@@ -134,7 +182,7 @@ class LedgerReader:
             yield from self._decoded(block)
 
     def _decoded(self, block: bytes) -> list[Event]:
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with contextlib.suppress(*_NO_EVENT):
             found = _decoder.decode_lines(block)
             if len(found) == block.count(b"\n"):
                 return found
@@ -142,14 +190,14 @@ class LedgerReader:
         for line in block.splitlines():
             try:
                 events.append(_decoder.decode(line))
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except _NO_EVENT:
                 self.damaged += 1
                 events += _salvaged(line)
         return events
 
     def opening(self) -> Opened | None:
         """The first line, if it is written and whole."""
-        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as stream:
+        with contextlib.suppress(OSError), self.path.open("rb") as stream:
             return _opened(stream.readline())
         return None
 
@@ -167,13 +215,13 @@ def _salvaged(line: bytes) -> list[Event]:
     """The event at the end of a line that begins with something else, such as a torn write."""
     start = line.rfind(_BEGINNING)
     if start > 0:
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with contextlib.suppress(*_NO_EVENT):
             return [_decoder.decode(line[start:])]
     return []
 
 
 def _opened(line: bytes) -> Opened | None:
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+    with contextlib.suppress(*_NO_EVENT):
         event = _decoder.decode(line)
         return event if isinstance(event, Opened) else None
     return None
@@ -181,11 +229,10 @@ def _opened(line: bytes) -> Opened | None:
 
 def was_closed(path: Path) -> bool:
     """Whether the last line of a ledger says that its writer came to its end."""
-    with path.open("rb") as stream:
+    with contextlib.suppress(OSError, *_NO_EVENT), path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, size - _TAIL_BYTES))
         line = stream.read().rstrip(b"\n").rpartition(b"\n")[2]
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
         return isinstance(_decoder.decode(line), Closed)
     return False
 
@@ -199,7 +246,7 @@ def lock_of(path: Path) -> Literal["held", "free", "none"]:
     """Whether somebody holds the lock of a file; ``none``: there is no file, or it has no locks."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return "none"
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 from typing import Any
 
 import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.study.study import Trial
+from hpogrid.study.values import WITH_RESULT, best_first, best_of, result_of
 
 METADATA = "userJobMetadata.json"
 LARGEST = 950_000
@@ -27,12 +29,11 @@ def job_metadata(project: Project, trials: Iterable[Trial]) -> dict[str, Any]:
     """
     config = project.hpo_config
     metric, mode = config.metrics[0], config.modes[0]
-    done = [trial for trial in trials if trial.state in ("complete", "pruned")]
+    done = [trial for trial in trials if trial.state in WITH_RESULT]
     started = min((trial.started for trial in done), default=project.created)
     ended = max((trial.ended or trial.started for trial in done), default=started)
     names = list(project.space.parameters)
-    pick = min if mode == "min" else max
-    best = pick(done, key=lambda trial: trial.metrics[metric], default=None)
+    best = best_of(done, metric, mode)
     return {
         "project_name": project.name,
         "start_datetime": time.strftime(_FORMAT, time.localtime(started)),
@@ -42,8 +43,8 @@ def job_metadata(project: Project, trials: Iterable[Trial]) -> dict[str, Any]:
         "hyperparameters": names,
         "metric": metric,
         "mode": mode,
-        "best_config": best.applied if best else None,
-        "best_metric_score": best.metrics[metric] if best else None,
+        "best_config": best.trial.applied if best else None,
+        "best_metric_score": best.trial.metrics[metric] if best else None,
         "result": {str(index): _row(trial) for index, trial in enumerate(done)},
     }
 
@@ -75,9 +76,9 @@ def small_metadata(
         largest: bytes that the result may have.
     """
     trials = [trial for trial in trials if trial.finished]
-    done = [trial for trial in trials if trial.state != "failed"]
+    done = [trial for trial in trials if trial.state in WITH_RESULT]
     metric, mode = project.hpo_config.metrics[0], project.hpo_config.modes[0]
-    ranked = sorted(done, key=lambda trial: trial.metrics[metric], reverse=mode == "max")
+    ranked = best_first(done, metric, mode)
     counts = {"finished": len(trials), "failed": len(trials) - len(done)}
 
     def write(kept: int) -> bytes:
@@ -87,11 +88,14 @@ def small_metadata(
         ids = {str(index): trial.id for index, trial in enumerate(rows)}
         data["hpogrid"] = {**about, **counts, "trials": ids}
         if kept < len(ranked):
-            values = [trial.metrics[metric] for trial in ranked[kept:]]
-            mean = sum(values) / len(values)
+            found = (result_of(trial, metric) for trial in ranked[kept:])
+            values = [value for value in found if value is not None]
             data["hpogrid"]["omitted"] = {
-                "trials": len(values), "min": min(values), "max": max(values), "mean": mean,
-            }  # fmt: skip
+                "trials": len(ranked) - kept,
+                "min": min(values, default=None),
+                "max": max(values, default=None),
+                "mean": fmean(values) if values else None,
+            }
         return msgspec.json.encode(data)
 
     most, least = len(ranked), 0

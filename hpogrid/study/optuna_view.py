@@ -47,8 +47,8 @@ def _distribution(item: Parameter) -> Any:
     if not isinstance(item, Float):
         return None
     if item.lattice is not None and isinstance(item.scale, Linear):
-        values = list(item.values() or ())
-        return FloatDistribution(values[0], values[-1], step=item.lattice.step)
+        last = (item.count() or 1) - 1
+        return FloatDistribution(item.at(0), item.at(last), step=item.lattice.step)
     low, high = item.scale.bounds
     if not (math.isfinite(low) and math.isfinite(high)):
         low, high = item.decode(0.0), item.decode(1.0)

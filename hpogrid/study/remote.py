@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from hpogrid.errors import UserError, first_line
+from hpogrid.files import Damaged, decode
 from hpogrid.space.space import Space
 from hpogrid.study.claims import Claim, Claims, digest
 from hpogrid.study.exchange import LEASE_SECONDS, Exchange
@@ -150,8 +151,8 @@ class RemoteClaims(Claims):
     def _list(self) -> list[tuple[str, int, Claim]]:
         try:
             _, body = self._client.ask("GET", "claims")
-            return msgspec.json.decode(body, type=list[tuple[str, int, Claim]])
-        except (Unreachable, msgspec.DecodeError):
+            return decode(body, list[tuple[str, int, Claim]], "the server's list of claims")
+        except (Unreachable, Damaged):
             return []
 
 
@@ -239,9 +240,9 @@ class RemoteExchange(Exchange):
         self._synced = time.monotonic()
         _, body = self._client.ask("GET", "ledgers")
         try:
-            self._there = there = msgspec.json.decode(body, type=Listing)
-        except msgspec.DecodeError as error:
-            raise Unreachable(f"it answered something else: {error}") from error
+            self._there = there = decode(body, Listing, "the server's answer")
+        except Damaged as error:
+            raise Unreachable(str(error)) from error
         for path in sorted(self._folder.glob(f"{self._prefix}*{SUFFIX}")):
             self._push(path, there.ledgers.get(path.name, (0, 0))[0])
         for name, (size, changed) in there.ledgers.items():
@@ -266,17 +267,20 @@ class RemoteExchange(Exchange):
 
     def _pull(self, path: Path, size: int, changed: int) -> None:
         """Append to this machine's copy what it lacks; it changed when the server's did."""
-        have = path.stat().st_size if path.exists() else 0
-        if size > have:
-            _, data = self._client.ask("GET", f"ledgers/{path.name}?from={have}")
+        try:
+            have = path.stat().st_size
+        except FileNotFoundError:
+            have = -1
+        if size > max(have, 0):
+            _, data = self._client.ask("GET", f"ledgers/{path.name}?from={max(have, 0)}")
             self._folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
                 # At its place: another job of this machine may be doing the same.
-                os.pwrite(handle, data, have)
+                os.pwrite(handle, data, max(have, 0))
             finally:
                 os.close(handle)
             self._copies.add(path)
             os.utime(path, ns=(changed, changed))
-        elif path.stat().st_mtime_ns < changed:
+        elif have >= 0 and path.stat().st_mtime_ns < changed:
             os.utime(path, ns=(changed, changed))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hpogrid.study.study import Trial
+from hpogrid.study.values import number
 
 
 class Point(NamedTuple):
@@ -28,17 +28,8 @@ def series(trial: Trial) -> Iterator[Point]:
             known = number(value)
             if known is not None:
                 latest[name] = known
-                yield Point(name, float(known), report.time, report.step)
+                yield Point(name, known, report.time, report.step)
     for name, value in trial.metrics.items():
         known = number(value)
         if known is not None and latest.get(name) != known:
-            yield Point(name, float(known), trial.ended or trial.started, last + 1)
-
-
-def number(value: Any) -> float | None:
-    """A finite number, or None for all else; a bool is none."""
-    if type(value) is float:
-        return value if math.isfinite(value) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) else None
+            yield Point(name, known, trial.ended or trial.started, last + 1)

@@ -28,7 +28,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from hpogrid.study.claims import Claim, link_new
+from hpogrid.files import Damaged, decode
+from hpogrid.study.claims import Claim, make_claim, read_claims
 
 _LEDGER = re.compile(r"job-\d{4,}\.\d{3,}\.jsonl")
 _CLAIM = re.compile(r"([0-9a-f]{24})\.(\d{3})")
@@ -177,20 +178,17 @@ class _Handler(BaseHTTPRequestHandler):
     # --- claims ------------------------------------------------------------------------------
 
     def _read_claims(self, folder: Path, name: str) -> bytes:
-        newest: dict[str, tuple[str, int, msgspec.Raw]] = {}
-        for path in sorted((folder / "claims").glob("*.claim")):
-            stem, generation, _ = path.name.split(".")
-            newest[stem] = (stem, int(generation), msgspec.Raw(path.read_bytes()))
-        return msgspec.json.encode(list(newest.values()))
+        found = read_claims(folder / "claims")
+        return msgspec.json.encode([(name, *item) for name, item in found.items()])
 
     def _claim(self, folder: Path, name: str) -> bytes:
-        data = self._body()
+        match = _CLAIM.fullmatch(name)
         try:
-            claim = msgspec.json.decode(data, type=Claim)
-        except msgspec.DecodeError as error:
+            claim = decode(self._body(), Claim, "the claim")
+        except Damaged as error:
             raise Refusal(HTTPStatus.BAD_REQUEST) from error
-        if not _CLAIM.fullmatch(name):
+        if match is None:
             raise Refusal(HTTPStatus.BAD_REQUEST)
-        if not link_new(folder / "claims" / f"{name}.claim", msgspec.json.encode(claim)):
+        if not make_claim(folder / "claims", match[1], int(match[2]), claim):
             raise Refusal(HTTPStatus.CONFLICT)
         return b"{}"

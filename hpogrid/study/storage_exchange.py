@@ -16,6 +16,7 @@ from typing import Any
 from hpogrid.errors import first_line
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Point, Space
+from hpogrid.study import values
 from hpogrid.study.exchange import Exchange
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import open_study
@@ -204,15 +205,15 @@ class StorageExchange(Exchange):
             self._storage.set_trial_user_attr(number, "reason", trial.reason)
             self._storage.set_trial_state_values(number, TrialState.FAIL)
             return
-        values = [float(trial.metrics[name]) for name in self._metrics]
+        found = values.objectives(self._metrics, trial.metrics)
         state = TrialState.COMPLETE if trial.state == "complete" else TrialState.PRUNED
-        self._storage.set_trial_state_values(number, state, values)
+        self._storage.set_trial_state_values(number, state, found)
 
     def _write_reports(self, trial: Trial, number: int) -> None:
         for report in trial.reports:
-            value = report.metrics.get(self._metrics[0])
-            if report.step > self._sent.get(trial.id, 0) and isinstance(value, int | float):
-                self._storage.set_trial_intermediate_value(number, report.step, float(value))
+            value = values.number(report.metrics.get(self._metrics[0]))
+            if report.step > self._sent.get(trial.id, 0) and value is not None:
+                self._storage.set_trial_intermediate_value(number, report.step, value)
                 self._sent[trial.id] = report.step
 
     def _fetch(self) -> list[Any]:

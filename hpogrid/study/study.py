@@ -21,12 +21,22 @@ from hpogrid.study.events import (
 )
 from hpogrid.study.ledger import SUFFIX, LedgerReader, ledger_attempts, ledger_name
 
+_MOST_DIGITS = 19
+
 
 class Report(NamedTuple):
     """One report of a trial: its number from 1, when, and what."""
 
     step: int
     time: float
+    metrics: Metrics
+
+
+class Copied(NamedTuple):
+    """A trial at one of its reports: the values that it had, and what it reported with them."""
+
+    suggested: dict[str, Any]
+    applied: dict[str, Any]
     metrics: Metrics
 
 
@@ -46,7 +56,11 @@ class Trial(msgspec.Struct, gc=False):
         reports: the reports before the end, in order.
         parent: the trial from whose checkpoint it went on last (population based training).
         changed_at: the report after which it has its present values; 0: from the beginning.
-        before: seconds that its earlier attempts took, as far as their ends are known.
+        copied: what the other trial had come to where it went on from that one's checkpoint.
+        before: seconds that its earlier attempts took, as far as they are known.
+        paused: whether it waits for a scheduler, at the report where its last attempt ended.
+        deaths: how often its job died while it ran, since it last came further than before.
+        reached: its last report when that happened.
     """
 
     id: str
@@ -65,7 +79,11 @@ class Trial(msgspec.Struct, gc=False):
     reports: tuple[Report, ...] | list[Report] = ()
     parent: str | None = None
     changed_at: int = 0
+    copied: Copied | None = None
     before: float = 0.0
+    paused: bool = False
+    deaths: int = 0
+    reached: int = 0
 
     @property
     def finished(self) -> bool:
@@ -76,6 +94,20 @@ class Trial(msgspec.Struct, gc=False):
     def duration(self) -> float:
         """Seconds from start to end (0 while it runs), without what lay between attempts."""
         return self.before + self.ended - self.started if self.ended is not None else 0.0
+
+
+def deaths(trial: Trial) -> int:
+    """How often the job of a trial that shall run again died with it, the last time included.
+
+    Who came further than before is not counted: it is not what ended its job each time.
+    """
+    if trial.state != "running":
+        return trial.deaths
+    return 1 + (trial.deaths if _last_step(trial) <= trial.reached else 0)
+
+
+def _last_step(trial: Trial) -> int:
+    return trial.reports[-1].step if trial.reports else 0
 
 
 def job_of(trial: str) -> int:
@@ -89,7 +121,7 @@ def number_of(trial: str) -> int:
 
 
 def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else 0
 
 
 class Source(msgspec.Struct):
@@ -159,7 +191,7 @@ class Study:
             group=event.group,
         )
         if known is not None:
-            _go_on(trial, known, event)
+            _go_on(trial, known, event, self.trials.get(event.parent or ""))
         self.trials[event.trial] = trial
         if event.trial in self._ahead:
             return self._end(self._ahead.pop(event.trial))
@@ -190,17 +222,32 @@ class Study:
             trial.started += event.prepared
         trial.metrics = event.metrics
         trial.reason = event.reason
+        trial.paused = event.paused
         return trial
 
 
-def _go_on(trial: Trial, known: Trial, event: Started) -> None:
+def _go_on(trial: Trial, known: Trial, event: Started, source: Trial | None) -> None:
     """Keep of earlier attempts what still holds."""
     trial.before = known.duration
+    trial.deaths = deaths(known)
+    trial.reached = _last_step(known) if known.state == "running" else known.reached
+    if known.ended is None and known.reports:  # it was killed: its last report is its known end
+        trial.before += max(0.0, known.reports[-1].time - known.started)
     if event.from_step:
         trial.reports = [item for item in known.reports if item.step <= event.from_step]
         trial.parent, trial.changed_at = known.parent, known.changed_at
+        trial.copied = known.copied
     if event.parent is not None:
         trial.parent, trial.changed_at = event.parent, event.from_step
+        trial.copied = _at(source, event.from_step) if source is not None else None
+
+
+def _at(trial: Trial, step: int) -> Copied | None:
+    """What a trial was at a report that is not older than its present values."""
+    if step <= trial.changed_at:
+        return trial.copied
+    metrics = (item.metrics for item in trial.reports if item.step == step)
+    return next((Copied(trial.suggested, trial.applied, found) for found in metrics), None)
 
 
 class LedgerFolder:
@@ -273,6 +320,8 @@ class LedgerFolder:
         for path, (reader, _) in self._readers.items():
             if reader.torn:
                 notes.append(f"{path.name}: the last line is torn (its writer was killed); skipped")
+            if reader.unreadable:
+                notes.append(f"{path.name} cannot be read: {reader.unreadable}; left out")
             if reader.damaged:
                 notes.append(f"{path.name}: {reader.damaged} damaged lines skipped")
         return notes

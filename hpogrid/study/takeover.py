@@ -10,6 +10,7 @@ because the first line of the new ledger says how much of the old one was read.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -79,6 +80,7 @@ def _changes(path: Path, look: Callable[[], None]) -> bool:
 
 def _state(path: Path) -> tuple[int, int]:
     """Size and time of a file; opened, because then NFS asks the server."""
-    with path.open("rb") as stream:
+    with contextlib.suppress(OSError), path.open("rb") as stream:
         status = os.fstat(stream.fileno())
-    return status.st_size, status.st_mtime_ns
+        return status.st_size, status.st_mtime_ns
+    return 0, 0

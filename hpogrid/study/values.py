@@ -12,18 +12,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import NamedTuple
 
-from hpogrid.study.study import Trial
+from hpogrid.study.study import Report, Trial
+
+_NOT_FINITE = ("nan", "inf", "-inf")
+"""As JSON has to say it, which knows finite numbers only."""
 
 
 def number(value: object) -> float | None:
-    """A finite number as a float, NumPy's scalars too; None for all else.
+    """A finite number as a float, scalars of NumPy and PyTorch too; None for all else.
 
     A truth value is no number, and neither is a whole number beyond the range of floats.
     """
     if type(value) is float:
         return value if math.isfinite(value) else None
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool):
         return None
+    if not isinstance(value, Real):
+        item = getattr(value, "item", None)
+        return number(item()) if callable(item) and getattr(value, "ndim", None) == 0 else None
     try:
         found = float(value)
     except (OverflowError, TypeError, ValueError):
@@ -31,9 +37,23 @@ def number(value: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
+def is_missing(value: object) -> bool:
+    """Whether a value stands for a number that is not there: null, not finite, or too large."""
+    if isinstance(value, str):
+        return value in _NOT_FINITE
+    if isinstance(value, bool):
+        return False
+    return value is None or (isinstance(value, int | float) and number(value) is None)
+
+
 def is_better(value: float, other: float, mode: str) -> bool:
     """Whether a value is strictly better than another one."""
     return value < other if mode == "min" else value > other
+
+
+def is_as_good(value: float, other: float, mode: str) -> bool:
+    """Whether a value is at least as good as another one."""
+    return not is_better(other, value, mode)
 
 
 def as_loss(value: float, mode: str) -> float:
@@ -101,6 +121,35 @@ def _mean(values: Sequence[object], count: int) -> float:
     return statistics.fmean(numbers)
 
 
+def counting_step(reports: Iterable[Report], name: str, mode: str, rule: str) -> int | None:
+    """The number of the report whose value is the trial's; None: the last one, whichever it is."""
+    if rule != "best":
+        return None
+    found = [(as_loss(value, mode), item.step) for item in reports
+             if (value := number(item.metrics.get(name))) is not None]  # fmt: skip
+    return min(found)[1] if found else None
+
+
+WITH_RESULT = ("complete", "pruned")
+"""The states in which a trial has a result: it trained to its end, or was ended early."""
+
+
+def result_of(trial: Trial, name: str) -> float | None:
+    """The value of a trial in a metric; None where it has none (yet), or failed."""
+    return number(trial.metrics.get(name)) if trial.state in WITH_RESULT else None
+
+
+def best_first(trials: Iterable[Trial], name: str, mode: str) -> list[Trial]:
+    """Trials in the order of their results: see `best_of`; those without a result come last."""
+
+    def place(trial: Trial) -> tuple[bool, bool, float]:
+        value = result_of(trial, name)
+        loss = 0.0 if value is None else as_loss(value, mode)
+        return value is None, trial.state != "complete", loss
+
+    return sorted(trials, key=place)
+
+
 class Best(NamedTuple):
     """The best trial of some, and its value; ``complete`` is false where it was ended early."""
 
@@ -109,17 +158,19 @@ class Best(NamedTuple):
     complete: bool
 
 
-def best_of(trials: Iterable[Trial], name: str, mode: str) -> Best | None:
+def best_of(trials: Iterable[Trial], name: str, mode: str, best: Best | None = None) -> Best | None:
     """The trial with the best value of a metric.
 
     A failed trial has no value. One that was ended early counts only where none is complete, for
     what it reached with less training says something else. The first one wins among equals.
+
+    Args:
+        trials: to choose from.
+        name, mode: of the metric.
+        best: of earlier trials, to go on from.
     """
-    best: Best | None = None
     for trial in trials:
-        if trial.state not in ("complete", "pruned"):
-            continue
-        value = number(trial.metrics.get(name))
+        value = result_of(trial, name)
         if value is None:
             continue
         complete = trial.state == "complete"

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpogrid.trial.placeholders import as_text
 from hpogrid.trial.session import checkpoint, get_checkpoint, report
+from hpogrid.trial.words import as_text
 
 if TYPE_CHECKING:
     import argparse

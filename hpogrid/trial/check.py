@@ -9,10 +9,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from hpogrid.trial.declared import read_script
 from hpogrid.trial.errors import UserError
 from hpogrid.trial.lifeline import describe_exit
+from hpogrid.trial.placeholders import hands_over
 
 _SECONDS = 60
 _MARK = "hpogrid-check: "
@@ -53,6 +56,33 @@ def check_script(folder: Path, script: str, model: str) -> str | None:
     if outcome["error"]:
         raise UserError(outcome["error"])
     return None
+
+
+_MANAGERS = ("nni", "wandb")
+"""Whom scripts may ask for their parameters instead."""
+
+
+def unread_note(words: Sequence[str], folder: Path) -> str | None:
+    """Why the script of a command cannot know the parameters of its trial; None: it may.
+
+    Args:
+        words: the command.
+        folder: of the scripts.
+    """
+    script = read_script(words, folder)
+    if script is None or not script.trees or script.reads_environment:
+        return None
+    name = script.path.relative_to(folder)
+    if script.reads_arguments:
+        if hands_over(words):
+            return None
+        return f"{name} gets no parameters: write {{args}} in the command, or what it reads"
+    asked = next((f"; what it asks {who} for is not the trial's" for who in _MANAGERS
+                  if who in script.uses), "")  # fmt: skip
+    return (
+        f"{name} never sees the parameters of a trial: nothing in it, or in what it imports from "
+        f"this folder, reads the command line or the environment{asked}"
+    )
 
 
 def _missing_library(error: BaseException, folder: Path) -> str | None:

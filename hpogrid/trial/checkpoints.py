@@ -11,8 +11,10 @@ _PREFIX = "checkpoint_"
 _LENT = ".lent-"
 
 
-def checkpoint_step(path: Path) -> int:
-    """The report that a checkpoint was saved before (0 where the name does not tell)."""
+def checkpoint_step(path: Path | None) -> int:
+    """The report that a checkpoint was saved before (0: there is none, or no name that tells)."""
+    if path is None:
+        return 0
     with contextlib.suppress(ValueError):
         return int(path.name.removeprefix(_PREFIX))
     return 0
@@ -112,11 +114,11 @@ class _BeingWritten(Exception):
     """A checkpoint changed while it was copied; the next report may have a whole one."""
 
 
-def keep_newest(folder: Path, count: int) -> None:
-    """Delete all but the newest ``count`` checkpoints of a trial."""
-    steps = checkpoint_steps(folder)
-    for step in sorted(steps)[: max(0, len(steps) - count)]:
-        shutil.rmtree(steps[step], ignore_errors=True)
+def keep_only(folder: Path, *kept: tuple[int, Path] | None) -> None:
+    """Delete all checkpoints of a trial but these, as `latest` gives them."""
+    for path in checkpoint_steps(folder).values():
+        if not any(item is not None and item[1] == path for item in kept):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def lend(checkpoint: Path, folder: Path, attempt: int) -> None:
@@ -134,7 +136,7 @@ def take_lent(folder: Path, attempt: int) -> None:
     """Finish what `lend` began for start number ``attempt``; forget what never came to a start."""
     for draft in folder.glob(f"{_LENT}*"):
         if draft.name == f"{_LENT}{attempt}" and (lent := latest(draft)) is not None:
-            keep_newest(folder, 0)
+            keep_only(folder)
             lent[1].rename(folder / lent[1].name)
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -142,9 +144,9 @@ def take_lent(folder: Path, attempt: int) -> None:
 class Keeper:
     """Deletes checkpoints by the policy of the hpo config (``keep_checkpoints``).
 
-    ``last`` keeps the newest of every trial; ``best`` and ``top K`` that of the best trials;
-    ``all`` every one; ``none`` nothing once the trial has ended. While a trial runs, its newest
-    checkpoint always stays.
+    ``last`` keeps the newest of every trial; ``best`` and ``top K`` of the best trials the one
+    with the value that counts; ``all`` every one; ``none`` nothing once the trial has ended. While
+    a trial runs, its newest checkpoint always stays.
 
     Args:
         folder: the trials' folders by id.
@@ -156,24 +158,34 @@ class Keeper:
         self._policy = policy
         self._ranked: list[tuple[float, str]] = []
 
-    def reported(self, trial: str) -> None:
-        """A trial made a report: older checkpoints of it may go."""
-        if self._policy != "all":
-            keep_newest(self._folder / trial, 1)
+    def reported(self, trial: str, counts: int | None = None) -> None:
+        """A trial made a report: older checkpoints of it may go.
 
-    def ended(self, trial: str, loss: float | None) -> None:
+        Args:
+            trial: its id.
+            counts: the report whose value is the trial's so far; None: the newest.
+        """
+        folder = self._folder / trial
+        if self._policy in ("last", "none"):
+            keep_only(folder, latest(folder))
+        elif self._policy != "all":
+            keep_only(folder, latest(folder), latest(folder, counts))
+
+    def ended(self, trial: str, loss: float | None, counts: int | None = None) -> None:
         """A trial ended, now or in an earlier attempt; ``loss`` is None if it failed.
 
-        What is beaten may go.
+        What is beaten may go, and of a trial all that its value was not reached with.
         """
+        folder = self._folder / trial
         if self._policy in ("last", "all"):
             return
         if self._policy == "none" or loss is None:
-            keep_newest(self._folder / trial, 0)
+            keep_only(folder)
             return
+        keep_only(folder, latest(folder, counts) or latest(folder))
         self._ranked.append((loss, trial))
         self._ranked.sort()
         count = 1 if self._policy == "best" else int(self._policy.removeprefix("top "))
         while len(self._ranked) > count:
             _, beaten = self._ranked.pop()
-            keep_newest(self._folder / beaten, 0)
+            keep_only(self._folder / beaten)

@@ -3,7 +3,7 @@
 Placeholders in the command, each a whole argument or part of one:
 
 =================  =========================================================================
-``{args}``         ``--lr 0.1 --layers 3`` (a whole argument; becomes several)
+``{args}``         ``--lr=0.1 --layers=3`` (a whole argument; becomes several)
 ``{overrides}``    ``lr=0.1 layers=3`` (a whole argument; becomes several)
 ``{json}``         path of a JSON file with the parameters
 ``{hpm}``          path of a file of ``name=value`` lines that a shell can source
@@ -18,7 +18,8 @@ Placeholders in the command, each a whole argument or part of one:
 
 The environment has the same: ``HPOGRID_CONFIG`` (the JSON file), ``HPOGRID_METRICS``,
 ``HPOGRID_FOLDER``, ``HPOGRID_CHECKPOINT``, ``HPOGRID_PREP``, ``HPOGRID_RESTORE``,
-``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and each parameter as ``HPOGRID_PARAM_<name>``.
+``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and each parameter as ``HPOGRID_PARAM_<name>``. A parameter
+that the trial does not have is left out.
 
 Metrics come from `hpogrid.report` in a Python script, from lines ``[tune-metric]: {...}`` on
 stdout (Syne Tune's reporter), from the metrics file, or by regular expressions over the output.
@@ -28,23 +29,28 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import json
 import os
 import re
+import runpy
 import selectors
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from hpogrid.trial.checkpoints import Mirror
+from hpogrid.trial.declared import Arguments, read_script
+from hpogrid.trial.errors import UserError
+from hpogrid.trial.hydra_app import CALLBACK, OBJECTIVES
 from hpogrid.trial.lifeline import GRACE, CommandFailed, Program, how_it_ended, program
 from hpogrid.trial.messages import Model
+from hpogrid.trial.output import Output
 from hpogrid.trial.placeholders import (
     Template,
-    as_text,
     command_words,
     fill,
     hpm_text,
@@ -55,10 +61,9 @@ from hpogrid.trial.placeholders import (
     uses,
 )
 from hpogrid.trial.session import PREP, REPORTS, Session, StopTrial, plain_metrics
+from hpogrid.trial.words import as_text
 
-_SYNE_TUNE = re.compile(r"\[tune-metric\]: (\{.*\})\s*$")
 _TICK = 0.05
-_TAIL = 10
 
 
 class CommandObjective:
@@ -68,15 +73,28 @@ class CommandObjective:
         model: with a script or a command.
         metrics: names of the objectives; an unnamed regular expression gives the first.
         grace: seconds that the program has to end, once it has reported all or is told to.
+        resource: the metric that counts the steps of a trial.
     """
 
     def __init__(
-        self, scripts: Path, model: Model, metrics: Sequence[str], grace: float = GRACE
+        self,
+        scripts: Path,
+        model: Model,
+        metrics: Sequence[str],
+        grace: float = GRACE,
+        resource: str = "",
     ) -> None:
-        self._scripts = scripts
         self._command = command_words(model.command, model.script)
         self._model = model
         self._grace = grace
+        self._resource = resource
+        script = read_script(self._command, scripts)
+        self._variables = {OBJECTIVES: ",".join(metrics)}
+        if script is not None and "hydra" in script.uses and "{overrides}" in self._command:
+            self._variables["HYDRA_FULL_ERROR"] = "1"  # the reason of a failure, and no advert
+            if model.metric_regex is None:
+                self._command.insert(self._command.index("{overrides}") + 1, CALLBACK)
+        self._arguments = Arguments(self._command, scripts, model.arg_style)
         self._template: Template | None = None
         if model.template is not None and uses(self._command, "template"):
             self._template = read_template(scripts / model.template)
@@ -84,16 +102,11 @@ class CommandObjective:
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Start the program, pass on what it reports, and wait for its end."""
-        values = {**copy.deepcopy(self._model.param), **config}
-        folder = session.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        files = self._write_files(values, session)
-        words = runnable(fill(self._command, values, files), Path())
-        environment = {**os.environ, **_variables(values, files, session)}
+        words, variables, files = self._ready(config, session)
         mirror = Mirror(files["checkpoint"], session.restore)
-        with program(words, environment, grace=self._grace) as running:
+        with program(words, {**os.environ, **variables}, grace=self._grace) as running:
             ear = _Ear(session, running, self._grace, mirror)
-            inbox = _Inbox(files["reports"], files["metrics"], ear)
+            inbox = _Inbox(files["reports"], files["metrics"], ear.report)
             assert running.process.stdout is not None
             tail = self._follow(running.process.stdout, inbox, ear)
             code = running.process.wait()
@@ -104,7 +117,48 @@ class CommandObjective:
         if ear.stop is not None:
             raise ear.stop
 
-    def _write_files(self, values: Mapping[str, Any], session: Session) -> dict[str, Path]:
+    def run_here(self, config: dict[str, Any], session: Session) -> None:
+        """The same in this process, for a debugger.
+
+        Raises:
+            UserError: it is no Python script.
+        """
+        words, variables, files = self._ready(config, session)
+        inbox = _Inbox(files["reports"], files["metrics"], session.report)
+        module = words[1:2] == ["-m"]
+        if words[0] != sys.executable or not (module or words[1].endswith(".py")):
+            raise UserError(f"a debugger in this process needs a Python script, and no {words[0]}")
+        os.environ.update(variables)
+        sys.argv = words[2 if module else 1 :]
+        output = Output(self._patterns, self._resource)
+        with contextlib.redirect_stdout(_Copy(sys.stdout, output, session)):
+            try:
+                if module:
+                    runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+                else:
+                    sys.path.insert(0, str(Path(words[1]).parent))
+                    runpy.run_path(words[1], run_name="__main__")
+            except SystemExit as error:
+                if error.code not in (None, 0):
+                    raise
+        for found in output.finish():
+            session.report(plain_metrics(found))
+        inbox.finish()
+
+    def _ready(
+        self, config: Mapping[str, Any], session: Session
+    ) -> tuple[list[str], dict[str, str], dict[str, Path]]:
+        """The words of the command, the variables that it gets, and the files of the trial."""
+        values = {**copy.deepcopy(self._model.param), **config}
+        present = {name: value for name, value in values.items() if name not in session.absent}
+        session.folder.mkdir(parents=True, exist_ok=True)
+        files = self._write_files(values, present, session)
+        words = runnable(fill(self._command, present, files, self._arguments), Path())
+        return words, {**self._variables, **_variables(present, files, session)}, files
+
+    def _write_files(
+        self, values: Mapping[str, Any], present: Mapping[str, Any], session: Session
+    ) -> dict[str, Path]:
         folder = session.folder
         files = {
             "json": folder / "config.json",
@@ -115,12 +169,15 @@ class CommandObjective:
             "checkpoint": folder / "checkpoint",
         }
         files["json"].write_text(json.dumps(dict(values), indent=2))
-        files["hpm"].write_text(hpm_text(values))
+        if uses(self._command, "hpm"):
+            files["hpm"].write_text(hpm_text(present))
         for name in ("metrics", "reports"):
             files[name].unlink(missing_ok=True)
         if PREP in os.environ:
             files["prep"] = Path(os.environ[PREP])
-        texts = {"template": render(self._template, values)} if self._template else {}
+        texts = {}
+        if self._template:
+            texts["template"] = render(self._template, present, set(values) - set(present))
         if isinstance(session.filled, str):
             texts["config"] = session.filled
         for name, text in texts.items():
@@ -131,28 +188,40 @@ class CommandObjective:
 
     def _follow(self, stream: IO[bytes], inbox: _Inbox, ear: _Ear) -> deque[str]:
         """Copy the output to ours and report the metrics in it; return its last lines."""
-        tail: deque[str] = deque(maxlen=_TAIL)
-        for line in _lines(stream, inbox.look):
-            sys.stdout.write(line + "\n")
-            tail.append(line)
-            found = self._metrics_in(line)
-            if found:
-                ear.report(plain_metrics(found))
-        return tail
+        output = Output(self._patterns, self._resource)
 
-    def _metrics_in(self, line: str) -> dict[str, Any]:
-        match = _SYNE_TUNE.search(line)
-        if match:
-            with contextlib.suppress(json.JSONDecodeError):
-                reported = json.loads(match.group(1))
-                return {key: value for key, value in reported.items() if not key.startswith("st_")}
-        found: dict[str, Any] = {}
-        for name, pattern in self._patterns.items():
-            match = pattern.search(line)
-            if match:
-                with contextlib.suppress(ValueError):
-                    found[name] = float(match.group(1))
-        return found
+        def tick() -> None:
+            ear.look()
+            inbox.look()
+
+        for data in _pieces(stream, tick):
+            text = output.decoded(data)
+            sys.stdout.write(text)
+            for found in output.reports(text):
+                ear.report(plain_metrics(found))
+        for found in output.finish():
+            ear.report(plain_metrics(found))
+        return output.tail
+
+
+class _Copy(io.TextIOBase):
+    """Writes on, and reports the metrics in what is written."""
+
+    def __init__(self, stream: TextIO, output: Output, session: Session) -> None:
+        self._stream = stream
+        self._output = output
+        self._session = session
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        self._stream.write(text)
+        for found in self._output.reports(text):
+            self._session.report(plain_metrics(found))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written."""
+        self._stream.flush()
 
 
 class _Ear:
@@ -195,14 +264,15 @@ class _Ear:
 class _Inbox:
     """The files through which a program reports, read as they grow."""
 
-    def __init__(self, reports: Path, metrics: Path, ear: _Ear) -> None:
+    def __init__(
+        self, reports: Path, metrics: Path, report: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._files = {reports: 0, metrics: 0}
         self._metrics = metrics
-        self._ear = ear
+        self._report_metrics = report
 
     def look(self) -> None:
         """Report the whole lines that are new."""
-        self._ear.look()
         for path, offset in self._files.items():
             with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
                 stream.seek(offset)
@@ -227,7 +297,7 @@ class _Inbox:
             except json.JSONDecodeError:
                 return False
             if isinstance(metrics, dict):
-                self._ear.report(plain_metrics(metrics))
+                self._report_metrics(plain_metrics(metrics))
         return True
 
 
@@ -260,9 +330,8 @@ def parameter_variables(values: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _lines(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[str]:
-    """The lines of a stream as they come; ``tick`` is called in between and at least often."""
-    buffer = b""
+def _pieces(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[bytes]:
+    """What a stream brings, as it comes; ``tick`` is called in between and at least often."""
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
         while True:
@@ -272,8 +341,5 @@ def _lines(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[str]:
                 continue
             data = os.read(stream.fileno(), 1 << 16)
             if not data:
-                break
-            *whole, buffer = (buffer + data).split(b"\n")
-            yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
-    if buffer:
-        yield buffer.decode(errors="replace")
+                return
+            yield data

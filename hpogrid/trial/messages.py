@@ -44,6 +44,8 @@ class Model:
     command: str | None = None
     template: str | None = None
     metric_regex: str | None = None
+    arg_style: str = "auto"
+    checkpoint_every: int = 1
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Setup(Message):
         slot: which of the job's workers it is.
         spare: the folder for working folders that nothing was written to.
         grace: seconds that a program has to end once it was told to.
+        resource: the metric that counts the steps of a trial.
     """
 
     kind = "setup"
@@ -68,6 +71,7 @@ class Setup(Message):
     slot: int
     spare: str
     grace: float = GRACE
+    resource: str = ""
 
 
 @dataclass
@@ -80,6 +84,7 @@ class Evaluate(Message):
         restore: the checkpoint to go on from.
         filled: the template with the values in their places: its text for a program, the tree
             for a function or class.
+        absent: parameters that the trial does not have, and that are null.
     """
 
     kind = "evaluate"
@@ -91,6 +96,7 @@ class Evaluate(Message):
     folder: str
     restore: str | None = None
     filled: Any = None
+    absent: list[Any] = field(default_factory=list)
 
 
 @dataclass

@@ -15,9 +15,11 @@ from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from hpogrid.trial.errors import UserError, unknown
+from hpogrid.trial.hydra_app import HydraObjective, is_application
 from hpogrid.trial.lifeline import GRACE
 from hpogrid.trial.messages import Model
-from hpogrid.trial.session import Session, StopTrial, plain_metrics
+from hpogrid.trial.optuna_trial import OptunaTrial, may_prune_itself
+from hpogrid.trial.session import VERDICT, Session, StopTrial, as_metrics, plain_metrics
 
 
 class Objective(Protocol):
@@ -28,7 +30,11 @@ class Objective(Protocol):
 
 
 def make_objective(
-    folder: Path, model: Model, metrics: Sequence[str], grace: float = GRACE
+    folder: Path,
+    model: Model,
+    metrics: Sequence[str],
+    grace: float = GRACE,
+    resource: str = "",
 ) -> Objective:
     """What a model config describes: a function, a class, or a command.
 
@@ -37,6 +43,7 @@ def make_objective(
         model: names what is evaluated.
         metrics: of the objectives.
         grace: seconds that a program has to end once it is told to.
+        resource: the metric that counts the steps of a trial.
 
     Raises:
         UserError: it cannot be loaded.
@@ -44,15 +51,26 @@ def make_objective(
     if model.model is None:
         from hpogrid.trial.command import CommandObjective
 
-        return CommandObjective(folder, model, metrics, grace)
-    script = str(model.script)
+        return CommandObjective(folder, model, metrics, grace, resource)
     if model.template is None:
-        return load_objective(folder, script, model.model, model.param, metrics)
-    return TreeObjective(load_objective(folder, script, model.model, {}, metrics))
+        return _load(folder, model, model.param, metrics)
+    return TreeObjective(_load(folder, model, {}, metrics))
+
+
+def _load(
+    folder: Path, model: Model, param: Mapping[str, Any], metrics: Sequence[str]
+) -> Objective:
+    script, name = str(model.script), str(model.model)
+    return load_objective(folder, script, name, param, metrics, model.checkpoint_every)
 
 
 def load_objective(
-    folder: Path, script: str, model: str, param: Mapping[str, Any], metrics: Sequence[str]
+    folder: Path,
+    script: str,
+    model: str,
+    param: Mapping[str, Any],
+    metrics: Sequence[str],
+    checkpoint_every: int = 1,
 ) -> Objective:
     """Import ``script`` and take ``model`` from it.
 
@@ -62,16 +80,19 @@ def load_objective(
         model: name of a function or class in it.
         param: settings that are added to every configuration.
         metrics: names for plain numbers that a function returns.
+        checkpoint_every: steps of a class between its checkpoints (see `ClassObjective`).
 
     Raises:
         UserError: the script cannot be imported (with the traceback of the user's own lines),
             or there is no such function or class in it.
     """
-    found = getattr(import_script(folder, script), model, None)
+    found: Any = getattr(import_script(folder, script), model, None)
     if inspect.isclass(found):
         from hpogrid.trial.trainable import ClassObjective
 
-        return ClassObjective(found, param)
+        return ClassObjective(found, param, checkpoint_every)
+    if is_application(found):
+        return HydraObjective(found, script, param, metrics)
     if callable(found):
         return FunctionObjective(found, param, metrics)
     raise UserError(f"{script}: {_no_model(folder, script, model, found)}")
@@ -190,10 +211,7 @@ class FunctionObjective:
         """Call the function and report what comes back."""
         values = {**copy.deepcopy(self._param), **config}
         if self._names.required == ["trial"]:
-            from hpogrid.trial.optuna_trial import OptunaTrial, may_prune_itself
-
-            with may_prune_itself():
-                self._call([OptunaTrial(values, session, self._metrics[0])], {}, session)
+            self._call([OptunaTrial(values, session, self._metrics[0])], {}, session)
             return
         named: dict[str, Any] = {}
         arguments: list[Any] = [values]
@@ -207,30 +225,22 @@ class FunctionObjective:
 
     def _call(self, arguments: list[Any], named: dict[str, Any], session: Session) -> None:
         pid = os.getpid()
-        result = self._function(*arguments, **named)
-        if os.getpid() != pid:
-            return  # a process that the function has forked: what it returns is nobody's
-        if inspect.isgenerator(result):
-            self._drain(result, session)
-        elif result is not None:
-            session.report(self._as_metrics(result))
+        with may_prune_itself(session):
+            result = self._function(*arguments, **named)
+            if os.getpid() != pid:
+                return  # a process that the function has forked: what it returns is nobody's
+            if inspect.isgenerator(result):
+                self._drain(result, session)
+                return
+        if result is not None:
+            session.report({**as_metrics(result, self._metrics), VERDICT: "ok"})
 
     def _drain(self, results: Iterator[Any], session: Session) -> None:
         try:
             for result in results:
-                session.report(self._as_metrics(result))
+                session.report(as_metrics(result, self._metrics))
         finally:
             results.close()  # type: ignore[attr-defined]
-
-    def _as_metrics(self, result: Any) -> dict[str, Any]:
-        if isinstance(result, dict):
-            return plain_metrics(result)
-        values = result if isinstance(result, (tuple, list)) else (result,)
-        if len(values) != len(self._metrics):
-            raise TypeError(
-                f"returned {len(values)} values for the metrics {', '.join(self._metrics)}"
-            )
-        return plain_metrics(dict(zip(self._metrics, values)))
 
 
 class _Arguments(NamedTuple):

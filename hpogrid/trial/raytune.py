@@ -14,7 +14,6 @@ from typing import Any
 from hpogrid.trial.session import Session, plain_metrics
 
 SETTINGS = {
-    "RAY_AUTH_MODE": "disabled",  # else Ray writes a token file into the home folder
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",

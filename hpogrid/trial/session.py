@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,9 @@ REPORTS = "HPOGRID_REPORTS"
 
 PREP = "HPOGRID_PREP"
 """The environment variable with the folder in which everything is prepared."""
+VERDICT = "hpogrid:verdict"
+"""The name under which a report says what the objective itself makes of the trial, if it does:
+``ok`` (it has returned), ``pruned`` or ``fail``. It is no metric, and its report is the last."""
 
 
 class StopTrial(BaseException):
@@ -41,6 +45,8 @@ class Session(Protocol):
     seed: int
     folder: Path
     filled: Any
+    absent: tuple[str, ...]
+    """The parameters of ``config`` that are null because their condition does not hold."""
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Pass metrics on. Raises `StopTrial` when the trial shall end."""
@@ -63,6 +69,7 @@ class ScriptSession:
         self._reports = os.environ.get(REPORTS)
         restore = os.environ.get("HPOGRID_RESTORE")
         self.config: dict[str, Any] = {}
+        self.absent: tuple[str, ...] = ()
         self.trial_id = os.environ.get("HPOGRID_TRIAL", "by-hand")
         self.seed = int(os.environ.get("HPOGRID_SEED", "0"))
         self.folder = Path(os.environ.get("HPOGRID_FOLDER", "."))
@@ -140,6 +147,8 @@ def get_checkpoint() -> Path | None:
 def plain_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     """Metrics as plain Python values: scalars of NumPy or PyTorch become numbers.
 
+    Those inside of others get their path as name: ``{"eval": {"loss": 1}}`` is ``eval/loss``.
+
     Raises:
         TypeError: no metrics, or a name that is not text.
     """
@@ -148,7 +157,29 @@ def plain_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     for name in metrics:
         if not isinstance(name, str):
             raise TypeError(f"the name of a metric must be text, not {name!r}")
-    return {printable(name): plain(value) for name, value in metrics.items()}
+    return dict(_flat(metrics))
+
+
+def _flat(metrics: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in metrics.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{above}{name}/")
+        else:
+            yield printable(f"{above}{name}"), plain(value)
+
+
+def as_metrics(result: Any, names: Sequence[str]) -> dict[str, Any]:
+    """What an objective returns, as metrics: a dict, or a value for each of the names.
+
+    Raises:
+        TypeError: another number of values.
+    """
+    if isinstance(result, dict):
+        return plain_metrics(result)
+    values = result if isinstance(result, (tuple, list)) else (result,)
+    if len(values) != len(names):
+        raise TypeError(f"returned {len(values)} values for the metrics {', '.join(names)}")
+    return plain_metrics(dict(zip(names, values)))
 
 
 def plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import itertools
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 
 from hpogrid.trial.checkpoints import checkpoint_step
 from hpogrid.trial.errors import UserError
-from hpogrid.trial.session import Session, plain_metrics
+from hpogrid.trial.optuna_trial import may_prune_itself
+from hpogrid.trial.session import VERDICT, Session, plain_metrics
 
 _RETURNED = ".returned"
 """The file in a checkpoint that keeps what ``save_checkpoint`` returned."""
@@ -25,13 +27,19 @@ class ClassObjective:
     The older names ``_setup`` or ``initialize``, ``_train``, ``_save`` and ``_restore`` work as
     well, and so do classes that derive from Ray Tune's ``Trainable`` (they run without Ray).
     Every ``step`` is one report; the trial ends by a stop criterion, or by ``"done": True``.
+
+    Args:
+        kind: the class.
+        param: settings that are added to every configuration.
+        checkpoint_every: steps from one checkpoint to the next; 0: none is saved.
     """
 
-    def __init__(self, kind: type, param: Mapping[str, Any]) -> None:
+    def __init__(self, kind: type, param: Mapping[str, Any], checkpoint_every: int = 1) -> None:
         if _method(kind, "step", "_train", "train") is None:
             raise UserError(f"class {kind.__name__} has no method 'step' (or '_train')")
         self._kind = kind
-        self._param = param
+        self._param = dict(param)
+        self._every = checkpoint_every
         self._ray = any(base.__module__.startswith("ray.") for base in kind.__mro__)
 
     def run(self, config: dict[str, Any], session: Session) -> None:
@@ -42,13 +50,17 @@ class ClassObjective:
         try:
             if session.restore is not None:
                 _load(instance, session.restore)
-            while True:
-                metrics = step()
+            for done in itertools.count(checkpoint_step(session.restore) + 1):
+                with may_prune_itself(session):
+                    metrics = step()
                 if self._ray:
                     instance._iteration += 1
-                _save(instance, session)
-                session.report(plain_metrics(metrics))
-                if metrics.get("done"):
+                if self._every and done % self._every == 0:
+                    _save(instance, session)
+                plain = plain_metrics(metrics)
+                ended = bool(metrics.get("done"))
+                session.report({**plain, VERDICT: "ok"} if ended else plain)
+                if ended:
                     return
         finally:
             cleanup = _method(instance, "cleanup", "_stop")
@@ -88,7 +100,7 @@ def _prepare_ray(instance: Any, session: Session) -> None:
     """What Ray's own constructor would set, without its log folder and its network."""
     trial = {"trial_id": session.trial_id, "trial_name": session.trial_id, "trial_resources": None}
     for name, value in {
-        "_iteration": checkpoint_step(session.restore) if session.restore else 0,
+        "_iteration": checkpoint_step(session.restore),
         "_time_total": 0.0,
         "_timesteps_total": None,
         "_episodes_total": None,

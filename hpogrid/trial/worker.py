@@ -66,6 +66,7 @@ class WorkerSession:
         self.seed = task.seed
         self.restore = Path(task.restore) if task.restore else None
         self.filled = task.filled
+        self.absent = tuple(task.absent)
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Pass metrics to the driver and do as it says.
@@ -100,6 +101,7 @@ class _NoTrial:
     folder = Path()
     restore = None
     filled = None
+    absent: tuple[str, ...] = ()
 
     def report(self, metrics: dict[str, Any]) -> None:
         raise RuntimeError("the trial that started this thread has ended: its report is refused")
@@ -116,7 +118,7 @@ def work(channel: Channel) -> None:
     scripts, model = Path(setup.scripts), Model(**setup.model)
     load_ray(scripts, model.script if model.model else None)
     try:
-        objective = make_objective(scripts, model, setup.metrics, setup.grace)
+        objective = make_objective(scripts, model, setup.metrics, setup.grace, setup.resource)
     except UserError as error:
         channel.send(Broken(str(error)))
         return

@@ -14,7 +14,7 @@ import pytest
 
 from hpogrid.cleanup.links import trail
 from hpogrid.cleanup.policy import Candidate, newest
-from hpogrid.cleanup.targets import carry_out, find_targets, make_plan
+from hpogrid.cleanup.targets import carry_out, find_targets, make_plan, undo
 from hpogrid.cleanup.trash import TRASH
 from hpogrid.report.results import Objective
 from hpogrid.site.tasks import Task
@@ -195,6 +195,82 @@ def test_a_kill_in_the_middle_loses_nothing(after: int, models: Path) -> None:
     ok("cleanup", "models", "--undo")
     after_all = {path: path.lstat().st_size for path in before if os.path.lexists(path)}
     assert after_all == before
+
+
+# --- one owner -----------------------------------------------------------------------------
+
+
+def clean(folder: Path, kind: Any, go: Any) -> None:
+    """Clean one kind of things as soon as all others are ready to do the same."""
+    targets = find_targets(str(folder), ids=None, objectives=[Objective("bleu-val", "max")], idle=0)
+    plan = make_plan(targets, "none", [kind])
+    go.wait(20)
+    carry_out(targets, plan)
+
+
+def bring_back(folder: Path, kind: Any, go: Any) -> None:
+    targets = find_targets(str(folder), ids=None, objectives=[Objective("bleu-val", "max")], idle=0)
+    go.wait(20)
+    undo(targets)
+
+
+def at_once(folder: Path, *whats: tuple[Any, str]) -> None:
+    """Do all of it in processes that begin at the same moment."""
+    context = multiprocessing.get_context("fork")
+    go = context.Barrier(len(whats))
+    running = [context.Process(target=what, args=(folder, kind, go)) for what, kind in whats]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join(60)
+    assert [process.exitcode for process in running] == [0] * len(whats)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file() and TRASH not in path.parts)
+    return {str(path): path.read_text() for path in files}
+
+
+def test_cleanups_and_undos_at_once_lose_nothing(models: Path) -> None:
+    for path in models.glob("?/params.0*"):
+        path.write_text(str(path))
+    before = contents(models)
+    for _ in range(4):
+        at_once(models, (clean, "checkpoint"), (clean, "output"), (clean, "checkpoint"))
+        at_once(models, (bring_back, ""), (clean, "output"), (bring_back, ""), (bring_back, ""))
+        for _ in range(3):
+            hpogrid("cleanup", "models", "--undo")
+        assert contents(models) == before
+        assert not (models / TRASH).exists()
+
+
+def test_a_place_that_is_taken_does_not_hold_up_what_went_before(models: Path) -> None:
+    (models / "1" / "out").mkdir()
+    (models / "1" / "out" / "text").write_text("old")
+    age(models / "1")
+    for kind in ("checkpoints", "outputs"):
+        ok("cleanup", "models", "--keep", "none", "--only", kind, "--yes", "--idle", "0")
+    for name in "123":
+        (models / name / "vocab.json").write_text("new")
+        (models / name / "params.best").write_text("new")
+    (models / "1" / "out").write_text("a file")
+    told = hpogrid("cleanup", "models", "--undo")
+    assert (told.code, told.err.count("is there again")) == (1, 7)
+    assert "brought back 9 things" in told.err
+    assert (models / "1" / "out").read_text() == "a file"
+    (models / "1" / "out").unlink()
+    assert "brought back 1 things" in hpogrid("cleanup", "models", "--undo").err
+    assert (models / "1" / "out" / "text").read_text() == "old"
+    assert (models / "1" / "vocab.json").read_text() == "new"
+
+
+def test_a_file_that_a_kill_left_in_both_places_is_brought_back_once(models: Path) -> None:
+    ok("cleanup", "models", "--keep", "none", "--only", "outputs", "--yes")
+    stored = next((models / TRASH).glob("*/items/1"))
+    os.link(stored, models / "1" / "vocab.json", follow_symlinks=False)
+    ok("cleanup", "models", "--undo")
+    assert all(names(models / name) == ALL for name in "123")
+    assert not (models / TRASH).exists()
 
 
 # --- tasks ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.errors import Exit
-from hpogrid.site.tasks import find_tasks, load_task
+from hpogrid.site.tasks import find_tasks, load_task, tasks_path
 from tests.commands import hpogrid, limited, ok, on_a_terminal, parsed, refused, tree
 from tests.projects import (
     GATED,
@@ -252,3 +253,90 @@ def test_report_of_a_run() -> None:
     ok("local_run", "p")
     assert len(parsed("report", "p", "--format", "json")) == 3
     assert json.loads(ok("tasks", "show", "--format", "json"))[0]["trials"] == 3
+
+
+RED = "\x1b[31mred\x1b]0;title\x07"
+
+
+def test_values_that_a_terminal_or_a_spreadsheet_would_obey(tmp_path: Path) -> None:
+    names = [RED, "=1+1", "@SUM(1)", "-x"]
+    space = {"c": {"method": "categorical", "dimension": {"categories": names}}}
+    script = "def train(config):\n    if config['c'][0] == '-': raise ValueError(config['c'])\n"
+    store_project(f"{script}    return -1.5", space=space, algorithm="grid", trials=4)
+    run = hpogrid("local_run", "p")
+    shown = hpogrid("report", "p", "--extra", "reason")
+    for text in (run.out, run.err, shown.out, shown.err):
+        assert "\x1b" not in text
+        assert "\x07" not in text
+    assert r"\x1b[31mred\x1b]0;title\x07" in shown.out
+    ok("report", "p", "--to_csv", "--outname", str(tmp_path / "r"))
+    with (tmp_path / "r.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["c"] for row in rows} == {RED, "'=1+1", "'@SUM(1)", "'-x"}
+    assert {row["loss"] for row in rows} == {"-1.5", ""}
+
+
+def test_a_warm_start_reads_what_the_report_wrote(tmp_path: Path) -> None:
+    names = ["=1+1", "x\ny", "'="]
+    space = {"c": {"method": "categorical", "dimension": {"categories": names}}}
+    store_project("def train(config):\n    return 1.0", space=space, algorithm="grid", trials=3)
+    ok("local_run", "p")
+    ok("report", "p", "--to_csv", "--outname", str(tmp_path / "r"))
+    ok("local_run", "p", "--warm_start", str(tmp_path / "r.csv"))
+    start = json.loads((load_task(2).bundle / "start.json").read_text())
+    assert sorted(item["suggested"]["c"] for item in start["past"]) == sorted(names)
+
+
+def test_reports_follow_the_umask(tmp_path: Path) -> None:
+    store_project(trials=1)
+    ok("local_run", "p")
+    before = os.umask(0o077)
+    try:
+        ok("report", "p", "--to_csv", "--to_json", "--to_html", "--outname", str(tmp_path / "r"))
+    finally:
+        os.umask(before)
+    found = {path.suffix: path.stat().st_mode & 0o777 for path in tmp_path.glob("r.*")}
+    assert found == {".csv": 0o600, ".json": 0o600, ".html": 0o600}
+
+
+REMOVES = """
+import os, shutil, time
+from pathlib import Path
+count = 0
+def train(config):
+    global count
+    count += 1
+    if count == 2:
+        {what}
+    time.sleep(.2)
+    return config["x"]
+"""
+TASK = "Path(os.environ['HPOGRID_HOME'], 'tasks', '1')"
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        f"shutil.rmtree({TASK} / 'ledger')",
+        f"shutil.rmtree({TASK})",
+        f"{TASK}.rename({TASK}.with_name('old'))",
+    ],
+    ids=["ledger", "task", "moved"],
+)
+def test_a_job_whose_folder_goes_ends_and_says_so(what: str) -> None:
+    store_project(REMOVES.format(what=what), trials=50)
+    outcome = hpogrid("local_run", "p")
+    assert outcome.code == Exit.FAILURE
+    assert "was removed or replaced while the job ran" in outcome.err
+    assert not (tasks_path() / "1" / "jobs" / "0" / "result.json").exists() or "ledger" in what
+
+
+def test_a_damaged_bundle_hides_no_other_task() -> None:
+    store_project(trials=1)
+    ok("local_run", "p")
+    ok("local_run", "p")
+    (load_task(1).bundle / "project.json").write_bytes(b"")
+    outcome = hpogrid("report", "p", "--all_versions", "--format", "csv")
+    assert outcome.code == 0
+    assert "task 1 is left out" in outcome.err
+    assert len(outcome.out.splitlines()) == 2

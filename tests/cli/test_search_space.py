@@ -101,7 +101,7 @@ def test_diff() -> None:
     ok("search_space", "create", "t", X.replace('"high":1', '"high":5'))
     (row,) = parsed("search_space", "diff", "s", "t", "--format", "json")
     assert row["parameter"] == "x"
-    assert row["s"] != row["t"]
+    assert row["left"] != row["right"]
     same = hpogrid("search_space", "diff", "s", "s")
     assert (same.code, same.err) == (0, "no difference\n")
 
@@ -133,3 +133,28 @@ def test_bad_spaces_are_one_sentence(space: str, sentence: str) -> None:
     assert "\n" not in message
     ok("search_space", "create", "s", X)
     assert sentence in refused("search_space", "update", "s", space)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("[1, 0]", "[true, false]"), ("[1]", "[1.0]"), ('[{"a": [1]}]', '[{"a": [true]}]')],
+)
+def test_diff_knows_types(one: str, other: str) -> None:
+    for name, categories in (("s", one), ("parameter", other), ("same", one)):
+        space = f'{{"c":{{"method":"categorical","dimension":{{"categories":{categories}}}}}}}'
+        ok("search_space", "create", name, space)
+    (row,) = parsed("search_space", "diff", "s", "parameter", "--format", "json")
+    assert row["parameter"] == "c"
+    assert json.dumps(row["left"]["choices"]) == one
+    assert json.dumps(row["right"]["choices"]) == other
+    assert parsed("search_space", "diff", "s", "same", "--format", "json") == []
+
+
+def test_a_sample_is_that_of_a_random_search() -> None:
+    space = json.loads(FINITE)
+    space["a"]["dimension"]["grid_search"] = 1
+    ok("search_space", "create", "s", json.dumps(space))
+    points = parsed("search_space", "sample", "s", "-n", "5", "--seed", "1", "--format", "json")
+    assert [point["a"] for point in points] == ["u", "v", "u", "v", "u"]
+    assert [points[0]["b"], points[2]["b"]] == [points[1]["b"], points[3]["b"]]
+    assert "100000" in refused("search_space", "sample", "s", "-n", "9" * 20)

@@ -21,7 +21,15 @@ import yaml
 from hpogrid.errors import Exit
 from hpogrid.site.tasks import load_task
 from tests.commands import hpogrid, ok, parsed, refused
-from tests.projects import finished_in, store_project, trials_of, wait_for
+from tests.projects import (
+    GATED,
+    finished_in,
+    gated,
+    open_gate,
+    store_project,
+    trials_of,
+    wait_for,
+)
 
 SLEEPS = "import time\ndef train(config):\n    time.sleep(30)\n"
 PRINTS = "def train(config):\n    print('hello from a trial')\n    return config['x']\n"
@@ -191,3 +199,36 @@ def test_trials_of_a_running_task_are_counted() -> None:
     wait_for(lambda: finished_in(load_task(1)) > 0)
     ok("tasks", "show", "--watch")
     assert len(trials_of(load_task(1))) == 6
+
+
+def test_trials_are_added_to_a_task_that_is_done() -> None:
+    store_project(trials=2)
+    ok("run", "p", "--n_jobs", "2")
+    ok("tasks", "show", "1", "--watch")
+    assert "would add 3 trials" in hpogrid("tasks", "extend", "1", "--trials", "3", "--dry_run").err
+    assert "started job(s) 0, 1" in hpogrid("tasks", "extend", "1", "--trials", "3").err
+    ok("tasks", "show", "1", "--watch")
+    assert finished_in(load_task(1)) == 10
+    assert parsed("tasks", "show", "1", "--format", "json")[0]["status"] == "done"
+
+
+def test_a_budget_that_grows_under_a_running_job_is_exact() -> None:
+    store_project(GATED, trials=2, param=gated(1))
+    ok("run", "p")
+    wait_for(lambda: finished_in(load_task(1)) == 1)
+    outcome = hpogrid("tasks", "extend", "1", "--trials", "2")
+    assert "job(s) 0 still run: when they end, 'hpogrid tasks retry 1'" in outcome.err
+    open_gate()
+    ok("tasks", "show", "1", "--watch")
+    assert finished_in(load_task(1)) == 2
+    assert parsed("tasks", "show", "1", "--format", "json")[0]["status"] == "exhausted"
+    assert "2 more were asked for" in ok("tasks", "show", "1")
+    assert "'hpogrid tasks retry 1' goes on" in hpogrid("report", "p").err
+    ok("tasks", "retry", "1")
+    ok("tasks", "show", "1", "--watch")
+    assert finished_in(load_task(1)) == 4
+    assert parsed("tasks", "show", "1", "--format", "json")[0]["status"] == "done"
+
+
+def test_an_output_without_a_name_is_refused() -> None:
+    assert "--output . is a folder" in refused("tasks", "show", "--output=.")

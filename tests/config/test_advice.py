@@ -21,6 +21,7 @@ from hpogrid.errors import UserError
         ({"metric": "loss"}, "the metric 'loss' with mode max looks for the worst trial"),
         ({"metric": "f1,test_error", "mode": "max,max"}, "'test_error' with mode max"),
         ({"scheduler": "pbt"}, "every trial stops after its first report"),
+        ({"stop": {}}, "ends every trial at max_t=100 of training_iteration, its default"),
     ],
 )
 def test_what_is_probably_not_meant_draws_a_note(settings: dict[str, Any], words: str) -> None:

@@ -46,3 +46,12 @@ def test_names(name: str) -> None:
 def test_no_names(name: str) -> None:
     with pytest.raises(UserError, match="is no name for a project: use letters"):
         check_name(name, "project")
+
+
+@pytest.mark.parametrize("name", ["h\n#SBATCH --account=other", 'a"b', "a\tb"])
+def test_a_name_that_job_scripts_cannot_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / name))
+    with pytest.raises(UserError, match="set HPOGRID_HOME to another folder"):
+        home()

@@ -286,7 +286,10 @@ def test_an_archive_with_a_wrong_project_is_refused(
     store_project()
     members = [
         (tarfile.TarInfo("project.json"), with_project(**changes)),
-        (tarfile.TarInfo("scripts/train.py"), b""),
+        (
+            tarfile.TarInfo("scripts/train.py"),
+            (project_path("p") / "scripts/train.py").read_bytes(),
+        ),
     ]
     path = archive(tmp_path / "bad.tar.gz", *members)
     before = tree(home)

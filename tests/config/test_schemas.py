@@ -45,7 +45,7 @@ def test_the_defaults_of_the_specification() -> None:
         ({"scheduler_param": {"max_conc": 1}}, "scheduler_param of asynchyperband.*valid: .*max_t"),
         ({"scheduler_param": {"max_concurrent": 0}}, "max_concurrent 0 is not above 0"),
         ({"scheduler_param": {"max_concurrent": "4"}}, "expected int, got str"),
-        ({"scheduler_param": {"grace_period": 9, "max_t": 3}}, "1 <= grace_period <= max_t"),
+        ({"scheduler_param": {"grace_period": 9, "max_t": 3}}, "0 < grace_period <= max_t"),
         ({"stop": {"training_iteration": "1"}}, "expected float, got str"),
         ({"stop": {"training_iteration": True}}, "expected float, got bool"),
         ({"stop": [1]}, "expected object, got array"),

@@ -115,6 +115,9 @@ def test_however_often_it_is_killed_the_budget_is_kept(seed: int, saves: bool) -
         assert len(study) == 8, "no trial was begun in vain"
         assert len({trial.id for trial in finished}) == 8
         for trial in finished:
+            if trial.state == "failed":
+                assert "its job was killed twice while it ran" in str(trial.reason)
+                continue
             assert trial.metrics == {"loss": trial.applied["x"], "step": STEPS}
             steps = [report.step for report in trial.reports]
             assert steps == sorted(set(steps))

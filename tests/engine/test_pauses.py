@@ -7,17 +7,10 @@ from typing import Any
 
 import pytest
 
-from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.judge import Judge
-from hpogrid.search.base import Outcome, Problem
-from hpogrid.search.proposer import Proposer
-from hpogrid.search.random import RandomSearcher
 from hpogrid.site.tasks import Task
-from hpogrid.space.dialects import read_space
-from hpogrid.space.latent import Latents
 from hpogrid.study.study import Trial
 from tests.engine.objectives import CLASS, FUNCTION, objective
-from tests.projects import SPACE, run_project, run_script, store_project
+from tests.projects import run_project, run_script, store_project
 
 SEARCH: dict[str, Any] = {"metric": "score", "mode": "max", "stop": {"training_iteration": 12}}
 HYPERBAND = {**SEARCH, "scheduler": "bohbhyperband", "trials": 9}
@@ -74,6 +67,64 @@ def test_the_worse_of_a_population_go_on_from_the_better(text: str) -> None:
         assert trial.metrics["score"] == pytest.approx(start + len(own) * gain)
 
 
+SUMS = """
+    import json
+    import hpogrid
+
+    def train(config):
+        n, total = 0, 0.0
+        if folder := hpogrid.get_checkpoint():
+            n, total = json.loads((folder / "s").read_text())
+        for n in range(n + 1, 21):
+            total += config["x"]
+            with hpogrid.checkpoint() as folder:
+                (folder / "s").write_text(json.dumps([n, total]))
+            hpogrid.report(score=total, used=config["x"], epoch=10 * n)
+"""
+
+
+def test_a_trial_that_had_nothing_left_to_do_is_what_it_copied() -> None:
+    settings: dict[str, Any] = {**PBT, "stop": {}, "trials": 4}
+    settings["scheduler_param"] = {"max_concurrent": 2}
+    trials = run_script(SUMS, **settings)
+    assert [trial.state for trial in trials] == ["complete"] * 4
+    assert [trial.metrics["used"] for trial in trials] == [trial.applied["x"] for trial in trials]
+
+
+def test_the_interval_of_a_population_counts_the_resource() -> None:
+    params = {"max_concurrent": 1, "time_attr": "epoch", "perturbation_interval": 50}
+    settings: dict[str, Any] = {**PBT, "stop": {"epoch": 200}, "trials": 4}
+    trials = run_script(SUMS, **{**settings, "scheduler_param": params})
+    copies = [trial.changed_at for trial in trials if trial.parent is not None]
+    assert copies
+    assert not [step for step in copies if step % 5]
+
+
+SLOW = """
+    import json, time
+    import hpogrid
+
+    def train(config):
+        n = 0
+        if folder := hpogrid.get_checkpoint():
+            n = json.loads((folder / "s").read_text())
+        while True:
+            n += 1
+            time.sleep(0.25)
+            with hpogrid.checkpoint() as folder:
+                (folder / "s").write_text(json.dumps(n))
+            hpogrid.report(score=config["x"])
+"""
+
+
+def test_the_timeout_is_of_a_trial_and_not_of_a_stretch() -> None:
+    trials = run_script(SLOW, **{**HYPERBAND, "trial_timeout": 2.0})
+    late = [trial for trial in trials if trial.state == "failed"]
+    assert late
+    assert {trial.reason for trial in late} == {"it took longer than trial_timeout (2 s)"}
+    assert not [trial for trial in trials if trial.state == "complete"], "it takes 2.25 s"
+
+
 def scores_reported(task: Task) -> dict[tuple[str, int], list[float]]:
     """Every score that was ever reported, by trial and step, also with earlier values."""
     found: dict[tuple[str, int], list[float]] = {}
@@ -105,30 +156,3 @@ def test_checkpoints_of_ended_trials_go_by_the_policy() -> None:
     best = sorted(trials, key=lambda trial: trial.metrics["score"])[-2:]
     kept = {path.parent.name for path in task.job_folder(0).glob("trials/*/checkpoint_*")}
     assert kept == {trial.id for trial in best}
-
-
-class Hearing(RandomSearcher):
-    """Listens to intermediate results, as the algorithm bohb does."""
-
-    def __init__(self, task: Problem) -> None:
-        super().__init__(task)
-        self.heard: list[tuple[float, float]] = []
-
-    def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
-        assert outcome.values is not None
-        self.heard.append((resource, outcome.values[0]))
-
-
-def test_the_budget_of_hyperband_comes_to_the_model() -> None:
-    """What was reached at a rung is told with the rung, once, also where it was stepped over."""
-    config = HpoConfig(
-        scheduler="bohbhyperband", scheduler_param={"max_t": 9}, metric="loss", mode="min"
-    )
-    task = Problem(read_space(SPACE, "space")[0], config.modes, 1, 10)
-    searcher = Hearing(task)
-    judge = Judge(config, task, Proposer(task.space, searcher))
-    trial = Trial("0-1", "running", {"x": 0.5}, {"x": 0.5}, 1, 0, "here", 0.0)
-    judge.start(trial)
-    for step, value in ((1, 0.9), (2, 0.8), (4, 0.7), (5, 0.6), (9, 0.5)):
-        judge.report(trial, step, {"loss": value})
-    assert searcher.heard == [(1, 0.9), (3, 0.7), (9, 0.5)]

@@ -263,14 +263,15 @@ def test_stop_criteria_are_reached_at_their_value(stop: dict[str, float], steps:
 
 
 @pytest.mark.parametrize(
-    ("aggregate", "loss"), [("last", 3), ("best", 1), ("mean:2", 3.5), ("mean:9", 3)]
+    ("aggregate", "loss", "n"),
+    [("last", 3, 3), ("best", 1, 1), ("mean:2", 3.5, 3), ("mean:9", 3, 3)],
 )
-def test_the_result_is_the_last_the_best_or_a_mean(aggregate: str, loss: float) -> None:
+def test_the_result_is_the_last_the_best_or_a_mean(aggregate: str, loss: float, n: int) -> None:
     script = (
         "def train(config):\n    for loss in (4, 1, 4, 3):\n        yield {'loss': loss, 'n': loss}"
     )
     (trial,) = run_script(script, trials=1, aggregate=aggregate)
-    assert trial.metrics == {"loss": loss, "n": 3}
+    assert trial.metrics == {"loss": loss, "n": n}
 
 
 def test_a_metric_of_an_earlier_report_counts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,15 +17,15 @@ import pytest
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import ENGINES, choose_engine
 from hpogrid.engine.ray import cluster, daemons
-from hpogrid.engine.ray.actor import Actor
+from hpogrid.engine.ray.actor import CUT_OFF, Actor
 from hpogrid.engine.ray.engine import share
 from hpogrid.errors import RunError, UserError
 from hpogrid.trial import session
 from hpogrid.trial.messages import Broken, Done, Evaluate, ReportMade, Setup
-from tests.projects import store_project
+from tests.projects import alive, store_project, wait_for
 
 SCRIPT = r"""
-import os
+import os, time
 import hpogrid
 
 def train(config):
@@ -37,13 +38,15 @@ def train(config):
 """
 
 
-def make_actor(folder: Path, script: str = SCRIPT, timeout: float | None = None) -> Actor:
+def make_actor(
+    folder: Path, script: str = SCRIPT, timeout: float | None = None, grace: float = 10
+) -> Actor:
     scripts = folder / "scripts"
     scripts.mkdir(exist_ok=True)
     (scripts / "train_in_ray.py").write_text(script)
     model = {"script": "train_in_ray.py", "model": "train"}
     return Actor(
-        Setup(str(scripts), model, ["loss"], str(folder / "logs"), 0, str(folder / "spare")),
+        Setup(str(scripts), model, ["loss"], str(folder / "logs"), 0, str(folder / "spare"), grace),
         timeout,
     )
 
@@ -86,6 +89,36 @@ def test_a_failure_is_the_trials(tmp_path: Path) -> None:
     assert message.failure == "ValueError: no"
 
 
+@pytest.mark.parametrize(
+    ("raised", "failure"),
+    [
+        ("asyncio.CancelledError('out of time')", "CancelledError: out of time"),
+        ("GeneratorExit('odd')", "GeneratorExit: odd"),
+        (r"ValueError('cannot read caf\udce9')", r"ValueError: cannot read caf\udce9"),
+    ],
+)
+def test_whatever_a_script_raises_is_told(tmp_path: Path, raised: str, failure: str) -> None:
+    actor = make_actor(tmp_path, f"import asyncio\ndef train(config):\n    raise {raised}\n")
+    actor.take(task(tmp_path, "0-1", 1.0))
+    told = actor.advance()
+    assert isinstance(told, Done)
+    assert told.failure == failure
+
+
+def test_a_clean_up_that_is_cut_off_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    actor = make_actor(tmp_path, SCRIPT.replace('b"over', 'time.sleep(1) or b"over'), grace=0.1)
+    actor.take(task(tmp_path, "0-1", 1.0))
+    actor.advance()
+    actor.end()
+    [note] = (tmp_path / "logs").glob(f"{CUT_OFF}*")
+    assert note.read_text().startswith("trial 0-1 was still cleaning up 0.1 s after")
+    assert ended == [1]
+
+
 def test_a_script_that_cannot_be_imported_is_broken(tmp_path: Path) -> None:
     actor = make_actor(tmp_path, "import no_such_module\n")
     actor.take(task(tmp_path, "0-1", 1.0))
@@ -109,7 +142,7 @@ def test_a_node_without_the_folder_says_so(tmp_path: Path) -> None:
 def test_paths_of_sockets_are_short_whatever_tmpdir_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/tmp/" + "very_long/" * 8)
     with daemons.temporary_folder() as folder:
-        assert len(f"{folder}/session_2026-01-01_00-00-00_000000_4194304/sockets/raylet.1") < 107
+        assert len(f"{folder}/r/session_2026-01-01_00-00-00_000000_4194304/sockets/raylet.1") < 107
     assert not folder.exists()
 
 
@@ -146,6 +179,28 @@ def test_what_a_killed_driver_left_goes_at_the_next_start(
         assert process.wait(10) == -signal.SIGKILL
 
 
+def test_nothing_is_left_of_a_driver_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = """
+import subprocess, sys, time
+from pathlib import Path
+from hpogrid.engine.ray import daemons
+daemons.short_parent = lambda: Path(sys.argv[1])
+with daemons.temporary_folder() as folder:
+    sleeper = ["sleep", "600"]
+    left = subprocess.Popen(sleeper, env={"TOKEN": str(folder)}, start_new_session=True)
+    print(left.pid, flush=True)
+    time.sleep(600)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as driver:
+        assert driver.stdout is not None
+        left = int(driver.stdout.readline())
+        driver.kill()
+    wait_for(lambda: not alive(left) and not list(tmp_path.iterdir()))
+
+
 # --- starting ----------------------------------------------------------------------------------
 
 
@@ -172,7 +227,7 @@ def test_a_start_that_hangs_is_given_up_with_the_logs(
 ) -> None:
     monkeypatch.setattr(cluster, "START_SECONDS", 0.1)
     monkeypatch.setattr(cluster, "_PATIENCE", 0.1)
-    logs = tmp_path / "session_2026-01-01/logs"
+    logs = tmp_path / "r/session_2026-01-01/logs"
     logs.mkdir(parents=True)
     (logs / "gcs_server.err").write_text("the port is taken\n")
     ray = FakeRay()
@@ -191,6 +246,39 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"cluster at 10\.0\.0\.1:6379 cannot be reached: Connect"):
         connection.open("10.0.0.1:6379", tmp_path)
     connection.close()
+
+
+def test_a_token_is_for_its_owner_and_goes_with_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "theirs")
+    with daemons.temporary_folder() as folder:
+        with cluster.own_token(folder):
+            token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
+            assert os.environ["RAY_AUTH_MODE"] == "token"
+            assert "RAY_AUTH_TOKEN" not in os.environ
+            assert (token.stat().st_mode & 0o777, len(token.read_text())) == (0o600, 64)
+            assert token.parent.stat().st_mode & 0o777 == 0o700
+        assert (os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"]) == ("disabled", "theirs")
+    assert not token.exists()
+
+
+def test_an_address_where_no_ray_answers_is_known_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        assert cluster.why_no_answer(f"127.0.0.1:{port}") == "no answer in 0.2 s"
+    assert "refused" in str(cluster.why_no_answer(f"127.0.0.1:{port}"))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        speaks = threading.Thread(target=lambda: other.accept()[0].sendall(b"SSH-2.0-OpenSSH\r\n"))
+        speaks.start()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        assert cluster.why_no_answer(address) == "what listens there is no Ray"
+        speaks.join()
+    assert cluster.why_no_answer("auto") is None
 
 
 @pytest.mark.parametrize(

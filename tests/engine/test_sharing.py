@@ -11,12 +11,14 @@ import pytest
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.search_state import Start
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import read_space
 from hpogrid.study.events import Opened
 from hpogrid.study.history import Past
 from hpogrid.study.ledger import LedgerWriter, ledger_name
 from hpogrid.study.study import read_study
+from hpogrid.trial.checkpoints import saving
 
 FINITE = {
     "a": {"method": "uniformint", "dimension": {"low": 1, "high": 3}},
@@ -98,8 +100,10 @@ def test_a_point_claimed_by_a_job_that_died_is_taken_over_by_one(
 
 def test_a_claim_without_a_trial_is_found_again(tmp_path: Path) -> None:
     run = Run(project(FINITE), spec(tmp_path))
-    point = run._point()
-    assert point is not None
+    step = run.state.next()
+    assert isinstance(step, Start)
+    point = step.point
+    assert run._exchange.claim(point)
     run._writer.close()
     again = Run(project(FINITE), spec(tmp_path))
     assert evaluate(again) == repr(point.applied)
@@ -140,7 +144,7 @@ def test_repetitions_are_trials_of_a_group_and_survive_a_kill(tmp_path: Path) ->
         evaluate(run, loss)
     run._writer.close()
     again = Run(config, spec(tmp_path))
-    again._proposer.tell = lambda *arguments: told.append(arguments[1].values)  # type: ignore[method-assign]
+    again.state.proposer.tell = lambda *arguments: told.append(arguments[1].values)  # type: ignore[method-assign]
     while evaluate(again, 6.0) is not None:
         pass
     study, _ = read_study(tmp_path / "ledger")
@@ -153,7 +157,7 @@ def test_repetitions_are_trials_of_a_group_and_survive_a_kill(tmp_path: Path) ->
 def test_failed_repetitions_do_not_count(tmp_path: Path) -> None:
     run = Run(project(WIDE, repeat=2, trials=2), spec(tmp_path))
     told: list[Any] = []
-    run._proposer.tell = lambda *arguments: told.append(arguments[1].values)  # type: ignore[method-assign]
+    run.state.proposer.tell = lambda *arguments: told.append(arguments[1].values)  # type: ignore[method-assign]
     evaluate(run, 5.0)
     assignment = run.next()
     assert assignment is not None
@@ -207,6 +211,7 @@ def test_a_new_attempt_counts_what_is_done(tmp_path: Path) -> None:
     run._writer.close()
     again = Run(config, spec(tmp_path))
     assert again.attempt == 2
+    evaluate(again)
     restarted = again.next()
     assert restarted is not None
     assert (restarted.trial, restarted.attempt) == (begun.trial, 2)
@@ -217,6 +222,35 @@ def test_a_new_attempt_counts_what_is_done(tmp_path: Path) -> None:
         pass
     study, _ = read_study(tmp_path / "ledger")
     assert sorted(trial.id for trial in study.finished) == [f"0-{n}" for n in range(1, 6)]
+
+
+def test_a_trial_that_takes_its_job_along_twice_has_failed_and_keeps_nobody_waiting(
+    tmp_path: Path,
+) -> None:
+    config = project(WIDE, trials=4)
+    deadly = "0-1"
+    for _ in range(4):
+        run = Run(config, spec(tmp_path))
+        while (assignment := run.next()) is not None and assignment.trial != deadly:
+            run.report(assignment.trial, {"loss": 1.0})
+            run.finish(assignment.trial)
+        run._writer.close()
+    study, _ = read_study(tmp_path / "ledger")
+    assert [trial.state for trial in study] == ["failed", "complete", "complete", "complete"]
+    assert "its job was killed twice while it ran" in str(study.trials[deadly].reason)
+
+
+def test_a_trial_that_comes_further_each_time_goes_on(tmp_path: Path) -> None:
+    for attempt in range(1, 5):
+        run = Run(project(WIDE, trials=1, stop={}, scheduler="none"), spec(tmp_path))
+        assignment = run.next()
+        assert assignment is not None
+        assert assignment.attempt == attempt
+        for _ in range(assignment.from_step, attempt + 1):
+            run.report("0-1", {"loss": 1.0})
+            with saving(run.spec.trials / "0-1", attempt + 1):
+                pass
+        run._writer.close()
 
 
 def test_trials_of_other_jobs_count_for_the_target_only(tmp_path: Path) -> None:

@@ -84,3 +84,27 @@ def test_every_range_has_an_extent_and_labels(values: list[Any]) -> None:
     assert len(places) == len(labels) >= 2
     assert len(set(labels)) == len(labels)
     assert all(low - 1e-9 <= place <= high + 1e-9 for place in places)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[-1e17], [0.0], [1e308, -1e308], [5e-324, 0.0], [1.0, 1.0 + 2**-52], [1e-300, 1.0], [10**400]],
+)
+def test_every_axis_has_a_range_and_ticks(values: list[float]) -> None:
+    found = axis(values)
+    low, high = found.range
+    assert 0 < high - low < float("inf")
+    places, labels = found.ticks()
+    assert len(places) == len(labels) < 50
+
+
+def test_values_that_read_alike_are_different_categories() -> None:
+    found = axis([None, "none", "a", True, "true", 1, "1"])
+    assert sorted(found.categories) == ['"1"', '"none"', '"true"', "1", "a", "none", "true"]
+    assert len(set(found.positions)) == 7
+
+
+def test_a_number_that_is_not_there_makes_no_categories() -> None:
+    found = axis([1.0, "nan", "inf", 10**400, 2.0])
+    assert found.scale == "linear"
+    assert found.positions == [1.0, None, None, None, 2.0]

@@ -62,7 +62,7 @@ def test_early_stopped_trials_are_hollow_and_failed_ones_left_out() -> None:
         make_trial("0-2", state="failed", applied={"x": 3}),
     ]
     points = layer(simple(*trials), "slices", Points)
-    assert (points.y, points.hollow) == ([2.0, 1.0], [False, True])
+    assert (points.y, points.hollow) == ([1.0, 2.0], [True, False])
 
 
 def test_slices_and_contour_begin_with_the_most_important() -> None:

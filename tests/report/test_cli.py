@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.cli.main import run
+from hpogrid.report import WRITERS
 from tests.report.studies import store, submit
 
 
@@ -23,8 +24,10 @@ def test_the_table_is_printed_and_the_summary_is_a_message(capsys: Output) -> No
     assert run(["report", "p", "--rows", "2"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0].split() == ["lr", "units", "momentum", "activation", "layers", "seed", "loss"]
-    assert [line.split()[-1] for line in lines[1:3]] == ["1", "2"]
+    assert lines[0].split() == [
+        "lr", "units", "momentum", "activation", "layers", "seed", "loss", "trial", "state",
+    ]  # fmt: skip
+    assert [line.split()[-3] for line in lines[1:3]] == ["1", "2"]
     assert lines[3].startswith("... and 1 more trials")
     assert err == "3 trials: 3 complete; best loss 1 (min)\n"
 
@@ -54,7 +57,7 @@ def test_other_forms_go_to_stdout_alone(
     if form == "json":
         assert json.loads(out)[0]["taskid"] == 1
     elif form == "csv":
-        assert out.splitlines()[0].endswith(b"loss,site,taskid")
+        assert out.splitlines()[0].endswith(b"loss,trial,state,site,taskid")
         assert len(out.splitlines()) == 4
     else:
         assert b"site: local" in out
@@ -80,3 +83,9 @@ def test_mistakes_are_explained(arguments: list[str], message: str, capsys: Outp
 def test_the_older_name(capsys: Output) -> None:
     assert run(["report_grid", "p"]) == 0
     assert "3 trials" in capsys.readouterr().err
+
+
+def test_every_report_format_is_an_option() -> None:
+    from hpogrid.cli.report import report
+
+    assert {f"to_{name}" for name in WRITERS} <= {item.name for item in report.params}

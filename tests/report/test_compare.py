@@ -52,7 +52,7 @@ def entrant(name: str, *searches: Sequence[float], seeded: bool = False) -> Entr
 # --- what a replicate is ---------------------------------------------------------------------
 
 
-def test_only_new_best_values_are_steps_and_every_ended_trial_counts() -> None:
+def test_new_best_values_of_complete_trials_are_steps_and_every_ended_trial_counts() -> None:
     trials = [
         make_trial("0-0", ended=1003.0, metrics={"loss": 5}),
         make_trial("0-1", ended=1001.0, metrics={"loss": 7}),
@@ -62,11 +62,21 @@ def test_only_new_best_values_are_steps_and_every_ended_trial_counts() -> None:
         make_trial("0-5", ended=1005.0, metrics={"loss": math.inf}),
     ]
     ((found,), notes) = replicates([Source("p", Origin(id=3), make_study(trials))], LOSS)
-    assert found.steps == [Step(1, 1.0, 7.0), Step(3, 3.0, 5.0), Step(4, 4.0, 4.0)]
+    assert found.steps == [Step(1, 1.0, 7.0), Step(3, 3.0, 5.0)]
     assert (found.name, found.trials, found.seconds, found.running) == ("3", 5, 5.0, True)
-    assert [found.best(Budget("trials", n)) for n in (0, 2, 3, 9)] == [None, 7, 5, 4]
+    assert [found.best(Budget("trials", n)) for n in (0, 2, 3, 9)] == [None, 7, 5, 5]
     assert found.best(Budget("seconds", 3.5)) == 5
     assert notes == []
+
+
+def test_where_every_trial_ended_early_a_comparison_says_so() -> None:
+    trials = [make_trial("0-0", ended=1004.0, state="pruned", metrics={"loss": 4})]
+    ((found,), notes) = replicates([Source("p", Origin(id=3), make_study(trials))], LOSS)
+    assert found.steps == [Step(1, 4.0, 4.0)]
+    assert notes == [
+        "p: no trial of task 3 is complete; its values are of trials that ended early, after "
+        "less training"
+    ]
 
 
 def test_jobs_that_search_together_are_one_replicate_and_independent_ones_are_several() -> None:

@@ -78,12 +78,16 @@ def test_parquet_keeps_types() -> None:
     import pyarrow.parquet as parquet
 
     table = parquet.read_table(io.BytesIO(content(mixed(), "parquet")))
+
+    def state(trial: str) -> dict[str, str]:
+        return {"trial": trial, "state": "complete"}
+
     assert table.to_pylist() == [
-        {"a": 1.0, "b": "=1+1", "c": "[1]", "d": True, "e": 1, "loss": 1},
-        {"a": 2.5, "b": "x\x00y", "c": None, "d": None, "e": 2**60, "loss": 2},
+        {"a": 1.0, "b": "=1+1", "c": "[1]", "d": True, "e": 1, "loss": 1, **state("0-0")},
+        {"a": 2.5, "b": "x\x00y", "c": None, "d": None, "e": 2**60, "loss": 2, **state("0-1")},
     ]
     assert [str(field.type) for field in table.schema] == [
-        "double", "string", "string", "bool", "int64", "int64",
+        "double", "string", "string", "bool", "int64", "int64", "string", "string",
     ]  # fmt: skip
 
 
@@ -92,9 +96,9 @@ def test_excel_has_values_and_no_formula() -> None:
 
     sheet = openpyxl.load_workbook(io.BytesIO(content(mixed(), "excel"))).active
     assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [
-        ["a", "b", "c", "d", "e", "loss"],
-        [1, "=1+1", "[1]", True, 1, 1],
-        [2.5, "xy", None, None, str(2**60), 2],
+        ["a", "b", "c", "d", "e", "loss", "trial", "state"],
+        [1, "=1+1", "[1]", True, 1, 1, "0-0", "complete"],
+        [2.5, "xy", None, None, str(2**60), 2, "0-1", "complete"],
     ]
     assert sheet["B2"].data_type == "s"
     assert sheet.freeze_panes == "A2"
@@ -116,7 +120,7 @@ def test_optuna_gets_every_trial_that_has_ended_once(store: str) -> None:
         trial.metrics["loss"] for trial in results.trials if trial.state == "complete"
     )
     results.trials[-1].state, results.trials[-1].ended = "failed", 2e9
-    assert "1 trials added" in exporter("optuna").export(results, store)
+    assert "1 trial added" in exporter("optuna").export(results, store)
     assert "0 trials added" in exporter("optuna").export(results, store)
     assert len(optuna.load_study(study_name="p", storage=store).trials) == 12
 
@@ -295,3 +299,13 @@ def test_tensorboard_replaces_its_own_folder_only(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was not written by hpogrid"):
         exporter("tensorboard").export(some(2), str(tmp_path / "mine"))
     assert (tmp_path / "mine" / "file").exists()
+
+
+def test_numbers_that_a_float_cannot_hold_are_text_in_parquet() -> None:
+    import pyarrow.parquet as parquet
+
+    numbers = [0.5, 2**60 + 1, 10**400]
+    trials = [make_trial(f"0-{i}", applied={"a": item}) for i, item in enumerate(numbers)]
+    results = Results("p", [(Origin(), make_study(trials))])
+    table = parquet.read_table(io.BytesIO(content(results, "parquet")))
+    assert table.column("a").to_pylist() == [str(item) for item in numbers]

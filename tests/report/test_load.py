@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from hpogrid.config.project import load_project
 from hpogrid.errors import UserError
-from hpogrid.report.load import Filters, given_objectives, load_sources, read_path
+from hpogrid.report.load import given_objectives, load_sources, read_path
 from hpogrid.report.results import Objective, Results
 from hpogrid.report.source import make_results
+from hpogrid.site.choice import Filters
 from hpogrid.study.ledger import ledger_name
 from tests.report.studies import SPACE, store, submit, write_ledger
 
@@ -23,6 +25,10 @@ def report(target: str | Path, filters: Filters | None = None, **options: object
     return make_results(load_sources(str(target), filters), **options)  # type: ignore[arg-type]
 
 
+def losses(results: Results) -> list[object]:
+    return [trial.metrics["loss"] for trial in results.trials]
+
+
 @pytest.fixture(autouse=True)
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -34,10 +40,10 @@ def test_a_project_is_the_trials_of_all_its_tasks() -> None:
     submit(store("other"), [0])
     results = report("p", extra=["taskid", "site", "task_time_s"])
     assert results.name == "p"
-    assert [row[-4:] for row in results.rows()] == [
-        [1, first.id, "local", 2.0],
-        [2, second.id, "local", 1.0],
-        [3, first.id, "local", 2.0],
+    assert [row[-6:] for row in results.rows()] == [
+        [1, "0-1", "complete", first.id, "local", 2.0],
+        [2, "0-0", "complete", second.id, "local", 1.0],
+        [3, "0-0", "complete", first.id, "local", 2.0],
     ]
     assert results.names[:6] == list(SPACE.parameters)
 
@@ -52,20 +58,23 @@ def test_filters_choose_tasks() -> None:
     project = store()
     tasks = [submit(project, [index]) for index in range(3)]
     only = str(tasks[1].id)
-    assert [list(row)[-1] for row in report("p", Filters(ids=only)).rows()] == [1]
-    assert [row[-1] for row in report("p", Filters(limit=1)).rows()] == [2]
-    assert [row[-1] for row in report("p", Filters(taskname=tasks[0].name)).rows()] == [0]
+    assert losses(report("p", Filters(ids=only))) == [1]
+    assert losses(report("p", Filters(limit=1))) == [2]
+    assert report("p", Filters(limit=1)).notes == ["2 older tasks left out: --limit 1"]
+    assert losses(report("p", Filters(taskname=tasks[0].name))) == [0]
     with pytest.raises(UserError, match="no task of project 'p' passes the filters"):
         report("p", Filters(taskname="x*"))
 
 
-def test_old_tasks_are_left_out() -> None:
+def test_no_local_task_is_left_out_for_its_age_without_a_word() -> None:
     task = submit(store(), [1])
     task.created -= 31 * 86400
     task.save()
-    with pytest.raises(UserError, match="days"):
-        report("p")
-    assert len(report("p", Filters(days=32))) == 1
+    submit(load_project("p"), [2])
+    assert losses(report("p")) == [1, 2]
+    recent = report("p", Filters(days=30))
+    assert losses(recent) == [2]
+    assert recent.notes == ["1 older task left out: --days 30"]
 
 
 def test_a_project_without_tasks_says_how_to_start_them() -> None:
@@ -104,9 +113,9 @@ def test_a_path_to_the_folder_or_ledger_or_result_of_a_task() -> None:
 
 def test_a_bare_ledger_is_sorted_when_told_how(tmp_path: Path) -> None:
     path = write_ledger(tmp_path / "bare", [1, 3, 2])
-    assert [row[-1] for row in report(path).rows()] == [1, 3, 2]
+    assert losses(report(path)) == [1, 3, 2]
     objectives = given_objectives("loss", "max")
-    assert [row[-1] for row in report(path, objectives=objectives).rows()] == [3, 2, 1]
+    assert losses(report(path, objectives=objectives)) == [3, 2, 1]
     with pytest.raises(UserError, match="--metric and --mode together"):
         given_objectives("loss", None)
 
@@ -138,13 +147,15 @@ OLD = {
 def test_a_result_file_of_an_earlier_release(tmp_path: Path) -> None:
     path = tmp_path / "userJobMetadata.json"
     path.write_text(json.dumps(OLD))
-    results = report(path, extra=["time_s", "task_time_s", "epoch", "state"])
+    results = report(path, extra=["time_s", "task_time_s", "epoch"])
     assert results.name == "old"
-    assert results.names == ["lr", "acc", "epoch", "time_s", "task_time_s", "state"]
+    assert results.names == [
+        "lr", "acc", "epoch", "trial", "state", "time_s", "task_time_s",
+    ]  # fmt: skip
     assert list(results.rows()) == [
-        [0.2, 0.7, 3, 20.0, 60.0, "complete"],
-        [0.1, 0.5, 3, 10.0, 60.0, "complete"],
-        [0.3, None, None, 20.0, 60.0, "failed"],
+        [0.2, 0.7, 3, "0-1", "complete", 20.0, 60.0],
+        [0.1, 0.5, 3, "0-0", "complete", 10.0, 60.0],
+        [0.3, None, None, "0-2", "failed", 20.0, 60.0],
     ]
 
 

@@ -59,8 +59,8 @@ def test_the_table() -> None:
     run_project(store_project(script, space=space, trials=25))
     study = load_study("p")
     found = Text(study._repr_html_()).cells
-    assert found["th"] == ["x<y", "loss"]
-    assert len(found["td"]) == 40
+    assert found["th"] == ["x<y", "loss", "trial", "state"]
+    assert len(found["td"]) == 80
     assert found["td"][1] == f"{study.best_value:.6g}"
     assert found["caption"][0].startswith("p: 25 trials: 25 complete; best loss ")
     assert found["div"] == ["and 5 more"]

@@ -162,7 +162,7 @@ def test_importance_is_refused_with_the_reason() -> None:
     same = [make_trial(f"0-{i}", applied={"x": i}, metrics={"loss": 1}) for i in range(30)]
     assert "loss is the same in all trials" in note(same)
     fixed = [make_trial(f"0-{i}", applied={"x": 1}, metrics={"loss": i}) for i in range(30)]
-    assert "no hyperparameter differs" in note(fixed)
+    assert "it needs 20 configurations with a result; there is 1." in note(fixed)
 
 
 def note(trials: list[Any]) -> str:

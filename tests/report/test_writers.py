@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,18 @@ class TestEveryWriter:
 
 def test_csv_reads_back() -> None:
     header, first, second = csv.reader(io.StringIO(written(nasty(), "csv")))
-    assert header == ['text, "quoted"', "list", "none", "on", "loss", "reason"]
-    assert first == ['a,b\n"c" </script> é', "[1,2]", "", "true", "0.30000000000000004", ""]
-    assert second == ["", "", "", "", "", "<b>no</b>"]
+    assert header == ['text, "quoted"', "list", "none", "on", "loss", "trial", "state", "reason"]
+    assert first == [
+        'a,b\n"c" </script> é',
+        "[1,2]",
+        "",
+        "true",
+        "0.30000000000000004",
+        first[5],
+        "complete",
+        "",
+    ]
+    assert second == ["", "", "", "", "", second[5], "failed", "<b>no</b>"]
 
 
 def test_csv_reads_back_whatever_a_column_holds() -> None:
@@ -114,7 +124,11 @@ def test_csv_reads_back_whatever_a_column_holds() -> None:
 def test_csv_of_one_column_keeps_its_empty_cells() -> None:
     trials = [make_trial("0-0", metrics={"loss": 1.0}), make_trial("0-1", state="failed")]
     results = Results("p", [(Origin(), make_study(trials))], objectives=LOSS)
-    assert list(csv.reader(io.StringIO(written(results, "csv")))) == [["loss"], ["1.0"], [""]]
+    assert list(csv.reader(io.StringIO(written(results, "csv")))) == [
+        ["loss", "trial", "state"],
+        ["1.0", "0-0", "complete"],
+        ["", "0-1", "failed"],
+    ]
 
 
 def test_json_reads_back() -> None:
@@ -125,6 +139,8 @@ def test_json_reads_back() -> None:
         "none": None,
         "on": True,
         "loss": 0.30000000000000004,
+        "trial": first["trial"],
+        "state": "complete",
         "reason": None,
     }
     assert second["reason"] == "<b>no</b>"
@@ -147,6 +163,7 @@ def test_a_pipe_gets_plain_columns(results: Results) -> None:
 
 def test_a_terminal_gets_colours(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
     print_table(results, stream, rows=3)
@@ -173,3 +190,15 @@ def test_the_parallel_coordinate_plot_is_a_page_with_a_language_and_a_heading(fe
     page = written(few, "pcp")
     assert page.startswith('<!doctype html>\n<html lang="en">')
     assert "<h1>demo: parallel coordinates</h1>" in page
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o027, 0o022])
+def test_the_files_are_for_whom_the_user_lets_in(
+    results: Results, tmp_path: Path, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        [path] = save(results, "csv", str(tmp_path / "r"))
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask

@@ -49,20 +49,35 @@ class TestNone(SchedulerContract):
 # --- ASHA --------------------------------------------------------------------------------------
 
 
-def decide(scheduler: Any, *reports: tuple[str, int, float]) -> list[Decision]:
+def decide(scheduler: Any, *reports: tuple[str, float, float]) -> list[Decision]:
     return [scheduler.on_report(*report) for report in reports]
 
 
 def test_asha_keeps_the_best_of_each_rung() -> None:
     asha = make("asynchyperband", max_t=9, reduction_factor=3)
-    assert decide(asha, ("a", 1, 1.0), ("b", 1, 2.0), ("c", 1, 3.0)) == [
+    assert decide(asha, ("a", 1, 2.0), ("b", 1, 1.0), ("c", 1, 3.0)) == [
         "continue", "continue", "stop",
     ]  # fmt: skip
-    assert decide(asha, ("d", 1, 0.5), ("e", 1, 0.9)) == ["continue", "stop"]
-    assert decide(asha, ("a", 2, 1.0), ("a", 3, 1.0)) == ["continue", "continue"]
-    assert decide(asha, ("b", 3, 9.0), ("d", 3, 0.5)) == ["continue", "continue"]
-    assert decide(asha, ("f", 3, 0.4)) == ["continue"], "it has come to two rungs at once"
-    assert decide(asha, ("g", 3, 0.45)) == ["stop"], "good at the first, not at the second"
+    assert decide(asha, ("d", 1, 1.6), ("e", 1, 1.7)) == ["continue", "stop"]
+    assert decide(asha, ("a", 2, 9.0), ("a", 3, 1.0)) == ["continue", "continue"]
+    assert decide(asha, ("b", 3, 9.0), ("d", 3, 0.5)) == ["stop", "continue"]
+
+
+def test_asha_counts_a_jump_at_the_highest_rung_only() -> None:
+    asha = make("asynchyperband", max_t=9, reduction_factor=3)
+    assert decide(asha, ("a", 3, 1.0), ("b", 1, 5.0)) == ["continue", "continue"]
+    assert decide(asha, ("b", 3, 2.0)) == ["stop"]
+
+
+def test_rungs_lie_between_whole_numbers_and_rounding_misses_none() -> None:
+    asha = make("asynchyperband", max_t=2, grace_period=0.5, reduction_factor=2)
+    assert list(asha.rungs) == [0.5, 1, 2]
+    assert decide(asha, ("a", 0.5, 1.0), ("b", 0.4, 9.0), ("b", 0.5, 9.0)) == [
+        "continue", "continue", "stop",
+    ]  # fmt: skip
+    tenths = sum([0.1] * 10)
+    assert decide(asha, ("a", tenths, 1.0), ("c", tenths, 2.0)) == ["continue", "stop"]
+    assert decide(asha, ("a", 2 * tenths, 1.0)) == ["complete"]
 
 
 def test_asha_lets_a_trial_that_reaches_max_t_be_complete() -> None:
@@ -90,8 +105,9 @@ def test_asha_stops_about_as_many_as_it_should() -> None:
 @pytest.mark.parametrize(
     ("params", "problem"),
     [
-        ({"grace_period": 0}, "1 <= grace_period <= max_t"),
-        ({"grace_period": 5, "max_t": 4}, "1 <= grace_period <= max_t"),
+        ({"grace_period": 0}, "0 < grace_period <= max_t"),
+        ({"grace_period": 5, "max_t": 4}, "0 < grace_period <= max_t"),
+        ({"max_t": float("inf")}, "max_t: inf is not a finite number"),
         ({"reduction_factor": 1}, "reduction_factor 1 is not above 1"),
     ],
 )
@@ -121,6 +137,12 @@ def test_median_waits_for_enough_others_and_the_grace_period() -> None:
     assert decide(median, ("d", 3, 9.0)) == ["stop"]
 
 
+def test_median_keeps_every_report_between_whole_numbers() -> None:
+    median = make("median", min_samples_required=2)
+    decide(median, ("a", 1.0, 1.0), ("b", 1.0, 1.0), ("a", 1.1, 1.0), ("b", 1.1, 1.0))
+    assert decide(median, ("c", 1.0, 0.0), ("c", 1.1, 9.0)) == ["continue", "continue"]
+
+
 # --- in a run ----------------------------------------------------------------------------------
 
 EPOCHS = """
@@ -133,7 +155,7 @@ def train(config):
 @pytest.mark.parametrize(
     ("scheduler", "params", "complete"),
     [
-        ("asynchyperband", {"max_t": 9, "reduction_factor": 3}, {1, 2}),
+        ("asynchyperband", {"max_t": 9, "reduction_factor": 3}, {1}),
         ("median", {"min_samples_required": 2}, {1, 2}),
         ("none", {}, set(range(1, 9))),
     ],

@@ -5,7 +5,7 @@ import pytest
 from hpogrid.errors import UserError
 from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Scheduler
-from hpogrid.schedule.hyperband import bracket_shapes
+from hpogrid.schedule.hyperband import bracket_shapes, places
 from hpogrid.space.space import Point
 
 POINT = Point({}, {})
@@ -41,13 +41,18 @@ def released(target: Scheduler, fresh: bool) -> dict[str, bool]:
         (9, 3, [(9, [1, 3, 9]), (5, [3, 9]), (3, [9])]),
         (81, 3, [(81, [1, 3, 9, 27, 81]), (34, [3, 9, 27, 81]), (15, [9, 27, 81]), (8, [27, 81]),
                  (5, [81])]),
+        (10, 3, [(9, [10 / 9, 10 / 3, 10]), (5, [10 / 3, 10]), (3, [10])]),
         (1, 3, [(1, [1])]),
     ],
 )  # fmt: skip
 def test_the_brackets_of_the_paper(
-    max_t: int, factor: float, shapes: list[tuple[int, list[int]]]
+    max_t: int, factor: float, shapes: list[tuple[int, list[float]]]
 ) -> None:
     assert bracket_shapes(max_t, factor) == shapes
+
+
+def test_as_many_go_on_as_the_paper_says_for_a_fraction_too() -> None:
+    assert [places(32, 2.5, halvings) for halvings in (1, 2, 3)] == [12, 5, 2]
 
 
 def test_a_full_bracket_keeps_the_best_third_at_each_rung() -> None:

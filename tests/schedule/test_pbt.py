@@ -90,6 +90,22 @@ def test_it_is_compared_anew_before_it_copies_again() -> None:
     assert target.on_report(names[3], 4, 9.0) == "pause"
 
 
+@pytest.mark.parametrize("unit", [10, 0.1, 1.7])
+def test_the_interval_counts_the_resource(unit: float) -> None:
+    target, names = population(4, perturbation_interval=5 * unit)
+    looks: list[int] = []
+    for count in range(1, 21):
+        for rank, name in enumerate(names):
+            if target.on_report(name, count * unit, float(rank)) == "pause":
+                looks.append(count)
+                target.on_pause(name)
+                release = target.release(False)
+                assert release is not None
+                if release.point is not None:
+                    target.on_start(name, release.point, count * unit)
+    assert sorted(set(looks)) == [5, 10, 15, 20]
+
+
 def test_nothing_is_copied_in_the_burn_in_period() -> None:
     target, names = population(4, burn_in_period=3)
     for name in names[:3]:

@@ -11,7 +11,15 @@ import pytest
 from hpogrid.errors import UserError
 from hpogrid.search.points import complete, read_points
 from hpogrid.space.condition import Condition
-from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Reference
+from hpogrid.space.parameter import (
+    Categorical,
+    Constant,
+    Float,
+    Integer,
+    Lattice,
+    Ordinal,
+    Reference,
+)
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
 
@@ -100,3 +108,40 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_completes_a_point_of_its_own() -> None:
     assert complete({"layers": 5}, space(), "here").suggested["layers"] == 5
+
+
+@pytest.mark.parametrize(
+    ("item", "given", "taken"),
+    [
+        (Float(scale=Linear(0, 0.3), lattice=Lattice(0.1)), 0.1 + 0.2, 0.3),
+        (Float(scale=Linear(0, 0.3), lattice=Lattice(0.1)), 0.3 - 0.1 - 0.2, 0.0),
+        (Float(scale=Linear(0.1, 0.7), lattice=Lattice(0.2, "low")), 0.1 + 0.2 * 3, 0.7),
+        (Float(scale=Log(1e-5, 1e-2)), 0.010000000000000002, 0.01),
+        (Float(scale=Linear(0, 1)), 0.3 - 0.1 - 0.2, 0.0),
+        (Integer(scale=Linear(1, 3)), 3.0000000000000004, 3),
+        (Integer(scale=Log(1, 3)), 2.9999999999999996, 3),
+        (Ordinal(choices=(0.1, 0.2, 0.3)), 0.1 + 0.2, 0.3),
+        (Categorical(choices=(0.3, 0.1 + 0.2)), 0.1 + 0.2, 0.1 + 0.2),
+    ],
+)
+def test_a_value_beside_a_point_by_rounding_is_that_point(
+    item: Any, given: float, taken: float
+) -> None:
+    found = complete({"x": given}, Space({"x": item}), "p").applied["x"]
+    assert (found, type(found)) == (taken, type(taken))
+
+
+@pytest.mark.parametrize(
+    ("item", "given", "message"),
+    [
+        (Float(scale=Linear(0, 0.3)), 0.3000001, "0.3000001 is outside 0 to 0.3"),
+        (Float(scale=Log(1e-5, 1e-2)), 0.01000001, "0.01000001 is outside 1e-05 to 0.01"),
+        (Float(scale=Log(1e-12, 1e3)), 0, "0 is outside 1e-12 to 1000"),
+        (Integer(scale=Linear(1, 3)), 3.0001, "3.0001 is not a whole number from 1 to 3"),
+        (Float(scale=Linear(0, 1), lattice=Lattice(0.1)), 0.30001, "0.30001 is not on the"),
+        (Ordinal(choices=(1, 2)), True, "True is not one of 1, 2"),
+    ],
+)
+def test_what_is_outside_is_told_in_all_its_digits(item: Any, given: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        complete({"x": given}, Space({"x": item}), "p")

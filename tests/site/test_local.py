@@ -129,8 +129,11 @@ def test_no_more_jobs_at_once_than_max_jobs() -> None:
 def test_a_job_ends_within_its_walltime() -> None:
     store_project(FOREVER, grid={"site": "local", "walltime": "2s"})
     task = control.submit("p", site=None, n_jobs=1)
-    wait_for(lambda: states(task) == ["done"])
-    assert LocalSite().status([task])[task.id][0].reason == "the time of the job is up"
+    wait_for(lambda: states(task) == ["unfinished"])
+    (status,) = LocalSite().status([task])[task.id]
+    assert status.reason == "the time of the job is up; 0 of 3 trials are done"
+    assert control.overview([task])[0].status == "exhausted"
+    assert control.retryable(task) == [0]
 
 
 def test_a_runner_that_is_killed_loses_only_what_it_had_not_started(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from hpogrid.errors import UserError
 from hpogrid.job.points import at_point
 from hpogrid.report.load import load_sources
 from hpogrid.report.source import make_results
+from hpogrid.site.point import point_task
 from tests.report.studies import store
 
 
@@ -50,3 +52,16 @@ def test_a_trial_can_be_run_again_and_is_reported_with_the_others(
     assert [trial.applied for trial in results.trials] == [POINT]
     assert run(["local_run", "p", "--resume"]) == 2
     assert "no run to resume" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("lr", 5, "'lr': 5 is outside"),
+        ("units", 64.5, "'units': 64.5 is not"),
+        ("activation", "hing", "'activation': 'hing' is not one of"),
+    ],
+)
+def test_a_value_outside_the_space_is_refused(name: str, value: Any, message: str) -> None:
+    with pytest.raises(UserError, match=f"--point: {message}"):
+        point_task(store(), {**POINT, name: value})

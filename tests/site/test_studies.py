@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hpogrid.cli.main import run
+from hpogrid.site.tasks import tasks_path
 
 SPACE = '{"x":{"method":"uniform","dimension":{"low":0,"high":1}}}'
 
@@ -69,6 +73,92 @@ def test_a_study_that_was_imported_is_listed_without_its_project(
         assert (row["study"], row["mode"], row["trials"]) == ("p", "min", 4)
 
 
+@pytest.fixture
+def exported(project: str, tmp_path: Path) -> Path:
+    assert run(["local_run", project]) == 0
+    path = tmp_path / "task.tar.gz"
+    assert run(["study", "export", "1", "-o", str(path)]) == 0
+    return path
+
+
+def changed(path: Path, name: str, change: Callable[[bytes], bytes]) -> Path:
+    """The same archive with another content of one file."""
+    other = path.with_name("changed.tar.gz")
+    with tarfile.open(path) as old, tarfile.open(other, "w:gz") as new:
+        for member in old.getmembers():
+            file = old.extractfile(member)
+            data = file.read() if file else b""
+            data = change(data) if member.name == name else data
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+    return other
+
+
+def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is said of a study that is not taken; nothing of it stays."""
+    capsys.readouterr()
+    assert run(["study", "import", str(path)]) == 2
+    assert os.listdir(tasks_path()) == ["1"]
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", [0.2, 0.5, 0.75, 0.99])
+@pytest.mark.parametrize("what", ["flipped", "cut", "zeros"])
+def test_a_damaged_export_is_refused(
+    exported: Path, capsys: pytest.CaptureFixture[str], where: float, what: str
+) -> None:
+    data = bytearray(exported.read_bytes())
+    at = int(len(data) * where)
+    if what == "cut":
+        del data[at:]
+    else:
+        data[at : at + 8] = (
+            bytes(8) if what == "zeros" else bytes(b ^ 0x5A for b in data[at : at + 8])
+        )
+    exported.write_bytes(data)
+    assert "cannot be unpacked" in refused(exported, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("bundle/scripts/train.py", b"def train(c): ...\n", "train.py is not what it was"),
+        ("bundle/project.json", b"", "bundle/project.json is damaged"),
+        ("task.json", b"\0\0", "task.json is damaged"),
+    ],
+)
+def test_an_export_that_was_altered_is_refused(
+    exported: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, problem: str
+) -> None:
+    assert problem in refused(changed(exported, name, lambda _: content), capsys)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"n_jobs": 10**9}, {"n_jobs": 0}, {"created": 1e300}, {"project": "../../x"},
+     {"name": "\x1b]0;title\x07"}],
+)  # fmt: skip
+def test_an_export_with_numbers_and_names_of_no_task_is_refused(
+    exported: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object]
+) -> None:
+    other = changed(
+        exported, "task.json", lambda data: json.dumps({**json.loads(data), **changes}).encode()
+    )
+    assert "is no export of a task" in refused(other, capsys)
+
+
+def test_an_imported_task_of_a_server_is_not_asked_for_there(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = changed(
+        exported, "task.json", lambda data: json.dumps({**json.loads(data), "site": "; x"}).encode()
+    )
+    assert run(["study", "import", str(other)]) == 0
+    capsys.readouterr()
+    assert run(["tasks", "show", "2", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["status"] == "done"
+
+
 def test_studies_of_a_storage(
     project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,8 +184,8 @@ def test_refusals(project: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     with tarfile.open(evil, "w:gz") as archive:
         archive.add(tmp_path / "train.py", "../../escaped.py")
     assert run(["study", "import", str(evil)]) == 2
-    assert "is no file that 'hpogrid study export' wrote" in capsys.readouterr().err
-    assert not (tmp_path / "home" / "tasks").exists()
+    assert "cannot be unpacked" in capsys.readouterr().err
+    assert not any((tmp_path / "home" / "tasks").iterdir())
 
 
 def test_plan_says_what_would_happen(project: str, capsys: pytest.CaptureFixture[str]) -> None:

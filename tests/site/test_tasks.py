@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import msgspec
 import pytest
 
 from hpogrid.errors import RunError, UserError
+from hpogrid.site import tasks
 from hpogrid.site.base import JobState, JobStatus, task_status
 from hpogrid.site.tasks import IdRange, Task, find_tasks, load_task, new_task, tasks_path, user_name
 from tests.commands import tree
+from tests.damage import DAMAGE, damage
 from tests.projects import store_project
 
 
@@ -111,6 +114,36 @@ def test_tasks_that_cannot_be_read(content: bytes | None, problem: str) -> None:
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(UserError, match=problem):
         load_task(1)
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_task_hides_no_other(caplog: pytest.LogCaptureFixture, how: str) -> None:
+    bad, good = make(), make(project="q")
+    damage(bad.folder / "task.json", how)
+    tasks._leave_out.cache_clear()
+    assert [task.id for task in find_tasks()] == [good.id]
+    assert find_tasks(limit=1)[0].id == good.id
+    (record,) = caplog.records
+    assert f"task {bad.id} is left out" in record.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"n_jobs": 10**9}, {"n_jobs": 0}, {"n_jobs": -1}, {"created": 1e300}, {"created": -1},
+     {"name": "\x1b[31m"}, {"user": "a\nb"}, {"site": "\x07"}, {"added": -1}],
+)  # fmt: skip
+def test_a_record_with_numbers_or_names_that_no_task_has(changes: dict[str, Any]) -> None:
+    path = make().folder / "task.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(UserError, match="is damaged"):
+        load_task(1)
+
+
+def test_trials_are_added_once_whoever_else_adds_some() -> None:
+    task, other = make(), load_task(1)
+    task.add_trials(3)
+    other.add_trials(4)
+    assert load_task(1).added == 7
 
 
 def test_who_submits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,49 @@ def validator(name: str) -> Any:
     return kind(schema)
 
 
+SCHEMAS = [
+    ("native", {"version": 1, "parameters": {"x": {"type": "categorical", "choices": []}}}),
+    ("native", {"version": 1, "parameters": {}}),
+    ("hyper_opt", {"x": {"hyper_opt": {"suggest": "categorical", "params": {"choices": []}}}}),
+    ("yaml_grid", {"x": []}),
+    ("yaml_grid", {"x": {"a": 1}}),
+    ("yaml_grid", {"workdir": [1]}),
+    ("idds", {"opt_space": {"x": {"type": "Array", "params": {}}}}),
+    ("idds", [{"model_id": 1}]),
+    ("idds", {"x": {"method": "fixed"}, "y": {"type": "Log", "bounds": [1, 5]}}),
+    ("idds", {"opt_space": []}),
+]
+
+
+@pytest.mark.parametrize(("name", "data"), SCHEMAS)
+def test_a_schema_refuses_what_its_parser_refuses(name: str, data: Any) -> None:
+    assert not validator(name).is_valid(data)
+    with pytest.raises(UserError):
+        load_dialect(name).parse(data, "s")
+
+
+UNIFORM = {"method": "uniform", "dimension": {"low": 0, "high": 1}}
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("idds", {"x": {"type": "Scalar", "bounds": [0, 5]}}),
+        (
+            "idds",
+            {"points": [], "opt_space": {"x": {"type": "Choice", "params": {"choices": [1]}}}},
+        ),
+        ("idds", {"opt_space": {"x": UNIFORM, "y": UNIFORM}}),
+        ("idds", [{"model_id": "a", "search_space": {"x": UNIFORM}}]),
+        ("idds", {"opt_space": [{"model_id": 1, "search_space": {"x": UNIFORM}}]}),
+        ("yaml_grid", {"workdir": "w", "x": [1], "y": {"const": [1]}}),
+    ],
+)
+def test_a_schema_takes_what_its_parser_takes(name: str, data: Any) -> None:
+    load_dialect(name).parse(data, "s")
+    assert validator(name).is_valid(data)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(space=spaces)
 def test_what_it_writes_it_reads_back_exactly(name: str, space: Space) -> None:

@@ -124,3 +124,12 @@ def test_detection() -> None:
     others: list[Any] = [{}, [], LR, named, [1], 3, "opt_space"]
     for data in others:
         assert not detect(data)
+
+
+def test_segments_that_differ_in_types_are_told_apart() -> None:
+    def model(categories: list[Any]) -> dict[str, Any]:
+        return {"c": {"method": "categorical", "dimension": {"categories": categories}}}
+
+    for one, other in (([1, 0], [True, False]), ([1], [1.0])):
+        with pytest.raises(UserError, match="have spaces of their own"):
+            parse(segmented(a=model(one), b=model(other)), "s")

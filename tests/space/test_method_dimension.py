@@ -118,6 +118,11 @@ def test_what_it_cannot_say(item: Parameter, message: str) -> None:
         {"x": {"method": "uniform", "dimension": {"low": 0, "high": 1, "q": 1}}},
         {"x": {"method": "uniformint", "dimension": {"low": 0, "high": 1.5}}},
         {"x": {"method": "unknown", "dimension": {}}},
+        {"x": {"method": "quniform", "dimension": {"low": 0, "high": 1, "q": 0}}},
+        {"x": {"method": "loguniform", "dimension": {"low": 0, "high": 1}}},
+        {"x": {"method": "normal", "dimension": {"mu": 0, "sigma": -1}}},
+        {"x": {"method": "categorical", "dimension": {"categories": []}}},
+        {"x": {"method": "categorical", "dimension": {"categories": [1], "grid_search": 7}}},
         {"x": 3},
     ],
 )

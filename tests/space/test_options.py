@@ -90,8 +90,6 @@ def test_a_trial_gets_its_values(space: Space, seed: int) -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     hpogrid.add_to_argparse(parser, Space(named))
     applied = space.sample(random.Random(seed)).applied
-    words = [word for pair in zip(*[iter(fill(["{args}"], applied, {}))] * 2, strict=True)
-             for word in ["=".join(pair)]]  # fmt: skip
-    found = vars(parser.parse_args(words))
+    found = vars(parser.parse_args(fill(["{args}"], applied, {})))
     for name, value in applied.items():
         assert found[name.replace("-", "_")] == value

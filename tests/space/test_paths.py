@@ -54,8 +54,8 @@ def test_elements_that_are_not_there_are_left_out() -> None:
     [
         (["a", "a.b"], "'a.b' goes through 'a', which is a value"),
         (["a.b", "a"], "'a' stands where another parameter has its keys"),
-        (["a.b", "a[0]"], r"'a\[0\]' takes a for another kind"),
-        (["a[0]", "a.b"], "'a.b' takes a for another kind"),
+        (["a.b", "a[0]"], r"'a\[0\]' makes a a list, and another"),
+        (["a[0]", "a.b"], "'a.b' makes a an object, and another"),
         (["a..b"], "parameter 'a..b' is no dotted name"),
         ([".a"], "no dotted name"),
         (["a[x]"], "no dotted name"),

@@ -112,7 +112,7 @@ def test_the_space_of_the_specification() -> None:
     assert read_space(CONFIG_SPACE, "s")[0] == space
     assert list(space.axes) == ["lr", "dropout", "batch_size", "momentum", "clip"]
     assert read_space(write_space(space, "python_types"), "s")[0] == space
-    as_call = "dict(lr=sp.loguniform(1e-6, 1), n=3)"
+    as_call = "dict(lr=config_space.loguniform(1e-6, 1), n=3)"
     assert list(read_space(as_call, "s")[0].parameters) == ["lr", "n"]
     lines = "lr = loguniform(1e-6, 1)\nn = 3\n"
     assert read_space(lines, "s")[0] == read_space(as_call, "s")[0]
@@ -221,7 +221,7 @@ def test_quantised_whole_numbers(first: int, count: int, q: int) -> None:
         ("logfinrange(0, 1, 5)", "low 0 is not above 0"),
         ("lognormal(0, 1)", "unknown type 'lognormal': did you mean"),
         ("open('/etc/passwd')", "unknown type 'open'"),
-        ("(lambda: 1)()", "unknown type 'None'"),
+        ("(lambda: 1)()", "only the types of a search space can be called"),
         ("[uniform(0, 1)]", "only plain values are read here"),
     ],
 )

@@ -235,7 +235,7 @@ def test_refused(text: str, form: Any, names: list[str], message: str) -> None:
     ("config", "form", "message"),
     [
         ({"a.b": 1}, "shell", "shell: 'a.b' is no name of a variable"),
-        ({"a": {"b c": 1}}, "overrides", "overrides: 'a': there is no way to write a key 'b c'"),
+        ({"a": {'b"c': 1}}, "overrides", "overrides: 'a': overrides have no way to write the key"),
         ({"a": "b\nc"}, "overrides", "there is no way to write a line break"),
     ],
 )

@@ -112,3 +112,16 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     data, refusal = attempt(parse_yaml, text, "f")
     json.dumps(data, allow_nan=False)
     assert refusal is None or refusal.startswith("f: ")
+
+
+def test_merge_keys_that_double_each_other_are_refused() -> None:
+    lines = ["a0: &a0 {k0: 1}"]
+    lines += [f"a{n}: &a{n}\n  <<: [*a{n - 1}, *a{n - 1}]\n  k{n}: 1" for n in range(1, 31)]
+    with pytest.raises(UserError, match="the merge keys make it too large"):
+        parse_yaml("\n".join(lines), "file")
+
+
+@pytest.mark.parametrize("text", ["a\x85b", "a\u2028", "\u2029a", "a\nb", "\ufeff"])
+def test_line_breaks_of_yaml_are_kept_in_keys_and_values(text: str) -> None:
+    data = {text: [text], "nested": {text: 1}}
+    assert parse_yaml(dump_yaml(data), "s") == yaml.safe_load(dump_yaml(data)) == data

@@ -60,19 +60,19 @@ import json, sys, yaml, hpogrid
 
 text = open(sys.argv[1]).read()
 config = yaml.safe_load(text) if sys.argv[1].endswith(".yaml") else json.loads(text)
-hpogrid.report(loss=1.0, config=config, name=sys.argv[1].rsplit("/", 1)[1])
+hpogrid.report(loss=1.0, config=[config], name=sys.argv[1].rsplit("/", 1)[1])
 """
 FUNCTION = """
 import hpogrid
 
 def train(config):
-    hpogrid.report(loss=1.0, config=config)
+    hpogrid.report(loss=1.0, config=[config])
 
 class Train:
     def setup(self, config):
         self.seen = config
     def step(self):
-        return {"loss": 1.0, "config": self.seen, "done": True}
+        return {"loss": 1.0, "config": [self.seen], "done": True}
 """
 
 
@@ -123,7 +123,7 @@ def test_a_command_gets_its_file_back(form: str, tmp_path: Path) -> None:
     (tmp_path / f"config.{form}").write_text(as_form(form))
     (tmp_path / "train.py").write_text(READS)
     for trial in run(tmp_path, f"config.{form}", "--command", "python train.py {config}"):
-        assert trial.metrics["config"] == filled(trial)
+        assert trial.metrics["config"] == [filled(trial)]
         assert trial.metrics["name"] == f"config.{form}"
 
 
@@ -132,14 +132,14 @@ def test_a_function_or_class_gets_the_tree(model: str, tmp_path: Path) -> None:
     (tmp_path / "config.jsonnet").write_text(MULTIPLY)
     (tmp_path / "train.py").write_text(FUNCTION)
     for trial in run(tmp_path, "config.jsonnet", "--script", "train.py", "--model", model):
-        assert trial.metrics["config"] == filled(trial)
+        assert trial.metrics["config"] == [filled(trial)]
 
 
 def test_optimize_iff(tmp_path: Path) -> None:
     (tmp_path / "config.jsonnet").write_text(FOURTH)
     (tmp_path / "train.py").write_text(FUNCTION)
     trials = run(tmp_path, "config.jsonnet", "--script", "train.py", "--model", "train", trials=5)
-    seen = [trial.metrics["config"]["module"]["model"] for trial in trials]
+    seen = [trial.metrics["config"][0]["module"]["model"] for trial in trials]
     assert {item["num_transformer_heads"] for item in seen} == {4, 5}
     for item in seen:
         active = item["num_transformer_heads"] == 5
@@ -152,7 +152,7 @@ def test_every_kind_of_suggestion(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"deep": config}))
     (tmp_path / "train.py").write_text(FUNCTION)
     for trial in run(tmp_path, "config.json", "--script", "train.py", "--model", "train"):
-        seen = trial.metrics["config"]["deep"]
+        seen = trial.metrics["config"][0]["deep"]
         assert list(seen) == list(KINDS)
         assert seen["categorical"] in ("a", "b")
         assert seen["discrete_uniform"] in (0, 0.25, 0.5, 0.75, 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +20,9 @@ from hpogrid.study.ledger import (
     being_written,
     ledger_attempts,
     ledger_name,
+    was_closed,
 )
+from hpogrid.study.study import LedgerFolder, number_of
 from tests.projects import wait_for
 
 OPENED = Opened(1.0, job=0, attempt=1, host="h", pid=1, version="2", project="p", seed=1)
@@ -80,7 +84,9 @@ def test_a_torn_last_line_is_no_event_until_it_is_whole(path: Path, cut: int) ->
 @pytest.mark.parametrize(
     "line",
     [b"", b"{", b"nonsense", b"\xff\xfe", b"\0" * 100, b"[]", b'{"event":"start"}',
-     b'{"event":"later version","time":1}', b'{"event":"end","time":"x","trial":"0-1"}'],
+     b'{"event":"later version","time":1}', b'{"event":"end","time":"x","trial":"0-1"}',
+     b'{"event":"end","time":1e18,"trial":"0-1","state":"failed"}',
+     b'{"event":"close","time":1,"reason":' + b"[" * 3000 + b"]" * 3000 + b"}"],
 )  # fmt: skip
 def test_a_damaged_line_is_counted_and_the_others_are_read(path: Path, line: bytes) -> None:
     write(path, *EVENTS)
@@ -165,6 +171,59 @@ def test_on_a_full_disk_all_or_none_of_a_write_stays(path: Path, room: int) -> N
     writer.write(*EVENTS[1:])
     writer.close()
     assert list(LedgerReader(path).read()) == EVENTS
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "ftruncate"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_what_the_disk_does_not_take_is_a_sentence(
+    path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    writer = LedgerWriter(path)
+    writer.write(OPENED)
+    for name in {call, "write"} if call == "ftruncate" else {call}:
+        monkeypatch.setattr(os, name, refuse)
+    with pytest.raises(RunError, match=f"cannot write the ledger {path}: {os.strerror(number)}"):
+        writer.sync() if call == "fsync" else writer.write(*EVENTS[1:])
+    monkeypatch.undo()
+    writer.write(*EVENTS[1:])
+    writer.close()
+    writer.close()
+    assert list(LedgerReader(path).read()) == EVENTS
+
+
+@pytest.mark.parametrize("what", ["removed", "folder removed", "replaced"])
+def test_a_ledger_that_is_gone_takes_no_more(path: Path, what: str) -> None:
+    writer = LedgerWriter(path)
+    writer.write(OPENED)
+    if what == "replaced":
+        path.rename(path.with_name("moved"))
+        path.touch()
+    elif what == "removed":
+        path.unlink()
+    else:
+        shutil.rmtree(path.parent)
+    with pytest.raises(RunError, match="was removed or replaced while the job ran"):
+        writer.write(*EVENTS[1:])
+    writer.close()
+
+
+def test_a_folder_in_the_place_of_a_ledger_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "job-0000.077.jsonl"
+    path.mkdir()
+    write(tmp_path / "job-0001.001.jsonl", *EVENTS)
+    ledgers = LedgerFolder(tmp_path)
+    ledgers.poll()
+    assert ledgers.warnings == [f"{path.name} cannot be read: is a directory; left out"]
+    assert len(ledgers.study) > 0
+    assert not was_closed(path)
+    assert LedgerReader(path).opening() is None
+
+
+def test_a_number_of_five_thousand_digits() -> None:
+    assert number_of("0-" + "9" * 5000) == 0
 
 
 def test_a_ledger_that_cannot_be_made(tmp_path: Path) -> None:

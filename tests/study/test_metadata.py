@@ -26,7 +26,7 @@ def test_the_known_form() -> None:
         "hyperparameters", "metric", "mode", "best_config", "best_metric_score", "result",
     ]  # fmt: skip
     assert (data["start_timestamp"], data["task_time_s"]) == (100.0, 150.0)
-    assert (data["best_config"], data["best_metric_score"]) == ({"x": 2.0}, 2.0)
+    assert (data["best_config"], data["best_metric_score"]) == ({"x": 3.0}, 3.0)
     assert data["result"]["0"] == {
         "time_s": 50.0, "timestamp": 150.0, "x": 3.0, "loss": 3.0, "auc": 0.5,
     }  # fmt: skip

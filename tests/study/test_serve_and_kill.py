@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.site.serving import read_or_make_token
+from hpogrid.site.serving import read_or_make_token, token_path
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.study.study import read_study
 from tests.projects import finished_in, store_project, wait_for
@@ -66,3 +66,14 @@ def test_neither_a_server_that_goes_nor_a_killed_job_loses_a_trial(
     ids = {f"{number}-{trial}" for number in range(JOBS) for trial in range(1, TRIALS + 1)}
     assert {trial.id for trial in study.finished} == {trial.id for trial in study} == ids
     assert warnings == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 43, b" \n"])
+def test_an_empty_token_is_none(content: bytes) -> None:
+    path = token_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    token = read_or_make_token()
+    assert len(token) > 30
+    assert read_or_make_token() == token
+    assert path.stat().st_mode & 0o777 == 0o600

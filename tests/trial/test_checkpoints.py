@@ -8,7 +8,7 @@ import pytest
 
 import hpogrid
 from hpogrid.trial import session
-from hpogrid.trial.checkpoints import Keeper, checkpoint_steps, go_back, keep_newest, latest, saving
+from hpogrid.trial.checkpoints import Keeper, checkpoint_steps, go_back, keep_only, latest, saving
 from tests.trial.fake import FakeSession
 
 
@@ -41,8 +41,8 @@ def test_the_newest_is_by_number(tmp_path: Path) -> None:
     save(tmp_path, 9, 10, 2, 1_000_000)
     (tmp_path / "checkpoint_0x").mkdir()
     assert latest(tmp_path) == (1_000_000, tmp_path / "checkpoint_1000000")
-    keep_newest(tmp_path, 2)
-    assert list(checkpoint_steps(tmp_path)) == [10, 1_000_000]
+    keep_only(tmp_path, latest(tmp_path), latest(tmp_path, 9), None)
+    assert list(checkpoint_steps(tmp_path)) == [9, 1_000_000]
 
 
 def test_going_back_deletes_what_came_later(tmp_path: Path) -> None:
@@ -92,6 +92,22 @@ def run_trials(folder: Path, policy: str) -> dict[str, list[int]]:
 )
 def test_policies(tmp_path: Path, policy: str, left: list[list[int]]) -> None:
     assert list(run_trials(tmp_path, policy).values()) == left
+
+
+@pytest.mark.parametrize(
+    ("policy", "left"),
+    [("best", [2]), ("top 1", [2]), ("last", [5]), ("none", []), ("all", [1, 2, 3, 4, 5])],
+)
+def test_the_checkpoint_of_the_value_that_counts_stays(
+    tmp_path: Path, policy: str, left: list[int]
+) -> None:
+    keeper = Keeper(tmp_path, policy)
+    for step, counts in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 2)):
+        save(tmp_path / "0-1", step)
+        keeper.reported("0-1", counts)
+    assert latest(tmp_path / "0-1") == (5, tmp_path / "0-1/checkpoint_000005"), "to go on from"
+    keeper.ended("0-1", 0.5, counts=2)
+    assert list(checkpoint_steps(tmp_path / "0-1")) == left
 
 
 def test_a_keeper_that_is_told_the_past_goes_on(tmp_path: Path) -> None:

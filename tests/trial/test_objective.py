@@ -82,9 +82,38 @@ def train(trial):
 
 
 def test_an_objective_for_optuna_may_prune_itself(tmp_path: Path) -> None:
-    assert evaluate(tmp_path, PRUNES).reports == [{"loss": 0, "step": 0}, {"loss": 2, "step": 1}]
+    session = evaluate(tmp_path, PRUNES)
+    assert session.reports == [{"loss": 0, "step": 0}, {"loss": 2, "step": 1}]
+    assert session.verdict == "pruned"
     with pytest.raises(ValueError, match="pruned"):
         evaluate(tmp_path, "def train(trial):\n    raise ValueError('pruned')")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "def train(config):\n    raise optuna.TrialPruned()",
+        "class Mine(optuna.TrialPruned): pass\n"
+        "def train(config):\n    yield {'loss': 1}\n    raise Mine",
+        "class train:\n    def step(self): raise optuna.TrialPruned()",
+    ],
+)
+def test_so_may_all_others(tmp_path: Path, script: str) -> None:
+    assert evaluate(tmp_path, f"import optuna\n{script}").verdict == "pruned"
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict"),
+    [
+        ("def train(config):\n    return config['x']", "ok"),
+        ("def train(config, reporter):\n    reporter(loss=1)", None),
+        ("class train:\n    def step(self): return {'loss': 1, 'done': True}", "ok"),
+    ],
+)
+def test_what_has_returned_is_told_from_a_report(
+    tmp_path: Path, script: str, verdict: str | None
+) -> None:
+    assert evaluate(tmp_path, script).verdict == verdict
 
 
 def test_several_metrics_as_a_tuple(tmp_path: Path) -> None:
@@ -170,7 +199,7 @@ def test_scalars_of_numpy_become_plain(tmp_path: Path) -> None:
     assert report == {
         "loss": 1.5, "f32": 0.5, "i": 3, "b": True, "zero_d": 2.5, "one": 4, "s": "a",
         "list": [1.0], "array": "[1 2]", "colour": "red", "level": 3, "none": None,
-        "deep": {"1": "inf"},
+        "deep/1": "inf",
     }  # fmt: skip
     plain = (bool, int, float, str, list, dict, type(None))
     assert all(type(value) in plain for value in report.values())

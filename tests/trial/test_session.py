@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
+import pytest
+
+from hpogrid.trial.session import plain_metrics
+
 SCRIPT = """
 import hpogrid
 for epoch in range(2):
@@ -23,3 +28,13 @@ def test_by_hand_reports_are_printed(tmp_path: Path) -> None:
     )
     assert answer.stdout == "[hpogrid] loss=0.5  epoch=0\n[hpogrid] loss=0.5  epoch=1\nNone\n"
     assert (tmp_path / "checkpoint_000002" / "epoch").read_text() == "1"
+
+
+def test_metrics_inside_of_others_get_their_path_as_name() -> None:
+    found = plain_metrics(
+        {"eval": {"loss": numpy.float32(0.5), "top": {5: 1}}, "none": {}, "list": [{"a": 1}]}
+    )
+    assert found == {"eval/loss": 0.5, "eval/top/5": 1, "none": {}, "list": [{"a": 1}]}
+    assert plain_metrics(found) == found
+    with pytest.raises(TypeError, match="report needs metrics"):
+        plain_metrics({})

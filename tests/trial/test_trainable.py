@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpogrid.trial.checkpoints import latest
+from hpogrid.trial.checkpoints import checkpoint_steps, latest
 from tests.trial.fake import FakeSession, evaluate
 
 NEW = """
@@ -123,6 +123,12 @@ def test_a_checkpoint_of_every_step_from_which_another_instance_goes_on(
     assert latest(second.folder) == (4, second.folder / "checkpoint_000004")
 
 
+@pytest.mark.parametrize(("every", "saved"), [(0, []), (1, [1, 2, 3, 4]), (3, [3])])
+def test_how_often_a_class_saves_is_an_option(tmp_path: Path, every: int, saved: list[int]) -> None:
+    session = evaluate(tmp_path, NEW, last=4, checkpoint_every=every)
+    assert list(checkpoint_steps(session.folder)) == saved
+
+
 @pytest.mark.parametrize("style", sorted(set(STYLES) - set(WITH_CHECKPOINTS)))
 def test_without_methods_for_it_there_are_no_checkpoints(tmp_path: Path, style: str) -> None:
     assert not evaluate(tmp_path, STYLES[style], last=2).folder.exists()
@@ -199,7 +205,7 @@ def test_classes_that_derive_from_rays_run_without_ray(tmp_path: Path, script: s
     first = evaluate(tmp_path, script, last=3)
     assert losses(first) == [3, 4, 5]
     if script is RAY:
-        assert first.reports[1] == {"loss": 4, "at": 1, "id": "0-1", "config": {"x": 3}}
+        assert first.reports[1] == {"loss": 4, "at": 1, "id": "0-1", "config/x": 3}
     found = latest(first.folder)
     if script is RAY_BARE:
         assert found is None

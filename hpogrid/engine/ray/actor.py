@@ -20,6 +20,7 @@ from pathlib import Path
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.prep import Preparation
 from hpogrid.errors import UserError
+from hpogrid.trial.errors import first_line
 from hpogrid.trial.messages import Broken, Done, Evaluate, Message, Model, Setup, Verdict
 from hpogrid.trial.objective import Objective, make_objective
 from hpogrid.trial.raytune import load_ray
@@ -32,6 +33,10 @@ class Prepared(Message):
 
     kind = "prepared"
     seconds: float
+
+
+CUT_OFF = ".cut-off-"
+"""What the names of notes begin with that tell the driver of trials which did not end in time."""
 
 
 class Actor:
@@ -72,6 +77,8 @@ class Actor:
         """End the trial; if it does not end in time, so does the process."""
         evaluation, self._evaluation = self._evaluation, None
         if evaluation is not None and not evaluation.end():
+            with contextlib.suppress(OSError):
+                evaluation.note_cut_off()
             os._exit(1)
 
     def _load(self) -> tuple[Objective, Place]:
@@ -83,13 +90,16 @@ class Actor:
                     "a task must be on a file system that all nodes share (set HPOGRID_HOME)"
                 )
             os.chdir(scripts)
-            model = Model(**self._setup.model)
+            setup = self._setup
+            model = Model(**setup.model)
             load_ray(scripts, model.script if model.model else None)
             if self._prep is not None:
                 self._preparation = Preparation(self._prep, scripts)
                 os.environ.update(self._preparation.environment)
-            self._objective = make_objective(scripts, model, self._setup.metrics, self._setup.grace)
-            spare = Path(self._setup.spare) / f"{socket.gethostname()}-{os.getpid()}"
+            self._objective = make_objective(
+                scripts, model, setup.metrics, setup.grace, setup.resource
+            )
+            spare = Path(setup.spare) / f"{socket.gethostname()}-{os.getpid()}"
             self._place = Place(scripts, spare, model)
         return self._objective, self._place
 
@@ -124,6 +134,14 @@ class Evaluation:
         self._thread.join(self._setup.grace)
         return not self._thread.is_alive()
 
+    def note_cut_off(self) -> None:
+        """Leave word for the driver that the trial did not end by itself."""
+        name = f"{CUT_OFF}{self._task.trial}.{self._task.attempt}"
+        (Path(self._setup.logs) / name).write_text(
+            f"trial {self._task.trial} was still cleaning up {self._setup.grace:g} s after it was "
+            "told to end, and was killed"
+        )
+
     def _run(self, objective: Objective, place: Place, preparation: Preparation | None) -> None:
         log = trial_log(Path(self._setup.logs), self._task.trial, self._task.attempt)
         done = Done(self._task.trial, self._task.attempt)
@@ -133,8 +151,8 @@ class Evaluation:
                     return
                 with self._time_limit():
                     done = evaluate(objective, self._task, self._link, place)
-        except OSError as error:  # its log
-            done.failure = f"it could not be run: {error}"
+        except BaseException as error:  # its log, say: the actor waits for an end
+            done.failure = f"it could not be run: {first_line(error)}"
         finally:
             self._link.messages.put(done)
 

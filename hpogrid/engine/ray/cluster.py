@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
+import secrets
 import signal
+import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +27,21 @@ START_SECONDS = 120.0
 
 _PATIENCE = 20.0
 """Seconds that Ray may take to end."""
+
+_ANSWER_SECONDS = 6.0
+"""How long a cluster may take to be connected to, and again to say something."""
+
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_FRAME, _SETTINGS_FRAME = 9, 4
+"""What begins a connection of HTTP/2, which Ray speaks, and by what its answer is known."""
+
+_LOOPBACK = "127.0.0.2"
+"""Ray takes 127.0.0.1 for the address of the host in the network."""
+
+_OPEN = (
+    "this version of Ray knows no tokens: whoever reaches its ports can run code as you while the "
+    "job runs; update Ray, or use engine process"
+)
 
 _OBJECT_STORE = 100 * 2**20
 """Bytes for Ray's object store, of which trials use nothing unless the script does."""
@@ -50,10 +69,17 @@ def running_ray(config: HpoConfig) -> Iterator[tuple[Any, Path]]:
     ray = require("ray", extra="ray", what="engine ray")
     require("ray.tune", extra="ray", what="engine ray")
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    with temporary_folder() as folder:
+    address = config.ray_address
+    with temporary_folder() as folder, contextlib.ExitStack() as stack:
+        if address is None:
+            stack.enter_context(own_token(folder))
+        elif (why := why_no_answer(_whole_address(address))) is not None:
+            raise RunError(f"the Ray cluster at {address} cannot be reached: {why}")
+        if not _reads_token() and address is None:
+            print(_OPEN, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
         connection = _Connection(ray, _options(config, folder))
         try:
-            connection.open(config.ray_address, folder)
+            connection.open(address, folder)
             _take_back_signals()
             yield ray, folder
         finally:
@@ -72,9 +98,74 @@ def _options(config: HpoConfig, folder: Path) -> dict[str, Any]:
         "num_gpus": len(gpu_ids()) if config.gpus_per_trial else 0,
         "include_dashboard": False,
         "object_store_memory": _OBJECT_STORE,
-        "_temp_dir": str(folder),
-        "_node_ip_address": "127.0.0.1",
+        "_temp_dir": str(folder / "r"),
+        "_node_ip_address": _LOOPBACK,
     }
+
+
+@contextlib.contextmanager
+def own_token(folder: Path) -> Iterator[None]:
+    """Let a Ray of our own, which listens on the network, take work only from who has its token.
+
+    The token is in a file that nobody else may read, not on a command line. Versions of Ray that
+    know no tokens pass it over.
+    """
+    path = folder / "token"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+    ours = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path), "RAY_AUTH_TOKEN": None}
+    before = {name: os.environ.get(name) for name in ours}
+    _set(ours)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(environment: dict[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _reads_token() -> bool:
+    """Have Ray look for a token anew, as an earlier run had another one; whether it knows any."""
+    core = importlib.import_module("ray._raylet")
+    if not hasattr(core, "AuthenticationTokenLoader"):
+        return False
+    core.Config.initialize("")
+    core.AuthenticationTokenLoader.instance().reset_cache()
+    return True
+
+
+def _whole_address(address: str) -> str:
+    """The HOST:PORT that an address of Ray's stands for, such as ``auto``."""
+    with contextlib.suppress(Exception):  # Ray's own start tells better what is wrong with it
+        services = importlib.import_module("ray._private.services")
+        return services.canonicalize_bootstrap_address(address, None) or address
+    return address
+
+
+def why_no_answer(address: str) -> str | None:
+    """Why no Ray can be behind HOST:PORT, found out within seconds; None: there may be one."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host or os.environ.get("RAY_USE_TLS"):
+        return None
+    place = host.strip("[]"), int(port)
+    try:
+        with socket.create_connection(place, _ANSWER_SECONDS) as stream:
+            stream.settimeout(_ANSWER_SECONDS)
+            stream.sendall(_HELLO)
+            answer = stream.recv(_FRAME, socket.MSG_WAITALL)
+    except TimeoutError:
+        return f"no answer in {_ANSWER_SECONDS:g} s"
+    except (OSError, OverflowError) as error:
+        return first_line(error)
+    if len(answer) < _FRAME or answer[3] != _SETTINGS_FRAME:
+        return "what listens there is no Ray"
+    return None
 
 
 def _take_back_signals() -> None:

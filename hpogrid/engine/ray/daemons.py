@@ -7,22 +7,27 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 _LONGEST = 107
-_SOCKET = "/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+_SOCKET = "/r/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 _PREFIX = "hpogrid-ray-"
 _LOCK = "lock"
 _LINES = 15
+_ROUNDS, _PAUSE = 50, 0.1
 
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for Ray's files; at the end nothing of it is left, neither files nor processes.
+    """A folder with a place ``r`` for Ray's files; at the end no file and no process is left of it.
 
-    Folders that killed drivers have left go as well.
+    Nobody else may look into it (Ray opens ``r`` to everyone). A guard sweeps it where the driver
+    is killed; what is left where both were killed goes the next time.
     """
     parent = short_parent()
     for left in parent.glob(f"{_PREFIX}*"):
@@ -31,10 +36,23 @@ def temporary_folder() -> Iterator[Path]:
     lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
+        with _guard(folder):
+            yield folder
     finally:
         sweep(folder)
         os.close(lock)
+
+
+@contextlib.contextmanager
+def _guard(folder: Path) -> Iterator[None]:
+    """A process that sweeps the folder when this one is gone, however that came."""
+    command = [sys.executable, "-P", "-m", __name__, str(folder)]
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE, cwd="/", start_new_session=True)
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
 
 
 def short_parent() -> Path:
@@ -52,7 +70,7 @@ def short_parent() -> Path:
 def last_words(folder: Path) -> str:
     """The ends of the logs below a folder in which there is something to read."""
     parts = []
-    for path in sorted(folder.glob("session_2*/logs/*")):
+    for path in sorted(folder.glob("r/session_2*/logs/*")):
         if path.suffix in (".err", ".out", ".log") and path.is_file():
             with contextlib.suppress(OSError):
                 lines = path.read_text(errors="replace").strip().splitlines()[-_LINES:]
@@ -63,21 +81,40 @@ def last_words(folder: Path) -> str:
 
 def sweep(folder: Path) -> None:
     """Kill what still runs with files of the folder, and delete the folder."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and entry.name != str(os.getpid()):
+    for _ in range(_ROUNDS):
+        used = [pid for pid in _others() if _uses(Path(f"/proc/{pid}"), folder)]
+        if not used:
+            break
+        for pid in used:
             with contextlib.suppress(OSError):
-                if _uses(entry, folder):
-                    os.kill(int(entry.name), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_PAUSE)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _uses(process: Path, folder: Path) -> bool:
-    """Whether the folder is on a process's command line, or a file in it is open.
+def _others() -> list[int]:
+    """All processes but this one."""
+    found = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [pid for pid in found if pid != os.getpid()]
 
-    Ray's agents write another name over their command line.
+
+def _uses(process: Path, folder: Path) -> bool:
+    """Whether a process has the folder on its command line, in its environment, or a file open.
+
+    Ray's agents write another name over their command line; what a trial started has nothing of
+    Ray's but the environment.
     """
-    if os.fsencode(folder) in (process / "cmdline").read_bytes():
-        return True
+    with contextlib.suppress(OSError):
+        return _names(process, folder) or _has_open(process, folder)
+    return False
+
+
+def _names(process: Path, folder: Path) -> bool:
+    name = os.fsencode(folder)
+    return any(name in (process / file).read_bytes() for file in ("cmdline", "environ"))
+
+
+def _has_open(process: Path, folder: Path) -> bool:
     return any(
         Path(os.readlink(link)).is_relative_to(folder) for link in (process / "fd").iterdir()
     )
@@ -92,3 +129,13 @@ def _sweep_dead(folder: Path) -> None:
             sweep(folder)
         finally:
             os.close(lock)
+
+
+def main() -> None:
+    """The guard: its input ends with the driver."""
+    sys.stdin.buffer.read()
+    sweep(Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

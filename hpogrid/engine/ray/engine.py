@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.messages import Tasks
-from hpogrid.engine.ray.actor import Prepared
+from hpogrid.engine.ray.actor import CUT_OFF, Prepared
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
 from hpogrid.engine.run import Run
@@ -31,6 +32,7 @@ class _Leg:
     """A trial of Ray Tune: a stretch of a trial of ours."""
 
     trial: str
+    spent: float = 0.0  # seconds, on earlier stretches
     since: float | None = None  # when its actor was there
 
 
@@ -90,9 +92,15 @@ class RayEngine:
             pass
         except Exception as error:  # whatever Ray Tune could not cope with: it concerns few trials
             self._give_up(error, finished)
+        self._tell_cut_off()
         if self._failure is not None:
             raise self._failure
         self._interrupt(self._run.stopped or "Ray Tune ended while it ran")
+
+    def _tell_cut_off(self) -> None:
+        for note in sorted(self._logs.glob(f"{CUT_OFF}*")):
+            print(note.read_text(), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
+            note.unlink()
 
     def _give_up(self, error: Exception, finished: int) -> None:
         self._given_up = self._given_up + 1 if self._run.budget.finished == finished else 1
@@ -135,11 +143,12 @@ class RayEngine:
         except UserError as error:  # a value that its template cannot say
             self._run.finish(assignment.trial, str(error))
             return None
-        self._legs[leg] = _Leg(assignment.trial)
+        limit = self._run.config.trial_timeout
+        self._legs[leg] = _Leg(assignment.trial, assignment.spent)
         return {
             "setup": self._tasks.setup(0),
             "task": task,
-            "timeout": self._run.config.trial_timeout,
+            "timeout": None if limit is None else max(0.1, limit - assignment.spent),
             "prep": self._run.prep,
         }
 
@@ -174,7 +183,8 @@ class RayEngine:
             self._run.interrupt(self._legs.pop(leg).trial, "its worker process did not start")
             self._give_up(RunError(f"the worker process did not start: {error}"), -1)
             return
-        self._finish(leg, self._why(error, time.monotonic() - since))
+        seconds = time.monotonic() - since + self._legs[leg].spent
+        self._finish(leg, self._why(error, seconds))
 
     def _why(self, error: str, seconds: float) -> str:
         limit = self._run.config.trial_timeout

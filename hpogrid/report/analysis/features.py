@@ -9,10 +9,11 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.report.analysis.model import Kind, Value
 from hpogrid.report.axes import Axis, Scale, label, make_axis
+from hpogrid.report.comparable import comparable
 from hpogrid.report.ranking import varied_axes
-from hpogrid.report.repeats import by_configuration
 from hpogrid.report.results import Column, Results
 from hpogrid.study.study import Trial
+from hpogrid.study.values import as_loss
 
 FEWEST_TRIALS = 12
 FEWEST_PER_FEATURE = 4
@@ -25,19 +26,23 @@ class Features(msgspec.Struct):
         names: the hyperparameters that vary.
         kinds: for each whether it is a number or a category.
         scales: for each the scale of its places.
+        whole: for each whether its values are whole numbers.
         columns: for each the places of all trials (numbers), or their categories (text).
         target: for each configuration, the mean of its trials; larger is better.
         target_name: what it is.
         trials: one of each configuration, best first.
+        note: which of the trials are left out, or mixed with others.
     """
 
     names: list[str]
     kinds: list[Kind]
     scales: list[Scale]
+    whole: list[bool]
     columns: list[list[Any]]
     target: list[float]
     target_name: str
     trials: list[Trial]
+    note: str
 
     @property
     def center(self) -> float:
@@ -66,6 +71,13 @@ class Features(msgspec.Struct):
             return float(10**place)
         return float(1 - 10**-place) if scale == "reverse log" else float(place)
 
+    def nearest(self, index: int, place: float) -> Value:
+        """The value at a place, or of whole numbers the one that was tried nearest to it."""
+        if not self.whole[index]:
+            return self.value(index, place)
+        nearest = min(self.columns[index], key=lambda tried: abs(tried - place))
+        return round(float(self.value(index, nearest)))
+
 
 def make_features(results: Results, objective: int = 0) -> Features:
     """Take the trials with a result.
@@ -76,34 +88,41 @@ def make_features(results: Results, objective: int = 0) -> Features:
     if not results.objectives:
         raise UserError("it is not known what is optimised; give --metric and --mode")
     chosen = results.objectives[objective]
-    pairs = [(trial, results.value(trial, objective)) for trial in results.trials]
-    known = by_configuration((trial, value) for trial, value in pairs if value is not None)
-    trials = [trial for trial, _ in known]
+    trials, values, mixed = comparable(results, objective, _needed(len(results.parameters)))
     axes = varied_axes(results, trials)
-    if not axes or len({value for _, value in known}) < 2:
+    if not axes or len(set(values)) < 2:
         raise UserError(
             f"there is nothing to explain in '{results.name}': the results or all hyperparameters "
             "are the same in all trials"
         )
-    wanted = max(FEWEST_TRIALS, FEWEST_PER_FEATURE * len(axes))
-    if len(known) < wanted:
+    wanted = _needed(len(axes))
+    if len(trials) < wanted:
         raise UserError(
             f"an analysis of {len(axes)} hyperparameters needs {wanted} configurations with a "
-            f"result; '{results.name}' has {len(known)}"
+            f"result; '{results.name}' has {len(trials)}"
         )
     column = Column(chosen.name, "metric", chosen.name)
-    axis = make_axis(results, column, [value for _, value in known])
-    sign = -1.0 if chosen.mode == "min" else 1.0
+    axis = make_axis(results, column, values)
     name = f"log10({chosen.name})" if axis.scale == "log" else chosen.name
     return Features(
         [item.name for item in axes],
         ["nominal" if _nominal(item) else "continuous" for item in axes],
         [item.scale for item in axes],
+        [_is_whole(item, trials) for item in axes],
         [_column(results, item, trials) for item in axes],
-        [sign * (place or 0.0) for place in axis.positions],
-        f"-{name}" if sign < 0 else name,
+        [-as_loss(place or 0.0, chosen.mode) for place in axis.positions],
+        f"-{name}" if chosen.mode == "min" else name,
         trials,
+        mixed,
     )
+
+
+def _needed(hyperparameters: int) -> int:
+    return max(FEWEST_TRIALS, FEWEST_PER_FEATURE * hyperparameters)
+
+
+def _is_whole(axis: Axis, trials: list[Trial]) -> bool:
+    return all(type(trial.applied.get(axis.name)) is int for trial in trials)
 
 
 def _nominal(axis: Axis) -> bool:

@@ -49,6 +49,7 @@ def analyse(
         mode=chosen.mode,
         target=features.target_name,
         trials=len(features.target),
+        note=features.note,
         r2=_share(scores),
         folds=len(scores),
         intercept=features.center + features.unit * _number(model.intercept_),
@@ -156,7 +157,7 @@ def _effect(features: Features, index: int, data: dict[str, Any], share: Share) 
         return Effect(name, kind, share, labels, score, std, labels[peak])
     edges = [float(item) for item in data["names"]]
     values = [features.value(index, edge) for edge in edges]
-    best = features.value(index, (edges[peak] + edges[peak + 1]) / 2)
+    best = features.nearest(index, (edges[peak] + edges[peak + 1]) / 2)
     return Effect(name, kind, share, values, score, std, best)
 
 

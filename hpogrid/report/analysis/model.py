@@ -30,7 +30,8 @@ class Effect(msgspec.Struct):
         values: in the hyperparameter's own units.
         score: by how much the target changes; positive is better.
         std: the standard deviation of each score over the bags of the model.
-        best: the value with the highest score (of an interval its middle).
+        best: the value with the highest score (of an interval its middle; of whole numbers one
+            that was tried).
     """
 
     name: str
@@ -75,6 +76,7 @@ class Analysis(msgspec.Struct):
         locals: of the best trials, best first.
         fanova: the part of a forest's variance that each explains alone.
         permutation: the part of the variance of ranks that is lost when it is shuffled.
+        note: which trials are left out, or mixed with others.
     """
 
     project: str
@@ -90,6 +92,7 @@ class Analysis(msgspec.Struct):
     locals: list[Local]
     fanova: dict[str, Share]
     permutation: dict[str, Share]
+    note: str = ""
 
     @property
     def reliable(self) -> bool:

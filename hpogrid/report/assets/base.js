@@ -85,8 +85,9 @@ const selection = {
 
 // --- columns as axes ----------------------------------------------------------------------
 
+const FAR = 1e300; // what lies further out is drawn here: differences have to be numbers too
 const TO_PLACE = {
-  linear: (value) => value,
+  linear: (value) => Math.min(Math.max(value, -FAR), FAR),
   category: (value) => value,
   log: (value) => Math.log10(value),
   "reverse log": (value) => -Math.log10(1 - value),
@@ -112,7 +113,9 @@ class Axis {
     }
     if (scale === "category") [low, high] = [-0.4, categories.length - 0.6];
     if (low > high) [low, high] = [0, 1];
-    if (low === high) [low, high] = [low - 0.5, high + 0.5];
+    const half = Math.max(0.5, Math.abs(low) * 1e-6); // as much as floats of that size can tell
+    const apart = high - low > Math.max(1e-12 * Math.max(Math.abs(low), Math.abs(high)), 1 / FAR);
+    if (!apart) [low, high] = [low - half, low + half];
     Object.assign(this, { low, high });
   }
 
@@ -165,6 +168,7 @@ const varied = (index) => new Set(data.columns[index].values).size > 1;
 const parameters = data.columns.flatMap((column, i) => (column.kind === "parameter" && varied(i) ? [i] : []));
 const objectives = data.objectives.map((item) => ({ ...item, axis: axes[item.column] }));
 let objective = 0;
+const counts = (row) => trials.state[row] === data.counting; // ended early: only where none is complete
 
 // The axis of an objective without the values that do not count (of failed trials).
 for (const item of objectives) {

@@ -35,7 +35,7 @@ function drawHistory(plot) {
   pen.strokeStyle = color("text");
   pen.lineWidth = 2;
   pen.beginPath();
-  const ended = rows.filter((row) => trials.order[row] !== null && item.axis.places[row] !== null)
+  const ended = rows.filter((row) => trials.order[row] !== null && counts(row) && item.axis.places[row] !== null)
     .sort((a, b) => trials.order[a] - trials.order[b]);
   const sign = item.mode === "min" ? 1 : -1;
   let best = Infinity;
@@ -73,7 +73,7 @@ function dotOf(plot, x, y, row) {
 function slices() {
   if (!objectives.length || !parameters.length) return;
   const body = section("slices", "Slices",
-    `The result over each hyperparameter alone. ${MARKS} Hyperparameters are in the order of their importance.`);
+    `The result over each hyperparameter alone. ${MARKS} ${data.early} Hyperparameters are in the order of their importance.`);
   body.append(make("div", { class: "tools" }, rampLegend()));
   const grid = make("div", { class: "grid-of-plots" });
   body.append(grid);
@@ -132,7 +132,7 @@ function pareto() {
 
 function paretoFront() {
   const signed = objectives.map((item) => item.axis.places.map((place) => (place === null ? null : item.mode === "min" ? place : -place)));
-  const rows = [...Array(count).keys()].filter((row) => signed.every((places) => places[row] !== null));
+  const rows = [...Array(count).keys()].filter((row) => counts(row) && signed.every((places) => places[row] !== null));
   const beats = (a, b) => signed.every((p) => p[a] <= p[b]) && signed.some((p) => p[a] < p[b]);
   rows.sort((a, b) => signed[0][a] - signed[0][b] || signed[1][a] - signed[1][b]);
   const front = [];

@@ -67,7 +67,7 @@ function contour() {
   if (!objectives.length || parameters.length < 2) return;
   const pair = byImportance().slice(0, 2);
   const body = section("contour", "Contour of two hyperparameters",
-    `The colour is a smooth mean of the results of near trials; where no trial is near, it is left blank. ${MARKS}`);
+    `The colour is a smooth mean of the results of near trials; where no trial is near, it is left blank. ${MARKS} ${data.early}`);
   const names = parameters.map((index) => [index, axes[index].name]);
   const choose = (side) => (choice) => {
     pair[side] = choice;

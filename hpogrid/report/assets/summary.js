@@ -130,6 +130,7 @@ function summary() {
   body.append(
     make("div", { class: "cards" }, bestCard(), trialsCard(), budgetCard(), failuresCard(), tasksCard()),
   );
+  for (const note of data.notes) body.append(make("p", { class: "note", style: "margin-top:12px" }, note));
   if (data.left_out) {
     body.append(make("p", { class: "note", style: "margin-top:12px" },
       `This page holds ${plural(count, "trial")}: the best ones, every one that was the best when it ended, ` +

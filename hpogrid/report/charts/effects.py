@@ -7,6 +7,7 @@ import math
 from hpogrid.report.axes import Axis
 from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer
 from hpogrid.report.charts.sketch import Sketch, spread
+from hpogrid.report.comparable import early_note
 from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.sample import fair_rows
 
@@ -36,7 +37,9 @@ def contour(sketch: Sketch) -> list[Chart]:
     points = sketch.points(spread(x), spread(y))
     title = f"{sketch.results.name}: {x.name} and {y.name}"
     layers: list[Layer] = [_heat(_fair(sketch, x, y), x, y), points]
-    return [Chart(title, x, y, layers, color_name=sketch.color_name, aspect=1.6)]
+    note = early_note(sketch.results)
+    note = f"{note} The colours between them are those of the complete ones." if note else ""
+    return [Chart(title, x, y, layers, note, sketch.color_name, aspect=1.6)]
 
 
 Place = tuple[float, float, float]
@@ -45,7 +48,7 @@ Place = tuple[float, float, float]
 
 def _fair(sketch: Sketch, x: Axis, y: Axis) -> list[Place]:
     """Trials as they come, not the best of them: their mean is what the heat shows."""
-    fair = set(fair_rows(sketch.results, sketch.rows, MOST_HEAT))
+    fair = set(filter(sketch.results.counts, fair_rows(sketch.results, sketch.rows, MOST_HEAT)))
     return [
         (across, up, color)
         for row, across, up, color in zip(

@@ -12,6 +12,7 @@ from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import Column, Objective, Results
 from hpogrid.report.sample import choose_rows, end_order
 from hpogrid.study.study import Trial
+from hpogrid.study.values import as_loss
 
 MOST_TRIALS = 3000
 
@@ -76,8 +77,11 @@ class Sketch:
     @cached_property
     def colors(self) -> list[Color]:
         """How good each trial is; the worst twentieth are equally bad."""
-        sign = -1 if self.objective.mode == "min" else 1
-        places = [None if place is None else sign * place for place in self.result.positions]
+        mode = self.objective.mode
+        losses = [
+            None if place is None else as_loss(place, mode) for place in self.result.positions
+        ]
+        places = [None if loss is None else -loss for loss in losses]
         known = sorted(place for place in places if place is not None)
         if not known:
             return [None] * len(places)

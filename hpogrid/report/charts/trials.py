@@ -5,8 +5,10 @@ from __future__ import annotations
 from hpogrid.report.axes import Axis
 from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel
 from hpogrid.report.charts.sketch import Sketch, spread
-from hpogrid.report.results import WITH_RESULT
+from hpogrid.report.comparable import early_note
 from hpogrid.report.sample import records
+from hpogrid.study.values import WITH_RESULT
+from hpogrid.words import counted
 
 MOST_SLICES = 12
 
@@ -44,6 +46,7 @@ def slices(sketch: Sketch) -> list[Chart]:
             axis,
             sketch.result,
             [sketch.points(spread(axis), sketch.result.positions)],
+            early_note(sketch.results),
             color_name=sketch.color_name,
             aspect=1.3,
         )
@@ -66,7 +69,8 @@ def pareto(sketch: Sketch) -> list[Chart]:
         y.positions,
     )
     best.emphasis = True
-    note = f"{len(front)} trials are on the front, hypervolume {sketch.results.hypervolume:.3g}"
+    found = counted(len(front), "trial")
+    note = f"{found} on the front, hypervolume {sketch.results.hypervolume:.3g}"
     title = f"{sketch.results.name}: Pareto front"
     x.name, y.name = (f"{item.name} ({item.mode})" for item in objectives[:2])
     return [Chart(title, x, y, [beaten, best], note, sketch.color_name)]

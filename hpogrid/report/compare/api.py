@@ -12,8 +12,9 @@ from hpogrid.report.compare.charts import comparison_charts
 from hpogrid.report.compare.model import Comparison
 from hpogrid.report.compare.save import save_comparison
 from hpogrid.report.compare.standing import compare_studies
-from hpogrid.report.load import Filters, given_objectives
+from hpogrid.report.load import given_objectives
 from hpogrid.search.base import Mode
+from hpogrid.site.choice import LIMIT, Filters
 
 
 def compare(
@@ -24,8 +25,10 @@ def compare(
     paired: bool = False,
     alpha: float = 0.05,
     days: float | None = None,
+    limit: int = LIMIT,
     taskname: str | None = None,
     ids: str | None = None,
+    all_versions: bool = False,
 ) -> ComparedStudies:
     """Compare two or more studies: projects, ledgers, folders of ledgers, result files.
 
@@ -36,7 +39,7 @@ def compare(
             shortest replicate has.
         paired: replicates with the same seed belong together.
         alpha: the level of significance.
-        days, taskname, ids: only these tasks, as in ``load_study``.
+        days, limit, taskname, ids, all_versions: only these tasks, as in ``load_study``.
 
     Raises:
         UserError: fewer than two, not of one metric, or nothing to compare.
@@ -45,7 +48,7 @@ def compare(
     return ComparedStudies(
         compare_studies(
             [str(target) for target in targets],
-            filters=Filters(limit=None, days=days, taskname=taskname, ids=ids),
+            filters=Filters(limit, days, taskname, ids, all_versions),
             objective=objectives[0] if objectives else None,
             at=None if at is None else str(at),
             paired=paired,

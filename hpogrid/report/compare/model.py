@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from hpogrid.search.base import Mode
+from hpogrid.words import counted
 
 Unit = Literal["trials", "seconds"]
 Verdict = Literal["better", "worse", "no difference shown", "too few seeds"]
@@ -21,7 +22,7 @@ class Budget(NamedTuple):
     amount: float
 
     def __str__(self) -> str:
-        return f"{self.amount:g} {'trials' if self.unit == 'trials' else 's'}"
+        return counted(int(self.amount), "trial") if self.unit == "trials" else f"{self.amount:g} s"
 
 
 class Step(NamedTuple):
@@ -45,6 +46,7 @@ class Replicate(msgspec.Struct):
         over: whether a larger budget would change nothing, since it reached its target or tried
             the whole space.
         steps: each new best value, first to last.
+        early: whether these are of trials that ended early, for none is complete.
     """
 
     task: int | str
@@ -55,6 +57,7 @@ class Replicate(msgspec.Struct):
     running: bool
     over: bool
     steps: list[Step]
+    early: bool = False
 
     @property
     def name(self) -> str:

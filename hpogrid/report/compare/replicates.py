@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hpogrid.report.compare.model import Replicate, Step
-from hpogrid.report.results import WITH_RESULT, Objective
+from hpogrid.report.results import Objective
 from hpogrid.report.source import Source
-from hpogrid.study.series import number
 from hpogrid.study.study import Trial
+from hpogrid.study.values import best_of, is_better, result_of
 
 
 def replicates(
@@ -28,6 +28,11 @@ def replicates(
             if not one.trials:
                 notes.append(f"{source.name}: task {one.name} has no trial that ended; left out")
                 continue
+            if one.early and one.steps:
+                notes.append(
+                    f"{source.name}: no trial of task {one.name} is complete; its values are of "
+                    "trials that ended early, after less training"
+                )
             key = (source.project.hash if source.project else "", one.seed or 0, job)
             twin = seen.get(key) if one.seed is not None else None
             if twin is None:
@@ -68,16 +73,18 @@ def _replicate(
         running=any(trial.state == "running" for trial in trials),
         over=source.study.is_over({trial.job for trial in trials}),
         steps=_steps(ended, start, objective),
+        early=all(trial.state != "complete" for trial in ended),
     )
 
 
 def _steps(ended: list[Trial], start: float, objective: Objective) -> list[Step]:
-    sign = 1 if objective.mode == "min" else -1
+    """Each new best value: of complete trials, or of those that ended early where none is."""
+    last = best_of(ended, objective.name, objective.mode)
     steps: list[Step] = []
     for count, trial in enumerate(ended, 1):
-        if trial.state not in WITH_RESULT:
+        if last is None or trial.state != last.trial.state:
             continue
-        value = number(trial.metrics.get(objective.name))
-        if value is not None and (not steps or sign * value < sign * steps[-1].value):
-            steps.append(Step(count, (trial.ended or start) - start, float(value)))
+        value = result_of(trial, objective.name)
+        if value is not None and (not steps or is_better(value, steps[-1].value, objective.mode)):
+            steps.append(Step(count, (trial.ended or start) - start, value))
     return steps

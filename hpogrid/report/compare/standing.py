@@ -23,9 +23,10 @@ from hpogrid.report.compare.significance import (
     judge_pairs,
     seeds_needed,
 )
-from hpogrid.report.load import Filters, load_sources
+from hpogrid.report.load import load_sources
 from hpogrid.report.results import Objective
-from hpogrid.report.source import Source, objectives_of
+from hpogrid.report.source import Source, objectives_of, remarks
+from hpogrid.site.choice import Filters
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -59,7 +60,7 @@ def compare_studies(
     if len(loaded) < 2:
         raise UserError(f"'{targets[0]}' cannot be compared with itself; name another study")
     chosen = objective or _common_objective(loaded)
-    notes = [note for sources in loaded.values() for item in sources for note in item.warnings]
+    notes = [f"{name}: {note}" for name, found in loaded.items() for note in remarks(found)]
     entrants = []
     for name, sources in zip(_names(loaded), loaded.values(), strict=True):
         found, left_out = replicates(sources, chosen)

@@ -11,9 +11,10 @@ from hpogrid.report.axes import label
 from hpogrid.report.export.base import trial_key
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.optuna_view import distributions, to_params
-from hpogrid.study.series import number
 from hpogrid.study.storage import open_study, without_secret
 from hpogrid.study.study import Trial
+from hpogrid.study.values import number
+from hpogrid.words import counted
 
 _KEY = "hpogrid_key"
 _STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
@@ -39,8 +40,8 @@ class OptunaExporter:
                 storage.create_new_trial(study, template_trial=frozen)
                 added += 1
         return (
-            f"{added} trials added to the study '{results.name}' in {without_secret(target)}; "
-            f"{len(there - {None})} were there"
+            f"{counted(added, 'trial')} added to the study '{results.name}' in "
+            f"{without_secret(target)}; {len(there - {None})} were there"
         )
 
 

@@ -14,8 +14,9 @@ from hpogrid.report.axes import label
 from hpogrid.report.export.base import short_key, trial_key
 from hpogrid.report.results import Results
 from hpogrid.report.sample import choose_rows
-from hpogrid.study.series import Point, number, series
+from hpogrid.study.series import Point, series
 from hpogrid.study.study import Trial
+from hpogrid.study.values import number
 
 MOST_TRIALS = 1000
 """TensorBoard is slow with more runs; the best half of them, the records, and others at random."""

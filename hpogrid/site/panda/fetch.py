@@ -9,7 +9,6 @@ they are kept in the task's folder, and only what is missing is fetched.
 from __future__ import annotations
 
 import re
-import tarfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,9 +16,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from hpogrid.archives import Refused, read_files
 from hpogrid.data.rucio import Did, Rucio
 from hpogrid.errors import UserError
-from hpogrid.files import write_atomic
+from hpogrid.files import Damaged, decode, read_record, write_atomic
 from hpogrid.job.settings import LEDGER
 from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.base import ENDED
@@ -84,10 +84,7 @@ def fetch(task: Task, number: int, status: str) -> list[str]:
 
 
 def _read_state(task: Task) -> State:
-    try:
-        return msgspec.json.decode((task.folder / STATE).read_bytes(), type=State)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return State()
+    return read_record(task.folder / STATE, State) or State()
 
 
 def _wanted(jobs: Iterable[JobInfo]) -> list[Wanted]:
@@ -134,7 +131,7 @@ def _fetch_files(task: Task, wanted: Sequence[Wanted]) -> tuple[dict[int, str], 
             continue
         try:
             _take(task, item, path)
-        except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+        except (OSError, Refused) as error:
             path.unlink(missing_ok=True)
             missing[item.job.id] = f"{item.did.name} is damaged: {error}"
     return missing, []
@@ -144,7 +141,7 @@ def _take(task: Task, item: Wanted, path: Path) -> None:
     if item.kind == "ledger":
         data = path.read_bytes()
     elif item.kind == "metrics":
-        data = _member(path, LEDGER)
+        data = read_files(path, LEDGER.__eq__, _LARGEST_LOG).get(LEDGER, b"")
     else:
         data = ledger_in_log(path)
         data += _interrupted(data)
@@ -152,23 +149,13 @@ def _take(task: Task, item: Wanted, path: Path) -> None:
         install(task, item.number, item.job, data)
 
 
-def _member(archive: Path, name: str) -> bytes:
-    """A file at the top of an archive; nothing if it is not there."""
-    with tarfile.open(archive) as stream:
-        for member in stream:
-            if member.name == name and member.isfile() and member.size <= _LARGEST_LOG:
-                content = stream.extractfile(member)
-                return content.read() if content else b""
-    return b""
-
-
 def _interrupted(data: bytes) -> bytes:
     """Lines that end the trials which a job that is no more had left running."""
     study, source, last = Study(), Source(), 0.0
     for line in data.splitlines():
         try:
-            event = msgspec.json.decode(line, type=Event)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            event: Event = decode(line, Event, "a line")  # type: ignore[arg-type]
+        except Damaged:
             continue
         study.apply(event, source)
         last = max(last, event.time)
@@ -201,24 +188,14 @@ def log_texts(archive: Path) -> dict[str, str]:
     """What is printed in a job's log: the texts of its ``payload.stdout`` and ``.stderr``.
 
     Raises:
-        OSError, EOFError, tarfile.TarError, ValueError: the archive is damaged.
+        Refused: the archive is damaged.
     """
-    import zlib
 
-    texts: dict[str, str] = {}
-    try:
-        with tarfile.open(archive) as stream:
-            for member in stream:
-                name = member.name.rsplit("/", 1)[-1]
-                if not member.isfile() or name not in ("payload.stdout", "payload.stderr"):
-                    continue
-                if member.size > _LARGEST_LOG:
-                    raise ValueError(f"{name} has {member.size} bytes")
-                content = stream.extractfile(member)
-                texts[name] = content.read().decode(errors="replace") if content else ""
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    return texts
+    def printed(name: str) -> bool:
+        return name.rsplit("/", 1)[-1] in ("payload.stdout", "payload.stderr")
+
+    found = read_files(archive, printed, _LARGEST_LOG)
+    return {name.rsplit("/", 1)[-1]: data.decode(errors="replace") for name, data in found.items()}
 
 
 # --- metadata ------------------------------------------------------------------------------

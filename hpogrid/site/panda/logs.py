@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpogrid.archives import Refused, unpack
 from hpogrid.data.rucio import Did, Rucio
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.settings import PACKED
-from hpogrid.job.unpack import Refused, unpack
 from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.panda.client import JobInfo
 from hpogrid.site.panda.fetch import log_texts
@@ -44,7 +43,7 @@ def _text(did: Did, folder: Path) -> str:
             return f"(its log is not there: {failed[did]})"
     try:
         texts = log_texts(path)
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except Refused as error:
         path.unlink()  # the next attempt fetches it anew
         return f"(its log {did.name} is damaged: {error})"
     lines = [line for text in texts.values() for line in text.splitlines() if LOG_MARK not in line]

@@ -100,7 +100,7 @@ def _read(data: Any, where: str, dialect: str | None, compat: str | None) -> Par
 def read_space_file(
     path: Path, where: str, dialect: str | None = None, compat: str | None = None
 ) -> Parsed:
-    """`read_space` of a file: JSON, YAML and Jsonnet by its ending, else text.
+    """`read_space` of a file: JSON, YAML, Jsonnet and Python by its ending, else text.
 
     Raises:
         UserError: as `read_space`, or the file cannot be read.
@@ -115,6 +115,8 @@ def read_space_file(
         from hpogrid.space.jsonnet import parse_jsonnet
 
         return read_space(parse_jsonnet(text, str(path), path.parent), where, dialect, compat)
+    if suffix == ".py":
+        dialect = dialect or "python_types"
     return read_space(text, where, dialect, compat)
 
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from hpogrid.space.base import BaseParameter
-from hpogrid.space.dialects import python_types as ours
+from hpogrid.space.dialects import python_types, ray_types
 from hpogrid.space.dialects.base import SYNE_TUNE, is_foreign
 from hpogrid.space.dialects.python_types import plain_value
-from hpogrid.space.parameter import Categorical, Float, Integer, Lattice, Parameter
-from hpogrid.space.scale import Linear, Log, Normal
 from hpogrid.space.value import shown
+
+_INTEGERS = {"Uniform": "randint", "LogUniform": "lograndint"}
+_FLOATS = {
+    "Uniform": "uniform",
+    "LogUniform": "loguniform",
+    "ReverseLogUniform": "reverseloguniform",
+}
 
 
 def adopt(item: Any) -> Any:
@@ -23,11 +28,16 @@ def adopt(item: Any) -> Any:
         ValueError: a type that has no equivalent.
     """
     if isinstance(item, dict) and list(item) == ["grid_search"]:
-        return Categorical(choices=tuple(plain_value(item["grid_search"])), grid=True)
+        return ray_types.grid_search(item["grid_search"])
     if not is_foreign(item):
         return item
     home = next(kind.__module__ for kind in type(item).__mro__ if kind.__name__ == "Domain")
     return _from_syne_tune(item) if home == SYNE_TUNE else _from_ray_tune(item)
+
+
+def has_rounding_of_its_own(item: Any) -> bool:
+    """Whether it is whole numbers on a log scale of another library."""
+    return is_foreign(item) and type(item).__name__ == "Integer" and _sampler(item)[0] != "Uniform"
 
 
 def _sampler(item: Any) -> tuple[str, Any, Any]:
@@ -39,48 +49,41 @@ def _sampler(item: Any) -> tuple[str, Any, Any]:
 
 
 def _from_syne_tune(item: Any) -> BaseParameter:
+    types = python_types
     match type(item).__name__:
         case "Categorical":
-            return ours.choice(item.categories)
+            return types.choice(item.categories)
         case "OrdinalNearestNeighbor":
-            return ours.ordinal(item.categories, "nn-log" if item.log_scale else "nn")
+            return types.ordinal(item.categories, "nn-log" if item.log_scale else "nn")
         case "Ordinal":
-            return ours.ordinal(item.categories, "equal")
+            return types.ordinal(item.categories, "equal")
         case "FiniteRange":
-            make = ours.logfinrange if item.log_scale else ours.finrange
+            make = types.logfinrange if item.log_scale else types.finrange
             return make(plain_value(item.lower), plain_value(item.upper), item.size, item.cast_int)
-    low, high = plain_value(item.lower), plain_value(item.upper)
-    kind, _, q = _sampler(item)
-    name = {"Uniform": "uniform", "LogUniform": "loguniform"}.get(kind)
-    if type(item).__name__ == "Integer":
-        name = {"Uniform": "randint", "LogUniform": "lograndint"}.get(kind)
-    elif kind == "ReverseLogUniform":
-        name = "reverseloguniform"
-    if name is None or (q is not None and f"q{name}" not in ours.TYPES):
-        raise ValueError(f"{shown(item)} has no equivalent")
-    made: BaseParameter = (
-        ours.TYPES[name](low, high) if q is None else ours.TYPES[f"q{name}"](low, high, q)
-    )
-    return made
+    return _bounded(item, python_types.TYPES)
 
 
-def _from_ray_tune(item: Any) -> Parameter:
-    """Bounds are closed here: of whole numbers theirs leave the upper one out."""
+def _from_ray_tune(item: Any) -> BaseParameter:
     kind, sampler, q = _sampler(item)
     match type(item).__name__:
         case "Categorical":
-            return ours.choice(item.categories)
-        case "Float" if kind in ("Uniform", "LogUniform", "Normal"):
-            lattice = None if q is None else Lattice(float(q))
-            if kind == "Normal":
-                return Float(scale=Normal(float(sampler.mean), float(sampler.sd)), lattice=lattice)
-            scale = Linear if kind == "Uniform" else Log
-            low, high = float(item.lower), float(item.upper)
-            return Float(scale=scale(low, high), lattice=lattice)
-        case "Integer" if q in (None, 1):
-            make = {"Uniform": ours.randint, "LogUniform": ours.lograndint}[kind]
-            return make(plain_value(item.lower), plain_value(item.upper) - 1)
-        case "Integer" if kind == "Uniform":
-            first, last = -(-item.lower // q) * q, item.upper // q * q
-            return Integer(scale=Linear(first, last), step=q)
-    raise ValueError(f"{shown(item)} has no equivalent; a function cannot be searched")
+            return python_types.choice(item.categories)
+        case "Function":
+            return ray_types.sample_from(item)
+        case "Float" if kind == "Normal":
+            given = (plain_value(sampler.mean), plain_value(sampler.sd))
+            return ray_types.randn(*given) if q is None else ray_types.qrandn(*given, q)
+    return _bounded(item, ray_types.TYPES)
+
+
+def _bounded(item: Any, types: dict[str, Any]) -> BaseParameter:
+    """The type of the library with these bounds."""
+    kind, _, q = _sampler(item)
+    name = (_INTEGERS if type(item).__name__ == "Integer" else _FLOATS).get(kind)
+    if name is not None and q is not None:
+        name = f"q{name}"
+    if name not in types:
+        raise ValueError(f"{shown(item)} has no equivalent")
+    given = [plain_value(item.lower), plain_value(item.upper)]
+    made: BaseParameter = types[name](*given) if q is None else types[name](*given, q)
+    return made

@@ -183,17 +183,30 @@ def render(space: Space) -> dict[str, Any]:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a plain ``opt_space`` with methods and dimensions."""
+    """The JSON Schema of an ``opt_space``, plain or segmented, alone or with points."""
     schema = method_dimension.json_schema()
-    defs = schema.pop("$defs")
-    draft = schema.pop("$schema")
+    defs, draft = schema.pop("$defs"), schema.pop("$schema")
+    (of_type,), more = msgspec.json.schema_components([_Type], ref_template="#/$defs/{name}")
+    more["_Type"]["properties"]["type"] = {"enum": list(TYPES)}
+    space = {"anyOf": [schema, {**schema, "additionalProperties": of_type}]}
+    segment = {
+        "type": "object",
+        "properties": {
+            "model_id": {"type": ["string", "integer"]},
+            "search_space": {"$ref": "#/$defs/Space"},
+        },
+        "required": ["model_id", "search_space"],
+        "additionalProperties": False,
+    }
+    segments = {"type": "array", "minItems": 1, "items": segment}
+    either = {"anyOf": [{"$ref": "#/$defs/Space"}, segments]}
     return {
         "$schema": draft,
         "title": "The input of a steering container",
-        "type": "object",
-        "properties": {"points": {"type": "array"}, "opt_space": schema},
-        "required": ["opt_space"],
-        "$defs": defs,
+        "if": {"type": "object", "required": ["opt_space"]},
+        "then": {"properties": {"points": {"type": "array"}, "opt_space": either}},
+        "else": either,
+        "$defs": {**defs, **more, "Space": space},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,7 +15,10 @@ from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal
 from hpogrid.space.space import Space
-from hpogrid.space.value import plain, shown
+from hpogrid.space.value import ABOVE_0, NOT_EMPTY, exactly, plain, shown
+
+Above0 = Annotated[float, ABOVE_0]
+_ZERO_OR_ONE = msgspec.Meta(extra_json_schema={"enum": [0, 1, False, True]})
 
 
 class _Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -29,8 +32,8 @@ class _Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class Categories(_Dimension, frozen=True):
     """One of ``categories``; with ``grid_search``, each of them for every other draw."""
 
-    categories: list[Any]
-    grid_search: bool | int = False
+    categories: Annotated[list[Any], NOT_EMPTY]
+    grid_search: Annotated[bool | int, _ZERO_OR_ONE] = False
 
     def parameter(self) -> Parameter:
         if self.grid_search not in (0, 1):
@@ -65,7 +68,7 @@ class QUniform(_Dimension, frozen=True):
 
     low: float
     high: float
-    q: float
+    q: Above0
 
     def parameter(self) -> Parameter:
         return Float(scale=Linear(self.low, self.high), lattice=_lattice(self.q))
@@ -74,9 +77,9 @@ class QUniform(_Dimension, frozen=True):
 class LogUniform(_Dimension, frozen=True):
     """The logarithm is uniform between those of ``low`` and ``high``; ``base`` has no effect."""
 
-    low: float
+    low: Above0
     high: float
-    base: float | None = None
+    base: Above0 | None = None
 
     def parameter(self) -> Parameter:
         _check_base(self.base)
@@ -86,10 +89,10 @@ class LogUniform(_Dimension, frozen=True):
 class QLogUniform(_Dimension, frozen=True):
     """``round(loguniform(low, high) / q) * q``."""
 
-    low: float
+    low: Above0
     high: float
-    q: float
-    base: float | None = None
+    q: Above0
+    base: Above0 | None = None
 
     def parameter(self) -> Parameter:
         _check_base(self.base)
@@ -100,7 +103,7 @@ class NormalDimension(_Dimension, frozen=True):
     """Normal with mean ``mu`` and standard deviation ``sigma``."""
 
     mu: float
-    sigma: float
+    sigma: Above0
 
     def parameter(self) -> Parameter:
         return Float(scale=Normal(self.mu, self.sigma))
@@ -110,8 +113,8 @@ class QNormal(_Dimension, frozen=True):
     """``round(normal(mu, sigma) / q) * q``."""
 
     mu: float
-    sigma: float
-    q: float
+    sigma: Above0
+    q: Above0
 
     def parameter(self) -> Parameter:
         return Float(scale=Normal(self.mu, self.sigma), lattice=_lattice(self.q))
@@ -121,8 +124,8 @@ class LogNormalDimension(_Dimension, frozen=True):
     """``base`` (e, if not given) to the power of normal(mu, sigma)."""
 
     mu: float
-    sigma: float
-    base: float = math.e
+    sigma: Above0
+    base: Above0 = math.e
 
     def parameter(self) -> Parameter:
         return Float(scale=LogNormal(self.mu, self.sigma, self.base))
@@ -132,9 +135,9 @@ class QLogNormal(_Dimension, frozen=True):
     """``round(lognormal(mu, sigma) / q) * q``."""
 
     mu: float
-    sigma: float
-    q: float
-    base: float = math.e
+    sigma: Above0
+    q: Above0
+    base: Above0 = math.e
 
     def parameter(self) -> Parameter:
         return Float(scale=LogNormal(self.mu, self.sigma, self.base), lattice=_lattice(self.q))
@@ -239,7 +242,7 @@ def _keys(kind: type[_Dimension]) -> str:
 def _notes(dimension: _Dimension) -> list[str]:
     notes = []
     if isinstance(dimension, LogUniform | QLogUniform) and dimension.base is not None:
-        notes.append(f"base {dimension.base:g} has no effect on a log-uniform distribution")
+        notes.append(f"base {exactly(dimension.base)} has no effect on a log-uniform distribution")
     if isinstance(dimension, Categories):
         notes += repetition(dimension.categories, grid=bool(dimension.grid_search))
     return notes
@@ -247,12 +250,12 @@ def _notes(dimension: _Dimension) -> list[str]:
 
 def _check_base(base: float | None) -> None:
     if base is not None and (base <= 0 or base == 1):
-        raise ValueError(f"base {base:g} must be above 0 and other than 1")
+        raise ValueError(f"base {exactly(base)} must be above 0 and other than 1")
 
 
 def _lattice(q: float) -> Lattice:
     if not (math.isfinite(q) and q > 0):
-        raise ValueError(f"q {q:g} is not above 0")
+        raise ValueError(f"q {exactly(q)} is not above 0")
     return Lattice(q)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from hpogrid.registry import unknown
 from hpogrid.space.dialects.override_grammar import Call, Node, Text
-from hpogrid.space.value import Value, is_number, shown
+from hpogrid.space.value import Value, exactly, is_number, shown
 
 Compat = Literal["hydra", "optuna-sweeper"]
 
@@ -235,7 +235,9 @@ class Functions:
         else:
             low, high = math.ceil(found.start), math.floor(found.end)
         if low > high:
-            raise ValueError(f"there is no whole number from {found.start:g} to {found.end:g}")
+            raise ValueError(
+                f"there is no whole number from {exactly(found.start)} to {exactly(found.end)}"
+            )
         if (low, high) != (found.start, found.end):
             self.notes.append(f"the whole numbers of the interval are {low} to {high}")
         return replace(found, start=low, end=high, whole=True)

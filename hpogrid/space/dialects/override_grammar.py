@@ -249,33 +249,3 @@ def _typed(text: str) -> Node:
         raise ValueError(f"{text} is no finite number; put it in quotes if it is text")
     constant = text.lower()
     return _CONSTANTS[constant] if constant in _CONSTANTS else Text(text, quoted=False)
-
-
-def write_value(value: Value) -> str:
-    """Write a JSON value so that `parse_value` gives it back.
-
-    Raises:
-        ValueError: a key of an object that the grammar has no quotes for, a line break.
-    """
-    match value:
-        case None | bool():
-            return {None: "null", True: "true", False: "false"}[value]
-        case int() | float():
-            return repr(value)
-        case list() | tuple():
-            return "[" + ",".join(map(write_value, value)) + "]"
-        case dict():
-            return "{" + ",".join(f"{_key(key)}:{write_value(value[key])}" for key in value) + "}"
-    text = str(value)
-    if _NAME.fullmatch(text) and text.lower() not in {*_CONSTANTS, "inf", "nan"}:
-        return text
-    if "\n" in text or "\r" in text:
-        raise ValueError("line break in a text")
-    quoted = re.sub(r"(\\*)'", r"\1\1\'", text)
-    return "'" + quoted + "\\" * (len(quoted) - len(quoted.rstrip("\\"))) + "'"
-
-
-def _key(key: str) -> str:
-    if not _NAME.fullmatch(key) or key.lower() in _CONSTANTS:
-        raise ValueError(f"key {key!r} in an object, which is no simple word")
-    return key

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from hpogrid.errors import UserError
+from hpogrid.space.base import Multiplied
 from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
 from hpogrid.space.dialects.override_functions import (
     Choice,
@@ -20,7 +21,7 @@ from hpogrid.space.dialects.override_functions import (
     Range,
     Sweep,
 )
-from hpogrid.space.dialects.override_grammar import Call, Text, parse_value, write_value
+from hpogrid.space.dialects.override_grammar import Call, Text, parse_value
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.dialects.suggest import HyperOpt
 from hpogrid.space.parameter import (
@@ -35,6 +36,7 @@ from hpogrid.space.parameter import (
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
 from hpogrid.space.value import Value, shown
+from hpogrid.trial.overrides import write_value
 
 _OVERRIDE = re.compile(r"\s*(~|\+{0,2})([\w$][\w$./@:-]*)(?:=(.*))?", re.DOTALL)
 _REFERENCE = re.compile(r"\$\{([\w./-]+)\}")
@@ -46,6 +48,7 @@ _SETTINGS = {
     "n_trials": "--trials",
     "n_jobs": "--max_concurrent",
 }
+_CUSTOM = "custom_search_space"
 _FLAGS = ("-m", "--multirun")
 _SWEEPS = {"choice", "range", "interval", "tag", "sort", "shuffle", "glob"}
 _CASTS = {"int", "float", "str", "bool"}
@@ -94,7 +97,7 @@ def _sweeper(data: dict[str, Any]) -> dict[str, Any] | None:
     """What ``hydra.sweeper`` of a config file says is searched."""
     hydra = data.get("hydra")
     found = hydra.get("sweeper") if isinstance(hydra, dict) else None
-    if not isinstance(found, dict) or not {"params", "search_space"} & set(found):
+    if not isinstance(found, dict) or not {"params", "search_space", _CUSTOM} & set(found):
         return None
     return found
 
@@ -149,6 +152,11 @@ def _pairs(data: Any, where: str, notes: list[str]) -> list[tuple[str, Any]]:
             notes.append(f"{item} has no effect: a search always has many runs")
         elif not found or (found[1] == "~") != (found[3] is None):
             raise UserError(f"{where}: {shown(item)} is no override; write key=value, or ~key")
+        elif found[2] == f"hydra.sweeper.{_CUSTOM}":
+            raise UserError(
+                f"{where}: {found[2]} adds parameters with a function, and nothing is run here; "
+                "write them out, and leave it out"
+            )
         elif _OWN.match(found[2]):
             notes.append(f"{found[2]} is left out: {_instead(found[2])}")
         else:
@@ -161,6 +169,11 @@ def _pairs_of(data: dict[str, Any], where: str, notes: list[str]) -> list[tuple[
     if sweeper is None:
         values = data
     else:
+        if sweeper.get(_CUSTOM) is not None:
+            raise UserError(
+                f"{where}: hydra.sweeper.{_CUSTOM} adds parameters with a function, and nothing is "
+                "run here; write them under hydra.sweeper.params, and leave it out"
+            )
         notes.append("of the config, only what hydra.sweeper searches is read")
         parts = [sweeper.get(key) or {} for key in ("search_space", "params")]
         if not all(isinstance(part, dict) for part in parts):
@@ -274,7 +287,10 @@ def assignment(name: str, item: Parameter, space: Space) -> str:
         if item != Constant(value=None):
             raise ValueError("value for a key that is removed")
         return name
-    return f"{name}={_written(item, {_bare(other): other for other in space.parameters})}"
+    line = f"{name}={_written(item, {_bare(other): other for other in space.parameters})}"
+    if len(line.splitlines()) > 1:
+        raise ValueError("line break in a text")
+    return line
 
 
 def _written(item: Parameter, names: dict[str, str]) -> str:
@@ -297,7 +313,23 @@ def _written(item: Parameter, names: dict[str, str]) -> str:
             return f"range({item.low},{item.high + 1},{step})"
         case Integer(multiply=None):
             return f"int(tag(log,interval({item.low},{item.high})))"
-    raise ValueError(f"{type(item).__name__.lower()} parameter of this kind")
+    raise ValueError(_unsaid(item))
+
+
+def _unsaid(item: Parameter) -> str:
+    """What of a parameter overrides cannot say."""
+    if isinstance(item, Multiplied) and item.multiply is not None:
+        return "products of parameters"
+    match item:
+        case Categorical():
+            return "grid_search"
+        case Float(lattice=Lattice()):
+            return "multiples of q; use a step that counts from low"
+        case Float(scale=scale):
+            return f"{type(scale).__name__.lower()} distribution"
+        case Reference():
+            return "references that are dropped or have a default"
+    return f"{type(item).__name__.lower()} parameters"
 
 
 def _constant(value: Value, names: dict[str, str]) -> str:

@@ -6,16 +6,25 @@ What the types mean is in `python_types`.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.space.base import BaseParameter
+from hpogrid.space.dialects import ray_types
 from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call, is_foreign
-from hpogrid.space.dialects.foreign import adopt
-from hpogrid.space.dialects.python_source import call_name, is_type, literal, pairs_of, tree_of
+from hpogrid.space.dialects.foreign import adopt, has_rounding_of_its_own
+from hpogrid.space.dialects.python_source import (
+    ROUNDING,
+    Names,
+    literal,
+    pairs_of,
+    spaces_of,
+    tree_of,
+)
 from hpogrid.space.dialects.python_types import TYPES, plain_value
-from hpogrid.space.dialects.repeats import spread
+from hpogrid.space.dialects.repeats import REPEATED, spread
 from hpogrid.space.parameter import (
     Categorical,
     Constant,
@@ -33,7 +42,8 @@ def detect(data: Any) -> bool:
     """Whether one of the values is a parameter, or a call of one of the types."""
     if isinstance(data, str):
         try:
-            return any(map(is_type, (value for _, value in pairs_of(tree_of(data, ""), ""))))
+            tree = tree_of(data, "")
+            return bool(spaces_of(tree)) or _has_types(pairs_of(tree, ""), Names(tree))
         except UserError:
             return False
     if not isinstance(data, dict):
@@ -44,14 +54,26 @@ def detect(data: Any) -> bool:
     )
 
 
+def _has_types(pairs: Iterable[tuple[str, ast.expr]], names: Names) -> bool:
+    return any(names.is_type(value) for _, value in pairs)
+
+
 def _is_type_text(item: Any) -> bool:
     name = is_call(item)
-    if name is None or name.split(".")[-1] not in TYPES:
+    if name is None or _last(name) not in _KNOWN:
         return False
     try:
-        return is_type(ast.parse(item.strip(), mode="eval").body)
+        return _NO_IMPORTS.is_type(ast.parse(item.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return name.split(".")[-1] != "choice"
+        return _last(name) != "choice"
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+_NO_IMPORTS = Names(ast.Module([], []))
+_KNOWN = {**TYPES, **ray_types.TYPES}
 
 
 def parse(data: Any, where: str) -> Parsed:
@@ -66,8 +88,10 @@ def parse(data: Any, where: str) -> Parsed:
         UserError: malformed (line and column in text), or the first type that is wrong.
     """
     pairs: list[tuple[str, Any]]
+    names = _NO_IMPORTS
     if isinstance(data, str):
-        pairs = list(pairs_of(tree_of(data, where), where))
+        tree = tree_of(data, where)
+        names, pairs = Names(tree), list(pairs_of(tree, where))
     elif isinstance(data, dict):
         pairs = list(data.items())
     else:
@@ -78,54 +102,66 @@ def parse(data: Any, where: str) -> Parsed:
         with in_space(where, name):
             if name in parameters:
                 raise ValueError("is given twice; keep one of them")
-            parameters[name] = _parameter(item)
-        made = parameters[name]
-        if isinstance(made, Categorical) and made.weights:
-            notes.append(f"parameter '{name}': repeated categories count as weights")
+            parameters[name], own = _parameter(item, names)
+        notes += [f"parameter '{name}': {note}" for note in own]
     with in_space(where):
         return Space(parameters), notes
 
 
-def _parameter(item: Any) -> Parameter:
+def _parameter(item: Any, names: Names) -> tuple[Parameter, list[str]]:
+    notes = [ROUNDING] if has_rounding_of_its_own(item) else []
     item = adopt(item)
-    if isinstance(item, Parameter):
-        return item
-    if isinstance(item, ast.expr):
-        return _called(item) if isinstance(item, ast.Call) else Constant(value=literal(item))
+    if isinstance(item, ast.Call):
+        item, notes = _called(item, names)
+    elif isinstance(item, ast.expr):
+        item = adopt(literal(item))
+    elif _is_type_text(item):
+        return _parameter(_parsed(item), names)
+    else:
+        _refuse_misspelt(item)
+    if not isinstance(item, Parameter):
+        item = Constant(value=plain_value(item))
+    if isinstance(item, Categorical) and item.weights:
+        notes = [*notes, REPEATED]
+    return item, notes
+
+
+def _parsed(text: str) -> ast.expr:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{shown(text)} is malformed") from error
+
+
+def _refuse_misspelt(item: Any) -> None:
+    """Refuse text that reads as a call of something much like a type."""
     name = is_call(item)
     if name is None:
-        return Constant(value=plain_value(item))
-    short = name.split(".")[-1]
-    if short in TYPES:
-        try:
-            node = ast.parse(item.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ValueError(f"{shown(item)} is malformed") from error
-        return _parameter(node)
+        return
     import difflib
 
-    if difflib.get_close_matches(short, TYPES, n=1, cutoff=0.8):
-        raise ValueError(unknown("type", short, TYPES))
-    return Constant(value=item)
+    if difflib.get_close_matches(_last(name), TYPES, n=1, cutoff=0.8):
+        raise ValueError(unknown("type", _last(name), TYPES))
 
 
-def _called(node: ast.Call) -> Parameter:
-    name = call_name(node)
-    if name not in TYPES:
-        raise ValueError(unknown("type", str(name), TYPES))
+def _called(node: ast.Call, names: Names) -> tuple[Parameter, list[str]]:
+    make, notes = names.type_of(node)
+    name = make.__name__
     if any(keyword.arg is None for keyword in node.keywords):
         raise ValueError(f"{name} takes its arguments one by one, without **")
+    if make is ray_types.sample_from:
+        ray_types.sample_from(node)
     args = [literal(argument) for argument in node.args]
     keywords = {str(keyword.arg): literal(keyword.value) for keyword in node.keywords}
     import inspect
 
-    signature = inspect.signature(TYPES[name])
+    signature = inspect.signature(make)
     try:
         bound = signature.bind(*args, **keywords)
     except TypeError as error:
         raise ValueError(f"{name} takes ({', '.join(signature.parameters)})") from error
-    found: Parameter = TYPES[name](*bound.args, **bound.kwargs)
-    return found
+    found: Parameter = make(*bound.args, **bound.kwargs)
+    return found, notes
 
 
 def render(space: Space) -> str:
@@ -209,7 +245,7 @@ def _ordinal(item: Ordinal) -> str:
 
 def _makes(call: str, item: Ordinal) -> bool:
     try:
-        return _parameter(ast.parse(call, mode="eval").body) == item
+        return _parameter(ast.parse(call, mode="eval").body, _NO_IMPORTS)[0] == item
     except ValueError:
         return False
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from hpogrid.space.parameter import Categorical, Float, Integer, Lattice, Ordinal
 from hpogrid.space.scale import Linear, Log, ReverseLog
-from hpogrid.space.value import Value, is_number, shown
+from hpogrid.space.value import Value, exactly, is_number, shown
 
 Kind = Literal["equal", "nn", "nn-log"]
 
@@ -25,51 +25,51 @@ _MOST_LISTED = 10_000
 
 def uniform(lower: float, upper: float) -> Float:
     """A real number from ``lower`` to ``upper``."""
-    return Float(scale=Linear(*_numbers(lower=lower, upper=upper)))
+    return Float(scale=Linear(*real_numbers(lower=lower, upper=upper)))
 
 
 def loguniform(lower: float, upper: float) -> Float:
     """A real number whose logarithm is uniform."""
-    return Float(scale=Log(*_numbers(lower=lower, upper=upper)))
+    return Float(scale=Log(*real_numbers(lower=lower, upper=upper)))
 
 
 def reverseloguniform(lower: float, upper: float) -> Float:
     """A real number ``x`` from 0 to below 1, with the logarithm of ``1 - x`` uniform."""
-    return Float(scale=ReverseLog(*_numbers(lower=lower, upper=upper)))
+    return Float(scale=ReverseLog(*real_numbers(lower=lower, upper=upper)))
 
 
 def quniform(lower: float, upper: float, q: float) -> Float:
     """A uniform number rounded to multiples of ``q``; so must the bounds be."""
-    low, high, step = _numbers(lower=lower, upper=upper, q=q)
+    low, high, step = real_numbers(lower=lower, upper=upper, q=q)
     return _on_lattice(Float(scale=Linear(low, high), lattice=Lattice(step)))
 
 
 def qloguniform(lower: float, upper: float, q: float) -> Float:
     """A log-uniform number rounded to multiples of ``q``; so must the bounds be."""
-    low, high, step = _numbers(lower=lower, upper=upper, q=q)
+    low, high, step = real_numbers(lower=lower, upper=upper, q=q)
     return _on_lattice(Float(scale=Log(low, high), lattice=Lattice(step)))
 
 
 def randint(lower: int, upper: int) -> Integer:
     """A whole number from ``lower`` to ``upper``."""
-    return Integer(scale=Linear(*_wholes(lower=lower, upper=upper)))
+    return Integer(scale=Linear(*whole_numbers(lower=lower, upper=upper)))
 
 
 def lograndint(lower: int, upper: int) -> Integer:
     """A whole number whose logarithm is uniform, from half below ``lower`` to half above."""
-    return Integer(scale=Log(*_wholes(lower=lower, upper=upper)))
+    return Integer(scale=Log(*whole_numbers(lower=lower, upper=upper)))
 
 
 def qrandint(lower: int, upper: int, q: int = 1) -> Integer | Ordinal:
     """A whole number rounded to multiples of ``q``: the outer ones are about half as likely."""
-    low, high, step = _wholes(lower=lower, upper=upper, q=q)
+    low, high, step = whole_numbers(lower=lower, upper=upper, q=q)
     item = Integer(scale=Linear(low, high))
     return item if step == 1 else _rounded(item, step, lambda first, last: last - first + 1)
 
 
 def qlograndint(lower: int, upper: int, q: int) -> Integer | Ordinal:
     """A log-uniform whole number rounded to multiples of ``q``."""
-    low, high, step = _wholes(lower=lower, upper=upper, q=q)
+    low, high, step = whole_numbers(lower=lower, upper=upper, q=q)
     item = Integer(scale=Log(low, high))
     if step == 1:
         return item
@@ -116,14 +116,14 @@ def logordinal(categories: Sequence[Value]) -> Ordinal:
 
 def finrange(lower: float, upper: float, size: int, cast_int: bool = False) -> Ordinal:
     """``size`` numbers at equal distances, each as likely; ``cast_int`` rounds them."""
-    low, high = _numbers(lower=lower, upper=upper)
+    low, high = real_numbers(lower=lower, upper=upper)
     Linear(low, high)
     return _listed(low, high, size, cast_int, float)
 
 
 def logfinrange(lower: float, upper: float, size: int, cast_int: bool = False) -> Ordinal:
     """``size`` numbers at equal ratios, each as likely; ``cast_int`` rounds them."""
-    low, high = _numbers(lower=lower, upper=upper)
+    low, high = real_numbers(lower=lower, upper=upper)
     Log(low, high)
     return _listed(math.log(low), math.log(high), size, cast_int, math.exp, low, high)
 
@@ -171,7 +171,7 @@ def _listed(
     back: Callable[[float], float],
     *bounds: float,
 ) -> Ordinal:
-    (count,) = _wholes(size=size)
+    (count,) = whole_numbers(size=size)
     if not 1 <= count <= _MOST_LISTED:
         raise ValueError(f"size {count} is not from 1 to {_MOST_LISTED:,}")
     step = (high - low) / (count - 1) if count > 1 else 0.0
@@ -185,7 +185,9 @@ def _on_lattice(item: Float) -> Float:
     assert item.lattice is not None
     for name, bound in zip(("lower", "upper"), item.scale.bounds, strict=True):
         if not math.isclose(bound, item.lattice.at(0.0, round(bound / item.lattice.step))):
-            raise ValueError(f"{name} {bound:g} is no multiple of q {item.lattice.step:g}")
+            raise ValueError(
+                f"{name} {exactly(bound)} is no multiple of q {exactly(item.lattice.step)}"
+            )
     return item
 
 
@@ -213,7 +215,8 @@ def _last_rounded_to(value: int, q: int) -> int:
     return last - 1 if tie else last
 
 
-def _numbers(**given: Any) -> list[float]:
+def real_numbers(**given: Any) -> list[float]:
+    """The numbers that were given, by name; anything else is refused."""
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise ValueError(f"{name} {shown(value)} is not a number")
@@ -227,7 +230,8 @@ def _float(name: str, value: Any) -> float:
         raise ValueError(f"{name} must be a finite number") from error
 
 
-def _wholes(**given: Any) -> list[int]:
+def whole_numbers(**given: Any) -> list[int]:
+    """The whole numbers that were given, by name; anything else is refused."""
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise ValueError(f"{name} {shown(value)} is not a whole number")

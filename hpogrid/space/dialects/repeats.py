@@ -8,6 +8,7 @@ from hpogrid.space.parameter import Categorical
 from hpogrid.space.value import Value, canonical, check_value
 
 _MOST_REPEATED = 1000
+REPEATED = "repeated categories count as weights"
 
 
 def collapse(categories: Sequence[Value]) -> tuple[tuple[Value, ...], tuple[float, ...] | None]:
@@ -33,7 +34,7 @@ def repetition(categories: Sequence[Value], *, grid: bool) -> list[str]:
     values, _ = collapse(categories)
     if len(values) == len(categories):
         return []
-    return ["repeated categories count once" if grid else "repeated categories count as weights"]
+    return ["repeated categories count once" if grid else REPEATED]
 
 
 def spread(item: Categorical) -> list[Value]:

@@ -12,7 +12,7 @@ Beyond what the form came from says: several dependencies in a list; conditions 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -20,7 +20,7 @@ from hpogrid.space.condition import Condition, Operator
 from hpogrid.space.dialects.repeats import collapse, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log
-from hpogrid.space.value import Value
+from hpogrid.space.value import ABOVE_0, NOT_EMPTY, Value
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -38,7 +38,7 @@ class _Params(_Strict, frozen=True):
 class CategoricalParams(_Params, frozen=True):
     """One of ``choices``."""
 
-    choices: list[Value]
+    choices: Annotated[list[Value], NOT_EMPTY]
 
     def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
         values, weights = collapse(self.choices)
@@ -50,7 +50,7 @@ class DiscreteUniformParams(_Params, frozen=True):
 
     low: float
     high: float
-    q: float
+    q: Annotated[float, ABOVE_0]
 
     def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
         return Float, {"scale": Linear(self.low, self.high), "lattice": Lattice(self.q, "low")}
@@ -61,7 +61,7 @@ class FloatParams(_Params, frozen=True):
 
     low: float
     high: float
-    step: float | None = None
+    step: Annotated[float, ABOVE_0] | None = None
     log: bool = False
 
     def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
@@ -78,7 +78,7 @@ class IntParams(_Params, frozen=True):
 
     low: int
     high: int
-    step: int = 1
+    step: Annotated[int, ABOVE_0] = 1
     log: bool = False
 
     def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
@@ -91,7 +91,7 @@ class IntParams(_Params, frozen=True):
 class LogUniformParams(_Params, frozen=True):
     """A real number on a log scale."""
 
-    low: float
+    low: Annotated[float, ABOVE_0]
     high: float
 
     def fields(self) -> tuple[type[Parameter], dict[str, Any]]:

@@ -27,6 +27,9 @@ SINGLE = ("workdir", "rootdir", "src", "trg", "train_tok", "valid_tok")
 """The keys of a translation recipe that are never searched."""
 
 
+_PLAIN = ["string", "number", "boolean", "null"]
+
+
 def detect(data: Any) -> bool:
     """Whether it is a flat mapping with at least one list."""
     if not isinstance(data, dict) or not any(isinstance(item, list) for item in data.values()):
@@ -113,4 +116,23 @@ def _render(name: str, item: Parameter) -> Any:
         raise UserError(f"'{name}': a YAML grid has no {error}") from error
 
 
-DIALECT = Dialect("yaml_grid", parse, render, detect, syntax="yaml")
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a grid, whether it is written in YAML or in JSON."""
+    const = {"type": "object", "properties": {"const": True}, "required": ["const"]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A grid of lists and constants",
+        "type": "object",
+        "minProperties": 1,
+        "properties": {name: {"type": _PLAIN} for name in SINGLE},
+        "additionalProperties": {
+            "anyOf": [
+                {"type": _PLAIN},
+                {"type": "array", "minItems": 1},
+                {**const, "additionalProperties": False},
+            ]
+        },
+    }
+
+
+DIALECT = Dialect("yaml_grid", parse, render, detect, syntax="yaml", json_schema=json_schema)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpogrid.job.unpack import Refused, unpack
+from hpogrid.archives import Refused, read_files, reasonable, unpack
 
 
 def archive(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
@@ -93,3 +94,51 @@ def test_damaged_archives(tmp_path: Path, data: bytes, cut: int, flip: int) -> N
     out.mkdir(exist_ok=True)
     with contextlib.suppress(Refused):
         unpack(packed, out)
+
+
+ZEROS = 300 << 20
+
+
+def bomb(path: Path, *, header: bool = False) -> Path:
+    """A small archive that is large inside: a file, or only the header of one."""
+
+    class Zeros(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            return bytes(max(size, 0))
+
+    member = tarfile.TarInfo("x")
+    member.type = tarfile.XHDTYPE if header else tarfile.REGTYPE
+    member.size = ZEROS
+    with tarfile.open(path, "w:gz", compresslevel=1) as stream:
+        stream.addfile(member, Zeros())
+    return path
+
+
+@pytest.mark.parametrize("header", [False, True])
+def test_what_is_too_large_inside_is_refused_before_it_is_written(
+    tmp_path: Path, header: bool
+) -> None:
+    packed = bomb(tmp_path / "a.tgz", header=header)
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(Refused, match="more than is reasonable"):
+        unpack(packed, out, largest=reasonable(packed))
+    assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_an_archive_that_is_cut_anywhere_is_refused(tmp_path: Path, mode: str) -> None:
+    path, out = tmp_path / "a.tar", tmp_path / "out"
+    out.mkdir()
+    with tarfile.open(path, mode) as stream:  # type: ignore[call-overload]
+        for name in "abc":
+            member = tarfile.TarInfo(name)
+            member.size = 700
+            stream.addfile(member, io.BytesIO(random.Random(name).randbytes(700)))
+    whole = path.read_bytes()
+    assert sorted(read_files(path, lambda name: name != "b", 1000)) == ["a", "c"]
+    length = len(whole) if mode != "w" else 3 * (512 + 1024)  # what follows are zeros
+    for cut in range(0, length, max(1, length // 40)):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(Refused):
+            unpack(path, out)

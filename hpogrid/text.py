@@ -1,0 +1,42 @@
+"""Foreign text, made harmless: a terminal would obey it, a spreadsheet would compute it."""
+
+from __future__ import annotations
+
+import re
+
+_OBEYED = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n)"
+)
+"""What moves the cursor, colours, turns the direction of writing, or is no character at all."""
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def harmless(text: str) -> str:
+    """Text in which a terminal finds nothing to obey: an escape reads as ``\\x1b``."""
+    return _OBEYED.sub(_written, text)
+
+
+def harmless_line(text: str) -> str:
+    """The same for text that has to stay one line."""
+    return harmless(text.replace("\n", "\\n").replace("\r", "\\r"))
+
+
+def harmless_json(text: str) -> str:
+    """The same for JSON, which stays what it was to its parser."""
+    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _written(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def csv_field(text: str) -> str:
+    """Text as it stands in a CSV file: with a ``'`` before what a spreadsheet would compute."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def csv_text(field: str) -> str:
+    """The text that `csv_field` wrote."""
+    return field[1:] if field.startswith("'") and _FORMULA.match(field) else field

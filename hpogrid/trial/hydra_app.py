@@ -1,0 +1,82 @@
+"""Hydra applications whose function returns the objective, as sweepers for Hydra want it.
+
+Hydra drops what the function returns. A callback of Hydra's own, named in one more override,
+reports it; so an application runs as it does by hand, as a command and as a function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hpogrid.trial.overrides import override
+from hpogrid.trial.session import Session, as_metrics, report
+
+OBJECTIVES = "HPOGRID_OBJECTIVES"
+"""The environment variable with the names of the metrics that the function returns."""
+
+CALLBACK = "++hydra.callbacks.hpogrid._target_=hpogrid.trial.hydra_app.Returned"
+
+
+class Returned:
+    """Reports what the function of an application has returned, unless that is None."""
+
+    def on_job_end(self, config: Any, job_return: Any, **others: Any) -> None:
+        """Called by Hydra when the function has returned or raised."""
+        if job_return.status.name == "COMPLETED" and job_return.return_value is not None:
+            report(as_metrics(job_return.return_value, os.environ[OBJECTIVES].split(",")))
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if not name.startswith("on_"):
+            raise AttributeError(name)
+        return lambda *values, **named: None
+
+
+def is_application(found: Any) -> bool:
+    """Whether it is a function under ``@hydra.main``."""
+    return getattr(found, "__globals__", {}).get("__name__") == "hydra.main"
+
+
+class HydraObjective:
+    """A function under ``@hydra.main``: called with overrides, as from the command line."""
+
+    def __init__(
+        self,
+        application: Callable[[], Any],
+        script: str,
+        param: Mapping[str, Any],
+        metrics: Sequence[str],
+    ) -> None:
+        self._application = application
+        self._script = script
+        self._param = dict(param)
+        self._metrics = metrics
+
+    def run(self, config: dict[str, Any], session: Session) -> None:
+        """Let Hydra compose the config of the trial and call the function."""
+        values = {**self._param, **config}
+        present = (item for item in values.items() if item[0] not in session.absent)
+        words = [override(name, value) for name, value in present]
+        with _called_with([self._script, *words, CALLBACK], self._metrics):
+            self._application()
+
+
+@contextlib.contextmanager
+def _called_with(words: list[str], metrics: Sequence[str]) -> Iterator[None]:
+    before, environment = sys.argv, dict(os.environ)
+    sys.argv = words
+    variables = {
+        OBJECTIVES: ",".join(metrics),
+        "HYDRA_FULL_ERROR": "1",  # else it ends the process where the function raises
+        "HYDRA_MAIN_MODULE": "__main__",  # the config is beside the script, as by hand
+    }
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        sys.argv = before
+        os.environ.clear()
+        os.environ.update(environment)

@@ -1,0 +1,208 @@
+"""The search state: whatever happens in whatever order, and however often a job is killed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpogrid.config.schemas import HpoConfig, SearchStop
+from hpogrid.engine.run import JobSpec
+from hpogrid.engine.search_state import SearchState, Start
+from hpogrid.search.base import Outcome
+from hpogrid.study.study import Study
+from hpogrid.trial.session import VERDICT
+from tests.engine.lives import WIDE, World
+
+EVENTS = 100_000
+
+
+def test_whatever_happens() -> None:
+    """``python -m tests.engine.lives`` goes on from here."""
+    events, seed = 0, 0
+    while events < EVENTS:
+        world = World(random.Random(seed))
+        world.live(400)
+        events, seed = events + world.events, seed + 1
+
+
+@settings(max_examples=20)
+@given(st.randoms(use_true_random=False), st.integers(1, 400))
+def test_whatever_happens_in_few_events(rng: random.Random, actions: int) -> None:
+    """Hypothesis draws each decision, so that it can show the shortest life that goes wrong."""
+    World(rng).live(actions)
+
+
+# --- one trial at a time --------------------------------------------------------------------------
+
+
+class Search:
+    """A search of one job, without a ledger."""
+
+    def __init__(self, **hpo: Any) -> None:
+        self.now = 0.0
+        config = HpoConfig(**{"metric": "loss", "mode": "min", "trials": 20, "stop": {}, **hpo})
+        spec = JobSpec(0, 7, Path(), Path())
+        self.state = SearchState(config, WIDE, spec, Study())
+
+    def start(self) -> str:
+        step = self.state.next()
+        assert isinstance(step, Start)
+        self.state.apply(step.event(self.now))
+        return step.trial
+
+    def report(self, trial: str, **metrics: Any) -> str:
+        self.now += 1
+        return self.state.report(trial, metrics, self.now)
+
+    def end(self, trial: str, failure: str | None = None) -> tuple[str, str | None]:
+        for event in self.state.finish(trial, failure, self.now):
+            self.state.apply(event)
+        found = self.state.study.trials[trial]
+        return found.state, found.reason
+
+    def run(self, *reports: dict[str, Any], failure: str | None = None) -> tuple[str, str | None]:
+        """A trial that reports until it is told to end."""
+        trial = self.start()
+        for metrics in reports:
+            if self.report(trial, **metrics) != "continue":
+                break
+        return self.end(trial, failure)
+
+
+def test_a_metric_that_nobody_reports_ends_a_trial_at_its_first_report() -> None:
+    search = Search(metric="val_accuracy")
+    trial = search.start()
+    assert search.report(trial, val_acc=1, epoch=0) == "complete"
+    state, reason = search.end(trial)
+    assert state == "failed"
+    assert str(reason).startswith(
+        "the metric 'val_accuracy' was not reported; metrics seen: epoch, val_acc"
+    )
+
+
+@pytest.mark.parametrize("said", [{"max_failures": 9}, {"metric": "epoch,loss", "mode": "min,min"}])
+def test_a_metric_may_come_late_where_that_is_said(said: dict[str, Any]) -> None:
+    search = Search(**{"algorithm": "random", **said})
+    assert search.run({"epoch": 1}, {"loss": 1.0})[0] == "complete"
+
+
+def test_a_metric_that_was_reported_before_may_come_late() -> None:
+    search = Search(scheduler="none")
+    search.run({"loss": 1.0})
+    assert search.run({"epoch": 1}, {"loss": 1.0})[0] == "complete"
+
+
+def test_settings_that_name_what_nobody_reports_are_told_after_the_first_trial() -> None:
+    search = Search(
+        stop={"epochs": 5, "training_iteration": 9},
+        scheduler_param={"time_attr": "epochs"},
+        stop_search=SearchStop(max_cost=1, min_metric_value={"auc": 1, "loss": 0}),
+    )
+    search.run({"loss": 1.0, "epoch": 1}, failure="it broke")
+    assert search.state.notes == []
+    search.run({"loss": 1.0, "epoch": 1})
+    search.run({"loss": 1.0, "epoch": 1})
+    assert [note.partition(", which")[0] for note in search.state.notes] == [
+        "no trial reports a number 'epochs', named by stop and time_attr",
+        "no trial reports a number 'auc', named by min_metric_value",
+        "no trial reports a number 'cost', named by cost_metric",
+    ]
+    assert "which has no effect; reported: epoch, loss" in search.state.reason
+
+
+@pytest.mark.parametrize(
+    ("first", "failure", "hpo", "stops"),
+    [
+        (False, "no memory for {} bytes", {}, True),
+        (False, "no memory for {} bytes", {"max_failures": 10}, False),
+        (False, "no {:c}", {}, False),
+        (True, "no memory for {} bytes", {}, False),
+    ],
+)
+def test_when_the_first_trials_fail_for_one_reason_the_job_stops(
+    first: bool, failure: str, hpo: dict[str, Any], stops: bool
+) -> None:
+    search = Search(**hpo)
+    if first:
+        search.run({"loss": 1.0})
+    for number in range(4):
+        assert not search.state.over
+        search.run(failure=failure.format(65 + number))
+    assert search.state.over == stops
+    assert str(search.state.stopped).startswith("the first 4 trials failed") == stops
+
+
+@pytest.mark.parametrize(
+    ("metrics", "state"),
+    [
+        ({"loss": 9.0, VERDICT: "ok"}, "complete"),
+        ({"loss": 9.0}, "pruned"),
+        ({VERDICT: "pruned"}, "pruned"),
+        ({"loss": 9.0, "status": "ok", VERDICT: "ok"}, "complete"),
+        ({"loss": 0.0, "status": "fail", VERDICT: "ok"}, "failed"),
+        ({"status": "fail"}, "failed"),
+        ({"loss": "nan", VERDICT: "ok"}, "failed"),
+    ],
+)
+def test_the_script_has_the_last_word(metrics: dict[str, Any], state: str) -> None:
+    """Whatever the scheduler says, which would stop a trial as bad as this."""
+    search = Search(scheduler="asynchyperband")
+    for _ in range(9):
+        search.run({"loss": 1.0, VERDICT: "ok"})
+    assert search.run(metrics)[0] == state
+    assert VERDICT not in next(reversed(search.state.study.trials.values())).metrics
+
+
+def test_a_mean_over_what_is_no_number_is_no_result() -> None:
+    search = Search(aggregate="mean:2", scheduler="none")
+    reports: list[dict[str, Any]] = [{"loss": 2.0}, {"loss": 0.5}, {"loss": "nan"}, {"loss": 1.0}]
+    assert search.run(*reports)[0] == "failed"
+    assert search.run(*reports[:2]) == ("complete", None)
+
+
+def test_a_bracket_does_not_wait_for_what_another_job_has_taken_over() -> None:
+    search = Search(scheduler="bohbhyperband", scheduler_param={"max_t": 3}, trials=4)
+    names = [search.start() for _ in range(3)]
+    for name in names[1:]:
+        search.report(name, loss=1.0)
+        search.end(name)
+    for event in search.state.interrupt(names[0], "told to end", search.now):
+        search.state.apply(event)
+    for trial in search.state.cut_off:
+        if trial.id == names[0]:
+            assert search.state.lose(trial, search.now) == []
+    step = search.state.next()
+    assert isinstance(step, Start)
+    assert step.trial == names[1]
+
+
+def test_nobody_copies_a_trial_that_has_come_to_its_end() -> None:
+    """Also not in the moment between its last report and its end."""
+    param = {"perturbation_interval": 1, "max_concurrent": 2}
+    search = Search(scheduler="pbt", scheduler_param=param, trials=2, stop={"loss": 0.5})
+    worse, better = search.start(), search.start()
+    assert search.report(worse, loss=9.0) == "continue"
+    assert search.report(worse, loss=9.0) == "continue"
+    assert search.report(better, loss=0.1) == "complete"
+    assert search.report(worse, loss=9.0) == "continue"
+
+
+def test_the_budget_of_hyperband_comes_to_the_model() -> None:
+    """What was reached at a rung is told with the rung, once, also where it was stepped over."""
+    search = Search(scheduler="bohbhyperband", scheduler_param={"max_t": 9, "time_attr": "e"})
+    search.state._rungs = search.state._scheduler.rungs  # as for an algorithm that listens
+    heard: list[tuple[float, Any]] = []
+
+    def hear(suggested: Any, outcome: Outcome, resource: float) -> None:
+        heard.append((resource, outcome.values))
+
+    search.state.proposer.report = hear  # type: ignore[method-assign]
+    trial = search.start()
+    for step, value in ((1, 0.9), (2, 0.8), (4, 0.7), (5, 0.6), (9, 0.5)):
+        search.report(trial, loss=value, e=step)
+    assert heard == [(1, (0.9,)), (3, (0.7,)), (9, (0.5,))]
