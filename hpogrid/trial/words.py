@@ -93,8 +93,8 @@ class Option:
         if any(text != text.strip() for text in texts):
             raise ValueError(f"{self.name} takes values with commas in between, and strips them")
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(texts)
-        return self._with(line.getvalue())
+        csv.writer(line).writerow(texts)  # it quotes the letters of its line ends, and only these
+        return self._with(line.getvalue().removesuffix("\r\n"))
 
     def _behind(self, texts: list[str]) -> list[str]:
         if len(texts) == 1:

@@ -48,9 +48,9 @@ def test_a_script_runs_in_this_process(tmp_path: Path) -> None:
     answer = debugged("hpogrid", "local_run", "p", "--point", '{"x": 0.25}', "--debug")
     assert (answer.returncode, answer.stdout.splitlines()[0]) == (0, "loss: 0.5")
     assert "best loss=0.5" in answer.stdout
-    answer = debugged("hpogrid", "local_run", "p", "--point", '{"x": 2}', "--debug")
+    answer = debugged("hpogrid", "local_run", "p", "--point", '{"x": 0.75}', "--debug")
     assert answer.returncode == 1
-    assert "(Pdb) 4" in answer.stdout
+    assert "(Pdb) 1.5" in answer.stdout
 
 
 def test_it_needs_a_point() -> None:
