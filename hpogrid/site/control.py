@@ -45,7 +45,7 @@ from hpogrid.site.tasks import (
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 
 @dataclass(frozen=True)
