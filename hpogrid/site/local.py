@@ -131,6 +131,8 @@ class LocalSite:
 
     def _status(self, task: Task, job: int) -> JobStatus:
         folder = task.job_folder(job)
+        # Looked at before the lock and the result: a job that ended meanwhile is not lost.
+        queued = self._is_queued(task, folder)
         if processes.held(folder / _LOCK):
             return JobStatus(job, "running")
         if (ended := settled(task, job)) is not None:
@@ -140,7 +142,7 @@ class LocalSite:
             return JobStatus(job, "killed", "killed by 'hpogrid tasks kill'")
         if result is not None:
             return JobStatus(job, "killed", result.reason)
-        if self._is_queued(task, folder):
+        if queued:
             return JobStatus(job, "queued", "waiting for free cores")
         return JobStatus(job, "lost", "its process ended without a result")
 

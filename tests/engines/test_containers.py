@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -30,7 +31,15 @@ def train(config):
     return config["x"]
 """
 
-CONF = '[containers]\ncgroups="disabled"\n[engine]\nruntime="crun"\nevents_logger="file"\n'
+CONF = """
+[containers]
+cgroups = "disabled"
+default_ulimits = ["nofile={nofile}:{nofile}", "nproc={nproc}:{nproc}"]
+[engine]
+runtime = "crun"
+events_logger = "file"
+"""
+"""podman would raise the limits to its own, which not every root may do."""
 STORAGE = '[storage]\ndriver="vfs"\ngraphroot="{0}/graph"\nrunroot="{0}/run"\n'
 ALONE = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', "sh"]
 """podman wants cgroups, or none at all to be seen; there may be some that it cannot use."""
@@ -42,7 +51,11 @@ def sandbox(image: Path) -> Iterator[Path]:
     with open_folder("sandbox") as folder:
         build = ["apptainer", "build", "--sandbox", str(folder / "image"), str(image)]
         subprocess.run(["unshare", "--user", "--map-root-user", *build], check=True, timeout=300)
-        (folder / "containers.conf").write_text(CONF)
+        limits = {
+            "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+            "nproc": resource.getrlimit(resource.RLIMIT_NPROC)[1],
+        }
+        (folder / "containers.conf").write_text(CONF.format(**limits))
         (folder / "storage.conf").write_text(STORAGE.format(folder))
         with environment(
             CONTAINERS_CONF=str(folder / "containers.conf"),
