@@ -8,7 +8,6 @@ import fcntl
 import os
 import shutil
 import signal
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 import msgspec
 
 from hpogrid.errors import RunError, UserError
+from hpogrid.signals import handled
 from hpogrid.space.value import plain
 
 T = TypeVar("T")
@@ -189,22 +189,13 @@ def _delete_unheld(folder: Path) -> None:
             os.close(handle)
 
 
-@contextlib.contextmanager
-def _ended_in_order() -> Iterator[None]:
+def _ended_in_order() -> contextlib.AbstractContextManager[None]:
     """Let the signals that end a process be exceptions, where Python allows that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return handled(end, signal.SIGTERM, signal.SIGHUP)
 
 
 def copy_files(files: Mapping[str, Path], target: Path) -> None:

@@ -1,4 +1,7 @@
-"""Foreign text, made harmless: a terminal would obey it, a spreadsheet would compute it."""
+"""Text for people: nouns with their numbers, and foreign text made harmless.
+
+A terminal would obey what is foreign, a spreadsheet would compute it.
+"""
 
 from __future__ import annotations
 
@@ -40,3 +43,8 @@ def csv_field(text: str) -> str:
 def csv_text(field: str) -> str:
     """The text that `csv_field` wrote."""
     return field[1:] if field.startswith("'") and _FORMULA.match(field) else field
+
+
+def counted(count: int, noun: str) -> str:
+    """How many of something: ``1 trial``, ``2 trials``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -11,7 +11,7 @@ import click
 from hpogrid.cli.options import JsonObject
 from hpogrid.cli.output import cell, message, say
 from hpogrid.errors import Exit, UserError
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
@@ -202,8 +202,8 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
         message(f"note: {warning}")
     failures = [trial for trial in study if trial.state == "failed"]
     for trial in failures[:_FAILURES]:
-        message(f"trial {trial.id} failed: {trial.reason}\n"
-                f"  debug it: {debug_command(project, trial.applied)}")  # fmt: skip
+        command = debug_command(project, trial.applied)
+        message(f"trial {trial.id} failed: {trial.reason}\n  debug it: {command}")
     if len(failures) > _FAILURES:
         message(
             f"{len(failures) - _FAILURES} more failed; how to debug one: "

@@ -19,7 +19,7 @@ from hpogrid.cli.output import (
     say,
 )
 from hpogrid.errors import Exit, RunError, UserError
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

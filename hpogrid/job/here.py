@@ -14,7 +14,7 @@ from hpogrid.engine.run import Run
 from hpogrid.errors import Exit, UserError
 from hpogrid.job.run import JobResult, run_job
 from hpogrid.job.settings import TaskFolder, read_settings
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 
 def run_in_folder(

@@ -7,9 +7,8 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -26,6 +25,7 @@ from hpogrid.engine.verbose import telling
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, read_record, write_atomic
 from hpogrid.job.start import read_start
+from hpogrid.signals import handled
 
 RESULT = "result.json"
 PREP = "prep"
@@ -209,12 +209,8 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
     return inside if inside.is_dir() and inside.samefile(work) else work
 
 
-@contextlib.contextmanager
-def _stop_on_signals(run: Run) -> Iterator[None]:
+def _stop_on_signals(run: Run) -> contextlib.AbstractContextManager[None]:
     """Let Ctrl-C, SIGTERM and a closed terminal end the run in good order, if Python can."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def stop(number: int, frame: FrameType | None) -> None:
         run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)
@@ -222,9 +218,4 @@ def _stop_on_signals(run: Run) -> Iterator[None]:
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
         numbers.append(signal.SIGHUP)  # the terminal was closed
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return handled(stop, *numbers)

@@ -29,10 +29,11 @@ from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.job.run import PREP, JobResult, run_job
 from hpogrid.job.settings import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, read_settings
 from hpogrid.search.base import derive_seed
+from hpogrid.signals import handled
 from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name
 from hpogrid.study.metadata import METADATA, small_metadata
 from hpogrid.study.study import read_study
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 LOG_MARK = "hpogrid-ledger:"
 """How lines of the ledger begin in the log of a job; `hpogrid report` finds them there."""
@@ -257,19 +258,13 @@ class _Log:
         sys.stdout.flush()
 
 
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def _undisturbed() -> contextlib.AbstractContextManager[None]:
     """Let nobody stop us while results are written."""
 
     def later(number: int, frame: FrameType | None) -> None:
         _say(f"{signal.Signals(number).name}: writing the results first")
 
-    before = {number: signal.signal(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return handled(later, signal.SIGINT, signal.SIGTERM)
 
 
 # --- after ----------------------------------------------------------------------------------

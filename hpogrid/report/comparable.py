@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hpogrid.report.repeats import by_configuration
 from hpogrid.report.results import Results
 from hpogrid.study.study import Trial
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 
 class Comparable(NamedTuple):

@@ -13,7 +13,7 @@ from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.base import Writer
 from hpogrid.report.results import Column, Results
 from hpogrid.study.values import WITH_RESULT, as_loss
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 _LONG = 32
 MOST_LINES = 2000

@@ -25,7 +25,7 @@ from hpogrid.study.events import Metrics
 from hpogrid.study.study import Study, Trial
 from hpogrid.study.values import WITH_RESULT, as_loss, number, result_of
 from hpogrid.study.values import objectives as objective_values
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 Kind = Literal["parameter", "metric", "extra"]
 Cells = Callable[[Trial], list[Any]]

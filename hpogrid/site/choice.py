@@ -14,7 +14,7 @@ from hpogrid.config.project import load_project
 from hpogrid.errors import UserError
 from hpogrid.site.point import POINT
 from hpogrid.site.tasks import IdRange, Task, TaskFilter, find_tasks
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 LIMIT = 1000
 

@@ -45,8 +45,8 @@ from hpogrid.site.tasks import (
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
+from hpogrid.text import counted
 from hpogrid.trial.worker import trial_log
-from hpogrid.words import counted
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hpogrid.site import control, site_kind
 from hpogrid.site.container import wanted
 from hpogrid.site.tasks import sketch
 from hpogrid.study.study import read_study
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 Line = tuple[str, str]
 """What it is, and its value."""

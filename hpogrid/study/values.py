@@ -125,8 +125,11 @@ def counting_step(reports: Iterable[Report], name: str, mode: str, rule: str) ->
     """The number of the report whose value is the trial's; None: the last one, whichever it is."""
     if rule != "best":
         return None
-    found = [(as_loss(value, mode), item.step) for item in reports
-             if (value := number(item.metrics.get(name))) is not None]  # fmt: skip
+    found = [
+        (as_loss(value, mode), item.step)
+        for item in reports
+        if (value := number(item.metrics.get(name))) is not None
+    ]
     return min(found)[1] if found else None
 
 

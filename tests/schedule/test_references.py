@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Generator
 from types import SimpleNamespace
@@ -61,7 +62,7 @@ def ours(name: str, **params: Any) -> Any:
 
 def rays(kind: str, **params: Any) -> Any:
     """A scheduler of Ray Tune, without a cluster."""
-    schedulers = pytest.importorskip("ray.tune.schedulers")
+    schedulers = importlib.import_module("ray.tune.schedulers")
     params.setdefault("time_attr", "resource")
     scheduler = getattr(schedulers, kind)(metric="loss", mode="min", **params)
     trials: dict[str, Any] = {}
@@ -83,7 +84,7 @@ class Hashable:
 
 def syne_tunes(**params: Any) -> Any:
     """The ASHA of Syne Tune, which is an adaption of Ray's with another quantile."""
-    module = pytest.importorskip("syne_tune.optimizer.schedulers.asha")
+    module = importlib.import_module("syne_tune.optimizer.schedulers.asha")
     bracket = module.Bracket(params["grace_period"], params["max_t"], params["reduction_factor"], 0)
 
     def goes_on(report: Report) -> bool:

@@ -7,6 +7,7 @@ distribution can be told from the other (chi-square on lists of values, else Kol
 from __future__ import annotations
 
 import ast
+import importlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -100,7 +101,7 @@ def check_call(call: str, module: str, objects: Any, draw: Callable[[Any], list[
 
 @pytest.mark.parametrize("call", SYNE_TUNE)
 def test_types_of_syne_tune(call: str) -> None:
-    theirs = pytest.importorskip("syne_tune.config_space")
+    theirs = importlib.import_module("syne_tune.config_space")
     rng = np.random.RandomState(1)
     check_call(
         call,
@@ -113,7 +114,7 @@ def test_types_of_syne_tune(call: str) -> None:
 @pytest.mark.engine
 @pytest.mark.parametrize("call", RAY)
 def test_types_of_ray_tune(call: str) -> None:
-    theirs = pytest.importorskip("ray.tune")
+    theirs = importlib.import_module("ray.tune")
     rng = np.random.RandomState(1)
     check_call(
         call,
@@ -155,8 +156,8 @@ HYPEROPT: list[tuple[str, dict[str, float], Callable[[Any], Any]]] = [
 
 @pytest.mark.parametrize(("method", "dimension", "make"), HYPEROPT)
 def test_methods_of_hyperopt(method: str, dimension: Any, make: Any) -> None:
-    hyperopt = pytest.importorskip("hyperopt")
-    stochastic = pytest.importorskip("hyperopt.pyll.stochastic")
+    hyperopt = importlib.import_module("hyperopt")
+    stochastic = importlib.import_module("hyperopt.pyll.stochastic")
     space, _ = read_space({"x": {"method": method, "dimension": dimension}}, "s")
     node, rng = make(hyperopt.hp), np.random.default_rng(1)
     theirs = [float(stochastic.sample(node, rng)) for _ in range(DRAWS // 2)]
@@ -181,7 +182,7 @@ OPTUNA: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("suggest", "params"), OPTUNA)
 def test_suggestions_of_optuna(suggest: str, params: dict[str, Any]) -> None:
-    optuna = pytest.importorskip("optuna")
+    optuna = importlib.import_module("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     assert {name for name, _ in OPTUNA} == set(SUGGEST)
     space, _ = read_space({"x": {"hyper_opt": {"suggest": suggest, "params": params}}}, "s")
@@ -208,7 +209,7 @@ def _rounded(value: Any) -> Any:
 
 
 def test_whole_numbers_on_a_log_scale_have_the_support_of_configspace() -> None:
-    library = pytest.importorskip("ConfigSpace")
+    library = importlib.import_module("ConfigSpace")
     hyperparameter = library.UniformIntegerHyperparameter("x", 1, 40, log=True)
     theirs = hyperparameter.sample_value(size=DRAWS, seed=np.random.RandomState(1))
     ours = sample(Space({"x": Integer(scale=Log(1, 40))}))

@@ -8,7 +8,7 @@ from hpogrid.report.charts.sketch import Sketch, spread
 from hpogrid.report.comparable import early_note
 from hpogrid.report.sample import records
 from hpogrid.study.values import WITH_RESULT
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 MOST_SLICES = 12
 

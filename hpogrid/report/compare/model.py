@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from hpogrid.search.base import Mode
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 Unit = Literal["trials", "seconds"]
 Verdict = Literal["better", "worse", "no difference shown", "too few seeds"]

@@ -14,7 +14,7 @@ from hpogrid.study.optuna_view import distributions, to_params
 from hpogrid.study.storage import open_study, without_secret
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
-from hpogrid.words import counted
+from hpogrid.text import counted
 
 _KEY = "hpogrid_key"
 _STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
