@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -102,15 +103,17 @@ def make_features(results: Results, objective: int = 0) -> Features:
             f"result; '{results.name}' has {len(trials)}"
         )
     column = Column(chosen.name, "metric", chosen.name)
-    axis = make_axis(results, column, values)
-    name = f"log10({chosen.name})" if axis.scale == "log" else chosen.name
+    # An axis says on which scale; its places are for drawing, and end where a picture does.
+    log = make_axis(results, column, values).scale == "log"
+    name = f"log10({chosen.name})" if log else chosen.name
+    target = [math.log10(value) if log else value for value in values]
     return Features(
         [item.name for item in axes],
         ["nominal" if _nominal(item) else "continuous" for item in axes],
         [item.scale for item in axes],
         [_is_whole(item, trials) for item in axes],
         [_column(results, item, trials) for item in axes],
-        [-as_loss(place or 0.0, chosen.mode) for place in axis.positions],
+        [-as_loss(value, chosen.mode) for value in target],
         f"-{name}" if chosen.mode == "min" else name,
         trials,
         mixed,
