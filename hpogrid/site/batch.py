@@ -239,14 +239,14 @@ class BatchSite:
         """
         self._poll.forget()
         targets: list[Target] = []
+        asked: list[int] = []
         for array in arrays_of(task):
             members = [
                 number
                 for number, job in enumerate(array.jobs, start=1)
                 if member_of(task, job) == (array.id, number) and settled(task, job) is None
             ]
-            for number in members:
-                (task.job_folder(array.jobs[number - 1]) / _KILLED).touch()
+            asked += [array.jobs[number - 1] for number in members]
             if members:
                 targets.append((array.id, members if len(members) < len(array.jobs) else None))
         if targets:
@@ -254,6 +254,9 @@ class BatchSite:
             if answer.code != 0 and self._still_there(task):
                 arrays = ", ".join(array for array, _ in targets)
                 raise RunError(f"{self.scheduler.label} did not kill {arrays}: {answer.words}")
+            if answer.code == 0:  # else they had ended before, of something else
+                for job in asked:
+                    (task.job_folder(job) / _KILLED).touch()
         self._poll.forget()
 
     def _still_there(self, task: Task) -> bool:

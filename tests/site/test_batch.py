@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -133,6 +135,23 @@ def test_killed_and_retried_alone(project: MakeProject) -> None:
     files = sorted(path.name for path in task.ledgers.glob("*.jsonl"))
     assert files == [f"job-{job:04d}.{attempt:03d}.jsonl" for job, attempt in
                      [(0, 1), (1, 1), (1, 2), (2, 1), (2, 2)]]  # fmt: skip
+
+
+def test_a_kill_that_was_refused_explains_no_later_end(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch("slow-0")
+    task = control.submit(project(), site=None, n_jobs=1)
+    wait(task, lambda found: found == ["running"])
+    real = fake.Fake.kill
+    refusal = [sys.executable, "-c", "raise SystemExit('Socket timed out')"]
+    monkeypatch.setattr(fake.Fake, "kill", lambda self, targets: refusal)
+    with pytest.raises(RunError, match="Fake did not kill 1: Socket timed out"):
+        control.kill(task)
+    ((array, *_),) = [arrays_of(task)]
+    subprocess.run(real(fake.Fake(), [(array.id, None)]), check=True)  # somebody else does
+    assert wait(task, ended) == ["failed"]
+    assert control.overview([task])[0].jobs[0].reason == "exit code -9"
 
 
 def test_vanished_job_is_lost_and_retryable(
