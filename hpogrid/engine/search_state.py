@@ -200,6 +200,7 @@ class SearchState:
         self.config = config
         self._metrics, self._modes = config.metrics, config.modes
         self.study = study
+        self._space = space
         self.budget = Budget(config)
         self.running: dict[str, _Running] = {}
         self.stopped: str | None = None
@@ -278,6 +279,7 @@ class SearchState:
         own = [trial for trial in trials if trial.job == self._job]
         for trial in sorted(own, key=lambda trial: number_of(trial.id)):
             self._schedule(trial)
+        lost = self._lost_before(own)
         events: list[Event] = []
         for trial in trials:
             self.proposer.take(trial.applied)
@@ -286,12 +288,30 @@ class SearchState:
                 continue
             if trial.finished:
                 self._account(trial)
+            elif trial.id in lost:
+                self._scheduler.on_end(trial.id)
             else:
                 self.proposer.begun(trial.suggested)
                 events += self._cut_off(trial, decision, now)
         self.budget.started = len(own)
-        self._repeats.extend(self._missing(own))
+        self._repeats.extend(self._missing(trial for trial in own if trial.id not in lost))
         return events
+
+    def _lost_before(self, own: Iterable[Trial]) -> set[str]:
+        """Trials whose configuration another job took over, and left to this one again later.
+
+        It is evaluated by a new trial since then.
+        """
+        if not self._space.finite:
+            return set()
+        newest: dict[bytes, str] = {}
+        groups: dict[str, tuple[bytes, str]] = {}
+        for trial in sorted(own, key=lambda trial: number_of(trial.id)):
+            if trial.parent is None:  # else its values are a copy's, and not its own alone
+                key = self._space.identify(trial.applied)
+                newest[key] = trial.group or trial.id
+                groups[trial.id] = key, newest[key]
+        return {name for name, (key, group) in groups.items() if newest[key] != group}
 
     def _cut_off(self, trial: Trial, decision: Decision, now: float) -> list[Event]:
         """See what becomes of a trial that had begun when the last attempt ended."""
@@ -322,8 +342,9 @@ class SearchState:
         return [self.study.trials[name] for name in names]
 
     def lose(self, trial: Trial, now: float) -> list[Event]:
-        """Another job evaluates the configuration of a trial that was cut off."""
+        """Another job evaluates the configuration of a trial that was cut off, all repetitions."""
         self._waits_no_more(trial.id)
+        self._repeats = deque(one for one in self._repeats if one[1] != trial.group)
         self._scheduler.on_end(trial.id)
         reason = "its job was silent for long: another one took the configuration over"
         waits = trial.paused or trial.state == "running"

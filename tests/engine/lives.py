@@ -321,6 +321,9 @@ class Job:
             assert isinstance(event, Ended)
             assert event.paused, "only what was told to pause, or is now, has still to be written"
             assert state.study.trials[event.trial].state == "running"
+        for trial in twin.cut_off:
+            if not self._is_mine(trial.applied):
+                twin.lose(trial, self.world.now)
         lived, replayed = knowledge(state), knowledge(twin)
         assert replayed == lived, f"{replayed}\n{lived}"
         assert set(state._paused) == set(twin._paused)
