@@ -337,9 +337,13 @@ class SearchState:
 
     @property
     def cut_off(self) -> list[Trial]:
-        """The trials of this job that have begun, do not run, and shall go on."""
+        """The trials of this job that shall go on with a configuration that it has claimed.
+
+        The values of a copy are another trial's: whose they are says nothing.
+        """
         names = (*self._again, *self._suspects, *self._paused)
-        return [self.study.trials[name] for name in names]
+        trials = map(self.study.trials.__getitem__, names)
+        return [trial for trial in trials if trial.parent is None]
 
     def lose(self, trial: Trial, now: float) -> list[Event]:
         """Another job evaluates the configuration of a trial that was cut off, all repetitions."""
@@ -446,13 +450,15 @@ class SearchState:
 
     def _drop(self, trial: Trial, reason: str | None = None) -> Ended:
         """End a paused trial, at the time when it was paused."""
+        metrics = self._result(_present(trial))
+        missing = what_is_missing(self._metrics, metrics)
         return Ended(
             time=trial.ended or trial.started,
             trial=trial.id,
-            state="pruned",
-            metrics=self._result(_present(trial)),
+            state="failed" if missing else "pruned",
+            metrics=metrics,
             steps=trial.reports[-1].step,
-            reason=reason,
+            reason=missing or reason,
         )
 
     def end_paused(self) -> list[Event]:

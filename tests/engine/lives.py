@@ -64,6 +64,7 @@ class World:
         self.events = 0
         self.now = 1000.0
         self.kills = True
+        self.deadly = rng.choice([0.003, 0.003, 0.05, 0.3])  # before and after each line
         self.config, self.space = some_search(rng)
         self.jobs = [Job(self, index) for index in range(rng.randint(1, 3))]
         self.owners: dict[bytes, tuple[int, Point]] = {}  # who evaluates a configuration
@@ -221,7 +222,7 @@ class Job:
             state.apply(event)
 
     def _perhaps_killed(self) -> None:
-        if self.world.kills and self.rng.random() < 0.003:
+        if self.world.kills and self.rng.random() < self.world.deadly:
             raise Killed
 
     def _is_mine(self, applied: dict[str, Any]) -> bool:
