@@ -104,7 +104,7 @@ def _which(word: str, path: str, folder: Path | None) -> str | None:
     import shutil
 
     if "/" in word:
-        word = str((folder or Path()) / word)
+        word = os.path.join(folder or os.curdir, word)  # with its "/", or PATH would be searched
     return shutil.which(word, path=path)
 
 

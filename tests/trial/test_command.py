@@ -205,6 +205,16 @@ def test_a_program_that_fails_says_why(evaluate: Evaluate) -> None:
         evaluate("", command="no-such-program")
 
 
+@pytest.mark.parametrize("word", ["train.sh", "./train.sh", "tools/train.sh"])
+def test_a_program_of_the_project(evaluate: Evaluate, tmp_path: Path, word: str) -> None:
+    script = tmp_path / word
+    script.parent.mkdir(exist_ok=True)
+    script.write_text("#!/bin/sh\necho loss=$1\n")
+    script.chmod(0o755)
+    found = evaluate("", {"x": 3}, command=f"{word} {{x}}", metric_regex="loss=([0-9]+)")
+    assert [report["loss"] for report in found.reports] == [3]
+
+
 def test_checkpoints_of_a_script(evaluate: Evaluate, tmp_path: Path) -> None:
     text = (
         "import hpogrid\n"
