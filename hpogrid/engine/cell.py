@@ -28,7 +28,7 @@ CELL = "HPOGRID_CELL"
 _BEGINNING = b'{"kind": '
 """What every message begins with."""
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _AT_ONCE = 16
 """Chunks of one worker that are taken in before the others have their turn."""
 
@@ -96,6 +96,8 @@ class Wire:
             yield from self._lines()
             if len(self._in) > MAX_BYTES:
                 raise Garbled(f"a message of more than {MAX_BYTES // 10**6} MB")
+            if len(data) < _CHUNK:
+                return
 
     def _lines(self) -> Iterator[Message]:
         while (end := self._in.find(b"\n", self._seen)) >= 0:
@@ -144,6 +146,7 @@ class Cell:
         since: when the trial began.
         why: the reason why it was ended, if it was.
         lost: it ended by itself.
+        silent: its guard has let go of `line`.
     """
 
     def __init__(
@@ -155,6 +158,7 @@ class Cell:
         self.since: float | None = None
         self.why: str | None = None
         self.lost = False
+        self.silent = False
         self._logs = Path(setup.logs)
         self._mark = mark
         self._grace = setup.grace
@@ -189,6 +193,8 @@ class Cell:
 
     def gone(self) -> bool:
         """Whether no process of it is left; one that does not end in time is killed from here."""
+        if not (self.ending or self.silent):
+            return False
         if self._program.process.poll() is not None:
             if self._program.process.returncode == -9:  # the guard itself
                 kill_marked([f"{CELL}={self._mark}"])

@@ -41,6 +41,7 @@ class Tasks:
 
     def __init__(self, project: Project, scripts: Path, logs: Path, trials: Path) -> None:
         self._project = project
+        self._space = project.space
         self._scripts = scripts.absolute()
         self._logs = logs.absolute()
         self._trials = trials.absolute()
@@ -72,7 +73,7 @@ class Tasks:
             str(self._trials / assignment.trial),
             str(assignment.restore) if assignment.restore else None,
             self._fill(assignment.config) if self._fill else None,
-            sorted(self._project.space.absent(assignment.config)),
+            sorted(self._space.absent(assignment.config)),
         )
 
 
