@@ -80,7 +80,7 @@ class Folders:
             os.rename(self._spare, folder)
         except OSError:  # there is none, or the trial has been here before
             self._fill(folder)
-        os.chdir(os.path.join(folder, WORK))
+        os.chdir(f"{folder}/{WORK}")
 
     def _leave(self, folder: str) -> None:
         if self._pristine(folder):
@@ -149,26 +149,23 @@ class Folders:
                 os.symlink(item.target, place)
             else:
                 shutil.copy2(os.path.join(self._scripts, item.path), place)
-        self._filled = {item.path: _stamp(os.path.join(work, item.path)) for item in self._items}
+        self._filled = {item.path: _stamp(f"{work}/{item.path}") for item in self._items}
         shutil.rmtree(self._spare, ignore_errors=True)  # one that is not as this one
 
     def _pristine(self, folder: str) -> bool:
         """Whether nothing in a folder was changed, added or taken away."""
-        work = os.path.join(folder, WORK)
         try:
-            return (
-                os.listdir(folder) == [WORK]
-                and all(
-                    names == set(os.listdir(os.path.join(work, below)))
-                    for below, names in self._names.items()
-                )
-                and all(
-                    _stamp(os.path.join(work, path)) == stamp
-                    for path, stamp in self._filled.items()
-                )
-            )
+            if os.listdir(folder) != [WORK]:
+                return False
+            for below, names in self._names.items():
+                if set(os.listdir(f"{folder}/{WORK}/{below}")) != names:
+                    return False
+            for path, stamp in self._filled.items():
+                if _stamp(f"{folder}/{WORK}/{path}") != stamp:
+                    return False
         except OSError:
             return False
+        return True
 
 
 def _stamp(path: str) -> _Stamp:

@@ -65,4 +65,4 @@ def _variables() -> Mapping[Any, Any]:
 
 
 def _handlers() -> list[Any]:
-    return [_handler(number) for number in _SIGNALS]
+    return list(map(_handler, _SIGNALS))

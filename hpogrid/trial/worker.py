@@ -277,7 +277,12 @@ def worker_log(logs: Path, slot: int) -> Path:
 
 def trial_log(logs: Path, trial: str, attempt: int) -> Path:
     """Where the output of a trial goes."""
-    return logs / (f"{trial}.log" if attempt == 1 else f"{trial}.{attempt}.log")
+    return logs / log_name(trial, attempt)
+
+
+def log_name(trial: str, attempt: int) -> str:
+    """The name of the file with the output of a trial."""
+    return f"{trial}.log" if attempt == 1 else f"{trial}.{attempt}.log"
 
 
 class TrialLog:
@@ -288,13 +293,13 @@ class TrialLog:
     """
 
     def __init__(self, logs: Path, slot: int) -> None:
-        self._logs = logs
+        self._logs = str(logs)
         self._spare = str(worker_log(logs, slot))
         self._current = self._spare
 
     def open(self, task: Evaluate) -> None:
         """Let the trial's log begin."""
-        log = str(trial_log(self._logs, task.trial, task.attempt))
+        log = f"{self._logs}/{log_name(task.trial, task.attempt)}"
         with contextlib.suppress(OSError):
             os.rename(self._spare, log)
             self._current = log
