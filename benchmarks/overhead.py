@@ -25,7 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-GOAL = 1.0
+GOAL = 0.5
 """Milliseconds for each trial with algorithm random and engine process."""
 
 RAY_GOAL = 1.2
