@@ -101,15 +101,18 @@ class Wire:
 
     def _lines(self) -> Iterator[Message]:
         while (end := self._in.find(b"\n", self._seen)) >= 0:
-            line = bytes(self._in[:end])
-            del self._in[: end + 1]
+            if end + 1 == len(self._in):  # nothing is copied: it may be large
+                line, self._in = self._in, bytearray()
+            else:
+                line = self._in[:end]
+                del self._in[: end + 1]
             self._seen = 0
             if (message := _message(line)) is not None:
                 yield message
         self._seen = len(self._in)
 
 
-def _message(line: bytes) -> Message | None:
+def _message(line: bytearray) -> Message | None:
     """The message of a line, before which something else may stand; None: it is none at all.
 
     Raises:
@@ -119,12 +122,12 @@ def _message(line: bytes) -> Message | None:
     if start < 0:
         return None
     try:
-        return decode(line[start:], _load)
+        return decode(line[start:] if start else line, _load)
     except Garbled:
         return decode(line[line.rfind(_BEGINNING) :], _load)
 
 
-def _load(line: bytes) -> Any:
+def _load(line: bytes | bytearray) -> Any:
     try:
         return msgspec.json.decode(line)
     except msgspec.DecodeError as error:

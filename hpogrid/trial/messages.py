@@ -172,7 +172,9 @@ _FIELDS: dict[type[Message], list[tuple[str, Any]]] = {
 }
 
 
-def decode(line: bytes, load: Callable[[bytes], Any] = json.loads) -> Message:
+def decode(
+    line: bytes | bytearray, load: Callable[[bytes | bytearray], Any] = json.loads
+) -> Message:
     """The message of a line.
 
     Raises:
@@ -189,7 +191,7 @@ def decode(line: bytes, load: Callable[[bytes], Any] = json.loads) -> Message:
     return message
 
 
-def shown(line: bytes) -> str:
+def shown(line: bytes | bytearray) -> str:
     """The beginning of a line, for a message."""
     text = line[:60].decode("utf-8", "replace")
     return repr(text if len(line) <= 60 else f"{text}...")
