@@ -28,7 +28,7 @@ CELL = "HPOGRID_CELL"
 _BEGINNING = b'{"kind": '
 """What every message begins with."""
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _AT_ONCE = 16
 """Chunks of one worker that are taken in before the others have their turn."""
 
@@ -96,18 +96,23 @@ class Wire:
             yield from self._lines()
             if len(self._in) > MAX_BYTES:
                 raise Garbled(f"a message of more than {MAX_BYTES // 10**6} MB")
+            if len(data) < _CHUNK:
+                return
 
     def _lines(self) -> Iterator[Message]:
         while (end := self._in.find(b"\n", self._seen)) >= 0:
-            line = bytes(self._in[:end])
-            del self._in[: end + 1]
+            if end + 1 == len(self._in):  # nothing is copied: it may be large
+                line, self._in = self._in, bytearray()
+            else:
+                line = self._in[:end]
+                del self._in[: end + 1]
             self._seen = 0
             if (message := _message(line)) is not None:
                 yield message
         self._seen = len(self._in)
 
 
-def _message(line: bytes) -> Message | None:
+def _message(line: bytearray) -> Message | None:
     """The message of a line, before which something else may stand; None: it is none at all.
 
     Raises:
@@ -117,12 +122,12 @@ def _message(line: bytes) -> Message | None:
     if start < 0:
         return None
     try:
-        return decode(line[start:], _load)
+        return decode(line[start:] if start else line, _load)
     except Garbled:
         return decode(line[line.rfind(_BEGINNING) :], _load)
 
 
-def _load(line: bytes) -> Any:
+def _load(line: bytes | bytearray) -> Any:
     try:
         return msgspec.json.decode(line)
     except msgspec.DecodeError as error:
@@ -144,6 +149,7 @@ class Cell:
         since: when the trial began.
         why: the reason why it was ended, if it was.
         lost: it ended by itself.
+        silent: its guard has let go of `line`.
     """
 
     def __init__(
@@ -155,6 +161,7 @@ class Cell:
         self.since: float | None = None
         self.why: str | None = None
         self.lost = False
+        self.silent = False
         self._logs = Path(setup.logs)
         self._mark = mark
         self._grace = setup.grace
@@ -189,6 +196,8 @@ class Cell:
 
     def gone(self) -> bool:
         """Whether no process of it is left; one that does not end in time is killed from here."""
+        if not (self.ending or self.silent):
+            return False
         if self._program.process.poll() is not None:
             if self._program.process.returncode == -9:  # the guard itself
                 kill_marked([f"{CELL}={self._mark}"])

@@ -68,6 +68,8 @@ class DebugEngine:
             pdb.post_mortem(error.__traceback__)
             return first_line(error)
         finally:
+            if session.last:
+                self._run.report(task.trial, session.last)
             set_current(None)
             sys.stdout.flush()
         return None

@@ -41,9 +41,10 @@ class Tasks:
 
     def __init__(self, project: Project, scripts: Path, logs: Path, trials: Path) -> None:
         self._project = project
+        self._space = project.space
         self._scripts = scripts.absolute()
         self._logs = logs.absolute()
-        self._trials = trials.absolute()
+        self._trials = str(trials.absolute())
         self._fill = _filling(project, scripts)
 
     def setup(self, slot: int) -> Setup:
@@ -56,7 +57,7 @@ class Tasks:
             list(config.metrics),
             str(self._logs),
             slot,
-            str(self._trials / SPARE),
+            f"{self._trials}/{SPARE}",
             config.grace_seconds,
             str(config.scheduler_param.get("time_attr", "")),
         )
@@ -69,10 +70,10 @@ class Tasks:
             assignment.seed,
             assignment.attempt,
             assignment.from_step,
-            str(self._trials / assignment.trial),
+            f"{self._trials}/{assignment.trial}",
             str(assignment.restore) if assignment.restore else None,
             self._fill(assignment.config) if self._fill else None,
-            sorted(self._project.space.absent(assignment.config)),
+            sorted(self._space.absent(assignment.config)),
         )
 
 

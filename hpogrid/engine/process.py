@@ -77,7 +77,8 @@ class ProcessEngine:
                 if not self._cells:
                     return
                 for key, _ in self._selector.select(_TICK):
-                    if key.data is not None:
+                    if isinstance(key.data, Cell):
+                        key.data.silent |= key.fileobj is key.data.line
                         self._serve(key.data)
                 self._take_prepared()
                 self._run.poll()
@@ -201,7 +202,8 @@ class ProcessEngine:
                 self._selector.unregister(cell.wire.socket)
             return
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if cell.wire.waiting else 0)
-        self._selector.modify(cell.wire.socket, events, cell)
+        if events != self._selector.get_key(cell.wire.socket).events:
+            self._selector.modify(cell.wire.socket, events, cell)
 
     def _serve(self, cell: Cell) -> None:
         """Handle the messages of a cell that are here."""
@@ -228,7 +230,9 @@ class ProcessEngine:
                 return  # late, or of a process that an earlier trial has left
             case ReportMade(trial=trial, metrics=metrics):
                 self._send(cell, Verdict(self._run.report(trial, metrics)))
-            case Done(failure=failure, last=last):
+            case Done(metrics=metrics, failure=failure, last=last):
+                if metrics:
+                    self._run.report(message.trial, metrics)
                 if last:
                     cell.end()
                 self._finish(cell, failure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,10 +23,14 @@ def checkpoint_step(path: Path | None) -> int:
 
 def checkpoint_steps(folder: Path) -> dict[int, Path]:
     """The whole checkpoints of a trial's folder by their step, in order."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # most trials have no folder
+        return {}
     found = {}
-    for path in sorted(folder.glob(f"{_PREFIX}[0-9]*")):
-        with contextlib.suppress(ValueError):
-            found[int(path.name.removeprefix(_PREFIX))] = path
+    for name in names:
+        if name.startswith(_PREFIX) and name[len(_PREFIX) :].isdecimal():
+            found[int(name[len(_PREFIX) :])] = folder / name
     return found
 
 

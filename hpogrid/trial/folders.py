@@ -21,6 +21,8 @@ COPIED_BYTES = 16 * 1024 * 1024
 
 _CACHE = "__pycache__"
 
+_Stamp = tuple[int, ...]
+
 
 class _Item(NamedTuple):
     """A file or link as it was bundled: its place, and by what a change is known."""
@@ -30,9 +32,9 @@ class _Item(NamedTuple):
     size: int
     time: int
 
-    def untouched(self, work: Path) -> bool:
+    def untouched(self, work: str) -> bool:
         """Whether it is in a folder as it was."""
-        place = work / self.path
+        place = os.path.join(work, self.path)
         try:
             if self.target is not None:
                 return os.readlink(place) == self.target
@@ -51,53 +53,55 @@ class Folders:
     """
 
     def __init__(self, scripts: Path, spare: Path) -> None:
-        self._scripts = scripts
-        self._spare = spare
+        self._scripts = str(scripts)
+        self._spare = str(spare)
         shutil.rmtree(spare, ignore_errors=True)
         spare.parent.mkdir(parents=True, exist_ok=True)
         self._items: list[_Item] = []
         self._folders: list[str] = []
-        self._stamp: tuple[int, ...] = ()
+        self._seen: list[int] = []
+        self._names: dict[str, set[str]] = {}
+        self._filled: dict[str, _Stamp] = {}
 
     @contextlib.contextmanager
-    def working_in(self, folder: Path) -> Iterator[None]:
+    def working_in(self, folder: str) -> Iterator[None]:
         """Work in the folder of a trial."""
-        work = folder / WORK
-        self._enter(work)
+        self._enter(folder)
         try:
             yield
         finally:
             with contextlib.suppress(OSError):
                 os.chdir(self._scripts)
-                self._leave(work)
+                self._leave(folder)
 
-    def _enter(self, work: Path) -> None:
+    def _enter(self, folder: str) -> None:
         self._look()
-        work.parent.mkdir(parents=True, exist_ok=True)
-        if not work.exists() and self._spare.exists():
-            self._spare.rename(work)
-        else:
-            self._fill(work)
-        os.chdir(work)
+        try:
+            os.rename(self._spare, folder)
+        except OSError:  # there is none, or the trial has been here before
+            self._fill(folder)
+        os.chdir(f"{folder}/{WORK}")
 
-    def _leave(self, work: Path) -> None:
-        if self._pristine(work):
-            work.rename(self._spare)
-            with contextlib.suppress(OSError):  # something else is in it
-                work.parent.rmdir()
-            return
+    def _leave(self, folder: str) -> None:
+        if self._pristine(folder):
+            with contextlib.suppress(OSError):
+                os.rename(folder, self._spare)
+                return
+        work = os.path.join(folder, WORK)
         for item in self._items:
             if item.untouched(work):
-                (work / item.path).unlink()
+                os.unlink(os.path.join(work, item.path))
         for name in (*reversed(self._folders), ""):
-            shutil.rmtree(work / name / _CACHE, ignore_errors=True)
+            place = os.path.join(work, name)
+            shutil.rmtree(os.path.join(place, _CACHE), ignore_errors=True)
             with contextlib.suppress(OSError):  # not empty
-                (work / name).rmdir()
+                os.rmdir(place)
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
 
     def _look(self) -> None:
         """See what there is to copy and link: a preparation may have added something."""
-        stamp = tuple(os.stat(self._scripts / name).st_mtime_ns for name in ("", *self._folders))
-        if stamp == self._stamp:
+        if self._seen == self._times():
             return
         self._items, self._folders = [], []
         for root, folders, files in os.walk(self._scripts):
@@ -105,50 +109,66 @@ class Folders:
             below = os.path.relpath(root, self._scripts)
             for name in [*folders, *files]:
                 place = os.path.normpath(os.path.join(below, name))
-                if os.path.islink(self._scripts / place) or name in files:
+                if name in files or os.path.islink(os.path.join(self._scripts, place)):
                     self._items.append(self._item(place))
                 else:
                     self._folders.append(place)
-        self._stamp = tuple(
-            os.stat(self._scripts / name).st_mtime_ns for name in ("", *self._folders)
-        )
+        self._names = {name: set() for name in ("", *self._folders)}
+        for place in (*self._folders, *(item.path for item in self._items)):
+            self._names[os.path.dirname(place)].add(os.path.basename(place))
+        self._seen = self._times()
         shutil.rmtree(self._spare, ignore_errors=True)
 
+    def _times(self) -> list[int]:
+        places = (os.path.join(self._scripts, name) for name in ("", *self._folders))
+        return [os.stat(place).st_mtime_ns for place in places]
+
     def _item(self, place: str) -> _Item:
-        path = self._scripts / place
+        path = os.path.join(self._scripts, place)
         found = os.lstat(path)
-        if path.is_symlink():
-            return _Item(place, os.path.join(path.parent, os.readlink(path)), 0, 0)
+        if os.path.islink(path):
+            return _Item(place, os.path.join(os.path.dirname(path), os.readlink(path)), 0, 0)
         if found.st_size > COPIED_BYTES:
             with contextlib.suppress(OSError):
-                path.chmod(found.st_mode & ~0o222)
-            return _Item(place, str(path), 0, 0)
+                os.chmod(path, found.st_mode & ~0o222)
+            return _Item(place, path, 0, 0)
         return _Item(place, None, found.st_size, found.st_mtime_ns)
 
-    def _fill(self, work: Path) -> None:
+    def _fill(self, folder: str) -> None:
         """Put everything in its place; what an earlier attempt of the trial wrote stays."""
-        work.mkdir(exist_ok=True)
-        for name in self._folders:
-            (work / name).mkdir(exist_ok=True)
+        work = os.path.join(folder, WORK)
+        for name in ("", *self._folders):
+            os.makedirs(os.path.join(work, name), exist_ok=True)
         for item in self._items:
-            place = work / item.path
+            place = os.path.join(work, item.path)
             if item.untouched(work):
                 continue
             with contextlib.suppress(FileNotFoundError):
-                place.unlink()
+                os.unlink(place)
             if item.target is not None:
-                place.symlink_to(item.target)
+                os.symlink(item.target, place)
             else:
-                shutil.copy2(self._scripts / item.path, place)
+                shutil.copy2(os.path.join(self._scripts, item.path), place)
+        self._filled = {item.path: _stamp(f"{work}/{item.path}") for item in self._items}
+        shutil.rmtree(self._spare, ignore_errors=True)  # one that is not as this one
 
-    def _pristine(self, work: Path) -> bool:
+    def _pristine(self, folder: str) -> bool:
         """Whether nothing in a folder was changed, added or taken away."""
-        if not all(item.untouched(work) for item in self._items):
+        try:
+            if os.listdir(folder) != [WORK]:
+                return False
+            for below, names in self._names.items():
+                if set(os.listdir(f"{folder}/{WORK}/{below}")) != names:
+                    return False
+            for path, stamp in self._filled.items():
+                if _stamp(f"{folder}/{WORK}/{path}") != stamp:
+                    return False
+        except OSError:
             return False
-        known = {item.path for item in self._items} | set(self._folders)
-        for below in ("", *self._folders):
-            with os.scandir(work / below) as entries:
-                for entry in entries:
-                    if entry.name != _CACHE and os.path.join(below, entry.name) not in known:
-                        return False
         return True
+
+
+def _stamp(path: str) -> _Stamp:
+    """What changes with whatever is done to a file, its mode and its times included."""
+    found = os.lstat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

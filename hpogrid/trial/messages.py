@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol
 
 from hpogrid.trial.lifeline import GRACE
 
 MAX_BYTES = 64 * 1024 * 1024
 """The largest message that a worker may send."""
+
+_encoder = json.JSONEncoder(ensure_ascii=False)
 
 
 class Garbled(ValueError):
@@ -30,7 +32,7 @@ class Message:
 
     def encode(self) -> bytes:
         """The message as a line."""
-        text = json.dumps({"kind": self.kind, **asdict(self)}, ensure_ascii=False)
+        text = _encoder.encode({"kind": self.kind, **vars(self)})
         return text.encode("utf-8", "replace") + b"\n"
 
 
@@ -129,6 +131,7 @@ class Done(Message):
     """The trial ended.
 
     Attributes:
+        metrics: its last report, which is answered by nothing: what the objective returned.
         failure: the reason, if it failed.
         details: its traceback.
         last: the worker ends as well: the trial has left processes behind.
@@ -137,6 +140,7 @@ class Done(Message):
     kind = "done"
     trial: str
     attempt: int
+    metrics: dict[str, Any] = field(default_factory=dict)
     failure: str | None = None
     details: str | None = None
     last: bool = False
@@ -150,7 +154,7 @@ class Broken(Message):
     message: str
 
 
-_KINDS: dict[str, Callable[..., Message]] = {
+_KINDS: dict[str, type[Message]] = {
     kind.kind: kind for kind in (Setup, Evaluate, Verdict, Ready, ReportMade, Done, Broken)
 }
 _TYPES: dict[str, Any] = {
@@ -163,9 +167,14 @@ _TYPES: dict[str, Any] = {
     "str | None": (str, type(None)),
     "Any": object,
 }
+_FIELDS: dict[type[Message], list[tuple[str, Any]]] = {
+    kind: [(item.name, _TYPES[str(item.type)]) for item in fields(kind)] for kind in _KINDS.values()
+}
 
 
-def decode(line: bytes, load: Callable[[bytes], Any] = json.loads) -> Message:
+def decode(
+    line: bytes | bytearray, load: Callable[[bytes | bytearray], Any] = json.loads
+) -> Message:
     """The message of a line.
 
     Raises:
@@ -176,13 +185,13 @@ def decode(line: bytes, load: Callable[[bytes], Any] = json.loads) -> Message:
         message = _KINDS[data.pop("kind")](**data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Garbled(f"no message: {shown(line)}") from error
-    for item in fields(message):
-        if not isinstance(getattr(message, item.name), _TYPES[str(item.type)]):
+    for name, kind in _FIELDS[type(message)]:
+        if not isinstance(getattr(message, name), kind):
             raise Garbled(f"no message: {shown(line)}")
     return message
 
 
-def shown(line: bytes) -> str:
+def shown(line: bytes | bytearray) -> str:
     """The beginning of a line, for a message."""
     text = line[:60].decode("utf-8", "replace")
     return repr(text if len(line) <= 60 else f"{text}...")

@@ -43,7 +43,6 @@ class Session(Protocol):
     config: dict[str, Any]
     trial_id: str
     seed: int
-    folder: Path
     filled: Any
     absent: tuple[str, ...]
     """The parameters of ``config`` that are null because their condition does not hold."""
@@ -53,6 +52,10 @@ class Session(Protocol):
 
     def checkpoint(self) -> contextlib.AbstractContextManager[Path]:
         """A folder to save into; it becomes the trial's newest checkpoint when left."""
+
+    @property
+    def folder(self) -> Path:
+        """The trial's own."""
 
     @property
     def restore(self) -> Path | None:

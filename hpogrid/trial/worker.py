@@ -38,6 +38,7 @@ from hpogrid.trial.messages import (
 )
 from hpogrid.trial.objective import Objective, make_objective, user_traceback
 from hpogrid.trial.raytune import load_ray, ray_session
+from hpogrid.trial.session import VERDICT
 from hpogrid.trial.tidy import Tidy
 
 END = signal.SIGRTMAX
@@ -51,6 +52,9 @@ class WorkerSession:
     """The session of a trial that runs in a worker.
 
     Threads that an earlier trial left behind may not report: it would be for another trial.
+
+    Attributes:
+        last: the report with which the objective has ended; nothing is decided upon it.
     """
 
     def __init__(self, line: Line, task: Evaluate) -> None:
@@ -58,15 +62,24 @@ class WorkerSession:
         self._task = task
         self._step = task.from_step
         self._lock = threading.Lock()
+        self.last: dict[str, Any] = {}
         here = threading.current_thread()
         self._late = {thread for thread in threading.enumerate() if thread is not here}
-        self.folder = Path(task.folder)
         self.config = task.config
         self.trial_id = task.trial
         self.seed = task.seed
-        self.restore = Path(task.restore) if task.restore else None
         self.filled = task.filled
         self.absent = tuple(task.absent)
+
+    @property
+    def folder(self) -> Path:
+        """The trial's own."""
+        return Path(self._task.folder)
+
+    @property
+    def restore(self) -> Path | None:
+        """The checkpoint to go on from, if there is one."""
+        return Path(self._task.restore) if self._task.restore else None
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Pass metrics to the driver and do as it says.
@@ -79,6 +92,9 @@ class WorkerSession:
                 "a thread that began before this trial cannot report for it; "
                 "let each trial start its own"
             )
+        if VERDICT in metrics:
+            self.last = metrics
+            raise session.StopTrial(complete=True)
         with self._lock:
             self._step += 1
             self._line.send(ReportMade(self.trial_id, self._task.attempt, metrics))
@@ -133,9 +149,19 @@ def work(channel: Channel) -> None:
         if done.failure is not None and _told_to_end:
             time.sleep(_PATIENCE_SECONDS)
         log.close()
-        channel.send(done)
+        tell(channel, done)
         if END in _told_to_end or done.last:
             return
+
+
+def tell(channel: Channel, done: Done) -> None:
+    """Say that a trial has ended; what it returned may be too large for that."""
+    try:
+        channel.send(done)
+    except ValueError as error:
+        done.metrics, done.failure = {}, f"ValueError: {error}"
+        say(done.failure)
+        channel.send(done)
 
 
 def leaves_processes(before: set[int]) -> bool:
@@ -178,9 +204,8 @@ class Place:
     @contextlib.contextmanager
     def of(self, task: Evaluate) -> Iterator[None]:
         """Be where a trial runs."""
-        self._tidy.restore()
         try:
-            with self._folders.working_in(Path(task.folder)):
+            with self._folders.working_in(task.folder):
                 yield
         finally:
             self._tidy.restore()
@@ -218,6 +243,7 @@ def evaluate(objective: Objective, task: Evaluate, line: Line, place: Place) -> 
         done.failure = done.failure or f"its folder: {error}"
     finally:
         session.set_current(_NoTrial())
+    done.metrics = current.last
     return done
 
 
@@ -251,7 +277,12 @@ def worker_log(logs: Path, slot: int) -> Path:
 
 def trial_log(logs: Path, trial: str, attempt: int) -> Path:
     """Where the output of a trial goes."""
-    return logs / (f"{trial}.log" if attempt == 1 else f"{trial}.{attempt}.log")
+    return logs / log_name(trial, attempt)
+
+
+def log_name(trial: str, attempt: int) -> str:
+    """The name of the file with the output of a trial."""
+    return f"{trial}.log" if attempt == 1 else f"{trial}.{attempt}.log"
 
 
 class TrialLog:
@@ -262,15 +293,15 @@ class TrialLog:
     """
 
     def __init__(self, logs: Path, slot: int) -> None:
-        self._logs = logs
-        self._spare = worker_log(logs, slot)
+        self._logs = str(logs)
+        self._spare = str(worker_log(logs, slot))
         self._current = self._spare
 
     def open(self, task: Evaluate) -> None:
         """Let the trial's log begin."""
-        log = trial_log(self._logs, task.trial, task.attempt)
+        log = f"{self._logs}/{log_name(task.trial, task.attempt)}"
         with contextlib.suppress(OSError):
-            self._spare.rename(log)
+            os.rename(self._spare, log)
             self._current = log
 
     def close(self) -> None:
@@ -284,11 +315,12 @@ class TrialLog:
             self._renew()
         else:
             with contextlib.suppress(OSError):
-                self._current.rename(self._spare)
+                os.rename(self._current, self._spare)
 
     def _renew(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._spare)
         with contextlib.suppress(OSError):
-            self._spare.unlink(missing_ok=True)
             fresh = os.open(self._spare, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             os.dup2(fresh, 1)
             os.dup2(fresh, 2)

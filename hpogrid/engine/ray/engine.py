@@ -163,17 +163,15 @@ class RayEngine:
             self._run.prepared(self._legs[leg].trial, message.seconds)
             return True
         assert isinstance(message, ReportMade)
-        try:
-            return self._run.report(self._legs[leg].trial, message.metrics) == "continue"
-        except UserError as error:  # the ledger cannot be written
-            self._failure = error
-            return False
+        return self._report(leg, message.metrics)
 
     def end(self, leg: str, message: Message) -> None:
         """The trial ended: by itself, or because the last report was answered so."""
         if isinstance(message, Broken):
             self._failure = RunError(message.message)
             return
+        if isinstance(message, Done) and message.metrics:
+            self._report(leg, message.metrics)
         self._finish(leg, message.failure if isinstance(message, Done) else None)
 
     def died(self, leg: str, error: str) -> None:
@@ -196,6 +194,13 @@ class RayEngine:
                 "of memory; lower max_concurrent"
             )
         return "the worker process died: it crashed, or was killed, perhaps for lack of memory"
+
+    def _report(self, leg: str, metrics: dict[str, Any]) -> bool:
+        try:
+            return self._run.report(self._legs[leg].trial, metrics) == "continue"
+        except UserError as error:  # the ledger cannot be written
+            self._failure = error
+            return False
 
     def _finish(self, leg: str, failure: str | None) -> None:
         try:
