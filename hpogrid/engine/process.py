@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,13 @@ from hpogrid.engine.cell import CELL, Cell
 from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.prep import Preparing
 from hpogrid.engine.pythons import trial_python
-from hpogrid.engine.resources import cpu_count, gpu_ids, share_cpus, share_gpus, slot_environment
+from hpogrid.engine.resources import (
+    cpu_count,
+    gpu_ids,
+    share_gpus,
+    slot_environment,
+    trials_at_once,
+)
 from hpogrid.engine.run import Assignment, Run
 from hpogrid.errors import RunError, UserError
 from hpogrid.trial.lifeline import kill_marked
@@ -21,6 +28,11 @@ from hpogrid.trial.messages import Broken, Done, Garbled, Message, Ready, Report
 
 _TICK = 0.2
 """Seconds between two looks at time limits and at the wish to stop."""
+
+_FEWER = (
+    "hpogrid: trials run {} at once, for the cores of this job are no more; "
+    "ask for others with --cpus of the grid config"
+)
 
 BROUGHT = ".python"
 """In the folder of the trials: hpogrid for a Python that does not have it."""
@@ -49,7 +61,9 @@ class ProcessEngine:
         self._logs = logs
         self._progress = progress
         config = run.config
-        slots = min(share_cpus(config.max_concurrent, config.cpus_per_trial), config.trials)
+        slots = trials_at_once(run.project)
+        if slots < min(config.max_concurrent, config.trials):
+            print(_FEWER.format(slots), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
         wanted = config.gpus_per_trial or run.project.grid_config.gpus
         gpus = gpu_ids() if wanted else []
         self._gpus = share_gpus(slots, config.gpus_per_trial, gpus)

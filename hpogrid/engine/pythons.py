@@ -18,6 +18,8 @@ from hpogrid.trial.placeholders import command_words
 
 TRIAL_PYTHON = "HPOGRID_TRIAL_PYTHON"
 """The environment variable with the Python of an image, where the driver runs in another one."""
+TRIAL_LIBRARIES = "HPOGRID_TRIAL_LIBRARIES"
+"""The environment variable with the image's ``LD_LIBRARY_PATH``, where the driver needs its own."""
 
 _OLDEST = (3, 9)
 _SECONDS = 60
@@ -121,6 +123,8 @@ def _environment(program: Path, folder: Path) -> dict[str, str]:
         "PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONPATH": os.pathsep.join(places),
     }
+    if TRIAL_LIBRARIES in os.environ:
+        variables["LD_LIBRARY_PATH"] = os.environ[TRIAL_LIBRARIES]
     root = program.parent.parent
     if (root / "pyvenv.cfg").exists():
         variables["VIRTUAL_ENV"] = str(root)
@@ -131,6 +135,7 @@ def _environment(program: Path, folder: Path) -> dict[str, str]:
 
 def _foreign(place: str) -> bool:
     """Whether a place on the path is not there for hpogrid's own Python."""
-    return (
-        bool(place) and not place.endswith((".whl", ".zip")) and not Path(place, "hpogrid").exists()
-    )
+    if not place or place.endswith((".whl", ".zip")):
+        return False
+    names = set(os.listdir(place)) if os.path.isdir(place) else set()
+    return "hpogrid" not in names and names != {"msgspec"}

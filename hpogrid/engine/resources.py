@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from hpogrid.config.project import Project
 from hpogrid.errors import UserError
 
 _GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
@@ -18,17 +19,40 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+_CORES_VARIABLES = ("SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS", "ATHENA_PROC_NUMBER")
+"""How Slurm, Grid Engine, HTCondor and PanDA's pilot tell a job its cores."""
 _NO_GPU = ("", "-1", "NoDevFiles", "void", "none")
 
 
 def cpu_count() -> int:
     """The cores that this process may use: affinity, cgroups (v1 and v2), batch variables."""
     limits = [float(len(os.sched_getaffinity(0))), *_cgroup_limits()]
-    for variable in ("SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS"):
-        value = os.environ.get(variable, "")
-        if value.isdigit() and int(value):
-            limits.append(float(value))
-    return max(1, math.floor(min(limits)))
+    return max(1, math.floor(min([*limits, *_given_cores()])))
+
+
+def _given_cores() -> list[int]:
+    values = (os.environ.get(variable, "") for variable in _CORES_VARIABLES)
+    return [int(value) for value in values if value.isdigit() and int(value)]
+
+
+def presume_cores(count: int) -> None:
+    """Have so many cores where the batch system does not say how many there are."""
+    if not _given_cores():
+        os.environ[_CORES_VARIABLES[-1]] = str(count)
+
+
+def wanted_cores(project: Project) -> int | None:
+    """The cores that a job asks for; None: nobody says how many."""
+    config = project.hpo_config
+    if project.grid_config.cpus is not None or config.cpus_per_trial is None:
+        return project.grid_config.cpus
+    return math.ceil(config.cpus_per_trial * min(config.max_concurrent, config.trials))
+
+
+def cores_decide(project: Project) -> bool:
+    """Whether the cores that a job is given limit its trials: nobody asked for cores or GPUs."""
+    gpus = project.grid_config.gpus or project.hpo_config.gpus_per_trial
+    return wanted_cores(project) is None and not gpus
 
 
 def _cgroup_limits() -> list[float]:
@@ -120,14 +144,26 @@ def slot_environment(gpus: tuple[str, ...], cpus: float) -> dict[str, str]:
     return variables | {name: threads for name in _THREAD_VARIABLES if name not in os.environ}
 
 
-def share_cpus(concurrent: int, per_trial: float | None) -> int:
+def trials_at_once(project: Project) -> int:
+    """How many trials the cores of this job carry at once.
+
+    Raises:
+        UserError: fewer cores than one trial needs.
+    """
+    config = project.hpo_config
+    wanted = min(config.max_concurrent, config.trials)
+    if config.cpus_per_trial is not None:
+        return share_cpus(wanted, config.cpus_per_trial)
+    given = _given_cores()
+    return min(wanted, *given) if given and cores_decide(project) else wanted
+
+
+def share_cpus(concurrent: int, per_trial: float) -> int:
     """How many of ``concurrent`` trials the cores of this job carry at once.
 
     Raises:
         UserError: fewer cores than one trial needs.
     """
-    if per_trial is None:
-        return concurrent
     carried = math.floor(cpu_count() / per_trial + 1e-9)
     if carried < 1:
         raise UserError(

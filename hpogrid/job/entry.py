@@ -19,7 +19,9 @@ def main(arguments: Sequence[str], folder: str) -> int:
     parser.add_argument(
         "--task", nargs=2, metavar=("FOLDER", "JOB"), help="a job, from 0, of a task"
     )
-    parser.add_argument("--job", type=int, default=1, help="number of the job, from 1")
+    parser.add_argument(
+        "--job", type=int, default=1, help="number of the job, from 1 (0: the first too)"
+    )
     parser.add_argument("--evaluate", nargs=2, metavar=("POINT", "LOSS"), help="files of one point")
     options = parser.parse_args(arguments)
     other = other_version()
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str], folder: str) -> int:
         return here.main(*options.task)
     from hpogrid.job import worknode
 
-    return worknode.main(place, options.job - 1, options.evaluate)
+    return worknode.main(place, max(1, options.job) - 1, options.evaluate)
 
 
 def unwritable(folder: Path) -> str | None:

@@ -24,6 +24,7 @@ from types import FrameType
 from hpogrid.archives import Refused, unpack
 from hpogrid.config.project import SCRIPTS, read_project
 from hpogrid.engine.prep import STEPS
+from hpogrid.engine.resources import presume_cores, wanted_cores
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.job.run import PREP, JobResult, run_job
@@ -93,6 +94,7 @@ def main(folder: Path, index: int, point: Sequence[str] | None) -> int:
     _say(f"task {place.settings.name}, job {place.index}, attempt {place.attempt}")
     result: JobResult | None = None
     try:
+        _presume_cores(place)
         seed, after = _go_on(place)
         _prepare(place, place.job / "work")
         with _time_limit(place.settings.seconds), _Log(place.ledgers) as log:
@@ -126,10 +128,17 @@ def _evaluate(place: Place, given: Path, wanted: Path) -> int:
     point = prepare_point(place.folder)
     _prepare(place, point / "job" / "work")
     with _Log(point / "ledger"):
+        _presume_cores(place)
         return evaluate(place.bundle, place.folder, point, job, place.settings.seed, given, wanted)
 
 
 # --- before ---------------------------------------------------------------------------------
+
+
+def _presume_cores(place: Place) -> None:
+    """Have as many cores as were asked for, if the pilot does not say how many there are."""
+    project = read_project(place.bundle)
+    presume_cores(wanted_cores(project) or int(project.grid_config.extra.get("nCore") or 1))
 
 
 def _make_home(place: Place) -> None:

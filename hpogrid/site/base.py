@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from hpogrid.config.project import Project
+from hpogrid.engine.resources import cores_decide
 from hpogrid.site.tasks import Task
 
 JobState = Literal["queued", "running", "done", "unfinished", "failed", "killed", "lost", "unknown"]
@@ -65,6 +67,9 @@ class Site(Protocol):
 
     def plan(self, task: Task) -> list[list[str]]:
         """The commands that `submit` runs, as argument lists."""
+
+    def notes(self, project: Project) -> list[str]:
+        """What to know before jobs of a project are submitted there."""
 
     def submit(self, task: Task) -> None:
         """Start the jobs of a task; what is needed to find them again is kept in the task."""
@@ -124,6 +129,17 @@ class WithScripts(Protocol):
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """Those files, with their texts."""
+
+
+def one_core_note(project: Project, who: str) -> str | None:
+    """What to know where a job that asks for no cores is given one."""
+    at_once = min(project.hpo_config.max_concurrent, project.hpo_config.trials)
+    if at_once == 1 or not cores_decide(project):
+        return None
+    return (
+        f"{who} gives a job one core if it asks for none, and then its trials run one at a time "
+        f"(max_concurrent is {at_once}): ask with --cpus of the grid config"
+    )
 
 
 def task_status(jobs: Sequence[JobStatus]) -> str:

@@ -21,12 +21,12 @@ from hpogrid.errors import RunError
 from hpogrid.files import locked, write_atomic
 from hpogrid.job.run import RESULT, read_result
 from hpogrid.site.arrays import END_RECORD, Array, arrays_of, member_of, settled
-from hpogrid.site.base import ACTIVE, JobStatus
+from hpogrid.site.base import ACTIVE, JobStatus, one_core_note
 from hpogrid.site.batchsystem import BatchSystem, Member, MemberState, Request, Target
 from hpogrid.site.carry import write_carried
 from hpogrid.site.commands import run_command
 from hpogrid.site.polling import Poll
-from hpogrid.site.script import job_script, make_request
+from hpogrid.site.script import job_script, make_request, names_cores
 from hpogrid.site.tasks import Task
 
 _KILLED = "killed"
@@ -52,6 +52,13 @@ class BatchSite:
     def plan(self, task: Task) -> list[list[str]]:
         """The command that submits all jobs; where there are no arrays, one for each of them."""
         return [self.scheduler.submit(part) for part in self._parts(task, range(task.n_jobs))]
+
+    def notes(self, project: Project) -> list[str]:
+        """Where a job has one core."""
+        if self.scheduler.cores_by_number or names_cores(project.grid_config):
+            return []
+        note = one_core_note(project, self.scheduler.label)
+        return [] if note is None else [note]
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """The files that `submit` writes, with their texts."""

@@ -29,7 +29,6 @@ from hpogrid.site.base import (
 )
 from hpogrid.site.choice import Filters, choose
 from hpogrid.site.elsewhere import SERVER_DAYS
-from hpogrid.site.panda.check import library_note
 from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
     IMPORTED,
@@ -356,8 +355,7 @@ def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid"
     files = where.files(task) if isinstance(where, ServerSite) else _files(project_name)
     lines = [f"site: {name}", f"jobs: {n_jobs}", f"bundle of project {project.hash}:"]
     lines += [f"  {size:>10}  {path}" for path, size in files]
-    if isinstance(where, ServerSite) and (note := library_note(project)):
-        lines += [f"note: {note}"]
+    lines += [f"note: {note}" for note in where.notes(project)]
     lines += ["commands:"]
     lines += [f"  {shlex.join(command)}" for command in where.plan(task)]
     if isinstance(where, WithScripts):

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hpogrid.config.home import home
-from hpogrid.config.project import load_project
+from hpogrid.config.project import Project, load_project
 from hpogrid.engine.deadline import END_VARIABLES
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
@@ -51,6 +51,10 @@ class LocalSite:
     def plan(self, task: Task) -> list[list[str]]:
         """The runner's command."""
         return [self._runner(task, range(task.n_jobs))]
+
+    def notes(self, project: Project) -> list[str]:
+        """Nothing: jobs wait for the cores that they need."""
+        return []
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """The script that runs a job in its container, if it wants one.

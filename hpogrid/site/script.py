@@ -13,14 +13,20 @@ from pathlib import Path
 
 from hpogrid.config.home import home
 from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
+from hpogrid.engine.resources import wanted_cores
 from hpogrid.job.settings import ENTRY, START
 from hpogrid.site import container
 from hpogrid.site.batchsystem import BatchSystem, Request
 from hpogrid.site.carry import carried, carried_path
 from hpogrid.site.tasks import Task
 
-_CORES = re.compile("cpu|task|core|exclusive|processes")
-"""Native options that have to do with the number of cores."""
+_CORES = re.compile("cpu|task|core|exclusive|processes|^pe$")
+
+
+def names_cores(grid: GridConfig) -> bool:
+    """Whether a native option has to do with the number of cores."""
+    return any(map(_CORES.search, grid.extra))
 
 
 def make_request(
@@ -32,12 +38,9 @@ def make_request(
     core, if nobody says, and where ``cores`` may be asked for by number.
     """
     grid, hpo = project.grid_config, project.hpo_config
-    cpus, gpus = grid.cpus, grid.gpus
-    at_once = min(hpo.max_concurrent, hpo.trials)
-    if cpus is None and hpo.cpus_per_trial is not None:
-        cpus = math.ceil(hpo.cpus_per_trial * at_once)
-    elif cpus is None and cores and not any(map(_CORES.search, grid.extra)):
-        cpus = at_once
+    cpus, gpus = wanted_cores(project), grid.gpus
+    if cpus is None and cores and not names_cores(grid):
+        cpus = min(hpo.max_concurrent, hpo.trials)
     if gpus is None and hpo.gpus_per_trial:
         gpus = math.ceil(hpo.gpus_per_trial * hpo.max_concurrent)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task.name)

@@ -212,6 +212,12 @@ def test_one_point_for_the_hpo_service(tmp_path: Path) -> None:
     assert trials(folder) == {"77-1": "complete", "77-2": "failed"}
 
 
+def test_jobs_may_be_counted_from_nought(tmp_path: Path) -> None:
+    folder = pack(tmp_path)
+    run(folder, "--job", "0")
+    assert trials(folder) == {"0-1": "complete", "0-2": "complete", "0-3": "complete"}
+
+
 PREPARED = """
 from pathlib import Path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import hpogrid.trial
+from tests.pythons import pythons
 
 PACKAGE = Path(hpogrid.trial.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
@@ -18,6 +18,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 EVERY_MODULE = """
 import importlib, pkgutil, sys
 import hpogrid.trial
+from tests.pythons import pythons
 for module in pkgutil.iter_modules(hpogrid.trial.__path__, "hpogrid.trial."):
     importlib.import_module(module.name)
 others = [name for name in sys.modules if name.startswith("hpogrid")]
@@ -35,25 +36,6 @@ def test_a_module_imports_the_standard_library_and_its_package_alone(path: Path)
         for name in names:
             assert name.split(".")[0] in known
             assert name.startswith("hpogrid.trial") or not name.startswith("hpogrid")
-
-
-def pythons() -> list[str]:
-    """The Pythons of this machine from 3.9 on, by their command."""
-    found = []
-    for minor in range(9, 15):
-        for place in (shutil.which(f"python3.{minor}"), *_pyenv(minor)):
-            if place and _works(place):
-                found.append(place)
-                break
-    return found
-
-
-def _pyenv(minor: int) -> list[str]:
-    return [str(path) for path in Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python3")]
-
-
-def _works(python: str) -> bool:
-    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("python", pythons())

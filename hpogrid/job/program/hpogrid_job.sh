@@ -40,6 +40,7 @@ for path in $found; do
     # One on CVMFS may have to be told where its own library is.
     real=$(readlink -f "$path" 2>/dev/null)
     export LD_LIBRARY_PATH="${real%/bin/*}/lib${libraries:+:$libraries}"
+    export HPOGRID_TRIAL_LIBRARIES="$libraries"
     start "$path" "$@"
     LD_LIBRARY_PATH=$libraries
 done

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
+from hpogrid.engine.resources import wanted_cores
 from hpogrid.errors import UserError
 from hpogrid.registry import require
+from hpogrid.site.base import one_core_note
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
-from hpogrid.site.panda.command import queue_names
+from hpogrid.site.panda.command import SEVERAL_CORES, queue_names
 from hpogrid.site.panda.queues import load_queues, refusal
 
 State = Literal["good", "bad", "unknown"]
@@ -47,12 +49,26 @@ def check_project(project: Project, site: str) -> Iterator[Finding]:
     """The scripts, image, queue, datasets and options of a project."""
     yield _try("scripts", lambda: _scripts(project))
     yield _container(project.grid_config.container)
-    if note := library_note(project):
-        yield Finding("library", "unknown", note)
+    for about, note in project_notes(project).items():
+        yield Finding(about, "unknown", note)
     yield from check_queues(site)
     if project.grid_config.inDS:
         yield _try("input data", lambda: _inputs(project))
     yield _try("prun command", lambda: _command(project, site))
+
+
+def project_notes(project: Project) -> dict[str, str]:
+    """What to know of a project before it is submitted, by what it is about."""
+    notes = {"library": library_note(project), "cores": _cores_note(project)}
+    return {about: note for about, note in notes.items() if note is not None}
+
+
+def _cores_note(project: Project) -> str | None:
+    if "nCore" in project.grid_config.extra:
+        return None
+    if (wanted_cores(project) or 1) not in (1, SEVERAL_CORES):
+        return f"jobs of PanDA have 1 or {SEVERAL_CORES} cores: these ask for {SEVERAL_CORES}"
+    return one_core_note(project, "PanDA")
 
 
 def library_note(project: Project) -> str | None:

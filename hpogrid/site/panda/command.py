@@ -13,6 +13,7 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
+from hpogrid.engine.resources import wanted_cores
 from hpogrid.errors import UserError
 from hpogrid.job.settings import ENTRY, LEDGER, PACKED, START
 
@@ -35,6 +36,9 @@ _DATE = re.compile(r"\$\(date(?: \+([^)]*))?\)")
 _VARIABLE = re.compile(r"\$\{\{(\w+)\}\}|\$\{(\w+)\}|\$(\w+)")
 _MANY_FILES = 200  # in a job; prun wants more to be said
 _MUCH_MEMORY = 4000  # MB for each core, above which prun asks whether one means it
+
+
+SEVERAL_CORES = 8
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -185,23 +189,36 @@ def _container(grid: GridConfig) -> str:
     return grid.container
 
 
+def job_cores(project: Project) -> int:
+    """The cores of a job: one, or as many as PanDA has for those that need several.
+
+    Raises:
+        UserError: it needs more.
+    """
+    cores = wanted_cores(project) or 1
+    if cores > SEVERAL_CORES:
+        raise UserError(
+            f"cpus: a job of the grid has 1 or {SEVERAL_CORES} cores, and not {cores}; lower "
+            "--cpus of the grid config, or cpus_per_trial or max_concurrent of the hpo config"
+        )
+    return 1 if cores == 1 else SEVERAL_CORES
+
+
 def resource_arguments(project: Project) -> list[str]:
     """Cores, memory, time and GPUs of a job, where they are not among the further options."""
     grid, config = project.grid_config, project.hpo_config
-    cores = grid.cpus
-    if cores is None and config.cpus_per_trial is not None:
-        cores = math.ceil(config.cpus_per_trial * config.max_concurrent)
+    cores = job_cores(project)
     arguments = []
-    if cores is not None and cores > 1 and "nCore" not in grid.extra:
+    if cores > 1 and "nCore" not in grid.extra:
         arguments += ["--nCore", str(cores)]
     wants_gpu = bool(grid.gpus) or (grid.gpus is None and config.gpus_per_trial > 0)
     if wants_gpu and "architecture" not in grid.extra:
         arguments += ["--architecture", "&nvidia"]
     if grid.walltime_seconds is not None and "maxCpuCount" not in grid.extra:
-        arguments += ["--maxCpuCount", str(grid.walltime_seconds * (cores or 1))]
+        arguments += ["--maxCpuCount", str(grid.walltime_seconds * cores)]
     memory = grid.extra.get("memory")
     if memory is None and grid.memory_mb is not None:
-        memory = math.ceil(grid.memory_mb / (cores or 1))
+        memory = math.ceil(grid.memory_mb / cores)
         arguments += ["--memory", str(memory)]
     if isinstance(memory, int) and memory > _MUCH_MEMORY:
         arguments.append("-y")

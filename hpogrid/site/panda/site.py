@@ -9,10 +9,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from hpogrid.config.project import Project
 from hpogrid.errors import RunError, UserError
 from hpogrid.site.base import ENDED, JobStatus, Seen
 from hpogrid.site.panda.ask import Unsure
 from hpogrid.site.panda.bundle import sizes
+from hpogrid.site.panda.check import project_notes
 from hpogrid.site.panda.client import (
     find_task,
     get_task,
@@ -47,6 +49,10 @@ class PandaSite:
     def plan(self, task: Task) -> list[list[str]]:
         """The prun (or phpo) command, which the client's own parser has read."""
         return [planned(task)]
+
+    def notes(self, project: Project) -> list[str]:
+        """What the image has to have, and how many cores a job has."""
+        return list(project_notes(project).values())
 
     def files(self, task: Task) -> list[tuple[str, int]]:
         """What is in the bundle."""

@@ -3,9 +3,11 @@
 #
 #     make.sh SUITE ROOT
 set -euo pipefail
+mkdir -p "$(dirname "$2")"
+exec 9>"$2.lock"
+flock 9 # another run of the tests may be making it
 [ -e "$2/.made" ] && exit
 mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/*.sources | head -n 1)
 rm -rf "$2"
-mkdir -p "$(dirname "$2")"
 mmdebstrap --variant=essential --include=python3 "$1" "$2" "$mirror" >&2
 touch "$2/.made"

@@ -123,10 +123,18 @@ def test_resources_and_gpus_by_attribute() -> None:
         {"site": "Q", "memory": "8G", "walltime": "2h", "cpus": 4}, gpus_per_trial=0.5
     )
     assert after(words, "--architecture") == "&nvidia"
-    assert after(words, "--nCore") == "4"
-    assert after(words, "--memory") == "2048"
-    assert after(words, "--maxCpuCount") == str(2 * 3600 * 4)
+    assert after(words, "--nCore") == "8"  # what PanDA has for those that need several
+    assert after(words, "--memory") == "1024"
+    assert after(words, "--maxCpuCount") == str(2 * 3600 * 8)
     assert "--architecture" not in arguments({"site": "ANALY_GPU"})
+
+
+def test_cores() -> None:
+    assert "--nCore" not in arguments({"site": "Q", "cpus": 1})
+    several = arguments({"site": "Q"}, cpus_per_trial=0.5, scheduler_param={"max_concurrent": 3})
+    assert after(several, "--nCore") == "8"
+    with pytest.raises(UserError, match="has 1 or 8 cores, and not 9; lower --cpus"):
+        arguments({"site": "Q", "cpus": 9})
 
 
 def test_much_memory_is_meant() -> None:
