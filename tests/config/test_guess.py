@@ -8,6 +8,7 @@ import pytest
 from hpogrid.cli.main import run
 from hpogrid.config.guess import Guess, find_script, read_script
 from hpogrid.config.project import load_project
+from hpogrid.config.sources import shape
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import render_space
 from hpogrid.space.dialects.python_types import randint, uniform
@@ -178,3 +179,33 @@ def test_init_stores_and_runs(
     assert "already; choose another --name" in capsys.readouterr().err
     assert run(["local_run", "train"]) == 0
     assert "best val_loss=" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "method", "low", "high"),
+    [
+        ("float", 0.05, "loguniform", 0.005, 0.5),
+        ("float", 0.051, "uniform", 0, 1),
+        ("float", 0.0, "uniform", 0, 1),
+        ("float", 1.0, "uniform", 0, 1),
+        ("float", 1.5, "uniform", 0.75, 3),
+        ("float", -2.0, "uniform", -4, -1),
+        ("int", 32, "uniformint", 16, 64),
+        ("int", 0, "uniformint", 1, 2),
+        ("", 3, "uniformint", 1, 6),
+        ("float", 3, "uniform", 1.5, 6),
+    ],
+)
+def test_ranges_around_a_default(
+    kind: str, default: float, method: str, low: float, high: float
+) -> None:
+    found = shape("x", kind, default, None)
+    assert found is not None
+    assert found["method"] == method
+    assert found["dimension"] == {"low": pytest.approx(low), "high": pytest.approx(high)}
+
+
+@pytest.mark.parametrize("default", [True, None, "text"])
+def test_no_range_around_what_is_no_number(default: object) -> None:
+    assert shape("x", "", default, None) is None
+    assert shape("x", "", default, ["only one"]) is None

@@ -182,3 +182,14 @@ def test_an_algorithm_with_a_model_is_refused_with_the_reason() -> None:
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="scheduler_param of pbt"):
         population(2, **options)
+
+
+@pytest.mark.parametrize(("burn_in", "source"), [(1, "0-1"), (2, "0-1"), (3, None)])
+def test_the_burn_in_period_is_over_when_it_is_reached(burn_in: float, source: str | None) -> None:
+    target, names = population(2, burn_in_period=burn_in)
+    target.on_report(names[0], 2, 0.0)
+    assert target.on_report(names[1], 2, 1.0) == "pause"
+    target.on_pause(names[1])
+    release = target.release(False)
+    assert release is not None
+    assert release.source == source

@@ -128,6 +128,16 @@ def test_history() -> None:
     assert GridEngine().in_history(1, "error: job id 999 not found") == {}
 
 
+@pytest.mark.parametrize(
+    ("code", "state"), [("19", "lost"), ("21", "lost"), ("25", "lost"), ("26", "failed")]
+)
+def test_a_job_that_its_node_lost_did_not_fail(code: str, state: str) -> None:
+    """It is submitted again; one that failed has had its turn."""
+    found = GridEngine().in_history(0, QACCT.replace("failed       26 ", f"failed       {code} "))
+    assert found["5", 5].state == state
+    assert found["5", 5].reason
+
+
 def test_submission_as_the_recipe_prints_it() -> None:
     command = GridEngine().submit(request(16, max_jobs=5))
     assert command[:-1] == ["qsub", "-terse", "-t", "1:16", "-tc", "5"]

@@ -355,6 +355,12 @@ def test_what_a_program_cannot_be_told(
         check_values(words, [(name, value)], Arguments(words, tmp_path))
 
 
+def test_a_variable_of_a_shell_does_not_begin_with_a_digit() -> None:
+    assert hpm_text({"1x": 2, "x.1": 3}) == "_1x='2'\nx_1='3'\n"
+    with pytest.raises(UserError, match="'_1x' and '1x' are the same name to a shell"):
+        hpm_text({"_1x": 2, "1x": 3})
+
+
 def test_unknown_placeholders_are_refused() -> None:
     words = command_words("python t.py {args} {lr} {hmp}", None)
     with pytest.raises(UserError, match="unknown placeholder 'hmp': did you mean hpm"):

@@ -16,7 +16,7 @@ from hpogrid.job.settings import SETTINGS
 from hpogrid.site.panda import client as panda_client
 from hpogrid.site.panda.client import TaskInfo
 from hpogrid.site.panda.retry import lay_out
-from hpogrid.site.panda.state import counted, note_retry, remember, see
+from hpogrid.site.panda.state import counted, note_retry, remember, see, take_number
 from hpogrid.site.panda.submit import ARCHIVE, check_site
 from hpogrid.site.tasks import Task, load_task, new_task
 from tests.commands import hpogrid, ok, parsed, refused
@@ -205,6 +205,42 @@ def test_a_retried_task_has_its_old_status_no_longer(server: Server) -> None:
     note_retry(task)
     assert [told("finished"), told("finished")] == ["toretry", "toretry"]
     assert [told("running"), told("finished")] == ["running", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "status"),
+    [
+        (77, 899, "registered"),
+        (77, 901, "unknown"),
+        (None, 899, "submitting"),
+        (None, 901, "broken"),
+    ],
+)
+def test_a_task_that_is_not_on_the_list(
+    server: Server, monkeypatch: pytest.MonkeyPatch, number: int | None, seconds: float, status: str
+) -> None:
+    """The server needs its time to show what it took; what was never sent stays away."""
+    task = new_task(store_project(), site="LONG", n_jobs=2)
+    if number is not None:
+        take_number(task, number)
+    later = task.created + seconds
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert see(task, None, details=False).status == status
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(299, "toretry"), (301, "failed")])
+def test_a_retry_that_the_server_never_gets_to_is_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch, seconds: float, status: str
+) -> None:
+    store_project(grid={"site": "LONG"})
+    ok("run", "p")
+    task = load_task(77)
+    remember(task, "failed")
+    note_retry(task)
+    later = time.time() + seconds
+    monkeypatch.setattr(time, "time", lambda: later)
+    info = TaskInfo(id=77, name=task.name, status="failed")
+    assert see(task, info, details=False).status == status
 
 
 def test_jobs_are_counted_from_what_the_list_says() -> None:
