@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hpogrid.config.home import home
-from hpogrid.config.project import load_project
+from hpogrid.config.project import Project, load_project
 from hpogrid.engine.deadline import END_VARIABLES
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
@@ -30,10 +31,11 @@ from hpogrid.job.run import RESULT, JobResult, read_result
 from hpogrid.job.settings import TaskFolder
 from hpogrid.site import processes
 from hpogrid.site.arrays import settled
-from hpogrid.site.base import JobStatus
+from hpogrid.site.base import Finding, JobStatus, Traits
 from hpogrid.site.carry import write_carried
+from hpogrid.site.check import check_parts, look
 from hpogrid.site.script import contained_script
-from hpogrid.site.tasks import Task, load_task
+from hpogrid.site.tasks import Task, load_task, next_number, sketch
 
 SCRIPT = "contained.sh"
 _LOCK = "job.lock"
@@ -47,6 +49,25 @@ _PYTHON = (sys.executable, "-P", "-m")  # -P: the user's folder hides no module
 
 class LocalSite:
     """Jobs as processes of this machine (see `Site`)."""
+
+    traits = Traits(here=True)
+    server = None
+
+    def notes(self, project: Project) -> list[str]:
+        """Nothing that the plan does not show."""
+        return []
+
+    def check(self, project: Project | None, name: str) -> Iterator[Finding]:
+        """The parts of a project, and the machine."""
+        if project is not None:
+            task = sketch(project, name, 1, number=next_number())
+            yield from check_parts(project, task, here=True)
+            yield look("submission", lambda: self._submission(task))
+        yield Finding(name, "good", f"this machine, {cpu_count()} cores")
+
+    def _submission(self, task: Task) -> str:
+        self.scripts(task)
+        return shlex.join(self._runner(task, range(task.n_jobs)))
 
     def plan(self, task: Task) -> list[list[str]]:
         """The runner's command."""
