@@ -147,15 +147,11 @@ class Round:
 
     def job_pid(self, job: int) -> int | None:
         """The driver of a job."""
-        from hpogrid.site.processes import holder
-
-        return holder(self.task.job_folder(job) / "job.lock")
+        return holder_pid(self.task.job_folder(job) / "job.lock")
 
     def tree(self) -> list[int]:
         """Runners, jobs and workers."""
-        from hpogrid.site.processes import holder
-
-        runners = map(holder, self.task.folder.glob("runner-*.lock"))
+        runners = map(holder_pid, self.task.folder.glob("runner-*.lock"))
         roots = [pid for pid in (*runners, *map(self.job_pid, range(self.jobs))) if pid]
         return sorted({pid for root in roots for pid in (root, *below(root))})
 
@@ -371,6 +367,14 @@ FAULTS: dict[str, Callable[[Round], None]] = {
     "several": again_and_again,
     "crowd": crowd,
 }
+
+
+def holder_pid(lock: Path) -> int | None:
+    """The number of the process that holds a lock."""
+    from hpogrid.site.processes import holder
+
+    found = holder(lock)
+    return found.pid if found else None
 
 
 def send(pid: int | None, number: signal.Signals) -> None:

@@ -189,11 +189,12 @@ class Experiment:
             UserError: what is wrong with a setting, or with the script.
         """
         from hpogrid.cli.progress import progress_of_run
+        from hpogrid.site import HERE
         from hpogrid.site.local import run_here
         from hpogrid.site.tasks import new_task
 
         project = self.store()
-        task = new_task(project, site="local", foreground=True, start=self._start())
+        task = new_task(project, site=HERE, foreground=True, start=self._start())
         with progress_of_run(self.trials) as progress:
             return run_here(task, progress)
 

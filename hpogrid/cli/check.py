@@ -22,17 +22,11 @@ def check(project: str | None, site: str | None, form: str) -> int:
     For example: hpogrid check my_project
     """
     from hpogrid.config.project import load_project
-    from hpogrid.site import site_kind
-    from hpogrid.site.check import check_site
-    from hpogrid.site.panda.check import check_grid, check_project
+    from hpogrid.site import make_site, servers
 
     loaded = load_project(project) if project is not None else None
-    name = site or (loaded.grid_config.site if loaded is not None else "panda")
-    if loaded is not None and site_kind(name) != "panda":
-        findings = list(check_site(loaded, name))
-    else:
-        findings = list(check_grid())
-        if loaded is not None:
-            findings += check_project(loaded, name)
+    name = site or (loaded.grid_config.site if loaded is not None else "")
+    sites = [make_site(name)] if name else servers()
+    findings = [found for where in sites for found in where.check(loaded, name)]
     print_rows([finding._asdict() for finding in findings], ["item", "state", "text"], form)
     return Exit.FAILURE if any(item.state == "bad" for item in findings) else Exit.OK

@@ -118,6 +118,7 @@ def local_run(
     from hpogrid.cli.progress import progress_of_run
     from hpogrid.config.project import load_project
     from hpogrid.engine import choose_engine
+    from hpogrid.site import HERE
     from hpogrid.site.local import run_here
     from hpogrid.site.point import point_task
     from hpogrid.site.tasks import new_task
@@ -138,7 +139,7 @@ def local_run(
         task = _last_run(bundle)
     else:
         start = _start(bundle, search_points, warm_start)
-        task = new_task(bundle, site="local", foreground=True, start=start)
+        task = new_task(bundle, site=HERE, foreground=True, start=start)
     engine = choose_engine(task.read_project(), task.scripts)
     message(f"engine {engine.name}: {engine.why}")
     if debug:
@@ -171,11 +172,10 @@ def _start(project: Project, points: Path | None, warm_start: str | None) -> Sta
 
 
 def _last_run(project: Project) -> Task:
-    from hpogrid.site.point import POINT
     from hpogrid.site.tasks import find_tasks
 
     found = find_tasks(project=project.name)
-    task = next((task for task in found if task.foreground and POINT not in task.native), None)
+    task = next((task for task in found if task.foreground and not task.point), None)
     if task is None:
         raise UserError(f"project '{project.name}' has no run to resume; leave out --resume")
     if task.project_hash != project.hash:

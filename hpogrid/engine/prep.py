@@ -36,6 +36,7 @@ from hpogrid.config.prep import Step, steps
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.errors import UserError
 from hpogrid.files import copy_files, read_record, write_atomic, write_new
+from hpogrid.identity import Identity, this_process
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.trial.command import parameter_variables
 from hpogrid.trial.lifeline import CommandFailed, how_it_ended, kill_marked, program
@@ -66,15 +67,6 @@ class StepEnd(msgspec.Struct, frozen=True):
     title: str
     host: str
     seconds: float
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """The process that does a step: its number means something only in the same ``place``."""
-
-    host: str
-    place: str
-    pid: int
-    begun: str
 
 
 def make_workplace(folder: Path, scripts: Mapping[str, Path], beside: Path) -> None:
@@ -289,38 +281,18 @@ class _Watch:
         if newest is not None and self._lives(newest):
             return None
         path = self._folder / f"{number:03d}.claim"
-        return path if write_new(path, msgspec.json.encode(_this_process())) else None
+        return path if write_new(path, msgspec.json.encode(this_process())) else None
 
     def _lives(self, claim: Path) -> bool:
-        holder = read_record(claim, Holder)
+        holder = read_record(claim, Identity)
         if holder is None:
             return False  # a file that a power cut left
-        if holder.place == _place():
-            return _begun(holder.pid) == holder.begun
+        if holder.here:
+            return holder.lives
         now, sign = time.monotonic(), (claim.name, claim.stat().st_mtime_ns)
         if sign != self._seen:
             self._seen, self._since = sign, now
         return now - self._since < self._lease
-
-
-def _this_process() -> Holder:
-    pid = os.getpid()
-    return Holder(socket.gethostname(), _place(), pid, _begun(pid) or "")
-
-
-def _place() -> str:
-    """Within what a process number means one process: this boot, this PID namespace."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-
-
-def _begun(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks; None: there is none, or a zombie."""
-    with contextlib.suppress(OSError, IndexError):
-        # The name, in brackets, may hold anything; what follows the last one are numbers.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        return None if fields[0] in ("Z", "X") else fields[19]
-    return None
 
 
 # --- what came of it -----------------------------------------------------------------------

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.engine.resources import cores_decide
+from hpogrid.errors import RunError
 from hpogrid.site.tasks import Task
 
 JobState = Literal["queued", "running", "done", "unfinished", "failed", "killed", "lost", "unknown"]
@@ -62,17 +63,73 @@ class JobStatus(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a kind of site can do: outside its own room nobody asks for its name or class.
+
+    Attributes:
+        shared_disk: its jobs see the task's folder and write into it.
+        here: its jobs run on this machine.
+        image: the default image of the specification is there.
+        modes: who can run the search (``hpogrid run --mode``).
+    """
+
+    shared_disk: bool = True
+    here: bool = False
+    image: bool = False
+    modes: tuple[str, ...] = ("grid",)
+
+
+class Finding(NamedTuple):
+    """One thing that has to be right; ``text`` says what was found, or what mends it."""
+
+    item: str
+    state: Literal["good", "bad", "unknown"]
+    text: str
+
+
+class Kept(RunError):
+    """Some of a task's jobs were taken, the others can be retried: the task stays."""
+
+
+class Unsure(Kept):
+    """Nobody knows whether jobs were taken: the task stays, and they are looked for."""
+
+
 class Site(Protocol):
     """A kind of place where jobs run. One status call serves any number of tasks."""
+
+    @property
+    def traits(self) -> Traits:
+        """What it can do."""
+
+    @property
+    def server(self) -> ServerSite | None:
+        """The same site, where a server of its own keeps the truth about its jobs."""
+
+    def notes(self, project: Project) -> list[str]:
+        """What one should know before jobs of a project are submitted, a sentence each."""
+
+    def check(self, project: Project | None, name: str) -> Iterator[Finding]:
+        """Whether all is ready for jobs, of a project if one is given; ``name`` is the site's."""
 
     def plan(self, task: Task) -> list[list[str]]:
         """The commands that `submit` runs, as argument lists."""
 
-    def notes(self, project: Project) -> list[str]:
-        """What to know before jobs of a project are submitted there."""
+    def scripts(self, task: Task) -> dict[Path, str]:
+        """The files that `submit` writes, such as a submit script, with their texts.
+
+        Raises:
+            UserError: something in the configs is wrong.
+        """
 
     def submit(self, task: Task) -> None:
-        """Start the jobs of a task; what is needed to find them again is kept in the task."""
+        """Start the jobs of a task; what is needed to find them again is kept in the task.
+
+        Raises:
+            Kept: some jobs were taken.
+            Unsure: it is not known whether they were.
+            UserError: all were refused.
+        """
 
     def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
         """The jobs of each task, by its id."""
@@ -97,9 +154,11 @@ class Seen(msgspec.Struct, frozen=True):
     jobs: list[JobStatus] = []
 
 
-@runtime_checkable
 class ServerSite(Site, Protocol):
     """A site whose server keeps the truth, and knows tasks that were submitted elsewhere."""
+
+    label: str
+    """What people call the server."""
 
     def look(self, tasks: Sequence[Task], *, details: bool = False) -> dict[int, Seen]:
         """Ask after tasks; without ``details`` jobs are only counted by their state.
@@ -121,14 +180,6 @@ class ServerSite(Site, Protocol):
 
     def metadata(self, task: Task) -> dict[str, Any]:
         """What the jobs left as ``userJobMetadata.json``, by the server's number of the job."""
-
-
-@runtime_checkable
-class WithScripts(Protocol):
-    """A site that writes files when it submits, such as a submit script."""
-
-    def scripts(self, task: Task) -> dict[Path, str]:
-        """Those files, with their texts."""
 
 
 def one_core_note(project: Project, who: str) -> str | None:

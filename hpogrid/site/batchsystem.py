@@ -6,6 +6,8 @@ kind of cluster is one small file, and a test needs no cluster.
 
 from __future__ import annotations
 
+import os
+import pwd
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,8 +78,12 @@ class BatchSystem(ABC):
             seconds since 1970, or nothing; "" if there is none.
         arrays: whether one submission takes all members; else each is submitted on its own.
         cores_by_number: whether a job may ask for cores without knowing the cluster.
+        kill_one: whether a command ends one member only.
         options: the native options that ``--extra`` takes.
         reserved: native options that are hpogrid's own business.
+        tested: the versions that hpogrid's tests ran with.
+        cut_off: words in an error of a submission that may have been taken all the same.
+        too_many: words in the refusal of a submission that might be taken with fewer jobs.
     """
 
     name: ClassVar[str]
@@ -86,6 +92,10 @@ class BatchSystem(ABC):
     end_time: ClassVar[str] = ""
     arrays: ClassVar[bool] = True
     cores_by_number: ClassVar[bool] = True
+    kill_one: ClassVar[bool] = False
+    tested: ClassVar[tuple[str, ...]] = ()
+    cut_off: ClassVar[tuple[str, ...]] = ("timed out", "timeout", "Connection reset")
+    too_many: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
 
@@ -103,7 +113,31 @@ class BatchSystem(ABC):
 
     @abstractmethod
     def submitted(self, code: int, text: str) -> str | None:
-        """The native id of what was submitted; None: it was refused."""
+        """The native id of what was submitted; None: there is none in the answer."""
+
+    def search(self, name: str) -> list[str]:
+        """The command that looks for an array by its name; empty: there is none."""
+        return []
+
+    def found(self, code: int, text: str, name: str) -> str | None:
+        """The native id of the array of that name, if it is there."""
+        return None
+
+    def version(self) -> list[str]:
+        """The command that tells the version; empty: there is none."""
+        return []
+
+    def rehearsal(self, request: Request) -> list[str]:
+        """The command that asks whether a submission would be taken; empty: there is none."""
+        return []
+
+    def settings(self) -> list[str]:
+        """The command that tells how the cluster is set up; empty: none is asked."""
+        return []
+
+    def largest_array(self, text: str) -> int | None:
+        """How many members an array may have, by those settings; None: any number."""
+        return None
 
     @abstractmethod
     def queue(self, arrays: Sequence[str]) -> list[str]:
@@ -118,8 +152,16 @@ class BatchSystem(ABC):
         """The commands that tell how members of arrays have ended."""
 
     @abstractmethod
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
-        """How members have ended, as far as one of the commands tells."""
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
+        """How members have ended, as far as one of the commands tells.
+
+        Args:
+            code: of the command.
+            text: what it printed; where it failed, what it complained about.
+
+        Returns:
+            None: the command was not understood, or could not read the record.
+        """
 
     @abstractmethod
     def kill(self, targets: Sequence[Target]) -> list[str]:
@@ -128,6 +170,14 @@ class BatchSystem(ABC):
     def logs(self, folder: Path, member: int) -> list[Path]:
         """Where a member's output is."""
         return [folder / f"{member}.log"]
+
+
+def user_name() -> str:
+    """Who this process is to the cluster, whatever the environment says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def named(targets: Sequence[Target], member: Callable[[str, int], str]) -> list[str]:

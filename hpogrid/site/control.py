@@ -15,23 +15,21 @@ from hpogrid.engine.prep import prep_logs
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
 from hpogrid.job.start import Start
-from hpogrid.site import make_site, site_kind
+from hpogrid.site import keeper, make_site, servers
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
     RETRYABLE,
     JobStatus,
+    Kept,
     Seen,
-    ServerSite,
     Site,
-    WithScripts,
     task_status,
 )
 from hpogrid.site.choice import Filters, choose
 from hpogrid.site.elsewhere import SERVER_DAYS
 from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
-    IMPORTED,
     IdRange,
     Task,
     find_tasks,
@@ -79,9 +77,9 @@ class Overview:
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """For each job the summary of its finished trials."""
-        site = make_site(self.task.site)
-        if isinstance(site, ServerSite):
-            return site.metadata(self.task)
+        server = make_site(self.task.site).server
+        if server is not None:
+            return server.metadata(self.task)
         project = self.task.read_project()
         study, _ = read_study(self.task.ledgers)
         return {
@@ -124,38 +122,36 @@ def submit(
         mode: ``idds``: PanDA's HPO service runs the search, and the jobs evaluate its points.
 
     Raises:
-        UserError: unknown project or site; nothing is submitted then.
+        Kept: some jobs were taken, or perhaps all; the task stays.
+        UserError: unknown project or site, or a refusal; nothing is submitted then.
     """
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
-    native = _native(where, mode, start)
+    _check_mode(name, where, mode, start)
     if project.storage is not None and shared:
         check_url(project.storage, n_jobs)
-    if isinstance(where, WithScripts):
-        where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
-    task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start)
-    task.native |= native
+    where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
+    task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start, mode=mode)
     try:
         where.submit(task)
+    except Kept:
+        raise
     except UserError:
-        if not task.native:
-            shutil.rmtree(task.folder, ignore_errors=True)
+        shutil.rmtree(task.folder, ignore_errors=True)
         raise
     return task
 
 
-def _native(where: Site, mode: str, start: Start | None) -> dict[str, Any]:
-    """What a task is marked with whose search PanDA's HPO service runs."""
-    if mode != "idds":
-        return {}
-    if not isinstance(where, ServerSite):
-        raise UserError("--mode idds is for queues of PanDA; choose one with --site")
-    if start is not None and start != Start():
+def _check_mode(name: str, where: Site, mode: str, start: Start | None) -> None:
+    """Refuse that somebody runs the search who cannot."""
+    if mode not in where.traits.modes:
+        able = ", ".join(site.label for site in servers() if mode in site.traits.modes)
+        raise UserError(f"site {name} has no --mode {mode}: that is for queues of {able}")
+    if mode != "grid" and start is not None and start != Start():
         raise UserError(
-            "PanDA's HPO service takes neither --search_points nor --warm_start; use --mode grid"
+            f"--mode {mode} takes neither --search_points nor --warm_start; use --mode grid"
         )
-    return {"mode": mode}
 
 
 def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
@@ -168,11 +164,11 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
     tasks = list(tasks)
     seen: dict[int, Seen] = {}
     jobs: dict[int, list[JobStatus]] = {}
-    for kind in {_kind(task) for task in tasks}:
-        group = [task for task in tasks if _kind(task) == kind]
+    for kind in {keeper(task) for task in tasks}:
+        group = [task for task in tasks if keeper(task) == kind]
         site = make_site(kind)
-        if isinstance(site, ServerSite):
-            seen |= site.look(group, details=details)
+        if site.server is not None:
+            seen |= site.server.look(group, details=details)
         else:
             jobs |= site.status(group)
     return [
@@ -181,12 +177,6 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
         else Overview(task, jobs[task.id])
         for task in tasks
     ]
-
-
-def _kind(task: Task) -> str:
-    """Who knows how the jobs of a task are: of one that was imported no server does."""
-    kind = site_kind(task.site)
-    return "local" if IMPORTED in task.native and kind == "panda" else kind
 
 
 @dataclass(frozen=True)
@@ -210,17 +200,16 @@ def survey(
     """
     filters = filters or Filters()
     own, left_out = choose(filters, username=username)
-    site = make_site("panda")
-    assert isinstance(site, ServerSite)
     problems: list[str] = []
     tasks = list(own)
     if ask:
-        try:
-            days = filters.days or SERVER_DAYS
-            others = site.others(find_tasks(), days=days, username=username)
-        except UserError as error:
-            others = []
-            problems.append(str(error))
+        others: list[Task] = []
+        for server in servers():
+            try:
+                days = filters.days or SERVER_DAYS
+                others += server.others(find_tasks(), days=days, username=username)
+            except UserError as error:
+                problems.append(str(error))
         # The server knows whose a task is, but no wildcards; and it has names of its own.
         pattern = username if username and re.search(r"[*?\[]", username) else None
         wanted = filters.wanted(username=pattern)
@@ -232,8 +221,8 @@ def survey(
     try:
         return Survey(overview(tasks), problems, left_out)
     except UserError as error:
-        here = [task for task in own if site_kind(task.site) != "panda"]
-        last = [_last_seen(task) for task in own if site_kind(task.site) == "panda"]
+        here = [task for task in own if make_site(keeper(task)).server is None]
+        last = [_last_seen(task) for task in own if make_site(keeper(task)).server is not None]
         found = sorted(overview(here) + last, key=lambda item: item.task.created, reverse=True)
         return Survey(found, [str(error)], left_out)
 
@@ -250,10 +239,8 @@ def any_task(number: int) -> Task:
     """
     if (tasks_path() / str(number)).is_dir():
         return load_task(number)
-    site = make_site("panda")
-    assert isinstance(site, ServerSite)
-    task = site.other(number)
-    return task if task is not None else load_task(number)
+    found = (task for server in servers() if (task := server.other(number)) is not None)
+    return next(found, None) or load_task(number)
 
 
 def select(texts: Sequence[str]) -> list[Task]:
@@ -331,7 +318,7 @@ def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
         UserError: the jobs do not see the task's folder.
     """
     site = make_site(task.site)
-    if isinstance(site, ServerSite):
+    if not site.traits.shared_disk:
         raise UserError(
             f"task {task.id} is at {task.site}, where jobs have a copy of the task of their own; "
             f"submit more of them with: hpogrid run {task.project} --warm_start {task.id}"
@@ -350,17 +337,16 @@ def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid"
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
-    task = sketch(project, name, n_jobs, number=next_number())
-    task.native |= _native(where, mode, None)
-    files = where.files(task) if isinstance(where, ServerSite) else _files(project_name)
+    _check_mode(name, where, mode, None)
+    task = sketch(project, name, n_jobs, number=next_number(), mode=mode)
+    files = where.server.files(task) if where.server else _files(project_name)
     lines = [f"site: {name}", f"jobs: {n_jobs}", f"bundle of project {project.hash}:"]
     lines += [f"  {size:>10}  {path}" for path, size in files]
     lines += [f"note: {note}" for note in where.notes(project)]
     lines += ["commands:"]
     lines += [f"  {shlex.join(command)}" for command in where.plan(task)]
-    if isinstance(where, WithScripts):
-        for path, text in where.scripts(task).items():
-            lines += [f"{path}:", *(f"  {line}".rstrip() for line in text.splitlines())]
+    for path, text in where.scripts(task).items():
+        lines += [f"{path}:", *(f"  {line}".rstrip() for line in text.splitlines())]
     return lines
 
 
@@ -390,24 +376,32 @@ def read_logs(task_id: int, job: int | None, trial: str | None, *, prep: bool = 
 
 def _prep_logs(task: Task, job: int | None) -> list[str]:
     """What was prepared: for all jobs together, or by each where they share no disk."""
-    site = make_site(task.site)
+    server = make_site(task.site).server
     jobs = [job] if job is not None else range(task.n_jobs)
     folders = [task.prep]
-    if isinstance(site, ServerSite):
+    if server is not None:
         folders = [task.job_folder(index) / PREP for index in jobs]
         for index in jobs:
-            site.fetch_job(task, index)
+            server.fetch_job(task, index)
     return [text for folder in folders for text in prep_logs(folder)]
+
+
+def _trials(names: list[str]) -> str:
+    """What the trials are called that there are."""
+    if not names:
+        return "none has begun yet"
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"it has {shown}"
 
 
 def _trial_log(task: Task, trial: str) -> str:
     study, _ = read_study(task.ledgers)
     if trial not in study.trials:
-        raise UserError(f"task {task.id} has no trial '{trial}'; they are called 0-1, 0-2, ...")
+        raise UserError(f"task {task.id} has no trial '{trial}'; {_trials(list(study.trials))}")
     record = study.trials[trial]
-    site = make_site(task.site)
-    if isinstance(site, ServerSite):
-        site.fetch_job(task, record.job)
+    server = make_site(task.site).server
+    if server is not None:
+        server.fetch_job(task, record.job)
     project = task.read_project()
     path = trial_log(
         task.job_folder(record.job) / project.hpo_config.log_dir, trial, record.attempt

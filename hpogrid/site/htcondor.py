@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from hpogrid.site.batchsystem import (
     Target,
     named,
     native_options,
+    user_name,
 )
 
 SUBMIT_FILE = "job.sub"
@@ -49,6 +49,8 @@ class HTCondor(BatchSystem):
 
     name = "htcondor"
     label = "HTCondor"
+    too_many = ("MAX_JOBS_PER",)
+    cut_off = (*BatchSystem.cut_off, "Failed to receive", "Failed to send")
     member = "$1"
     end_time = (
         "sed -n 's/^Allowed[JE][a-z]*Duration = \\([0-9][0-9]*\\)$/\\1/p' \"$_CONDOR_JOB_AD\""
@@ -108,11 +110,25 @@ class HTCondor(BatchSystem):
         match = re.search(r"^(\d+)\.\d+ - \d+\.\d+$", text, re.MULTILINE)
         return match.group(1) if code == 0 and match else None
 
+    def search(self, name: str) -> list[str]:
+        """The cluster of that batch name."""
+        words = ["-json", "-attributes", "ClusterId,ProcId"]
+        return ["condor_q", "-constraint", f'JobBatchName == "{name}"', *words]
+
+    def found(self, code: int, text: str, name: str) -> str | None:
+        """The number in any of its records."""
+        ads = (_ads(text) if code == 0 else None) or []
+        return str(ads[0]["ClusterId"]) if ads else None
+
+    def version(self) -> list[str]:
+        """``$CondorVersion: 23.4.0 ...``."""
+        return ["condor_version"]
+
     def queue(self, arrays: Sequence[str]) -> list[str]:
         """What the user has in the queue, as JSON."""
         return [
             "condor_q",
-            getpass.getuser(),
+            user_name(),
             "-json",
             "-attributes",
             _ATTRIBUTES,
@@ -138,9 +154,11 @@ class HTCondor(BatchSystem):
         """``condor_history``, in one call."""
         return [["condor_history", *arrays, "-json", "-attributes", _ATTRIBUTES]]
 
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """How jobs left the queue."""
-        ads = (_ads(text) if code == 0 else None) or []
+        ads = _ads(text) if code == 0 else None
+        if ads is None:
+            return None
         return {(str(ad["ClusterId"]), ad["ProcId"] + 1): _state(ad) for ad in ads}
 
     def kill(self, targets: Sequence[Target]) -> list[str]:

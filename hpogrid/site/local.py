@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hpogrid.config.home import home
@@ -25,15 +25,17 @@ from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
 from hpogrid.files import explained, write_atomic
+from hpogrid.identity import Identity
 from hpogrid.job.here import run_in_folder
 from hpogrid.job.run import RESULT, JobResult, read_result
 from hpogrid.job.settings import TaskFolder
 from hpogrid.site import processes
 from hpogrid.site.arrays import settled
-from hpogrid.site.base import JobStatus
+from hpogrid.site.base import Finding, JobStatus, Traits
 from hpogrid.site.carry import write_carried
+from hpogrid.site.check import check_parts, look
 from hpogrid.site.script import contained_script
-from hpogrid.site.tasks import Task, load_task
+from hpogrid.site.tasks import Task, load_task, next_number, sketch
 
 SCRIPT = "contained.sh"
 _LOCK = "job.lock"
@@ -47,6 +49,21 @@ _PYTHON = (sys.executable, "-P", "-m")  # -P: the user's folder hides no module
 
 class LocalSite:
     """Jobs as processes of this machine (see `Site`)."""
+
+    traits = Traits(here=True)
+    server = None
+
+    def check(self, project: Project | None, name: str) -> Iterator[Finding]:
+        """The parts of a project, and the machine."""
+        if project is not None:
+            task = sketch(project, name, 1, number=next_number())
+            yield from check_parts(project, task, here=True)
+            yield look("submission", lambda: self._submission(task))
+        yield Finding(name, "good", f"this machine, {cpu_count()} cores")
+
+    def _submission(self, task: Task) -> str:
+        self.scripts(task)
+        return shlex.join(self._runner(task, range(task.n_jobs)))
 
     def plan(self, task: Task) -> list[list[str]]:
         """The runner's command."""
@@ -75,16 +92,25 @@ class LocalSite:
         return {task.id: self._statuses(task) for task in tasks}
 
     def kill(self, task: Task) -> None:
-        """End runner and jobs: first by asking, and when their trials have had time, by force."""
-        _end(self._runner_locks(task), signal.SIGKILL)
-        folders = [task.job_folder(job) for job in range(task.n_jobs)]
-        for folder in folders:
-            if read_result(folder) is None:
-                (folder / _KILLED).touch()
-        locks = [folder / _LOCK for folder in folders]
+        """End runner and jobs: first by asking, and when their trials have had time, by force.
+
+        Raises:
+            RunError: they run elsewhere, or do not end.
+        """
+        locks = {job: task.job_folder(job) / _LOCK for job in range(task.n_jobs)}
+        runners = self._runner_locks(task)
+        _refuse_elsewhere(task, [*runners, *locks.values()])
+        open_jobs = [job for job in locks if read_result(task.job_folder(job)) is None]
+        _end(runners, signal.SIGKILL)
         grace = task.read_project().hpo_config.grace_seconds
-        _end(locks, signal.SIGTERM, grace + _GRACE_SECONDS)
-        _end(locks, signal.SIGKILL)
+        _end(locks.values(), signal.SIGTERM, grace + _GRACE_SECONDS)
+        _end(locks.values(), signal.SIGKILL)
+        for job in open_jobs:
+            if not processes.held(locks[job]):
+                (task.job_folder(job) / _KILLED).touch()
+        left = [str(job) for job, lock in locks.items() if processes.held(lock)]
+        if left:
+            raise RunError(f"task {task.id}: job(s) {', '.join(left)} did not end; try again")
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
         """Start a new runner for these jobs."""
@@ -166,7 +192,7 @@ def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
     handle = processes.take(task.job_folder(0) / _LOCK, _PATIENCE)
     if handle is None:
         raise RunError(f"task {task.id} is running already; 'hpogrid tasks show {task.id}'")
-    processes.write_holder(handle, os.getpid())
+    processes.write_holder(handle)
     (task.job_folder(0) / _KILLED).unlink(missing_ok=True)
     try:
         return run_in_folder(TaskFolder(task.folder), 0, progress)
@@ -174,25 +200,28 @@ def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
         processes.release([handle])
 
 
-def _end(locks: Sequence[Path], number: signal.Signals, seconds: float = _GRACE_SECONDS) -> None:
+def _refuse_elsewhere(task: Task, locks: Iterable[Path]) -> None:
+    """Refuse to signal processes of another machine or container: numbers mean others here."""
+    for lock in locks:
+        found = processes.holder(lock)
+        if found is not None and not found.here:
+            raise RunError(
+                f"task {task.id} runs on {found.host} (process {found.pid} there), which cannot be "
+                f"reached from here: type 'hpogrid tasks kill {task.id}' on {found.host}, in the "
+                "container that it was started in if there is one"
+            )
+
+
+def _end(locks: Collection[Path], number: signal.Signals, seconds: float = _GRACE_SECONDS) -> None:
     """Send a signal to those who hold the locks, and wait so many seconds for their end."""
-    told: set[int] = set()
+    told: set[Identity] = set()
     deadline = time.monotonic() + seconds
     while any(map(processes.held, locks)) and time.monotonic() < deadline:
-        holders = {pid for lock in locks if (pid := processes.holder(lock))}
-        for pid in holders - told:
-            _signal(pid, number)
+        holders = {found for lock in locks if (found := processes.holder(lock))}
+        for found in holders - told:
+            found.signal(number)
         told |= holders
         time.sleep(_POLL_SECONDS)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process, and to its group if that is its own."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, number)
-        else:
-            os.kill(pid, number)
 
 
 # --- the runner ----------------------------------------------------------------------------

@@ -155,7 +155,7 @@ class Psij(BatchSystem):
         """PSI/J keeps no record but the exit code, which `queue` tells."""
         return []
 
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """Never asked."""
         return {}
 

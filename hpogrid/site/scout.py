@@ -12,7 +12,7 @@ from hpogrid.config.advice import drift_notes
 from hpogrid.config.project import Project, load_project
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.errors import RunError
-from hpogrid.site import control, site_kind
+from hpogrid.site import control, make_site
 from hpogrid.site.container import wanted
 from hpogrid.site.tasks import sketch
 from hpogrid.study.study import read_study
@@ -54,7 +54,7 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
 
 def _container(project: Project, site: str) -> str:
     """The image that jobs run in; the default one is for the grid only."""
-    if site_kind(site) == "panda":
+    if make_site(site).traits.image:
         return project.grid_config.container
     found = wanted(project, sketch(project, site, 1))
     return "none" if found is None else found.image

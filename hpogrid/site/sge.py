@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
@@ -16,6 +15,7 @@ from hpogrid.site.batchsystem import (
     Target,
     named,
     native_options,
+    user_name,
 )
 
 _REASONS = {
@@ -38,6 +38,8 @@ class GridEngine(BatchSystem):
     """See `BatchSystem`."""
 
     name = "sge"
+    tested = ("8.1.9",)
+    too_many = ("jobs are allowed", "tasks are allowed")
     cores_by_number = False  # it takes a parallel environment, which every cluster calls its own
     label = "Grid Engine"
     member = '"$SGE_TASK_ID"'
@@ -81,16 +83,29 @@ class GridEngine(BatchSystem):
         match = re.search(r"^(\d+)(\.\S*)?$", text, re.MULTILINE)
         return match.group(1) if code == 0 and match else None
 
+    def search(self, name: str) -> list[str]:
+        """All jobs, with their whole names."""
+        return ["qstat", "-u", user_name(), "-r", "-xml"]
+
+    def found(self, code: int, text: str, name: str) -> str | None:
+        """The number in the element that has the name."""
+        root = _xml(text) if code == 0 else None
+        for job in root.iter("job_list") if root is not None else ():
+            if job.findtext("full_job_name") == name:
+                return job.findtext("JB_job_number")
+        return None
+
+    def version(self) -> list[str]:
+        """Its first line is ``SGE 8.1.9``."""
+        return ["qstat", "-help"]
+
     def queue(self, arrays: Sequence[str]) -> list[str]:
         """All members of the user that have not ended, each on its own."""
-        return ["qstat", "-u", getpass.getuser(), "-g", "d", "-xml"]
+        return ["qstat", "-u", user_name(), "-g", "d", "-xml"]
 
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """The XML of ``qstat``."""
-        try:
-            root = ElementTree.fromstring(text) if code == 0 else None  # noqa: S314 (the cluster's own)
-        except ElementTree.ParseError:
-            return None
+        root = _xml(text) if code == 0 else None
         if root is None:
             return None
         found: dict[Member, MemberState] = {}
@@ -104,10 +119,12 @@ class GridEngine(BatchSystem):
         """``qacct`` takes one job at a time."""
         return [["qacct", "-j", array] for array in arrays]
 
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """Blocks of ``name value`` lines; of several runs of a member the last counts."""
         found: dict[Member, MemberState] = {}
-        for block in re.split(r"^=+$", text, flags=re.MULTILINE) if code == 0 else []:
+        if code != 0:
+            return found if "not found" in text else None
+        for block in re.split(r"^=+$", text, flags=re.MULTILINE):
             lines = (line.split(maxsplit=1) for line in block.splitlines())
             record = {words[0]: words[1].strip() for words in lines if len(words) == 2}
             if record.get("taskid", "").isdigit():
@@ -117,6 +134,13 @@ class GridEngine(BatchSystem):
     def kill(self, targets: Sequence[Target]) -> list[str]:
         """``qdel``."""
         return ["qdel", *named(targets, lambda array, member: f"{array}.{member}")]
+
+
+def _xml(text: str) -> ElementTree.Element | None:
+    try:
+        return ElementTree.fromstring(text)  # noqa: S314 (the cluster's own)
+    except ElementTree.ParseError:
+        return None
 
 
 def _state(letters: str, job: str) -> MemberState:

@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -27,15 +27,13 @@ from hpogrid.job.settings import TaskFolder
 from hpogrid.job.start import Start, write_start
 from hpogrid.study.events import Time
 
+T = TypeVar("T")
 FILE = TaskFolder.RECORD
 DAY = 86400.0
 LARGEST = 10**6
 """The table's own numbers stay below this; those of PanDA's tasks, everybody's, are above."""
 
 MOST_JOBS = 100_000
-IMPORTED = "imported"
-"""What a task is marked with, in `Task.native`, whose jobs ran elsewhere."""
-
 _Line = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z", max_length=1000)]
 """Text that is one line, without what a terminal would obey."""
 
@@ -49,7 +47,10 @@ class Task(msgspec.Struct, kw_only=True):
         created: seconds since the epoch.
         shared: whether the jobs are one search.
         added: how many trials were added to the budget of each job after the submission.
-        native: what the site needs to find the jobs again.
+        mode: who runs the search, of those that the site can have do it.
+        point: whether it is one trial with values that the user chose.
+        imported: whether its jobs ran elsewhere.
+        native: what the site needs to find the jobs again: a record of its own (`native_as`).
     """
 
     id: int
@@ -64,6 +65,9 @@ class Task(msgspec.Struct, kw_only=True):
     shared: bool = True
     foreground: bool = False
     added: Annotated[int, msgspec.Meta(ge=0)] = 0
+    mode: str = "grid"
+    point: bool = False
+    imported: bool = False
     native: dict[str, Any] = {}
     version: int = 1
 
@@ -105,6 +109,22 @@ class Task(msgspec.Struct, kw_only=True):
         data = msgspec.json.format(msgspec.json.encode(self), indent=2)
         write_atomic((folder or self.folder) / FILE, data + b"\n")
 
+    def native_as(self, kind: type[T]) -> T:
+        """What the site keeps, as the record that it is.
+
+        Raises:
+            Damaged: it is none.
+        """
+        try:
+            return msgspec.convert(self.native, kind)
+        except msgspec.ValidationError as error:
+            raise Damaged(f"{self.folder / FILE} is damaged: {error}") from error
+
+    def keep(self, record: msgspec.Struct) -> None:
+        """Keep what the site needs to find the jobs again."""
+        self.native = msgspec.to_builtins(record)
+        self.save()
+
     def add_trials(self, count: int) -> None:
         """Add trials to the budget of each job; jobs know it when they start the next time."""
         with locked(self.folder):
@@ -134,6 +154,7 @@ def sketch(
     number: int = 0,
     shared: bool = True,
     foreground: bool = False,
+    mode: str = "grid",
 ) -> Task:
     """A task as it would be, without a folder."""
     from hpogrid.search.base import derive_seed
@@ -152,6 +173,7 @@ def sketch(
         project_hash=project.hash,
         shared=shared,
         foreground=foreground,
+        mode=mode,
     )
 
 
@@ -163,10 +185,17 @@ def new_task(
     shared: bool = True,
     foreground: bool = False,
     start: Start | None = None,
+    mode: str = "grid",
 ) -> Task:
     """Make a task's folder with a bundle of the project as it is now."""
     task = sketch(
-        project, site, n_jobs, number=claim_folder(), shared=shared, foreground=foreground
+        project,
+        site,
+        n_jobs,
+        number=claim_folder(),
+        shared=shared,
+        foreground=foreground,
+        mode=mode,
     )
     try:
         copy_bundle(project, task.bundle)

@@ -59,8 +59,7 @@ class TestLocalInContainer(SiteContract):
             kill_session(pid)  # what mounted the image outlives an Apptainer that is killed
 
     def vanish(self, task: Task, job: int) -> None:
-        pid = wait_for(lambda: processes.holder(task.job_folder(job) / "job.lock"))
-        assert pid > 1
+        pid: int = wait_for(lambda: processes.holder(task.job_folder(job) / "job.lock")).pid
         self.killed.append(pid)
         below = children(pid)
         os.kill(pid, signal.SIGKILL)

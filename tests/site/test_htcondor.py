@@ -60,7 +60,7 @@ def test_history() -> None:
         ("1", 5): MemberState("killed", "via condor_rm (by user u)"),
         ("1", 6): MemberState("failed", "out of memory"),
     }
-    assert HTCondor().in_history(1, "") == {}
+    assert HTCondor().in_history(1, "unknown option") is None
 
 
 def test_submit_file() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.site.batchsystem import Member, MemberState
-from hpogrid.site.polling import Poll
+from hpogrid.site.polling import Poll, Told
 
 MEMBER = ("7", 1)
 
@@ -22,9 +22,9 @@ class Scheduler:
         monkeypatch.setattr(time, "time", lambda: self.now)
         self.poll = Poll(path, self.answer)
 
-    def answer(self, members: Collection[Member]) -> dict[Member, MemberState]:
+    def answer(self, members: Collection[Member]) -> Told:
         self.asked.append(self.now)
-        return dict.fromkeys(members, MemberState("queued", self.state))
+        return Told(dict.fromkeys(members, MemberState("queued", self.state)))
 
     def watch(self, seconds: float) -> list[float]:
         """Look ten times a second; the seconds between two questions."""

@@ -134,6 +134,7 @@ def test_history() -> None:
 def test_a_job_that_its_node_lost_did_not_fail(code: str, state: str) -> None:
     """It is submitted again; one that failed has had its turn."""
     found = GridEngine().in_history(0, QACCT.replace("failed       26 ", f"failed       {code} "))
+    assert found is not None
     assert found["5", 5].state == state
     assert found["5", 5].reason
 

@@ -24,10 +24,6 @@ class TimeUp(RunError):
     """The server did not answer in time."""
 
 
-class Unsure(RunError):
-    """The connection broke while a task was submitted: the server may have taken it."""
-
-
 def ask(
     request: Request, seconds: float, folder: Path | None = None, *, credentials: bool = True
 ) -> tuple[list[Answer], str]:

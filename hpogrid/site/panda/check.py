@@ -8,29 +8,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
 from hpogrid.engine.resources import wanted_cores
 from hpogrid.errors import UserError
 from hpogrid.registry import require
-from hpogrid.site.base import one_core_note
+from hpogrid.site.base import Finding, one_core_note
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
 from hpogrid.site.panda.command import SEVERAL_CORES, queue_names
 from hpogrid.site.panda.queues import load_queues, refusal
 
-State = Literal["good", "bad", "unknown"]
-
 _SOON = 3600.0  # seconds; credentials that expire before are worth a word
-
-
-class Finding(NamedTuple):
-    """One thing that has to be right; ``text`` says what was found, or what mends it."""
-
-    item: str
-    state: State
-    text: str
 
 
 def check_grid() -> Iterator[Finding]:

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.panda.ask import TimeUp, Unsure, ask, explain, last_error, one_line, pair, result
+from hpogrid.site.base import Unsure
+from hpogrid.site.panda.ask import TimeUp, ask, explain, last_error, one_line, pair, result
 from hpogrid.site.panda.auth import redact
 from hpogrid.site.panda.call import Call, Request
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from hpogrid.config.project import Project
-from hpogrid.errors import RunError, UserError
-from hpogrid.site.base import ENDED, JobStatus, Seen
-from hpogrid.site.panda.ask import Unsure
+from hpogrid.errors import RunError
+from hpogrid.site.base import ENDED, Finding, JobStatus, Seen, Traits
 from hpogrid.site.panda.bundle import sizes
 from hpogrid.site.panda.check import project_notes
 from hpogrid.site.panda.client import (
@@ -44,7 +43,27 @@ _HOUR = 3600.0
 class PandaSite:
     """Jobs on the grid (see `Site` and `ServerSite`)."""
 
+    label = "PanDA"
+    traits = Traits(shared_disk=False, image=True, modes=("grid", "idds"))
+
+    @property
+    def server(self) -> PandaSite:
+        """It has one."""
+        return self
+
     # --- submission ------------------------------------------------------------------------
+
+    def check(self, project: Project | None, name: str) -> Iterator[Finding]:
+        """The client, the credentials and the servers; and a project."""
+        from hpogrid.site.panda.check import check_grid, check_project
+
+        yield from check_grid()
+        if project is not None:
+            yield from check_project(project, name)
+
+    def scripts(self, task: Task) -> dict[Path, str]:
+        """None: the jobs find all in the bundle."""
+        return {}
 
     def plan(self, task: Task) -> list[list[str]]:
         """The prun (or phpo) command, which the client's own parser has read."""
@@ -62,18 +81,11 @@ class PandaSite:
         """Submit one task with all jobs; its number on the server becomes the task's.
 
         Raises:
-            UserError, RunError: it is refused, and nothing is left of it here.
+            UserError, RunError: it is refused.
             Unsure: nobody knows whether the server took it; `look` will find out.
         """
-        try:
-            prepare(task)
-            number = send_new(task)
-        except Unsure:
-            raise
-        except UserError:
-            shutil.rmtree(task.folder, ignore_errors=True)
-            raise
-        take_number(task, number)
+        prepare(task)
+        take_number(task, send_new(task))
 
     # --- state -----------------------------------------------------------------------------
 

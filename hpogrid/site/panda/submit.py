@@ -133,9 +133,9 @@ def require_client(site: str) -> None:
 
 def _named(site: str) -> str:
     """A site for people, who may have meant another one."""
-    from hpogrid.site import SITES
+    from hpogrid.site import QUEUES, SITES
 
-    others = ", ".join(name for name in SITES if name != "panda")
+    others = ", ".join(name for name in SITES if name != QUEUES)
     return f"site '{site}' (a queue of PanDA; other sites: {others})"
 
 
@@ -184,7 +184,7 @@ def _command(
     task: Task, project: Project, out_ds: str, folder: Path, archive: str, inputs: Inputs
 ) -> list[str]:
     """The program and its arguments, once its own parser has read them."""
-    if task.native.get("mode") == "idds":
+    if task.mode == "idds":
         sandbox(project, content(task), folder)
         names = list(inputs.datasets)
         command = ["phpo", *phpo_arguments(project, task.site, task.n_jobs, out_ds, names)]

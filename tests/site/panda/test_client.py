@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.errors import RunError, UserError
+from hpogrid.site.base import Unsure
 from hpogrid.site.panda import client as panda_client
-from hpogrid.site.panda.ask import Unsure
 from hpogrid.site.panda.call import Call
 from hpogrid.site.panda.client import (
     JobInfo,

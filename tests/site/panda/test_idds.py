@@ -80,4 +80,5 @@ def test_the_command_is_shown_before_it_is_sent() -> None:
     store_project(grid={"site": "A"})
     assert "phpo --outDS" in ok("run", "p", "--mode", "idds", "--dry_run")
     store_project(name="here", grid={"site": "local"})
-    assert "--mode idds is for queues of PanDA" in hpogrid("run", "here", "--mode", "idds").err
+    said = hpogrid("run", "here", "--mode", "idds").err
+    assert "site local has no --mode idds: that is for queues of PanDA" in said
