@@ -253,6 +253,24 @@ def test_one_is_killed_by_its_owner(panda: Grid, switches: Path, tmp_path: Path)
     assert "has no job that waits or runs" in hpogrid("tasks", "kill", task, fails=True)
 
 
+def test_what_another_client_had_repeated_comes_too(
+    panda: Grid, switches: Path, tmp_path: Path
+) -> None:
+    example(troubled(tmp_path / "scripts", switches))
+    (switches / "dies-1").touch()
+    task = run(2)
+    hpogrid("tasks", "show", task, "--watch")
+    assert status(task) == "finished"
+    assert points(rows(tmp_path)) == trace(switches)  # all that there is has come
+    (switches / "dies-1").unlink()
+    with environment(HPOGRID_HOME=str(tmp_path / "another machine")):
+        hpogrid("tasks", "retry", task)
+    wait_until(lambda: status(task) == "done", 180)
+    assert points(rows(tmp_path)) == trace(switches)
+    assert Counter(row["job"] for row in rows(tmp_path))["0"] == 200
+    assert len(trace(switches)) >= 400
+
+
 def test_through_idds(panda: Grid, switches: Path, tmp_path: Path) -> None:
     example(troubled(tmp_path / "scripts", switches), trials=3)
     task = run(2, "--mode", "idds")

@@ -40,9 +40,15 @@ class TaskInfo(msgspec.Struct, kw_only=True, rename={"id": "jediTaskID", "name":
     name: str
     status: str
     created: str | None = msgspec.field(default=None, name="creationDate")
+    modified: str | None = msgspec.field(default=None, name="modificationTime")
     site: str | None = None
     statistics: str | None = None
     command: str | None = msgspec.field(default=None, name="cliParams")
+
+    @property
+    def stamp(self) -> str | None:
+        """What is another one once anything has become of the task; None: it cannot be told."""
+        return f"{self.status} {self.modified} {self.statistics}" if self.modified else None
 
 
 class FileInfo(msgspec.Struct, kw_only=True):

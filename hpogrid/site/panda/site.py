@@ -6,14 +6,15 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.base import ENDED, JobStatus, Seen
+from hpogrid.site.base import JobStatus, Seen
 from hpogrid.site.panda.ask import Unsure
 from hpogrid.site.panda.bundle import sizes
 from hpogrid.site.panda.client import (
+    TaskInfo,
     find_task,
     get_task,
     job_metadata,
@@ -24,7 +25,6 @@ from hpogrid.site.panda.client import (
     upload,
 )
 from hpogrid.site.panda.state import (
-    STATUS,
     foreign,
     newest,
     note_retry,
@@ -78,14 +78,8 @@ class PandaSite:
 
     def look(self, tasks: Sequence[Task], *, details: bool = False) -> dict[int, Seen]:
         """The state of tasks, from one list that the server hands out (see `ServerSite`)."""
-        listed = list_tasks(min(task.created for task in tasks) - _HOUR) if tasks else []
-        by_number = {info.id: info for info in listed}
-        by_name = {info.name.rstrip("/"): info for info in listed}
         seen = {}
-        for task in tasks:
-            info = by_number.get(number_of(task) or 0) or by_name.get(str(task.native.get(OUT)))
-            if info is not None and number_of(task) is None:
-                take_number(task, info.id)
+        for task, info in _listed(tasks):
             seen[task.id] = see(task, info, details)
             remember(task, seen[task.id].status)
         return seen
@@ -157,14 +151,28 @@ class PandaSite:
 
     def fetch(self, task: Task) -> list[str]:
         """Bring the ledgers home (see `hpogrid.site.panda.fetch`)."""
-        from hpogrid.site.panda.fetch import STATE, fetch
+        from hpogrid.site.panda.fetch import fetch
 
-        if not (task.folder / STATE).exists() or task.native.get(STATUS) not in ENDED:
-            self.look([task])
+        [(_, info)] = _listed([task])
         number = number_of(task)
         if number is None:
             return ["it is not known whether PanDA took the task"]
-        return fetch(task, number, str(task.native.get(STATUS)))
+        info = info or get_task(number)
+        if info is None:
+            return [f"PanDA does not know task {number} any more"]
+        return fetch(task, info)
+
+
+def _listed(tasks: Sequence[Task]) -> Iterator[tuple[Task, TaskInfo | None]]:
+    """Tasks with what the server's list says of them; one without a number is given it."""
+    listed = list_tasks(min(task.created for task in tasks) - _HOUR) if tasks else []
+    by_number = {info.id: info for info in listed}
+    by_name = {info.name.rstrip("/"): info for info in listed}
+    for task in tasks:
+        info = by_number.get(number_of(task) or 0) or by_name.get(str(task.native.get(OUT)))
+        if info is not None and number_of(task) is None:
+            take_number(task, info.id)
+        yield task, info
 
 
 def _sent(task: Task) -> int:
