@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import tempfile
 import time
@@ -12,10 +11,10 @@ from typing import Literal, NamedTuple
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
 from hpogrid.errors import UserError
-from hpogrid.registry import require
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
 from hpogrid.site.panda.command import queue_names
+from hpogrid.site.panda.installed import clients, find_client
 from hpogrid.site.panda.queues import load_queues, refusal
 
 State = Literal["good", "bad", "unknown"]
@@ -94,8 +93,10 @@ def _try(item: str, look: Callable[[], str]) -> Finding:
 
 
 def _client() -> str:
-    require("pandaclient", extra="panda", what="the PanDA grid")
-    return f"version {importlib.metadata.version('panda-client')}"
+    client = find_client()
+    others = [str(other) for other in clients() if other != client]
+    aside = f"; not used: {', '.join(others)}" if others else ""
+    return f"version {client}{aside}"
 
 
 def _credentials() -> str:
@@ -110,7 +111,6 @@ def _credentials() -> str:
 
 
 def _server() -> str:
-    require("pandaclient", extra="panda", what="the PanDA grid")
     tasks = list_tasks(time.time() - 86400)
     return f"{server()} answers; {len(tasks)} tasks of yours changed in the last day"
 

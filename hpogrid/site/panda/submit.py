@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from hpogrid.config.project import Project, load_project, project_path, read_project
 from hpogrid.errors import UserError
 from hpogrid.job.settings import JobSettings
-from hpogrid.registry import require
 from hpogrid.site.carry import Content
 from hpogrid.site.panda.auth import login
 from hpogrid.site.panda.bundle import bundle_content, write_bundle
@@ -27,6 +26,7 @@ from hpogrid.site.panda.command import (
     queue_names,
 )
 from hpogrid.site.panda.idds import phpo_arguments, sandbox
+from hpogrid.site.panda.installed import find_client
 from hpogrid.site.tasks import Task, find_tasks, user_name
 
 ARCHIVE = "panda.tgz"
@@ -128,7 +128,7 @@ def send_new(task: Task) -> int:
 
 def require_client(site: str) -> None:
     """Refuse to go on without panda-client, naming the sites that do without it."""
-    require("pandaclient", extra="panda", what=_named(site))
+    find_client(_named(site))
 
 
 def _named(site: str) -> str:
