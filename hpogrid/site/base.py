@@ -111,6 +111,9 @@ class ServerSite(Site, Protocol):
     def files(self, task: Task) -> list[tuple[str, int]]:
         """What is sent with the task: names and sizes in bytes."""
 
+    def notes(self, task: Task, *, ask: bool) -> list[str]:
+        """What is to be said of a task before it is sent; ``ask``: servers may be asked."""
+
     def fetch_job(self, task: Task, job: int) -> None:
         """Bring the logs and checkpoints of a job's trials into its folder."""
 

@@ -29,7 +29,6 @@ from hpogrid.site.base import (
 )
 from hpogrid.site.choice import Filters, choose
 from hpogrid.site.elsewhere import SERVER_DAYS
-from hpogrid.site.panda.check import library_note
 from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
     IMPORTED,
@@ -346,20 +345,31 @@ def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
     return jobs, [job.job for job in states if job.state in ACTIVE]
 
 
+def notes(project_name: str, *, site: str | None, mode: str = "grid", ask: bool) -> list[str]:
+    """What is to be said before a project is submitted (see `ServerSite.notes`)."""
+    project = load_project(project_name)
+    name = site or project.grid_config.site
+    where = make_site(name)
+    if not isinstance(where, ServerSite):
+        return []
+    task = sketch(project, name, 1)
+    task.native |= _native(where, mode, None)
+    return where.notes(task, ask=ask)
+
+
 def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:
-    """What `submit` would do: the files of the bundle with their sizes, and the commands."""
+    """What `submit` would do: the commands, what is to be said, and the files of the bundle."""
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
     task = sketch(project, name, n_jobs, number=next_number())
     task.native |= _native(where, mode, None)
     files = where.files(task) if isinstance(where, ServerSite) else _files(project_name)
-    lines = [f"site: {name}", f"jobs: {n_jobs}", f"bundle of project {project.hash}:"]
-    lines += [f"  {size:>10}  {path}" for path, size in files]
-    if isinstance(where, ServerSite) and (note := library_note(project)):
-        lines += [f"note: {note}"]
-    lines += ["commands:"]
+    lines = [f"site: {name}", f"jobs: {n_jobs}", "commands:"]
     lines += [f"  {shlex.join(command)}" for command in where.plan(task)]
+    lines += [f"note: {note}" for note in notes(project_name, site=site, mode=mode, ask=False)]
+    lines += [f"bundle of project {project.hash}:"]
+    lines += [f"  {size:>10}  {path}" for path, size in files]
     if isinstance(where, WithScripts):
         for path, text in where.scripts(task).items():
             lines += [f"{path}:", *(f"  {line}".rstrip() for line in text.splitlines())]

@@ -11,13 +11,14 @@ from typing import Literal, NamedTuple
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
 from hpogrid.errors import UserError
+from hpogrid.site.panda.advice import notes
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
 from hpogrid.site.panda.command import queue_names
 from hpogrid.site.panda.installed import clients, find_client
 from hpogrid.site.panda.queues import load_queues, refusal
 
-State = Literal["good", "bad", "unknown"]
+State = Literal["good", "bad", "unknown", "note"]
 
 _SOON = 3600.0  # seconds; credentials that expire before are worth a word
 
@@ -46,27 +47,12 @@ def check_project(project: Project, site: str) -> Iterator[Finding]:
     """The scripts, image, queue, datasets and options of a project."""
     yield _try("scripts", lambda: _scripts(project))
     yield _container(project.grid_config.container)
-    if note := library_note(project):
-        yield Finding("library", "unknown", note)
     yield from check_queues(site)
+    for note in notes(project, site):
+        yield Finding(note.item, "bad" if note.fatal else "note", note.text)
     if project.grid_config.inDS:
         yield _try("input data", lambda: _inputs(project))
     yield _try("prun command", lambda: _command(project, site))
-
-
-def library_note(project: Project) -> str | None:
-    """What the algorithm needs of the image, since it does not come along; None: nothing."""
-    from hpogrid.search import ALGORITHMS
-
-    name, image = project.hpo_config.algorithm, project.grid_config.container
-    library = ALGORITHMS.library(name)
-    if library is None:
-        return None
-    own = [other for other in ALGORITHMS if ALGORITHMS.library(other) is None]
-    return (
-        f"algorithm {name} needs {library} in the image ({image}): it does not come along; choose "
-        f"an image that has it with --container, or one of {', '.join(own)}"
-    )
 
 
 def check_queues(site: str) -> Iterator[Finding]:

@@ -34,6 +34,8 @@ _LONGEST = 115  # prun allows 132 with what we append
 _DATE = re.compile(r"\$\(date(?: \+([^)]*))?\)")
 _VARIABLE = re.compile(r"\$\{\{(\w+)\}\}|\$\{(\w+)\}|\$(\w+)")
 _MANY_FILES = 200  # in a job; prun wants more to be said
+_MANY_CORES = 8  # of a job, if it has more than one
+_HS06 = 10  # the power of a core, in the unit in which PanDA counts its time
 _MUCH_MEMORY = 4000  # MB for each core, above which prun asks whether one means it
 
 
@@ -185,27 +187,61 @@ def _container(grid: GridConfig) -> str:
     return grid.container
 
 
-def resource_arguments(project: Project) -> list[str]:
-    """Cores, memory, time and GPUs of a job, where they are not among the further options."""
+def wanted_cores(project: Project) -> int | None:
+    """The cores that a job is to have, as they are asked for."""
     grid, config = project.grid_config, project.hpo_config
-    cores = grid.cpus
-    if cores is None and config.cpus_per_trial is not None:
-        cores = math.ceil(config.cpus_per_trial * config.max_concurrent)
+    if grid.cpus is None and config.cpus_per_trial is not None:
+        return math.ceil(config.cpus_per_trial * config.max_concurrent)
+    return grid.cpus
+
+
+def cores(project: Project) -> int | None:
+    """The cores that a job is to have, as PanDA has them: one, or `_MANY_CORES`."""
+    wanted = wanted_cores(project)
+    return wanted if wanted is None or wanted <= 1 else _MANY_CORES
+
+
+def wants_gpu(project: Project) -> bool:
+    """Whether jobs are to have a GPU."""
+    gpus = project.grid_config.gpus
+    return bool(gpus) or (gpus is None and project.hpo_config.gpus_per_trial > 0)
+
+
+def resource_arguments(project: Project) -> list[str]:
+    """Cores, memory, time and GPUs of a job, where they are not among the further options.
+
+    Raises:
+        UserError: a memory that is no number.
+    """
+    grid, many = project.grid_config, cores(project) or 1
     arguments = []
-    if cores is not None and cores > 1 and "nCore" not in grid.extra:
-        arguments += ["--nCore", str(cores)]
-    wants_gpu = bool(grid.gpus) or (grid.gpus is None and config.gpus_per_trial > 0)
-    if wants_gpu and "architecture" not in grid.extra:
+    if many > 1 and "nCore" not in grid.extra:
+        arguments += ["--nCore", str(many)]
+    if wants_gpu(project) and "architecture" not in grid.extra:
         arguments += ["--architecture", "&nvidia"]
-    if grid.walltime_seconds is not None and "maxCpuCount" not in grid.extra:
-        arguments += ["--maxCpuCount", str(grid.walltime_seconds * (cores or 1))]
-    memory = grid.extra.get("memory")
+    if grid.walltime_seconds is not None and "cpuTimePerEvent" not in grid.extra:
+        # PanDA takes a job for one event, and sends it where there is time for that.
+        arguments += ["--cpuTimePerEvent", str(grid.walltime_seconds * _HS06 * many)]
+        arguments += ["--fixedCpuTime"]
+    memory = _extra_memory(grid)
     if memory is None and grid.memory_mb is not None:
-        memory = math.ceil(grid.memory_mb / (cores or 1))
+        memory = math.ceil(grid.memory_mb / many)
         arguments += ["--memory", str(memory)]
-    if isinstance(memory, int) and memory > _MUCH_MEMORY:
+    if memory is not None and memory > _MUCH_MEMORY:
         arguments.append("-y")
     return arguments
+
+
+def _extra_memory(grid: GridConfig) -> int | None:
+    """The memory among the further options, in MB for each core."""
+    memory = grid.extra.get("memory")
+    if memory is None:
+        return None
+    if isinstance(memory, bool) or not re.fullmatch(r"[0-9]+", str(memory)):
+        raise UserError(
+            f"extra: memory is {memory!r}; write MB for each core, such as 4000, or use --memory 4G"
+        )
+    return int(memory)
 
 
 def _inputs(inputs: Inputs, n_jobs: int) -> list[str]:

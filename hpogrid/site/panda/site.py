@@ -11,6 +11,7 @@ from typing import Any
 
 from hpogrid.errors import RunError, UserError
 from hpogrid.site.base import JobStatus, Seen
+from hpogrid.site.panda.advice import notes
 from hpogrid.site.panda.ask import Unsure
 from hpogrid.site.panda.bundle import sizes
 from hpogrid.site.panda.client import (
@@ -33,7 +34,15 @@ from hpogrid.site.panda.state import (
     see,
     take_number,
 )
-from hpogrid.site.panda.submit import EARLIER, OUT, content, planned, prepare, send_new
+from hpogrid.site.panda.submit import (
+    EARLIER,
+    OUT,
+    content,
+    planned,
+    prepare,
+    read_task_project,
+    send_new,
+)
 from hpogrid.site.tasks import DAY, Task, find_tasks
 
 _HOUR = 3600.0
@@ -51,6 +60,11 @@ class PandaSite:
     def files(self, task: Task) -> list[tuple[str, int]]:
         """What is in the bundle."""
         return sizes(content(task))
+
+    def notes(self, task: Task, *, ask: bool) -> list[str]:
+        """What has no effect, or another one than was asked for, and what will not work."""
+        idds = task.native.get("mode") == "idds"
+        return [note.text for note in notes(read_task_project(task), task.site, idds=idds, ask=ask)]
 
     def submit(self, task: Task) -> None:
         """Submit one task with all jobs; its number on the server becomes the task's.

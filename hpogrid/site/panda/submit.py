@@ -48,10 +48,17 @@ def content(task: Task) -> Content:
         seed=task.seed,
         n_jobs=task.n_jobs,
         shared=task.shared,
-        seconds=read_task_project(task).grid_config.walltime_seconds or task.native.get(SECONDS),
+        seconds=_seconds(task),
         earlier=f"{_cache()}/cache/{earlier}" if earlier else None,
     )
     return bundle_content(folder, settings)
+
+
+def _seconds(task: Task) -> int | None:
+    """How long a job may take: the walltime, or the limit of its queue if that is shorter."""
+    walltime = read_task_project(task).grid_config.walltime_seconds
+    limits = [seconds for seconds in (walltime, task.native.get(SECONDS)) if seconds is not None]
+    return min(limits, default=None)
 
 
 def planned(task: Task) -> list[str]:

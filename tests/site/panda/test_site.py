@@ -106,7 +106,10 @@ def test_a_task_has_the_servers_number_and_its_queues_time_limit(server: Server)
 
 @pytest.mark.parametrize(
     ("site", "words"),
-    [("LONGG", "unknown queue 'LONGG': did you mean LONG?"), ("LONG,OFF", "OFF: offline")],
+    [
+        ("LONGG", "unknown queue 'LONGG': did you mean LONG?"),
+        ("LONG,OFF", "queue OFF takes no jobs of users (offline)"),
+    ],
 )
 def test_a_queue_that_is_not_there(server: Server, site: str, words: str) -> None:
     store_project(grid={"site": site})
