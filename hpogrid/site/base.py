@@ -102,6 +102,9 @@ class ServerSite(Site, Protocol):
         A task whose number turns out only now is given it.
         """
 
+    def remembered(self, task: Task) -> Seen:
+        """The state of a task as it was last seen, for when the server does not answer."""
+
     def others(self, known: Sequence[Task], *, days: float, username: str | None) -> list[Task]:
         """Tasks on the server that are not among the known ones; they have no folder here."""
 

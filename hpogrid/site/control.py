@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 from collections.abc import Iterable, Sequence
@@ -221,9 +220,7 @@ def survey(
         except UserError as error:
             others = []
             problems.append(str(error))
-        # The server knows whose a task is, but no wildcards; and it has names of its own.
-        pattern = username if username and re.search(r"[*?\[]", username) else None
-        wanted = filters.wanted(username=pattern)
+        wanted = filters.wanted(username=username)
         tasks += [task for task in others if wanted.passes(task)]
         tasks.sort(key=lambda task: (task.created, task.id), reverse=True)
         if (more := len(tasks) - filters.limit) > 0:
@@ -239,7 +236,10 @@ def survey(
 
 
 def _last_seen(task: Task) -> Overview:
-    return Overview(task, [], str(task.native.get("status", "unknown")))
+    site = make_site(task.site)
+    assert isinstance(site, ServerSite)
+    seen = site.remembered(task)
+    return Overview(task, seen.jobs, seen.status)
 
 
 def any_task(number: int) -> Task:

@@ -31,6 +31,7 @@ from hpogrid.site.panda.state import (
     note_retry,
     number_of,
     remember,
+    remembered,
     see,
     take_number,
 )
@@ -43,7 +44,7 @@ from hpogrid.site.panda.submit import (
     read_task_project,
     send_new,
 )
-from hpogrid.site.tasks import DAY, Task, find_tasks
+from hpogrid.site.tasks import DAY, PROVISIONAL, Task, TaskFilter, find_tasks
 
 _HOUR = 3600.0
 
@@ -74,6 +75,7 @@ class PandaSite:
             Unsure: nobody knows whether the server took it; `look` will find out.
         """
         try:
+            task.native[PROVISIONAL] = True
             prepare(task)
             number = send_new(task)
         except Unsure:
@@ -95,19 +97,29 @@ class PandaSite:
         seen = {}
         for task, info in _listed(tasks):
             seen[task.id] = see(task, info, details)
-            remember(task, seen[task.id].status)
+            remember(task, seen[task.id].status, info)
         return seen
+
+    def remembered(self, task: Task) -> Seen:
+        """The state of a task as it was last seen (see `ServerSite`)."""
+        return remembered(task)
 
     def others(self, known: Sequence[Task], *, days: float, username: str | None) -> list[Task]:
         """Tasks that were submitted elsewhere, if PanDA is used from here at all."""
         if not _in_use(known):
             return []
-        exact = username if username and not re.search(r"[*?\[]", username) else None
+        since = time.time() - days * DAY
+        listed, user = list_tasks(since), None
+        if username and not re.search(r"[*?\[]", username):
+            wanted = TaskFilter(username=username)
+            if not any(wanted.passes(foreign(info)) for info in listed):
+                # Somebody else's, whom the server knows by the full name.
+                listed, user = list_tasks(since, username), username
         numbers = {number_of(task) for task in known}
         names = {task.native.get(OUT) for task in known}
         return [
-            foreign(info)
-            for info in list_tasks(time.time() - days * DAY, exact)
+            foreign(info, user)
+            for info in listed
             if info.id not in numbers and info.name.rstrip("/") not in names
         ]
 

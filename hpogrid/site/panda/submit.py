@@ -27,7 +27,7 @@ from hpogrid.site.panda.command import (
 )
 from hpogrid.site.panda.idds import phpo_arguments, sandbox
 from hpogrid.site.panda.installed import find_client
-from hpogrid.site.tasks import Task, find_tasks, user_name
+from hpogrid.site.tasks import OWNER, Task, find_tasks, user_name
 
 ARCHIVE = "panda.tgz"
 OUT, EARLIER, SECONDS = "outDS", "earlier", "seconds"
@@ -88,6 +88,9 @@ def prepare(task: Task) -> None:
         raise UserError(f"{_named(task.site)}: {error}") from error
     if found.kind == "token" and found.account is None:
         raise UserError("the PanDA token does not say whose it is; get a new one with pbook")
+    task.user = found.account or task.user
+    if found.name is not None:
+        task.native[OWNER] = found.name
     limit = check_site(task.site)
     if limit is not None:
         task.native[SECONDS] = limit
