@@ -84,8 +84,8 @@ def simple_objective(config, reporter):
 
 
 @pytest.fixture(scope="module")
-def panda(image: Path) -> Iterator[Grid]:  # the image first: both put programs on the PATH
-    with grid() as booted, booted.worker("LOCAL_TEST", 4):
+def panda(image: Path) -> Iterator[Grid]:
+    with grid(image) as booted, booted.worker("LOCAL_TEST", 4):
         yield booted
 
 

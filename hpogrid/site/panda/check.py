@@ -53,6 +53,7 @@ def check_project(project: Project, site: str) -> Iterator[Finding]:
     if project.grid_config.inDS:
         yield _try("input data", lambda: _inputs(project))
     yield _try("prun command", lambda: _command(project, site))
+    yield _phpo(project, site)
 
 
 def check_queues(site: str) -> Iterator[Finding]:
@@ -148,6 +149,23 @@ def _inputs(project: Project) -> str:
             raise UserError(f"of {entry.files - copies} files of {did} there is no copy")
         words.append(f"{did}: {entry.files} files, {entry.bytes / 1e6:.0f} MB")
     return "; ".join(words)
+
+
+def _phpo(project: Project, site: str) -> Finding:
+    """Whether PanDA's HPO service could run it too."""
+    from hpogrid.site.panda.idds import steering_image
+    from hpogrid.site.panda.submit import planned
+    from hpogrid.site.tasks import sketch
+
+    task = sketch(project, site, 1)
+    task.native["mode"] = "idds"
+    try:
+        planned(task)
+        image = steering_image(project.grid_config)
+    except UserError as error:
+        return Finding("phpo command", "note", f"--mode idds cannot run it: {error}")
+    words = f"for --mode idds: phpo takes it; {image} has to have this hpogrid"
+    return Finding("phpo command", "good", words)
 
 
 def _command(project: Project, site: str) -> str:
