@@ -73,6 +73,7 @@ def show(
 
     from hpogrid.site.control import Survey, any_task, overview, survey
 
+    columns = _output_columns(outcol)
     only = task_id or (str(jeditaskid) if jeditaskid is not None else None)
 
     def look() -> Survey:
@@ -84,7 +85,7 @@ def show(
     seen = _watch(look) if watch else look()
     found = seen.found
     if output is not None:
-        _write(found, outcol, output)
+        _write(found, columns, output)
     elif metadata:
         print_data({str(item.task.id): item.metadata for item in found}, "json")
     elif only is not None and form == "table" and len(found) == 1:
@@ -137,12 +138,22 @@ def _watch(look: Callable[[], Survey]) -> Survey:
         interval = min(interval * 1.2, _LAST_INTERVAL)
 
 
-def _write(found: list[Overview], outcol: str, output: Path) -> None:
+def _output_columns(text: str) -> list[str]:
+    from hpogrid.registry import unknown
+
+    known = [*_columns("json"), "metastruct"]
+    columns = [name.strip() for name in text.split(",") if name.strip()]
+    for name in columns:
+        if name not in known:
+            raise UserError(f"--outcol: {unknown('column', name, known)}")
+    return columns
+
+
+def _write(found: list[Overview], columns: list[str], output: Path) -> None:
     import msgspec
 
     from hpogrid.files import write_atomic
 
-    columns = [name.strip() for name in outcol.split(",") if name.strip()]
     rows = []
     for item in found:
         row = item.row()

@@ -276,6 +276,13 @@ class GridConfig(Config):
         str | None,
         Meta(description="Further folders to see in the container: /A,/OUTSIDE:/INSIDE"),
     ] = None
+    steering_container: Annotated[
+        str | None,
+        Meta(
+            description="Docker image with hpogrid in which PanDA's HPO service has points "
+            "proposed (default: the container, if docker has it)"
+        ),
+    ] = None
     driver_python: Annotated[
         str | None,
         Meta(

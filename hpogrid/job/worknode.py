@@ -62,8 +62,9 @@ class Place:
 
     def __init__(self, folder: Path, index: int) -> None:
         self.folder = folder
-        self.index = index
         self.settings = read_settings(folder / SETTINGS)
+        # Where the numbers of jobs begin with 0 and not with 1, the first one has the last's index.
+        self.index = index if index >= 0 else index + self.settings.n_jobs
         self.bundle = folder / BUNDLE
         self.job = folder / "job"
         self.ledgers = folder / "ledger"

@@ -83,7 +83,7 @@ class Finding(NamedTuple):
     """One thing that has to be right; ``text`` says what was found, or what mends it."""
 
     item: str
-    state: Literal["good", "bad", "unknown"]
+    state: Literal["good", "bad", "unknown", "note"]
     text: str
 
 
@@ -106,8 +106,14 @@ class Site(Protocol):
     def server(self) -> ServerSite | None:
         """The same site, where a server of its own keeps the truth about its jobs."""
 
-    def notes(self, project: Project) -> list[str]:
-        """What one should know before jobs of a project are submitted, a sentence each."""
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
+        """What one should know before jobs of a project are submitted, a sentence each.
+
+        Args:
+            task: as it would be.
+            project: what it would run.
+            ask: whether to ask servers for what is not known here.
+        """
 
     def check(self, project: Project | None, name: str) -> Iterator[Finding]:
         """Whether all is ready for jobs, of a project if one is given; ``name`` is the site's."""
@@ -165,6 +171,9 @@ class ServerSite(Site, Protocol):
 
         A task whose number turns out only now is given it.
         """
+
+    def remembered(self, task: Task) -> Seen:
+        """The state of a task as it was last seen, for when the server does not answer."""
 
     def others(self, known: Sequence[Task], *, days: float, username: str | None) -> list[Task]:
         """Tasks on the server that are not among the known ones; they have no folder here."""

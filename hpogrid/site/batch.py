@@ -93,7 +93,7 @@ class BatchSite:
         """The commands that submit all jobs: one for each array."""
         return [self.scheduler.submit(part.request) for part in self._parts(task)]
 
-    def notes(self, project: Project) -> list[str]:
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
         """Where a job has one core."""
         if self.scheduler.cores_by_number or names_cores(project.grid_config):
             return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 from collections.abc import Iterable, Sequence
@@ -210,9 +209,7 @@ def survey(
                 others += server.others(find_tasks(), days=days, username=username)
             except UserError as error:
                 problems.append(str(error))
-        # The server knows whose a task is, but no wildcards; and it has names of its own.
-        pattern = username if username and re.search(r"[*?\[]", username) else None
-        wanted = filters.wanted(username=pattern)
+        wanted = filters.wanted(username=username)
         tasks += [task for task in others if wanted.passes(task)]
         tasks.sort(key=lambda task: (task.created, task.id), reverse=True)
         if (more := len(tasks) - filters.limit) > 0:
@@ -228,7 +225,10 @@ def survey(
 
 
 def _last_seen(task: Task) -> Overview:
-    return Overview(task, [], str(task.native.get("status", "unknown")))
+    server = make_site(keeper(task)).server
+    assert server is not None
+    seen = server.remembered(task)
+    return Overview(task, seen.jobs, seen.status)
 
 
 def any_task(number: int) -> Task:
@@ -332,19 +332,28 @@ def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
     return jobs, [job.job for job in states if job.state in ACTIVE]
 
 
+def notes(project_name: str, *, site: str | None, mode: str = "grid", ask: bool) -> list[str]:
+    """What is to be said before a project is submitted (see `Site.notes`)."""
+    project = load_project(project_name)
+    name = site or project.grid_config.site
+    where = make_site(name)
+    _check_mode(name, where, mode, None)
+    return where.notes(sketch(project, name, 1, mode=mode), project, ask=ask)
+
+
 def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:
-    """What `submit` would do: the files of the bundle with their sizes, and the commands."""
+    """What `submit` would do: the commands, what is to be said, and the files of the bundle."""
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
     _check_mode(name, where, mode, None)
     task = sketch(project, name, n_jobs, number=next_number(), mode=mode)
     files = where.server.files(task) if where.server else _files(project_name)
-    lines = [f"site: {name}", f"jobs: {n_jobs}", f"bundle of project {project.hash}:"]
-    lines += [f"  {size:>10}  {path}" for path, size in files]
-    lines += [f"note: {note}" for note in where.notes(project)]
-    lines += ["commands:"]
+    lines = [f"site: {name}", f"jobs: {n_jobs}", "commands:"]
     lines += [f"  {shlex.join(command)}" for command in where.plan(task)]
+    lines += [f"note: {note}" for note in where.notes(task, project, ask=False)]
+    lines += [f"bundle of project {project.hash}:"]
+    lines += [f"  {size:>10}  {path}" for path, size in files]
     for path, text in where.scripts(task).items():
         lines += [f"{path}:", *(f"  {line}".rstrip() for line in text.splitlines())]
     return lines

@@ -69,7 +69,7 @@ class LocalSite:
         """The runner's command."""
         return [self._runner(task, range(task.n_jobs))]
 
-    def notes(self, project: Project) -> list[str]:
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
         """Nothing: jobs wait for the cores that they need."""
         return []
 

@@ -34,6 +34,12 @@ LARGEST = 10**6
 """The table's own numbers stay below this; those of PanDA's tasks, everybody's, are above."""
 
 MOST_JOBS = 100_000
+PROVISIONAL = "provisional"
+"""What a task is marked with, in `Task.native`, whose number is the table's own for a while."""
+
+OWNER = "owner"
+"""Under which, in `Task.native`, a server's name for the user is, such as the full name."""
+
 _Line = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z", max_length=1000)]
 """Text that is one line, without what a terminal would obey."""
 
@@ -132,13 +138,28 @@ class Task(msgspec.Struct, kw_only=True):
             self.save()
 
     def renumber(self, number: int) -> None:
-        """Take the number that a server gave; where it is taken here, keep the own one."""
+        """Take the number that a server gave; where it is taken here, keep the own one.
+
+        One that another task only has until a server gives it one makes room.
+        """
         target = tasks_path() / str(number)
+        if target != self.folder and target.exists() and load_task(number).native.get(PROVISIONAL):
+            target = self._make_room(number)
         with locked(tasks_path()):
             if not target.exists():
                 self.folder.rename(target)
                 self.id = number
+        self.native.pop(PROVISIONAL, None)
         self.save()
+
+    def _make_room(self, number: int) -> Path:
+        """Give the other task of a number a new one; return the place that becomes free."""
+        other, new = load_task(number), claim_folder()
+        place = other.folder
+        place.rename(tasks_path() / str(new))
+        other.id = new
+        other.save()
+        return place
 
 
 def tasks_path() -> Path:
@@ -287,10 +308,15 @@ class TaskFilter(msgspec.Struct, frozen=True):
         return (
             (self.project is None or task.project == self.project)
             and (self.taskname is None or fnmatch.fnmatchcase(task.name, self.taskname))
-            and (self.username is None or fnmatch.fnmatchcase(task.user, self.username))
+            and (self.username is None or self._is_of(task, self.username))
             and (self.days is None or task.created >= time.time() - self.days * DAY)
             and (self.ids is None or task.id in self.ids)
         )
+
+    def _is_of(self, task: Task, username: str) -> bool:
+        """Whether it is a user's, by the short name or by that of a server."""
+        names = (task.user, str(task.native.get(OWNER, "")))
+        return any(fnmatch.fnmatchcase(name, username) for name in names)
 
 
 def find_tasks(

@@ -84,8 +84,8 @@ def simple_objective(config, reporter):
 
 
 @pytest.fixture(scope="module")
-def panda(image: Path) -> Iterator[Grid]:  # the image first: both put programs on the PATH
-    with grid() as booted, booted.worker("LOCAL_TEST", 4):
+def panda(image: Path) -> Iterator[Grid]:
+    with grid(image) as booted, booted.worker("LOCAL_TEST", 4):
         yield booted
 
 
@@ -251,6 +251,24 @@ def test_one_is_killed_by_its_owner(panda: Grid, switches: Path, tmp_path: Path)
     assert status(task) == "aborted"
     assert points(rows(tmp_path)) == trace(switches)  # they are in the job's log
     assert "has no job that waits or runs" in hpogrid("tasks", "kill", task, fails=True)
+
+
+def test_what_another_client_had_repeated_comes_too(
+    panda: Grid, switches: Path, tmp_path: Path
+) -> None:
+    example(troubled(tmp_path / "scripts", switches))
+    (switches / "dies-1").touch()
+    task = run(2)
+    hpogrid("tasks", "show", task, "--watch")
+    assert status(task) == "finished"
+    assert points(rows(tmp_path)) == trace(switches)  # all that there is has come
+    (switches / "dies-1").unlink()
+    with environment(HPOGRID_HOME=str(tmp_path / "another machine")):
+        hpogrid("tasks", "retry", task)
+    wait_until(lambda: status(task) == "done", 180)
+    assert points(rows(tmp_path)) == trace(switches)
+    assert Counter(row["job"] for row in rows(tmp_path))["0"] == 200
+    assert len(trace(switches)) >= 400
 
 
 def test_through_idds(panda: Grid, switches: Path, tmp_path: Path) -> None:

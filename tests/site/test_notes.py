@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hpogrid.site import make_site
+from hpogrid.site.tasks import sketch
 from tests.projects import store_project
 
 ONE = "gives a job one core if it asks for none, and then its trials run one at a time"
@@ -14,7 +15,8 @@ ONE = "gives a job one core if it asks for none, and then its trials run one at 
 
 def notes(site: str, grid: dict[str, Any] | None = None, **hpo: Any) -> str:
     settings = {"trials": 9, "scheduler_param": {"max_concurrent": 4}, **hpo}
-    return "\n".join(make_site(site).notes(store_project(grid=grid, **settings)))
+    project = store_project(grid=grid, **settings)
+    return "\n".join(make_site(site).notes(sketch(project, site, 1), project, ask=False))
 
 
 @pytest.mark.parametrize("site", ["sge", "ANALY_SOMEWHERE"])
@@ -45,5 +47,5 @@ def test_nothing_is_said_to_those_who_have_said_it(site: str, settings: dict[str
 
 def test_more_cores_than_were_asked_for() -> None:
     asked = notes("ANALY_SOMEWHERE", grid={"cpus": 4})
-    assert asked == "jobs of PanDA have 1 or 8 cores: these ask for 8"
+    assert asked == "jobs of PanDA have 1 or 8 cores, so that 4 (cpus) become 8"
     assert notes("ANALY_SOMEWHERE", grid={"cpus": 8}, name="q") == ""

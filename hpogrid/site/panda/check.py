@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import tempfile
 import time
@@ -10,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
-from hpogrid.engine.resources import wanted_cores
 from hpogrid.errors import UserError
-from hpogrid.registry import require
-from hpogrid.site.base import Finding, one_core_note
+from hpogrid.site.base import Finding
+from hpogrid.site.panda.advice import notes
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
-from hpogrid.site.panda.command import SEVERAL_CORES, queue_names
+from hpogrid.site.panda.command import queue_names
+from hpogrid.site.panda.installed import clients, find_client
 from hpogrid.site.panda.queues import load_queues, refusal
 
 _SOON = 3600.0  # seconds; credentials that expire before are worth a word
@@ -38,41 +37,13 @@ def check_project(project: Project, site: str) -> Iterator[Finding]:
     """The scripts, image, queue, datasets and options of a project."""
     yield _try("scripts", lambda: _scripts(project))
     yield _container(project.grid_config.container)
-    for about, note in project_notes(project).items():
-        yield Finding(about, "unknown", note)
     yield from check_queues(site)
+    for note in notes(project, site):
+        yield Finding(note.item, "bad" if note.fatal else "note", note.text)
     if project.grid_config.inDS:
         yield _try("input data", lambda: _inputs(project))
     yield _try("prun command", lambda: _command(project, site))
-
-
-def project_notes(project: Project) -> dict[str, str]:
-    """What to know of a project before it is submitted, by what it is about."""
-    notes = {"library": library_note(project), "cores": _cores_note(project)}
-    return {about: note for about, note in notes.items() if note is not None}
-
-
-def _cores_note(project: Project) -> str | None:
-    if "nCore" in project.grid_config.extra:
-        return None
-    if (wanted_cores(project) or 1) not in (1, SEVERAL_CORES):
-        return f"jobs of PanDA have 1 or {SEVERAL_CORES} cores: these ask for {SEVERAL_CORES}"
-    return one_core_note(project, "PanDA")
-
-
-def library_note(project: Project) -> str | None:
-    """What the algorithm needs of the image, since it does not come along; None: nothing."""
-    from hpogrid.search import ALGORITHMS
-
-    name, image = project.hpo_config.algorithm, project.grid_config.container
-    library = ALGORITHMS.library(name)
-    if library is None:
-        return None
-    own = [other for other in ALGORITHMS if ALGORITHMS.library(other) is None]
-    return (
-        f"algorithm {name} needs {library} in the image ({image}): it does not come along; choose "
-        f"an image that has it with --container, or one of {', '.join(own)}"
-    )
+    yield _phpo(project, site)
 
 
 def check_queues(site: str) -> Iterator[Finding]:
@@ -99,8 +70,10 @@ def _try(item: str, look: Callable[[], str]) -> Finding:
 
 
 def _client() -> str:
-    require("pandaclient", extra="panda", what="the PanDA grid")
-    return f"version {importlib.metadata.version('panda-client')}"
+    client = find_client()
+    others = [str(other) for other in clients() if other != client]
+    aside = f"; not used: {', '.join(others)}" if others else ""
+    return f"version {client}{aside}"
 
 
 def _credentials() -> str:
@@ -115,7 +88,6 @@ def _credentials() -> str:
 
 
 def _server() -> str:
-    require("pandaclient", extra="panda", what="the PanDA grid")
     tasks = list_tasks(time.time() - 86400)
     return f"{server()} answers; {len(tasks)} tasks of yours changed in the last day"
 
@@ -167,6 +139,22 @@ def _inputs(project: Project) -> str:
             raise UserError(f"of {entry.files - copies} files of {did} there is no copy")
         words.append(f"{did}: {entry.files} files, {entry.bytes / 1e6:.0f} MB")
     return "; ".join(words)
+
+
+def _phpo(project: Project, site: str) -> Finding:
+    """Whether PanDA's HPO service could run it too."""
+    from hpogrid.site.panda.idds import steering_image
+    from hpogrid.site.panda.submit import planned
+    from hpogrid.site.tasks import sketch
+
+    task = sketch(project, site, 1, mode="idds")
+    try:
+        planned(task)
+        image = steering_image(project.grid_config)
+    except UserError as error:
+        return Finding("phpo command", "note", f"--mode idds cannot run it: {error}")
+    words = f"for --mode idds: phpo takes it; {image} has to have this hpogrid"
+    return Finding("phpo command", "good", words)
 
 
 def _command(project: Project, site: str) -> str:

@@ -18,12 +18,10 @@ from hpogrid.errors import RunError, UserError
 from hpogrid.site.base import Unsure
 from hpogrid.site.panda.ask import TimeUp, ask, explain, last_error, one_line, pair, result
 from hpogrid.site.panda.auth import redact
-from hpogrid.site.panda.call import Call, Request
+from hpogrid.site.panda.call import ALL_TASKS, Call, Request
 
 _CALL_SECONDS = 60.0
 _SUBMIT_SECONDS = 600.0
-_PAGE = 500  # what the server hands out at once
-_PAGES = 200
 _FRESH_SECONDS = 2.0
 _UNSURE = "whether PanDA took the task is not known: 'hpogrid tasks show' will tell"
 
@@ -41,9 +39,16 @@ class TaskInfo(msgspec.Struct, kw_only=True, rename={"id": "jediTaskID", "name":
     name: str
     status: str
     created: str | None = msgspec.field(default=None, name="creationDate")
+    modified: str | None = msgspec.field(default=None, name="modificationTime")
     site: str | None = None
+    user: str | None = msgspec.field(default=None, name="userName")
     statistics: str | None = None
     command: str | None = msgspec.field(default=None, name="cliParams")
+
+    @property
+    def stamp(self) -> str | None:
+        """What is another one once anything has become of the task; None: it cannot be told."""
+        return f"{self.status} {self.modified} {self.statistics}" if self.modified else None
 
 
 class FileInfo(msgspec.Struct, kw_only=True):
@@ -129,6 +134,8 @@ def check_arguments(command: str, arguments: Sequence[str], folder: Path) -> dic
     [answer], said = ask(request, _CALL_SECONDS, folder, credentials=False)
     if isinstance(answer.result, dict):
         return answer.result
+    if (answer.error or "").startswith("EOFError"):
+        raise UserError(explain(answer, command, said))
     reason = last_error(said) or answer.error or "no reason is given"
     raise UserError(f"{command} does not take these options: {one_line(redact(reason))}")
 
@@ -164,18 +171,9 @@ def list_tasks(since: float, user: str | None = None) -> list[TaskInfo]:
 
 
 def _list_tasks(since: float, user: str | None) -> list[TaskInfo]:
-    """Get the list page by page."""
     text = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(since))
-    found: dict[int, TaskInfo] = {}
-    last: int | None = None
-    for _ in range(_PAGES):
-        [page] = call(Call("getJobIDsJediTasksInTimeRange", [text, user, last]))
-        tasks = list(decode_all((page or {}).values(), TaskInfo)) if _is_dict(page) else []
-        found |= {task.id: task for task in tasks}
-        if len(tasks) < _PAGE:
-            break
-        last = max(task.id for task in tasks)
-    return list(found.values())
+    [items] = call(Call(ALL_TASKS, [text, user]))
+    return list({task.id: task for task in decode_all(items, TaskInfo)}.values())
 
 
 def find_task(name: str) -> int | None:

@@ -35,6 +35,7 @@ _LONGEST = 115  # prun allows 132 with what we append
 _DATE = re.compile(r"\$\(date(?: \+([^)]*))?\)")
 _VARIABLE = re.compile(r"\$\{\{(\w+)\}\}|\$\{(\w+)\}|\$(\w+)")
 _MANY_FILES = 200  # in a job; prun wants more to be said
+_HS06 = 10  # the power of a core, in the unit in which PanDA counts its time
 _MUCH_MEMORY = 4000  # MB for each core, above which prun asks whether one means it
 
 
@@ -204,25 +205,47 @@ def job_cores(project: Project) -> int:
     return 1 if cores == 1 else SEVERAL_CORES
 
 
+def wants_gpu(project: Project) -> bool:
+    """Whether jobs are to have a GPU."""
+    gpus = project.grid_config.gpus
+    return bool(gpus) or (gpus is None and project.hpo_config.gpus_per_trial > 0)
+
+
 def resource_arguments(project: Project) -> list[str]:
-    """Cores, memory, time and GPUs of a job, where they are not among the further options."""
-    grid, config = project.grid_config, project.hpo_config
-    cores = job_cores(project)
+    """Cores, memory, time and GPUs of a job, where they are not among the further options.
+
+    Raises:
+        UserError: a memory that is no number, or more cores than there are.
+    """
+    grid, many = project.grid_config, job_cores(project)
     arguments = []
-    if cores > 1 and "nCore" not in grid.extra:
-        arguments += ["--nCore", str(cores)]
-    wants_gpu = bool(grid.gpus) or (grid.gpus is None and config.gpus_per_trial > 0)
-    if wants_gpu and "architecture" not in grid.extra:
+    if many > 1 and "nCore" not in grid.extra:
+        arguments += ["--nCore", str(many)]
+    if wants_gpu(project) and "architecture" not in grid.extra:
         arguments += ["--architecture", "&nvidia"]
-    if grid.walltime_seconds is not None and "maxCpuCount" not in grid.extra:
-        arguments += ["--maxCpuCount", str(grid.walltime_seconds * cores)]
-    memory = grid.extra.get("memory")
+    if grid.walltime_seconds is not None and "cpuTimePerEvent" not in grid.extra:
+        # PanDA takes a job for one event, and sends it where there is time for that.
+        arguments += ["--cpuTimePerEvent", str(grid.walltime_seconds * _HS06 * many)]
+        arguments += ["--fixedCpuTime"]
+    memory = _extra_memory(grid)
     if memory is None and grid.memory_mb is not None:
-        memory = math.ceil(grid.memory_mb / cores)
+        memory = math.ceil(grid.memory_mb / many)
         arguments += ["--memory", str(memory)]
-    if isinstance(memory, int) and memory > _MUCH_MEMORY:
+    if memory is not None and memory > _MUCH_MEMORY:
         arguments.append("-y")
     return arguments
+
+
+def _extra_memory(grid: GridConfig) -> int | None:
+    """The memory among the further options, in MB for each core."""
+    memory = grid.extra.get("memory")
+    if memory is None:
+        return None
+    if isinstance(memory, bool) or not re.fullmatch(r"[0-9]+", str(memory)):
+        raise UserError(
+            f"extra: memory is {memory!r}; write MB for each core, such as 4000, or use --memory 4G"
+        )
+    return int(memory)
 
 
 def _inputs(inputs: Inputs, n_jobs: int) -> list[str]:

@@ -9,7 +9,6 @@ they are kept in the task's folder, and only what is missing is fetched.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +22,7 @@ from hpogrid.files import Damaged, decode, read_record, write_atomic
 from hpogrid.job.settings import LEDGER
 from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.base import ENDED
-from hpogrid.site.panda.client import FileInfo, JobInfo, job_metadata, list_jobs
+from hpogrid.site.panda.client import FileInfo, JobInfo, TaskInfo, job_metadata, list_jobs
 from hpogrid.site.panda.metadata import metadata_events
 from hpogrid.site.tasks import Task
 from hpogrid.study.events import Ended, Event
@@ -33,6 +32,7 @@ from hpogrid.study.study import Source, Study
 STATE = "fetched.json"
 _LARGEST_LOG = 200 * 2**20
 _GONE = ("failed", "cancelled", "closed")
+_FINAL = ("finished", *_GONE)
 
 
 class Wanted(NamedTuple):
@@ -45,19 +45,24 @@ class Wanted(NamedTuple):
 
 
 class State(msgspec.Struct):
-    """What was fetched: ``done`` are PanDA's numbers of jobs; ``complete``: nothing can come."""
+    """What was fetched.
+
+    Attributes:
+        done: PanDA's numbers of the jobs.
+        complete: how the task was when all of it was here. Whoever has a job repeated, by whatever
+            client and however late, changes the task on the server.
+    """
 
     done: list[int] = []
-    complete: bool = False
+    complete: str | None = None
 
 
-def fetch(task: Task, number: int, status: str) -> list[str]:
+def fetch(task: Task, info: TaskInfo) -> list[str]:
     """Bring home what is missing.
 
     Args:
         task: whose folder gets the ledgers.
-        number: of the task on the server.
-        status: of the task, in PanDA's words.
+        info: how the server tells the task to be.
 
     Returns:
         A sentence for each thing that is missing.
@@ -66,19 +71,19 @@ def fetch(task: Task, number: int, status: str) -> list[str]:
         UserError: the PanDA server does not tell which jobs there are.
     """
     state = _read_state(task)
-    if state.complete:
+    if state.complete is not None and state.complete == info.stamp:
         return []
-    jobs = list_jobs(number)
+    jobs = list_jobs(info.id)
     wanted = [item for item in _wanted(jobs) if item.job.id not in state.done]
     missing, notes = _fetch_files(task, wanted)
     state.done += [item.job.id for item in wanted if item.job.id not in missing]
     left = {item.job.id: item for item in wanted if item.job.id in missing}
-    more, rescued = _from_metadata(task, number, left)
+    more, rescued = _from_metadata(task, info.id, left)
     notes += more
     if missing:
         notes.insert(0, _count(wanted, missing, rescued))
-    ended = status in ENDED and time.time() - task.created > 60
-    state.complete = ended and not missing and bool(jobs)
+    ended = info.status in ENDED and all(job.status in _FINAL for job in jobs)
+    state.complete = info.stamp if ended and jobs and not missing else None
     write_atomic(task.folder / STATE, msgspec.json.encode(state))
     return notes
 

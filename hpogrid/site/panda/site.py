@@ -11,10 +11,11 @@ from typing import Any
 
 from hpogrid.config.project import Project
 from hpogrid.errors import RunError
-from hpogrid.site.base import ENDED, Finding, JobStatus, Seen, Traits
+from hpogrid.site.base import Finding, JobStatus, Seen, Traits
+from hpogrid.site.panda.advice import notes
 from hpogrid.site.panda.bundle import sizes
-from hpogrid.site.panda.check import project_notes
 from hpogrid.site.panda.client import (
+    TaskInfo,
     find_task,
     get_task,
     job_metadata,
@@ -25,17 +26,24 @@ from hpogrid.site.panda.client import (
     upload,
 )
 from hpogrid.site.panda.state import (
-    STATUS,
     foreign,
     newest,
     note_retry,
     number_of,
     remember,
+    remembered,
     see,
     take_number,
 )
-from hpogrid.site.panda.submit import EARLIER, OUT, content, planned, prepare, send_new
-from hpogrid.site.tasks import DAY, Task, find_tasks
+from hpogrid.site.panda.submit import (
+    EARLIER,
+    OUT,
+    content,
+    planned,
+    prepare,
+    send_new,
+)
+from hpogrid.site.tasks import DAY, PROVISIONAL, Task, TaskFilter, find_tasks
 
 _HOUR = 3600.0
 
@@ -69,13 +77,14 @@ class PandaSite:
         """The prun (or phpo) command, which the client's own parser has read."""
         return [planned(task)]
 
-    def notes(self, project: Project) -> list[str]:
-        """What the image has to have, and how many cores a job has."""
-        return list(project_notes(project).values())
-
     def files(self, task: Task) -> list[tuple[str, int]]:
         """What is in the bundle."""
         return sizes(content(task))
+
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
+        """What has no effect, or another one than was asked for, and what will not work."""
+        idds = task.mode == "idds"
+        return [note.text for note in notes(project, task.site, idds=idds, ask=ask)]
 
     def submit(self, task: Task) -> None:
         """Submit one task with all jobs; its number on the server becomes the task's.
@@ -84,6 +93,7 @@ class PandaSite:
             UserError, RunError: it is refused.
             Unsure: nobody knows whether the server took it; `look` will find out.
         """
+        task.native[PROVISIONAL] = True
         prepare(task)
         take_number(task, send_new(task))
 
@@ -96,28 +106,32 @@ class PandaSite:
 
     def look(self, tasks: Sequence[Task], *, details: bool = False) -> dict[int, Seen]:
         """The state of tasks, from one list that the server hands out (see `ServerSite`)."""
-        listed = list_tasks(min(task.created for task in tasks) - _HOUR) if tasks else []
-        by_number = {info.id: info for info in listed}
-        by_name = {info.name.rstrip("/"): info for info in listed}
         seen = {}
-        for task in tasks:
-            info = by_number.get(number_of(task) or 0) or by_name.get(str(task.native.get(OUT)))
-            if info is not None and number_of(task) is None:
-                take_number(task, info.id)
+        for task, info in _listed(tasks):
             seen[task.id] = see(task, info, details)
-            remember(task, seen[task.id].status)
+            remember(task, seen[task.id].status, info)
         return seen
+
+    def remembered(self, task: Task) -> Seen:
+        """The state of a task as it was last seen (see `ServerSite`)."""
+        return remembered(task)
 
     def others(self, known: Sequence[Task], *, days: float, username: str | None) -> list[Task]:
         """Tasks that were submitted elsewhere, if PanDA is used from here at all."""
         if not _in_use(known):
             return []
-        exact = username if username and not re.search(r"[*?\[]", username) else None
+        since = time.time() - days * DAY
+        listed, user = list_tasks(since), None
+        if username and not re.search(r"[*?\[]", username):
+            wanted = TaskFilter(username=username)
+            if not any(wanted.passes(foreign(info)) for info in listed):
+                # Somebody else's, whom the server knows by the full name.
+                listed, user = list_tasks(since, username), username
         numbers = {number_of(task) for task in known}
         names = {task.native.get(OUT) for task in known}
         return [
-            foreign(info)
-            for info in list_tasks(time.time() - days * DAY, exact)
+            foreign(info, user)
+            for info in listed
             if info.id not in numbers and info.name.rstrip("/") not in names
         ]
 
@@ -175,14 +189,28 @@ class PandaSite:
 
     def fetch(self, task: Task) -> list[str]:
         """Bring the ledgers home (see `hpogrid.site.panda.fetch`)."""
-        from hpogrid.site.panda.fetch import STATE, fetch
+        from hpogrid.site.panda.fetch import fetch
 
-        if not (task.folder / STATE).exists() or task.native.get(STATUS) not in ENDED:
-            self.look([task])
+        [(_, info)] = _listed([task])
         number = number_of(task)
         if number is None:
             return ["it is not known whether PanDA took the task"]
-        return fetch(task, number, str(task.native.get(STATUS)))
+        info = info or get_task(number)
+        if info is None:
+            return [f"PanDA does not know task {number} any more"]
+        return fetch(task, info)
+
+
+def _listed(tasks: Sequence[Task]) -> Iterator[tuple[Task, TaskInfo | None]]:
+    """Tasks with what the server's list says of them; one without a number is given it."""
+    listed = list_tasks(min(task.created for task in tasks) - _HOUR) if tasks else []
+    by_number = {info.id: info for info in listed}
+    by_name = {info.name.rstrip("/"): info for info in listed}
+    for task in tasks:
+        info = by_number.get(number_of(task) or 0) or by_name.get(str(task.native.get(OUT)))
+        if info is not None and number_of(task) is None:
+            take_number(task, info.id)
+        yield task, info
 
 
 def _sent(task: Task) -> int:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from hpogrid.config.project import Project, load_project, project_path, read_project
 from hpogrid.errors import UserError
 from hpogrid.job.settings import JobSettings
-from hpogrid.registry import require
 from hpogrid.site.carry import Content
 from hpogrid.site.panda.auth import login
 from hpogrid.site.panda.bundle import bundle_content, write_bundle
@@ -27,7 +26,8 @@ from hpogrid.site.panda.command import (
     queue_names,
 )
 from hpogrid.site.panda.idds import phpo_arguments, sandbox
-from hpogrid.site.tasks import Task, find_tasks, user_name
+from hpogrid.site.panda.installed import find_client
+from hpogrid.site.tasks import OWNER, Task, find_tasks, user_name
 
 ARCHIVE = "panda.tgz"
 OUT, EARLIER, SECONDS = "outDS", "earlier", "seconds"
@@ -48,10 +48,17 @@ def content(task: Task) -> Content:
         seed=task.seed,
         n_jobs=task.n_jobs,
         shared=task.shared,
-        seconds=read_task_project(task).grid_config.walltime_seconds or task.native.get(SECONDS),
+        seconds=_seconds(task),
         earlier=f"{_cache()}/cache/{earlier}" if earlier else None,
     )
     return bundle_content(folder, settings)
+
+
+def _seconds(task: Task) -> int | None:
+    """How long a job may take: the walltime, or the limit of its queue if that is shorter."""
+    walltime = read_task_project(task).grid_config.walltime_seconds
+    limits = [seconds for seconds in (walltime, task.native.get(SECONDS)) if seconds is not None]
+    return min(limits, default=None)
 
 
 def planned(task: Task) -> list[str]:
@@ -81,6 +88,9 @@ def prepare(task: Task) -> None:
         raise UserError(f"{_named(task.site)}: {error}") from error
     if found.kind == "token" and found.account is None:
         raise UserError("the PanDA token does not say whose it is; get a new one with pbook")
+    task.user = found.account or task.user
+    if found.name is not None:
+        task.native[OWNER] = found.name
     limit = check_site(task.site)
     if limit is not None:
         task.native[SECONDS] = limit
@@ -128,7 +138,7 @@ def send_new(task: Task) -> int:
 
 def require_client(site: str) -> None:
     """Refuse to go on without panda-client, naming the sites that do without it."""
-    require("pandaclient", extra="panda", what=_named(site))
+    find_client(_named(site))
 
 
 def _named(site: str) -> str:

@@ -18,7 +18,7 @@ from hpogrid.site.panda.client import TaskInfo
 from hpogrid.site.panda.retry import lay_out
 from hpogrid.site.panda.state import counted, note_retry, remember, see, take_number
 from hpogrid.site.panda.submit import ARCHIVE, check_site
-from hpogrid.site.tasks import Task, load_task, new_task
+from hpogrid.site.tasks import Task, find_tasks, load_task, new_task
 from tests.commands import hpogrid, ok, parsed, refused
 from tests.projects import store_project
 from tests.site.panda.server import Reply, Server, bad, good, serve
@@ -106,7 +106,10 @@ def test_a_task_has_the_servers_number_and_its_queues_time_limit(server: Server)
 
 @pytest.mark.parametrize(
     ("site", "words"),
-    [("LONGG", "unknown queue 'LONGG': did you mean LONG?"), ("LONG,OFF", "OFF: offline")],
+    [
+        ("LONGG", "unknown queue 'LONGG': did you mean LONG?"),
+        ("LONG,OFF", "queue OFF takes no jobs of users (offline)"),
+    ],
 )
 def test_a_queue_that_is_not_there(server: Server, site: str, words: str) -> None:
     store_project(grid={"site": site})
@@ -198,7 +201,7 @@ def test_a_retried_task_has_its_old_status_no_longer(server: Server) -> None:
     def told(status: str) -> str:
         info = TaskInfo(id=77, name=task.name, status=status)
         status = see(task, info, details=False).status
-        remember(task, status)
+        remember(task, status, info)
         return status
 
     assert told("finished") == "finished"
@@ -235,7 +238,7 @@ def test_a_retry_that_the_server_never_gets_to_is_told(
     store_project(grid={"site": "LONG"})
     ok("run", "p")
     task = load_task(77)
-    remember(task, "failed")
+    remember(task, "failed", None)
     note_retry(task)
     later = time.time() + seconds
     monkeypatch.setattr(time, "time", lambda: later)
@@ -288,6 +291,75 @@ def test_a_task_that_was_never_sent(server: Server) -> None:
     [row] = parsed("tasks", "show", "--format", "json")
     assert row["status"] == "broken"
     assert "it was never sent" in ok("tasks", "show", str(task.id))
+
+
+def listed(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "jediTaskID": number, "reqID": number, "userName": "Me Myself", "status": "done",
+        "taskName": f"user.me.hpogrid.q.out.{number}/", "creationDate": "2100-01-01 00:00:00",
+        "modificationTime": "2100-01-01 00:00:00", "site": "LONG", "statistics": "finished*3",
+        **more,
+    }  # fmt: skip
+
+
+def test_a_user_by_nickname_or_full_name(server: Server) -> None:
+    """The server knows full names only, and names of tasks begin with the nickname."""
+    store_project(grid={"site": "LONG"})
+    ok("run", "p")
+    own = panda(server).task | {"userName": "Me Myself"}
+    boss = listed(5 * 10**7, userName="The Boss", taskName="user.boss.hpogrid.q.out.1/")
+
+    def answer(endpoint: str, query: dict[str, Any]) -> Reply:
+        if endpoint != "task/get_tasks_modified_since":
+            return good([])
+        if query.get("min_task_id", "None") != "None":
+            return good({})
+        whose = query.get("dn", "None")
+        return good(
+            {"None": {"77": own, "9": listed(4 * 10**7)}, "The Boss": {"3": boss}}.get(whose, {})
+        )
+
+    server.answer = answer
+
+    def numbers(*words: str) -> list[int]:
+        return [row["jeditaskid"] for row in parsed("tasks", "show", "--format", "json", *words)]
+
+    both = [4 * 10**7, 77]
+    for name in ("me", "m*", "Me Myself", "Me *"):
+        assert numbers("--username", name) == both, name
+    assert numbers("--username", "The Boss") == [5 * 10**7]
+    assert numbers("--username", "nobody") == []
+
+
+def test_the_jobs_of_a_task_when_the_server_is_away(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_project(grid={"site": "LONG"})
+    ok("run", "p", "--n_jobs", "3")
+    panda(server).task |= listed(77, taskName=panda(server).task["taskName"])
+    assert "3/3" in ok("tasks", "show")
+    monkeypatch.setenv("PANDA_URL_SSL", "http://127.0.0.1:9/server/panda")
+    outcome = hpogrid("tasks", "show")
+    assert "cannot be reached" in outcome.err
+    assert "3/3" in outcome.out
+
+
+def test_a_number_that_a_task_has_for_a_while_is_free_for_panda(server: Server) -> None:
+    store_project(grid={"site": "LONG"})
+    panda(server).submission = (502, b"bad gateway")
+    hpogrid("run", "p")
+    [(unsure, _)] = [(task.id, task) for task in find_tasks()]
+    panda(server).task = {}
+    panda(server).submission = good(None, f"succeeded. new jediTaskID={unsure}")
+    assert ok("run", "p") == f"{unsure}\n"
+    assert load_task(unsure).native["jediTaskID"] == unsure
+    [moved] = [task for task in find_tasks() if task.id != unsure]
+    assert "jediTaskID" not in moved.native
+
+
+def test_a_column_that_does_not_exist(home: Path) -> None:
+    words = refused("tasks", "show", "-o", "x.json", "-c", "jeditaskid,nonsense")
+    assert "--outcol: unknown column 'nonsense'" in words
 
 
 def test_a_task_that_was_submitted_elsewhere_is_reported(server: Server) -> None:
