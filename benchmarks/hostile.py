@@ -95,7 +95,7 @@ end(x)
 class Hostile(Round):
     """A `Round` of hostile trials."""
 
-    settings: ClassVar = {"grace_seconds": 0.3, "aggregate": "best"}
+    settings: ClassVar = {"grace_seconds": 0.3, "aggregate": "best", "max_failures": 10**6}
     space: ClassVar = {"x": {"method": "uniform", "dimension": {"low": 0, "high": 1}}}
 
     def choose_script(self) -> None:
@@ -179,6 +179,8 @@ def play(name: str, trials: int, rng: random.Random, folder: Path) -> Counter[st
         print(f"left: {pid} {words_of(pid)!r}", flush=True)
         send(pid, KILL)
     missing = abs(trials - len({result.trial for result in current.results()}))
+    if missing:
+        print(f"missing: {[event for event, _ in current.events() if event['event'] == 'close']}")
     figures = dict(zip(FIGURES, (len(found), current.foreign(), missing), strict=True))
     return Counter(figures)
 
