@@ -18,7 +18,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -69,17 +69,9 @@ class Guard:
         deadline = time.monotonic() + grace
         if self._status is None:
             _send(self._command, number)
-        told: set[int] = set()
-        while self._reap() and time.monotonic() < deadline:
-            if self._status is not None:
-                for pid in set(children()) - told:
-                    _send(pid, signal.SIGTERM)
-                    told.add(pid)
+        while self._reap() and self._status is None and time.monotonic() < deadline:
             self._sleep(_PAUSE)
-        while self._reap():
-            for pid in children():
-                _send(pid, signal.SIGKILL)
-            self._sleep(_PAUSE / 10)
+        end_all(lambda: set(children()) if self._reap() else set(), deadline)
 
     def leave(self) -> None:
         """End as the command did."""
@@ -111,6 +103,22 @@ class Guard:
         if self._woken in ready:
             _read(self._woken)
         return ready
+
+
+def end_all(left: Callable[[], set[int]], deadline: float) -> None:
+    """End processes, and those that they leave, to the last.
+
+    Args:
+        left: those that are there.
+        deadline: until then they are only told to end, by the clock `time.monotonic`.
+    """
+    told: set[int] = set()
+    while found := left():
+        late = time.monotonic() >= deadline
+        for pid in found if late else found - told:
+            _send(pid, signal.SIGKILL if late else signal.SIGTERM)
+        told |= found
+        time.sleep(_PAUSE / 10 if late else _PAUSE)
 
 
 def _become(command: Sequence[str], guard: int) -> None:

@@ -145,7 +145,7 @@ def work(channel: Channel) -> None:
     while isinstance(task := channel.receive(), Evaluate):
         log.open(task)
         done = evaluate(objective, task, channel, place)
-        done.last = leaves_processes(before)
+        done.last = bool(left_processes(before))
         if done.failure is not None and _told_to_end:
             time.sleep(_PATIENCE_SECONDS)
         log.close()
@@ -164,21 +164,20 @@ def tell(channel: Channel, done: Done) -> None:
         channel.send(done)
 
 
-def leaves_processes(before: set[int]) -> bool:
-    """Whether processes are left that were not there ``before`` the first trial.
+def left_processes(before: set[int]) -> set[int]:
+    """The processes that were not there ``before`` the first trial.
 
-    The worker ends then, and they with it. Helpers of multiprocessing that end with the worker, and
-    zombies, do not count.
+    Helpers of multiprocessing that end with this process, and zombies, do not count.
     """
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        return False
+        return set()
     known = set(before)
     for module, helper, number in _HELPERS:
         if module in sys.modules:
             known.add(getattr(getattr(sys.modules[module], helper), number))
-    return any(not is_zombie(pid) for pid in set(children()) - known)
+    return {pid for pid in set(children()) - known if not is_zombie(pid)}
 
 
 _HELPERS = (

@@ -199,6 +199,35 @@ def test_a_cluster_of_two_nodes_runs_trials_on_both(two_nodes: str, tmp_path: Pa
     assert len({trial.metrics["node"] for trial in trials}) == 2
 
 
+LEAVES = """
+    import os, subprocess, time
+
+    def train(config):
+        loop = "trap '' TERM; while :; do sleep 0.1; done"
+        child = subprocess.Popen(["sh", "-c", loop], start_new_session=True)
+        with open(config["pids"], "a") as stream:
+            stream.write(f"{child.pid}\\n")
+        if config["x"] == "killed":
+            os.kill(os.getpid(), 9)
+        if config["x"] == "last":
+            pids = open(config["pids"]).read().split()[:-1]
+            time.sleep(2)
+            return {"loss": sum(os.path.exists(f"/proc/{pid}") for pid in pids)}
+        return {"loss": 0}
+"""
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_nothing_of_a_trial_outlives_it(tmp_path: Path) -> None:
+    project = store_project(
+        LEAVES, space=categories("ends", "killed", "last"), trials=3, grace_seconds=0.2,
+        param={"pids": str(tmp_path / "pids")}, **EVERY,
+    )  # fmt: skip
+    _, _, trials = run_project(project)
+    found = {trial.applied["x"]: trial.metrics.get("loss") for trial in trials}
+    assert found == {"ends": 0, "killed": None, "last": 0}
+
+
 def test_a_stopped_run_ends_soon_and_leaves_no_process() -> None:
     store_project(
         objective(FUNCTION, 1000, 0.05), metric="score", mode="max", engine="ray",

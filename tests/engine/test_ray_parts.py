@@ -22,6 +22,7 @@ from hpogrid.engine.ray.engine import share
 from hpogrid.errors import RunError, UserError
 from hpogrid.trial import session
 from hpogrid.trial.messages import Broken, Done, Evaluate, ReportMade, Setup
+from hpogrid.trial.worker import left_processes
 from tests.projects import alive, store_project, wait_for
 
 SCRIPT = r"""
@@ -79,6 +80,22 @@ def test_a_trial_is_told_to_stop_at_its_last_report(tmp_path: Path) -> None:
     actor.end()
     logs = {path.name: path.read_text() for path in (tmp_path / "logs").iterdir()}
     assert logs == {"0-1.log": "x is 1.0\nover\n", "0-2.log": "x is 8.0\nover\n"}
+
+
+def test_what_a_trial_leaves_ends_with_it(tmp_path: Path) -> None:
+    script = """
+import subprocess
+def train(config):
+    loop = "trap '' TERM; (sleep 600 &); while :; do sleep 0.05; done"
+    return {"loss": 1, "pid": subprocess.Popen(["sh", "-c", loop], start_new_session=True).pid}
+"""
+    actor = make_actor(tmp_path, script, grace=0.1)
+    actor.take(task(tmp_path, "0-1", 1.0))
+    message = actor.advance()
+    assert isinstance(message, Done)
+    assert not alive(message.metrics["pid"])
+    assert not left_processes(set())
+    actor.end()
 
 
 def test_a_failure_is_the_trials(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """What an actor of the ray engine does: evaluates one trial after another, step by step.
 
+Trials run in the actor's own process, where Ray is. What one leaves of other processes is ended
+with it, and with the actor.
+
 Nothing here knows of Ray; `hpogrid.engine.ray.tune` wraps it into what Ray Tune runs.
 """
 
@@ -21,10 +24,11 @@ from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.prep import Preparation
 from hpogrid.errors import UserError
 from hpogrid.trial.errors import first_line
+from hpogrid.trial.guard import PR_SET_CHILD_SUBREAPER, children, end_all, prctl
 from hpogrid.trial.messages import Broken, Done, Evaluate, Message, Model, Setup, Verdict
 from hpogrid.trial.objective import Objective, make_objective
 from hpogrid.trial.raytune import load_ray
-from hpogrid.trial.worker import Place, evaluate, say, trial_log
+from hpogrid.trial.worker import Place, evaluate, left_processes, say, trial_log
 
 
 @dataclass
@@ -58,6 +62,8 @@ class Actor:
         self._place: Place | None = None
         self._preparation: Preparation | None = None
         self._evaluation: Evaluation | None = None
+        prctl(PR_SET_CHILD_SUBREAPER, 1)  # so that what a trial leaves is seen
+        self._before = set(children())
 
     def take(self, task: Evaluate) -> None:
         """Make ready for a trial; the one before has to end for that."""
@@ -69,9 +75,12 @@ class Actor:
         assert self._evaluation is not None
         try:
             objective, place = self._load()
-            return self._evaluation.advance(objective, place, self._preparation)
+            message = self._evaluation.advance(objective, place, self._preparation)
         except UserError as error:
             return Broken(str(error))
+        if isinstance(message, Done):
+            self._end_processes(self._setup.grace)
+        return message
 
     def end(self) -> None:
         """End the trial; if it does not end in time, so does the process."""
@@ -79,7 +88,12 @@ class Actor:
         if evaluation is not None and not evaluation.end():
             with contextlib.suppress(OSError):
                 evaluation.note_cut_off()
+            self._end_processes(0.0)
             os._exit(1)
+        self._end_processes(self._setup.grace)
+
+    def _end_processes(self, grace: float) -> None:
+        end_all(lambda: left_processes(self._before), time.monotonic() + grace)
 
     def _load(self) -> tuple[Objective, Place]:
         if self._objective is None or self._place is None:
@@ -101,6 +115,7 @@ class Actor:
             )
             spare = Path(setup.spare) / f"{socket.gethostname()}-{os.getpid()}"
             self._place = Place(scripts, spare, model)
+            self._before |= set(children())
         return self._objective, self._place
 
 
