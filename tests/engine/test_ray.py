@@ -141,19 +141,23 @@ MEETS = """
     from pathlib import Path
 
     def train(config):
-        Path(f"here-{config['x']}").touch()
-        deadline = time.monotonic() + 30
-        while len(list(Path(".").glob("here-*"))) < 2 and time.monotonic() < deadline:
+        meeting = Path(os.environ["HPOGRID_HOME"])
+        (meeting / f"here-{config['x']}").touch()
+        deadline = time.monotonic() + 60
+        while len(list(meeting.glob("here-*"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        met = len(list(Path(".").glob("here-*"))) == 2
+        met = len(list(meeting.glob("here-*"))) == 2
         return {"loss": 0.0 if met else 1.0, "gpu": os.environ["CUDA_VISIBLE_DEVICES"]}
 """
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_two_trials_share_one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [{"gpus_per_trial": 0.5}, {"grid": {"gpus": 1}}])
+def test_two_trials_share_one_gpu(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # Ray hands out what it is told there is
-    settings: dict[str, Any] = {"scheduler_param": {"max_concurrent": 4}, "gpus_per_trial": 0.5}
+    settings = {"scheduler_param": {"max_concurrent": 2}, **settings}
     trials = run_script(MEETS, space=categories(1, 2), trials=2, **settings, **EVERY)
     assert [trial.metrics for trial in trials] == [{"loss": 0.0, "gpu": "0"}] * 2
 

@@ -314,6 +314,17 @@ def test_cpus_and_gpus_are_shared_out(
     assert share(HpoConfig(**config), there) == expected
 
 
+@pytest.mark.parametrize(
+    ("at_once", "there", "each"), [(2, 4, 2), (2, 3, 1), (4, 2, 0.5), (3, 2, 0.5), (3, 1, 1 / 3)]
+)
+def test_gpus_are_dealt_out(at_once: int, there: int, each: float) -> None:
+    config = HpoConfig(scheduler_param={"max_concurrent": at_once})
+    counts = {"CPU": 8.0, "GPU": float(there)}
+    assert share(config, counts, deal=True) == (at_once, {"cpu": 1.0, "gpu": each})
+    assert share(config, counts) == (at_once, {"cpu": 1.0})
+    assert share(config, {"CPU": 8.0}, deal=True) == (at_once, {"cpu": 1.0})
+
+
 @pytest.mark.parametrize("what", ["cpus_per_trial", "gpus_per_trial"])
 def test_too_little_is_refused(what: str) -> None:
     settings: dict[str, Any] = {what: 4}

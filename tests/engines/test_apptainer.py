@@ -13,7 +13,6 @@ import pytest
 
 from hpogrid.errors import UserError
 from hpogrid.site import control, processes
-from hpogrid.site.container import PROJECT
 from hpogrid.site.tasks import Task
 from hpogrid.trial.lifeline import kill_session
 from tests.engines.cluster import hpogrid
@@ -97,7 +96,8 @@ def test_what_a_trial_sees(image: Path, home: Path, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "more" / "out").read_text())
     (lib,) = home.glob("carried/*/lib")
     assert found == {
-        "cwd": PROJECT, "python": "/opt/hpogrid", "input": "input", "here": "bound",
+        "cwd": str(task.job_folder(0) / "trials/0-1/work"), "python": "/opt/hpogrid",
+        "input": "input", "here": "bound",
         "job": "0", "debian": found["debian"], "number": 7,
         "hpogrid": f"{lib}/hpogrid/__init__.py",
     }  # fmt: skip

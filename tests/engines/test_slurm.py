@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.site.container import PROJECT
 from tests.engines.boot import running_slurm
 from tests.engines.cluster import ArrayContract, ClusterContract, User, ended, run
 
@@ -58,4 +57,5 @@ class TestSlurmInContainer(ArrayContract):
     def test_working_directory(self, user: User) -> None:
         user.make(site=self.site, trials=1, grid=self.grid)
         user.wait(user.submit(1), ended)
-        assert (user.switches / "folder").read_text() == PROJECT
+        own = user.home / "tasks/1/jobs/0/trials/0-1/work"
+        assert (user.switches / "folder").read_text() == str(own)

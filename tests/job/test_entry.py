@@ -101,6 +101,21 @@ def test_a_python_that_is_found(came_along: Path, tmp_path: Path) -> None:
     assert f"started {own}/python3" in said(came_along, own, *wrong, HPOGRID_PYTHON=python)
 
 
+def test_a_python_that_needs_its_own_libraries(came_along: Path, tmp_path: Path) -> None:
+    """Trials do not: they are told what the image had."""
+    view = image(tmp_path / "views" / "LCG_107" / f"{os.uname().machine}-el9" / "bin", "-")
+    (view / "readlink").symlink_to(shutil.which("readlink") or "")
+    (view / "python3").write_text(
+        "#!/bin/sh\n"
+        f"case $LD_LIBRARY_PATH in {view.parent}/lib*) ;; *) exit 127 ;; esac\n"
+        '[ "$1" = -E ] || echo "$LD_LIBRARY_PATH, trials $HPOGRID_TRIAL_LIBRARIES" >&2\n'
+        f'exec {sys.executable} "$@"\n'
+    )
+    wrong = ("--task", str(tmp_path / "nowhere"), "0")
+    text = said(came_along, view, *wrong, LD_LIBRARY_PATH="/image/lib")
+    assert f"{view.parent}/lib:/image/lib, trials /image/lib\n" in text
+
+
 def start(came_along: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Start a job in this Python without its packages."""
     return subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -74,9 +75,11 @@ class RayEngine:
         """
         self._logs.mkdir(parents=True, exist_ok=True)
         config = self._run.config
+        deal = bool(self._run.project.grid_config.gpus)
         try:
-            with settings(), running_ray(config) as (ray, folder):
-                self._slots, resources = share(config, ray.cluster_resources())
+            with settings(), running_ray(config, deal or config.gpus_per_trial > 0) as it:
+                ray, folder = it
+                self._slots, resources = share(config, ray.cluster_resources(), deal=deal)
                 os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self._slots)
                 while not (self._run.over or self._run.interrupted):
                     self._fit(folder, resources)
@@ -209,21 +212,27 @@ class RayEngine:
             self._failure = error
 
 
-def share(config: HpoConfig, there: dict[str, float]) -> tuple[int, dict[str, float]]:
+def share(
+    config: HpoConfig, there: dict[str, float], *, deal: bool = False
+) -> tuple[int, dict[str, float]]:
     """How many trials run at once, and the CPUs and GPUs that Ray sets aside for each.
 
     Args:
         config: what each trial needs. Without a number of cores it gets one, or less where there
             are fewer than trials.
         there: what the cluster has, by Ray's names.
+        deal: whether to deal out its GPUs, if nobody says how many a trial needs.
 
     Raises:
         UserError: less than one trial needs.
     """
     cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
     cores = config.cpus_per_trial or min(1.0, cpus / config.max_concurrent)
+    each = config.gpus_per_trial
+    if deal and gpus and not each:
+        each = gpus // config.max_concurrent or 1 / math.ceil(config.max_concurrent / gpus)
     fitting = [config.max_concurrent]
-    for name, have, need in (("cpus", cpus, cores), ("gpus", gpus, config.gpus_per_trial)):
+    for name, have, need in (("cpus", cpus, cores), ("gpus", gpus, each)):
         if need > have:
             raise UserError(
                 f"a trial needs {need:g} {name.upper()} and Ray has {have:g}; "
@@ -232,6 +241,6 @@ def share(config: HpoConfig, there: dict[str, float]) -> tuple[int, dict[str, fl
         if need:
             fitting.append(int(have / need + 1e-9))
     resources = {"cpu": cores}
-    if config.gpus_per_trial:
-        resources["gpu"] = config.gpus_per_trial
+    if each:
+        resources["gpu"] = each
     return min(fitting), resources
