@@ -138,11 +138,11 @@ class Shelf:
             make_folder(self._folder)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                free = _lock(handle)
                 size = os.fstat(handle).st_size
                 if size > at and data and os.pread(handle, len(data), at) == data:
                     return size
-                if size != at:
+                if size != at or (data and not free):
                     raise Conflict(size)
                 if data:
                     _write_all(handle, data, size)
@@ -270,6 +270,17 @@ class Shelf:
         names = [ledger_name(job, attempt) for attempt in attempts]
         changed = max(self._seen[name].changed for name in names if name in self._seen)
         return self._clock() - changed < self._lease and not was_closed(self._folder / names[-1])
+
+
+def _lock(handle: int) -> bool:
+    """Whether nobody else writes: a job of this very folder, or for a moment a second server."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # no locks here
+    return True
 
 
 def _write_all(handle: int, data: bytes, size: int) -> None:
