@@ -35,7 +35,6 @@ PATIENCE_SECONDS = 600.0
 """How long a job waits for the server, at its start and when it can do nothing without it."""
 
 _SYNC_SECONDS = 1.0
-_RETRY_SECONDS = 1.0, 15.0
 _PART_BYTES = 2**20
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -405,8 +404,7 @@ def _carry(of: weakref.ref[RemoteExchange], stop: threading.Event) -> None:
         except OSError as error:  # the disk of this machine; the job's own ledger tells
             _log.warning("cannot mirror the ledgers: %s", error)
             there = False
-        first, most = _RETRY_SECONDS
-        pause = _SYNC_SECONDS if there else min(most, max(first, pause * random.uniform(1.0, 1.5)))
+        pause = _SYNC_SECONDS * (1.0 if there else random.uniform(0.5, 1.5))
         del exchange
 
 
