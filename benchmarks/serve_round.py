@@ -138,7 +138,11 @@ class Round:
 
     def _serve(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "hpogrid", "serve", "--port", str(self._port)]
-        return self._run(command, "server.log")
+        process = self._run(command, "server.log")
+        if self._rng.random() < 0.9:  # else it may be killed before it listens
+            while process.poll() is None and not _listens(self._port):
+                time.sleep(0.05)
+        return process
 
     def _start(self, number: int) -> None:
         place = self._folder / f"machine-{number}"
@@ -195,6 +199,12 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port := random.randrange(15_000, 32_000)))
             return port
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False
 
 
 @contextlib.contextmanager

@@ -164,8 +164,9 @@ class Client:
     def _once(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         self._link.request(method, target, body if method == "PUT" else None, self._headers)
         with contextlib.closing(self._link.getresponse()) as answer:
-            data = answer.read(_LARGEST_ANSWER)
-            return answer.status, data
+            if (answer.length or 0) > _LARGEST_ANSWER:
+                raise ValueError(f"an answer of {answer.length} bytes")
+            return answer.status, answer.read()
 
 
 def _read(data: bytes, kind: type[T]) -> T:
