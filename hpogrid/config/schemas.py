@@ -145,10 +145,20 @@ class HpoConfig(Config):
     storage: Annotated[
         str | None,
         Meta(
-            description="URL of an Optuna storage through which jobs without a shared folder "
-            "see each other (postgresql, mysql, redis, journal, grpc)"
+            description="URL through which jobs without a shared folder see each other: of "
+            "'hpogrid serve' (http, https), or of an Optuna storage (postgresql, mysql, redis, "
+            "journal, grpc)"
         ),
     ] = None
+    serve_patience: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10**9,
+            description="Seconds that a job waits for 'hpogrid serve', at its start and when "
+            "it can do nothing without",
+        ),
+    ] = 600.0
     study_name: Annotated[
         str | None, Meta(description="Name of the study in the storage (default: the project's)")
     ] = None

@@ -6,6 +6,7 @@ import contextlib
 import pdb
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from hpogrid.trial.messages import Evaluate, Message, Model, ReportMade, Verdict
 from hpogrid.trial.objective import Objective, make_objective
 from hpogrid.trial.session import StopTrial, set_current
 from hpogrid.trial.worker import WorkerSession, seed_everything
+
+_PAUSE = 0.2
 
 
 class DebugEngine:
@@ -41,7 +44,10 @@ class DebugEngine:
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             with contextlib.chdir(self._scripts):
-                while (assignment := self._run.next()) is not None:
+                while (assignment := self._run.next()) is not None or self._run.waiting:
+                    if assignment is None:
+                        time.sleep(_PAUSE)
+                        continue
                     try:
                         task = self._tasks.evaluate(assignment)
                     except UserError as error:  # a value that its template cannot say

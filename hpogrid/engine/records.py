@@ -203,7 +203,16 @@ def make_exchange(project: Project, space: Space, spec: JobSpec, lease: float) -
     if is_server(storage):
         from hpogrid.study.remote import RemoteExchange
 
-        return RemoteExchange(spec.ledgers, space, spec.job, url=storage, task=task, lease=lease)
+        return RemoteExchange(
+            spec.ledgers,
+            space,
+            spec.job,
+            url=storage,
+            task=task,
+            n_jobs=spec.n_jobs,
+            patience=config.serve_patience,
+            lease=lease,
+        )
     check_url(storage, spec.n_jobs)
     from hpogrid.study.storage_exchange import StorageExchange
 

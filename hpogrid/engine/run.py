@@ -29,6 +29,9 @@ from hpogrid.study.history import Past
 from hpogrid.study.study import Trial
 from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
 
+_REST_SECONDS = 0.5
+"""How long not to look again, where everything is left to others for the moment."""
+
 
 class Run:
     """One attempt of one job.
@@ -62,14 +65,16 @@ class Run:
         self.attempt = self._records.attempt
         self._exchange = self._records.exchange
         self.state = SearchState(
-            self.config, space, spec, self.study, host=self._records.host, first=first, past=past
-        )
+            self.config, space, spec, self.study, host=self._records.host, first=first, past=past,
+            may_take=self._exchange.may_take,
+        )  # fmt: skip
         self.budget = self.state.budget
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
         self._began = time.monotonic()
         self._deadline = Deadline.of_this_job()
         self.budget.whole = self._deadline.left
         self._told = 0
+        self._rest_until = 0.0
         self._records.open()
         self._writer = self._records.writer
         self._go_on()
@@ -111,17 +116,37 @@ class Run:
         if self.over:
             return None
         self.poll()
-        while (step := self.state.next()) is not None:
-            if isinstance(step, Start):
-                if not step.asks or self._exchange.claim(step.point):
+        if time.monotonic() < self._rest_until:
+            return None
+        while True:
+            step = self.state.next()
+            if step is None:
+                if not self._wait():
+                    return None
+            elif isinstance(step, Start):
+                said = self._exchange.claim(step.point) if step.asks else "mine"
+                if said == "mine":
                     return self._start(step)
+                if said == "later":
+                    self.state.postpone(step.point)
             elif isinstance(step, Ended):
                 self._write(step)
             else:
                 self.poll(now=True)
                 point = next(self._exchange.abandoned(), None)
-                self.state.offer([] if point is None else [point])
-        return None
+                points = [] if point is None else [point]
+                self.state.offer(points, more=self._exchange.waits)
+
+    def _wait(self) -> bool:
+        """Nothing can be taken now: whether to look further; else there is a rest."""
+        if not self.state.waiting:
+            return False
+        if self._exchange.look_further():
+            return True
+        self._rest_until = time.monotonic() + _REST_SECONDS
+        if (why := self._exchange.gave_up) is not None and not self.running:
+            self.stop(why)
+        return False
 
     def _start(self, start: Start) -> Assignment:
         """Begin a trial, for the first time or again from a checkpoint."""
@@ -249,6 +274,11 @@ class Run:
         self.budget.seconds_left = self._deadline.left
 
     @property
+    def waiting(self) -> bool:
+        """Whether there is nothing to start now that may be later, whatever ends here."""
+        return self.state.waiting and not self.over
+
+    @property
     def out_of_time(self) -> bool:
         """Whether the job's time is up before its budget is spent: another attempt goes on."""
         late = self.expired or (self.stopped is None and self.budget.too_late)
@@ -274,6 +304,7 @@ class Run:
 
     def close(self) -> str:
         """Write the last line if that is possible; return why the run ended."""
+        self.state.notes += self._exchange.account()
         reason = self.state.reason
         self._records.close(reason, over=self.state.satisfied)
         return reason

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -177,6 +177,7 @@ class SearchState:
         first: points to evaluate before the algorithm's own; the jobs of a shared search deal
             them out among themselves.
         past: results of earlier searches that the algorithm is told at the start.
+        may_take: whether a point may be taken now that may be later.
 
     Attributes:
         budget: what the job may still do.
@@ -196,6 +197,7 @@ class SearchState:
         host: str = "",
         first: Sequence[Point] = (),
         past: Iterable[Past] = (),
+        may_take: Callable[[Point], bool] = lambda point: True,
     ) -> None:
         self.config = config
         self._metrics, self._modes = config.metrics, config.modes
@@ -212,7 +214,8 @@ class SearchState:
         searcher = make_searcher(config.algorithm, problem, config.algorithm_param)
         begun = {space.identify(trial.applied) for trial in study} if first else set()
         mine = first[spec.job :: spec.n_jobs] if spec.shared else first
-        self.proposer = Proposer(space, searcher, [one for one in mine if one.key not in begun])
+        queue = [one for one in mine if one.key not in begun]
+        self.proposer = Proposer(space, searcher, queue, may_take)
         self._scheduler = make_scheduler(
             config.scheduler, config.scheduler_param, problem, config.stop
         )
@@ -230,6 +233,7 @@ class SearchState:
         self._repeats: deque[tuple[Point, str]] = deque()
         self.claimed: deque[Point] = deque()
         self._looked = False
+        self._more = False
         self._names: set[str] = set()
         self._numbers: set[str] = set()
         self._endings: list[str | None] | None = []  # why this attempt's first trials failed
@@ -360,10 +364,22 @@ class SearchState:
             self.proposer.take(trial.applied)
             self._learn(trial)
 
-    def offer(self, points: Iterable[Point]) -> None:
-        """The answer to ``look``: points that dead jobs have left, and this one has claimed now."""
+    def offer(self, points: Iterable[Point], *, more: bool = False) -> None:
+        """The answer to ``look``: points that dead jobs have left, and this one has claimed now.
+
+        With ``more``, others have points that may yet be left.
+        """
         self.claimed.extend(points)
-        self._looked = True
+        self._looked, self._more = True, more
+
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing can be taken now, and something may be later."""
+        return self.proposer.waiting or self._more
+
+    def postpone(self, point: Point) -> None:
+        """A point could not be claimed, and nobody else has it for certain."""
+        self.proposer.postpone(point)
 
     # --- what comes next ---------------------------------------------------------------------
 
@@ -383,10 +399,11 @@ class SearchState:
         if self.claimed:
             return self._new(self.claimed.popleft())
         if not looked:
+            self._more = False
             point = self.proposer.ask()
             return "look" if point is None else self._new(point, asks=True)
         step = self._released(fresh=False) or self._suspect()
-        if step is None and not self.running:
+        if step is None and not (self.running or self.waiting):
             self.stopped = self.stopped or _ALL_TRIED
         return step
 

@@ -1,48 +1,20 @@
-"""The server for this user directory: its token, and which task is which."""
+"""The server for this user directory: which task is which, and one server at a time."""
 
 from __future__ import annotations
 
-import secrets
+import contextlib
+import functools
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hpogrid.config.home import home
-from hpogrid.errors import UserError
-from hpogrid.files import explained, locked, write_atomic
+from hpogrid.site.studies import export_task
 from hpogrid.site.tasks import Task, find_tasks
-from hpogrid.study.server import LedgerServer
-
-
-def token_path() -> Path:
-    """Where the token is: a file that only its owner can read."""
-    return home() / "token"
-
-
-def read_or_make_token() -> str:
-    """The token of this user directory; in place of an empty file there is a new one.
-
-    Raises:
-        UserError: it cannot be read or written.
-    """
-    path = token_path()
-    with locked(path.parent), explained(path):
-        text = path.read_text(errors="replace") if path.exists() else ""
-        token = text.strip(" \0\n")
-        if not token:
-            token = secrets.token_urlsafe(32)
-            write_atomic(path, token.encode(), mode=0o600)
-    return token
-
-
-class _Tasks:
-    """Finds the ledgers of a task by its key; the table is read again for one that is new."""
-
-    def __init__(self) -> None:
-        self._folders: dict[str, Path] = {}
-
-    def __call__(self, key: str) -> Path | None:
-        if key not in self._folders:
-            self._folders = {task_key(task): task.ledgers for task in find_tasks()}
-        return self._folders.get(key)
+from hpogrid.study.serve.app import Calls, Place, make_app
+from hpogrid.study.serve.calls import TaskLine
+from hpogrid.study.serve.door import Gate, listen, run, tls_context
+from hpogrid.study.serve.tokens import list_tokens, read_or_make_token
 
 
 def task_key(task: Task) -> str:
@@ -50,14 +22,59 @@ def task_key(task: Task) -> str:
     return f"{task.project_hash}-{task.seed}"
 
 
-def open_server(host: str, port: int, certificate: Path | None, key: Path | None) -> LedgerServer:
-    """A server for the tasks of this user directory, listening.
+def places() -> dict[str, Place]:
+    """The tasks of this user directory, by key."""
+    return {task_key(task): _place(task) for task in find_tasks()}
+
+
+def _place(task: Task) -> Place:
+    line = TaskLine(
+        task_key(task), task.id, task.name, task.project, task.site, task.n_jobs, task.created
+    )
+    return Place(line, task.ledgers, functools.partial(_export, task.id))
+
+
+def _export(number: int) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return export_task(number, Path(folder) / "task.tar.gz").read_bytes()
+
+
+@contextlib.contextmanager
+def open_server(
+    host: str, port: int, certificate: Path | None, key: Path | None
+) -> Iterator[tuple[int, Callable[[], None]]]:
+    """A server for the tasks of this user directory, listening: its port, and what serves.
 
     Raises:
-        UserError: the address cannot be used.
+        UserError: the address, the certificate or the token cannot be used, or a library of the
+            extra ``serve`` is missing.
     """
-    token = read_or_make_token()
-    try:
-        return LedgerServer((host, port), token, _Tasks(), certificate, key)
-    except OSError as error:
-        raise UserError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    read_or_make_token()
+    calls = Calls(places)
+    make_app(calls, lambda address: None)
+    context = tls_context(certificate, key) if certificate is not None else None
+
+    def app(gate: Gate) -> object:
+        return make_app(calls, gate.hear)
+
+    with listen(host, port) as listening:
+        yield listening.getsockname()[1], lambda: run(app, listening, context)
+
+
+def token_rows() -> list[dict[str, object]]:
+    """The tokens as a table has them, with the numbers of their tasks."""
+    numbers = {task_key(task): task.id for task in find_tasks()}
+    return [
+        {
+            "name": token.name,
+            "right": token.right,
+            "task": "all" if token.task is None else numbers.get(token.task, "gone"),
+            "created": _date(token.created),
+            "ends": "over" if token.over else "never" if token.ends is None else _date(token.ends),
+        }
+        for token in list_tokens()
+    ]
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

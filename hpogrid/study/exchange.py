@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hpogrid.files import explained
 from hpogrid.space.space import Point, Space
-from hpogrid.study.claims import Claims, digest
+from hpogrid.study.claims import Claims, Taken, digest
 from hpogrid.study.ledger import SUFFIX, ledger_name
 from hpogrid.study.study import LedgerFolder, Trial
 
@@ -140,10 +140,32 @@ class Exchange:
 
     # --- finite spaces -----------------------------------------------------------------------
 
-    def claim(self, point: Point) -> bool:
+    @property
+    def waits(self) -> bool:
+        """Whether points that others have may come back, so that the job shall not end yet."""
+        return False
+
+    @property
+    def gave_up(self) -> str | None:
+        """Why it is no use to wait any longer for those without whom nothing can be taken."""
+        return None
+
+    def may_take(self, point: Point) -> bool:
+        """Whether a point could be this job's now; if not, it may be later."""
+        return True
+
+    def look_further(self) -> bool:
+        """All that may be taken is: whether to ask for what was left to others."""
+        return False
+
+    def account(self) -> list[str]:
+        """What could not be exact, with numbers; a part of a sentence each."""
+        return []
+
+    def claim(self, point: Point) -> Taken:
         """Whether this job is the one to evaluate a point."""
         if self._claims is None:
-            return True
+            return "mine"
         return self._claims.take(self._key(point.applied), point.suggested, point.applied)
 
     def still_mine(self, trial: Trial) -> bool:

@@ -17,6 +17,7 @@ from hpogrid.errors import first_line
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Point, Space
 from hpogrid.study import values
+from hpogrid.study.claims import Taken
 from hpogrid.study.exchange import Exchange
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import open_study
@@ -96,9 +97,11 @@ class StorageExchange(Exchange):
             self._reachable(lambda: changed.extend(self._changes()))
         return changed
 
-    def claim(self, point: Point) -> bool:
+    def claim(self, point: Point) -> Taken:
         """Note the point in the storage; on a finite space the first to do so has it."""
-        return not self._reachable(lambda: self._note(point)) or self._is_first(point)
+        if not self._reachable(lambda: self._note(point)) or self._is_first(point):
+            return "mine"
+        return "taken"
 
     def orphans(self) -> list[Point]:
         """Points that this job noted but never started."""
