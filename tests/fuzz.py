@@ -84,6 +84,9 @@ TEXTS = {
         "a= b.c= + ++ ~ interval( choice( range( tag( sort( shuffle( glob( int( float( str( bool( "
         "log ) [ ] { } ${ } null true nan inf start= stop= reverse= -m hydra/sweeper="
     ),
+    "ranges": words(
+        'a= b.c~ 1 : , 1e-5:1e-2 :log :int :float :step= "x" { } loguniform( ) -', "\n  "
+    ),
     "python_types": words(
         "{ } [ ] ( ) 'a' uniform( loguniform( randint( choice( ordinal( finrange( lambda x.y = "
         "kind= ** * None True import from def if not #"
