@@ -164,23 +164,11 @@ class Experiment:
         Raises:
             UserError: what is wrong with a setting.
         """
-        from hpogrid.config.assemble import assemble
-        from hpogrid.config.project import load_project, project_names
-        from hpogrid.config.store import STORES
+        from hpogrid.config.project import load_project
+        from hpogrid.config.whole import store_whole
 
-        name = self.project_name
-        for kind, config in self._configs().items():
-            store = STORES[kind]
-            exists = store.where(name).exists()
-            if not exists:
-                store.create(name, config)
-            elif not _is_same(store.load(name), config):
-                store.recreate(name, config)
-        kinds = dict.fromkeys(STORES, name)
-        exists = name in project_names()
-        if not exists or not self._is_stored(load_project(name)):
-            assemble(name, Path(self.script), kinds, replace=exists)
-        return load_project(name)
+        store_whole(self.project_name, self._configs(), Path(self.script))
+        return load_project(self.project_name)
 
     def run(self) -> JobResult:
         """Run the experiment here, with a progress bar; return how it ended.
@@ -275,33 +263,6 @@ class Experiment:
             for number, values in enumerate(self.points_to_evaluate, start=1)
         ]
         return Start(first=[point.suggested for point in points])
-
-    def _is_stored(self, project: Project) -> bool:
-        """Whether a stored project says the same as this experiment does now."""
-        from hpogrid.config.scripts import changed_scripts
-        from hpogrid.space.space import Space
-
-        configs = self._configs()
-        space = configs.pop("search_space")
-        assert isinstance(space, Space)
-        return (
-            all(_is_same(getattr(project, kind), config) for kind, config in configs.items())
-            and Space.from_json(project.search_space) == space
-            and not changed_scripts(Path(self.script), project.scripts)
-        )
-
-
-def _is_same(left: Any, right: Any) -> bool:
-    """Whether two configs, or two spaces, say the same: true is not 1."""
-    import msgspec
-
-    from hpogrid.space.space import Space
-    from hpogrid.space.value import canonical
-
-    if isinstance(left, Space):
-        return bool(left == right)
-    stored = msgspec.convert(msgspec.to_builtins(right), type(left))
-    return canonical(left) == canonical(stored)
 
 
 def _joined(names: str | Sequence[str]) -> str:

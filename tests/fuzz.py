@@ -29,7 +29,7 @@ import hypothesis
 import msgspec
 from hypothesis import strategies as st
 
-from hpogrid.config.guess import read_script
+from hpogrid.config.reading.script import read_script
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.config.store import read_config
 from hpogrid.errors import UserError
