@@ -136,8 +136,8 @@ def test_what_the_user_says_is_checked(script: Path, wish: dict[str, Any], says:
 
 
 def test_words_of_its_own_complete_a_script() -> None:
-    guess = read_script(FOLDER / "argparse_required.py",
-                        Wish(words=("--steps", "10"), axes={"width": "0.0:20", "height": "0.0:1"}))  # fmt: skip
+    axes = {"width": "0.0:20", "height": "0.0:1"}
+    guess = read_script(FOLDER / "argparse_required.py", Wish(words=("--steps", "10"), axes=axes))
     assert guess.command == "python argparse_required.py --steps 10 {args}"
     assert set(guess.space.parameters) == {"width", "height", "sleep_time"}
     guess = read_script(FOLDER / "argparse_commands.py", Wish(words=("train",)))
