@@ -85,7 +85,7 @@ def test_what_is_proposed_runs(script: Path) -> None:
     ok("init", script, "--name", "p", "--trials", "2", "--yes", "-c", "2", "--algorithm", "random")
     ok("local_run", "p")
     trials = trials_of(find_tasks(project="p")[0])
-    assert [trial.state for trial in trials] == ["complete"] * 2, [t.reason for t in trials]
+    assert {trial.state for trial in trials} <= {"complete", "pruned"}, [t.reason for t in trials]
     assert set(load_project("p").hpo_config.metrics) <= set(trials[0].metrics)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,10 +49,16 @@ def read_hydra(reading: Reading) -> Found | None:
     metric, mode = _objective(reading, function, sweeper or {})
     epochs = next(((name, value) for name, value in values.items()
                    if is_epochs(name) and type(value) is int and value > 0), None)  # fmt: skip
-    found = Found(parameters, overrides=True, metric=metric, mode=mode)
-    found.beside = [folder] if folder else []
-    # What Hydra's own config says of the epochs needs no word on the command line.
-    return dataclasses.replace(found, epochs=epochs if not returns(function) else None)
+    returning = bool(returns(function))
+    return Found(
+        parameters,
+        model=function.name if returning else None,
+        overrides=not returning,
+        metric=metric,
+        mode=mode,
+        epochs=None if returning else epochs,
+        beside=[folder] if folder else [],
+    )
 
 
 def _mains(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, ast.Call]]:

@@ -1,4 +1,4 @@
-# expect: {"metric": "value", "mode": "min", "space": {"x": [-5.5, 5.5], "y": [-5.5, 5.5]}}
+# expect: {"model": "sphere", "metric": "value", "mode": "min", "space": {"x": [-5.5, 5.5], "y": [-5.5, 5.5]}}
 import hydra
 from omegaconf import DictConfig
 

@@ -1,4 +1,4 @@
-# expect: {"metric": "v0,v1", "mode": "min,max", "space": {"x": [0, 5, "int"], "y": ["a", "b"]}}
+# expect: {"model": "two", "metric": "v0,v1", "mode": "min,max", "space": {"x": [0, 5, "int"], "y": ["a", "b"]}}
 import hydra
 
 
