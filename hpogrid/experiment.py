@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +75,9 @@ class Experiment:
         script: the training script, or a folder of scripts.
         config_space: a dict of Python types and constants, or any form of a space that
             ``search_space create`` takes.
-        metric, mode: what is optimised, and whether min or max (several: ``a,b``, or a list).
+        metric, mode: what is optimised, and whether min or max (several: ``a,b``, or a list);
+            without a mode, the metric's name says it, as for the command line, and so does a
+            warning.
         name: of the configs and the project; the script's, if not given.
         model: a function or class in the script; None: the script itself is the trial.
         command: instead of a script: what starts a trial, with placeholders.
@@ -96,7 +99,7 @@ class Experiment:
     script: str
     config_space: Any
     metric: str | Sequence[str]
-    mode: str | Sequence[str] = "min"
+    mode: str | Sequence[str] | None = None
     name: str | None = None
     model: str | None = None
     command: str | None = None
@@ -121,6 +124,18 @@ class Experiment:
     def project_name(self) -> str:
         """The name of the configs and the project."""
         return self.name or Path(self.script).stem
+
+    @property
+    def modes(self) -> str:
+        """Which way each metric is better."""
+        if self.mode is not None:
+            return _joined(self.mode)
+        return self._default_modes()[0]
+
+    def _default_modes(self) -> tuple[str, list[str]]:
+        from hpogrid.config.direction import default_modes
+
+        return default_modes(_joined(self.metric).split(","))
 
     def override(self, arguments: Sequence[str]) -> Experiment:
         """The same with other settings, from a command line: ``--max_wallclock_time 60``.
@@ -167,7 +182,9 @@ class Experiment:
         from hpogrid.config.project import load_project
         from hpogrid.config.whole import store_whole
 
-        store_whole(self.project_name, self._configs(), Path(self.script))
+        if self.mode is None:
+            _warn(self._default_modes()[1])
+        _warn(store_whole(self.project_name, self._configs(), Path(self.script)))
         return load_project(self.project_name)
 
     def run(self) -> JobResult:
@@ -225,7 +242,7 @@ class Experiment:
         settings: dict[str, Any] = {
             "algorithm": self.algorithm,
             "metric": _joined(self.metric),
-            "mode": _joined(self.mode),
+            "mode": self.modes,
             "trials": self.trials,
             "scheduler": self.scheduler,
             "time_limit": self.max_wallclock_time,
@@ -263,6 +280,11 @@ class Experiment:
             for number, values in enumerate(self.points_to_evaluate, start=1)
         ]
         return Start(first=[point.suggested for point in points])
+
+
+def _warn(notes: Sequence[str]) -> None:
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=4)
 
 
 def _joined(names: str | Sequence[str]) -> str:

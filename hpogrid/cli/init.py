@@ -43,12 +43,13 @@ def init(script: Path | None, words: tuple[str, ...], **given: Any) -> None:
     configs = checked(name, data)
     print_data({**data, "search_space": _shown(data["search_space"])}, "json")
     tell(guess)
-    tell_hpo(data["hpo_config"], name)
+    said = tell_hpo(data["hpo_config"], name)
     if not yes and not confirmed(f"Store these as '{name}' and make the project '{name}'?"):
         raise UserError("nothing was stored; answer y, or give --yes")
     refuse_taken(name)
     for note in store_whole(name, configs, scripts_of(script, guess)):
-        message(f"note: {note}")
+        if note not in said:
+            message(f"note: {note}")
     message(f"created project '{name}'; start it with: hpogrid run {name}")
 
 

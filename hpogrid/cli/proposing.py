@@ -102,16 +102,18 @@ def tell(guess: Guess) -> None:
         message(f"note: the whole folder is bundled, for {', '.join(guess.beside)}")
 
 
-def tell_hpo(data: dict[str, Any], name: str) -> None:
-    """Say what of the hpo config its user should look at again."""
+def tell_hpo(data: dict[str, Any], name: str) -> list[str]:
+    """Say what of the hpo config its user should look at again; return what was said."""
     from hpogrid.config.advice import hpo_notes
     from hpogrid.config.schemas import HpoConfig
     from hpogrid.config.store import read_config
 
     config = read_config("hpo_config", data, f"hpo config '{name}'")
     assert isinstance(config, HpoConfig)
-    for note in hpo_notes(config):
+    notes = hpo_notes(config)
+    for note in notes:
         message(f"note: {note}")
+    return notes
 
 
 def confirmed(question: str) -> bool:

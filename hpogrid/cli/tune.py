@@ -129,13 +129,14 @@ def tune(
     data = propose(script, guess, settings_of(given))
     configs, scripts = checked(name, data), scripts_of(script, guess)
     tell(guess)
-    tell_hpo(data["hpo_config"], name)
+    said = tell_hpo(data["hpo_config"], name)
     if dry_run:
         _show(data, name)
         return Exit.OK
     known = _goes_on(name, configs, scripts, yes)
     for note in store_whole(name, configs, scripts):
-        message(f"note: {note}")
+        if note not in said:
+            message(f"note: {note}")
     if not known:
         message(f"created project '{name}'; its parts: hpogrid project show {name}")
     return _start(ctx, name, site, n_jobs)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from hpogrid.search.base import Mode
+if TYPE_CHECKING:
+    from hpogrid.search.base import Mode
 
 _HIGH = {
     "acc", "accuracy", "accuracies", "auc", "auroc", "auprc", "ap", "map", "precision", "recall",
     "f1", "fscore", "dice", "iou", "miou", "jaccard", "r2", "reward", "return", "returns",
     "score", "bleu", "rouge", "meteor", "psnr", "ssim", "mcc", "kappa", "ndcg", "mrr", "hit",
-    "hits", "top1", "top5", "em", "sensitivity", "specificity", "likelihood", "elbo", "gain",
+    "hits", "top1", "top5", "sensitivity", "specificity", "likelihood", "elbo", "gain",
     "profit", "throughput", "efficiency", "significance", "correct", "correlation", "spearman",
     "pearson",
 }  # fmt: skip
 _LOW = {
     "loss", "losses", "err", "error", "errors", "mse", "rmse", "mae", "mape", "rmsle", "msle",
-    "perplexity", "ppl", "nll", "bce", "ce", "crossentropy", "entropy", "cost", "regret", "time",
+    "perplexity", "ppl", "nll", "bce", "crossentropy", "cost", "regret", "time",
     "seconds", "runtime", "latency", "duration", "wer", "cer", "fid", "kl", "kld", "divergence",
     "distance", "deviation", "misclassification", "brier", "ece", "logloss", "hinge", "bpc",
-    "energy", "memory", "flops", "objective",
+    "memory", "flops",
 }  # fmt: skip
 _TURNED = {"neg", "negative", "minus"}
 
@@ -35,6 +38,22 @@ def direction(metric: str) -> Mode | None:
             high = (word in _HIGH) != bool(_TURNED & set(words))
             return "max" if high else "min"
     return None
+
+
+def default_modes(metrics: Sequence[str]) -> tuple[str, list[str]]:
+    """The mode where nobody gives one, and how it came about.
+
+    Args:
+        metrics: the names; one that says nothing is maximised, as ``accuracy`` is.
+    """
+    modes, notes = [], []
+    for metric in metrics:
+        known = direction(metric)
+        modes.append(known or "max")
+        better = "larger" if modes[-1] == "max" else "smaller"
+        reason = f"{metric} is better when {better}" if known else f"nothing is said of {metric}"
+        notes.append(f"mode {modes[-1]}: {reason}")
+    return ",".join(modes), notes
 
 
 def _words(metric: str) -> list[str]:

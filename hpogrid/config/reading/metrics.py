@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from hpogrid.config.direction import direction
-from hpogrid.config.reading.base import Found, Reading
+from hpogrid.config.reading.base import Found, Reading, Wish
 from hpogrid.config.reading.code import calls, keyword, returns
 from hpogrid.config.reading.tuner import stated_metric
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
-from hpogrid.trial.declarations import text_of
+from hpogrid.trial import declared
+from hpogrid.trial.declarations import Source, text_of
 
 _COUNTERS = {"epoch", "step", "steps", "iteration", "iterations", "training_iteration", "time",
              "checkpoint", "batch", "global_step", "elapsed", "time_total_s", "cost", "lr",
@@ -97,6 +99,28 @@ def _unnamed(reading: Reading, found: Found, names: Reported) -> str:
         raise UserError(f"{reading.name} reports what cannot be seen here: name it with --metric")
     reading.notes.append(f"metric loss: what {found.model or 'the script'} returns has no name")
     return "loss"
+
+
+def metrics_of(path: Path, name: str, model: str | None) -> list[str]:
+    """All the names that a script of a project reports; none, if some cannot be read.
+
+    Args:
+        path: the script.
+        name: its name below the project's scripts.
+        model: the function or class that is called.
+    """
+    folder = path.absolute().parents[len(Path(name).parts) - 1]
+    script = declared.read_script([name], folder)
+    if script is None or not script.trees:
+        return []
+    source = Source(script.trees)
+    reading = Reading(path, script, source, Wish(), [])
+    names = reported(reading, model)
+    function = source.functions.get(model or "")
+    alone = (
+        [part for part in returns(function) if not isinstance(part, ast.Dict)] if function else []
+    )
+    return [] if names.hidden or alone else names.all
 
 
 class Reported(NamedTuple):
