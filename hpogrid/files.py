@@ -317,7 +317,8 @@ def read_text(path: Path) -> str:
             data = stream.read(_LARGEST_TEXT + 1)
         if len(data) > _LARGEST_TEXT:
             raise UserError(f"{path} is larger than {_LARGEST_TEXT >> 20} MiB; name another file")
-        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
+        text = data.decode("utf-8-sig")  # Notepad and PowerShell begin files with a mark
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as error:
         raise UserError(f"no such file: {path}") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -29,7 +29,7 @@ import hypothesis
 import msgspec
 from hypothesis import strategies as st
 
-from hpogrid.config.guess import read_script
+from hpogrid.config.reading.script import read_script
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.config.store import read_config
 from hpogrid.errors import UserError
@@ -83,6 +83,9 @@ TEXTS = {
     "overrides": words(
         "a= b.c= + ++ ~ interval( choice( range( tag( sort( shuffle( glob( int( float( str( bool( "
         "log ) [ ] { } ${ } null true nan inf start= stop= reverse= -m hydra/sweeper="
+    ),
+    "ranges": words(
+        'a= b.c~ 1 : , 1e-5:1e-2 :log :int :float :step= "x" { } loguniform( ) -', "\n  "
     ),
     "python_types": words(
         "{ } [ ] ( ) 'a' uniform( loguniform( randint( choice( ordinal( finrange( lambda x.y = "

@@ -11,6 +11,7 @@ import click
 from hpogrid.cli.options import config_options, prep_options, prep_stages
 from hpogrid.cli.output import format_option, message, print_data, print_rows
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
+from hpogrid.config.direction import default_modes
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.config.store import STORES
 from hpogrid.schedule import SCHEDULERS
@@ -56,6 +57,7 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
         from hpogrid.files import parse_file
 
         store = STORES[kind]
+        notes: list[str] = []
         where = f"{store.label} '{name}'"
         settings = _from_file(parse_file(file), str(file)) if file else {}
         given |= prep_stages(given.pop("prep", ()), given.pop("prep_keys", ()))
@@ -67,9 +69,13 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
                 name, lambda old: read_config(kind, _merged(store.write(old), settings), where)
             )
         else:
+            if kind == "hpo_config" and "metric" in settings and "mode" not in settings:
+                settings["mode"], notes = default_modes(settings["metric"].split(","))
             config = read_config(kind, _merged({}, settings), where)
             (store.create if action == "create" else store.recreate)(name, config)
         message(f"{action}d {store.label} '{name}'")
+        for note in notes:
+            message(f"note: {note}")
         if kind == "hpo_config":
             from hpogrid.config.advice import hpo_notes
 

@@ -27,6 +27,7 @@ CONTEXT = {
 }
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "tune": ("hpogrid.cli.tune:tune", "Search the best options of a script, in one command."),
     "hpo_config": ("hpogrid.cli.configs:hpo_config", "How to search: algorithm, metric, trials."),
     "grid_config": ("hpogrid.cli.configs:grid_config", "Where to run: site, container, data."),
     "model_config": ("hpogrid.cli.configs:model_config", "What to train: script and function."),
@@ -95,7 +96,12 @@ def cli(debug: bool) -> None:
     """Hyperparameter optimisation as many jobs: here, on a cluster, on the grid.
 
     \b
-    A first search:
+    A first search, of the options of a script that prints or reports val_acc:
+      hpogrid tune train.py --lr 1e-5:1e-2:log --layers 1:8:int \\
+          --metric val_acc --mode max -n 50
+
+    \b
+    The same in parts, of which each can be changed:
       hpogrid search_space create s \\
           '{"lr":{"method":"loguniform","dimension":{"low":1e-5,"high":1e-2}}}'
       hpogrid hpo_config create h --metric loss --mode min --trials 50

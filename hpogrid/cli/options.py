@@ -50,6 +50,18 @@ def config_options(schema: type[msgspec.Struct], choices: dict[str, list[str]]) 
     return decorate
 
 
+def setting_options(function: F) -> F:
+    """The options of all configs at once, for a command that changes some settings of them."""
+    from hpogrid.config.schemas import SCHEMAS
+    from hpogrid.schedule import SCHEDULERS
+    from hpogrid.search import ALGORITHMS
+
+    choices = {"algorithm": list(ALGORITHMS), "scheduler": list(SCHEDULERS)}
+    for schema in reversed(SCHEMAS.values()):
+        function = config_options(schema, choices)(function)
+    return click.option("--max_concurrent", "-c", type=int, help="Trials at once.")(function)
+
+
 def _has_option(field: msgspec.structs.FieldInfo) -> bool:
     """Whether it is one; ``Meta(extra={"option": False})`` says that its command adds its own."""
     meta = _meta(field.type)

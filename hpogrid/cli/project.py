@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.options import setting_options
 from hpogrid.cli.output import format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_list, add_remove, add_where
 
@@ -93,20 +95,42 @@ def recreate(name: str, scripts_path: Path, no_check: bool, **configs: str) -> N
 @project.command("update")
 @click.argument("name")
 @_update_options
-def update(name: str, scripts_path: Path | None, no_check: bool, **configs: str | None) -> None:
+@click.option(
+    "--set",
+    "edits",
+    multiple=True,
+    metavar="NAME[.SETTING]=VALUE",
+    help="Change its search space: lr.high=0.1, or a whole parameter: lr=1e-5:1e-1:log.",
+)
+@setting_options
+def update(
+    name: str, scripts_path: Path | None, no_check: bool, edits: tuple[str, ...], **given: Any
+) -> None:
     """Change the named parts of the project NAME; a dated backup of the old one is kept.
 
     Configs that are not named stay as they are in the project, also if the stored config of
-    that name has changed since.
+    that name has changed since. --set and the options of the configs change the project's own
+    copies: hpogrid project update my_project --set lr.high=0.1 --trials 100
     """
     from hpogrid.config.project import load_project
+    from hpogrid.config.revise import revised
 
     old = load_project(name)
-    given = {kind: config for kind, config in configs.items() if config is not None}
-    if not given and scripts_path is None:
+    configs = {kind: given.pop(kind) for kind in _KINDS}
+    configs = {kind: config for kind, config in configs.items() if config is not None}
+    settings = {key: value for key, value in given.items() if value is not None}
+    if not (configs or settings or edits or scripts_path):
         raise click.UsageError("nothing to change; name at least one option")
-    _write(name, scripts_path, given, check=not no_check, replace=True, base=old)
-    message(f"updated project '{name}'")
+    _write(name, scripts_path, configs, check=not no_check, replace=True, base=old,
+           change=lambda project: revised(project, settings, edits))  # fmt: skip
+    new = load_project(name)
+    if new.study_version == old.study_version:
+        message(f"updated project '{name}'")
+        return
+    message(
+        f"updated project '{name}': version {new.study_version} (was {old.study_version}); reports "
+        "keep the results of the earlier one apart (--all_versions)"
+    )
 
 
 def _write(
@@ -117,22 +141,37 @@ def _write(
     check: bool,
     replace: bool,
     base: Project | None = None,
+    change: Callable[[Project], Project] | None = None,
 ) -> None:
     from hpogrid.config.assemble import assemble
 
-    for note in assemble(name, scripts, configs, check=check, replace=replace, base=base):
+    for note in assemble(
+        name, scripts, configs, check=check, replace=replace, base=base, change=change
+    ):
         message(f"note: {note}")
 
 
 @project.command("show")
 @click.argument("name")
+@click.option("--drift", is_flag=True, help="Show in what its parts differ from what is stored.")
 @format_option("json")
-def show(name: str, form: str) -> None:
-    """Print the project NAME: its configs as they are bundled, and its scripts."""
+def show(name: str, drift: bool, form: str) -> None:
+    """Print the project NAME: its configs as they are bundled, and its scripts.
+
+    With --drift it is what has become different since: in the stored configs that it took
+    copies of, and in its scripts.
+    """
     import msgspec
 
     from hpogrid.config.project import load_project
+    from hpogrid.config.revise import drifted
 
+    if drift:
+        rows = drifted(load_project(name))
+        print_rows(rows, ["part", "setting", "project", "stored"], form)
+        if not rows:
+            message("no difference")
+        return
     data = msgspec.to_builtins(load_project(name))
     if form in ("table", "csv"):
         rows = [{"part": key, "content": value} for key, value in data.items()]

@@ -42,6 +42,7 @@ class Project(msgspec.Struct, kw_only=True):
     Attributes:
         scripts: for each file, relative to the scripts folder, the SHA-256 of its content.
         hash: of the configs and the scripts; two projects with the same hash do the same.
+        made_of: the name of the stored config of each kind that it took a copy of.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Project(msgspec.Struct, kw_only=True):
     scripts_path: str
     created: float
     hash: str = ""
+    made_of: dict[str, str] = {}
     version: int = VERSION
 
     @property

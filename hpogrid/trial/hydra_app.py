@@ -60,8 +60,24 @@ class HydraObjective:
         values = {**self._param, **config}
         present = (item for item in values.items() if item[0] not in session.absent)
         words = [override(name, value) for name, value in present]
+        _stand_in_for_sweepers()
         with _called_with([self._script, *words, CALLBACK], self._metrics):
             self._application()
+
+
+_SWEEPERS = ("optuna", "ax", "nevergrad")
+_SAMPLERS = ("tpe", "random", "grid", "cmaes", "nsgaii", "motpe", "qmc", "gp", "bruteforce")
+
+
+def _stand_in_for_sweepers() -> None:
+    """Let configs name sweepers that are not installed: none is used, but Hydra looks for them."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    for name in _SWEEPERS:
+        store.store(group="hydra/sweeper", name=name, node={"_target_": ""}, provider="hpogrid")
+    for name in _SAMPLERS:
+        store.store(group="hydra/sweeper/sampler", name=name, node={}, provider="hpogrid")
 
 
 @contextlib.contextmanager

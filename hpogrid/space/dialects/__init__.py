@@ -37,6 +37,10 @@ DIALECTS = Registry(
             "hpogrid.space.dialects.overrides:DIALECT",
             "scheduler.max_lr=interval(0.00001, 0.001); one on each line",
         ),
+        "ranges": Entry(
+            "hpogrid.space.dialects.ranges:DIALECT",
+            "lr=1e-5:1e-2:log, n=16:256:log:int, x=0:1:step=0.1, act=relu,tanh; one on each line",
+        ),
         "python_types": Entry(
             "hpogrid.space.dialects.python_text:DIALECT",
             '{"lr": loguniform(1e-6, 1), "n": randint(16, 48)}, in Python code or as text',

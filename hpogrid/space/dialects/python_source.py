@@ -181,10 +181,11 @@ def tree_of(text: str, where: str) -> ast.Module:
     return ast.increment_lineno(tree, above) if above else tree
 
 
-def pairs_of(tree: ast.Module, where: str) -> list[tuple[str, ast.expr]]:
+def pairs_of(tree: ast.Module, where: str, name: str | None = None) -> list[tuple[str, ast.expr]]:
     """The names and what they are: of one dict, or of one assignment on each line.
 
-    In a script, whatever else there is in it, of the one dict that has types in it.
+    In a script, whatever else there is in it, of the one dict that has types in it, or of the one
+    that is called ``name``.
 
     Raises:
         UserError: there are several dicts, or what would become of one can only be seen by
@@ -192,11 +193,13 @@ def pairs_of(tree: ast.Module, where: str) -> list[tuple[str, ast.expr]]:
     """
     body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     spaces = spaces_of(tree)
+    if name is not None:
+        spaces = {name: spaces[name]}
     if len(spaces) > 1:
         raise UserError(f"{where}: there are several spaces in it: {', '.join(spaces)}")
-    for name, found in spaces.items():
+    for called_so, found in spaces.items():
         try:
-            return _entries(_as_made(tree, name, found), where)
+            return _entries(_as_made(tree, called_so, found), where)
         except RecursionError as error:
             raise UserError(f"{where}: nested too deeply") from error
         except ValueError as error:

@@ -87,15 +87,24 @@ def parse(data: Any, where: str) -> Parsed:
     Raises:
         UserError: malformed (line and column in text), or the first type that is wrong.
     """
-    pairs: list[tuple[str, Any]]
-    names = _NO_IMPORTS
     if isinstance(data, str):
         tree = tree_of(data, where)
-        names, pairs = Names(tree), list(pairs_of(tree, where))
-    elif isinstance(data, dict):
-        pairs = list(data.items())
-    else:
-        raise UserError(f"{where}: expected names with types such as uniform(0, 1)")
+        return _read(pairs_of(tree, where), Names(tree), where)
+    if isinstance(data, dict):
+        return _read(data.items(), _NO_IMPORTS, where)
+    raise UserError(f"{where}: expected names with types such as uniform(0, 1)")
+
+
+def parse_script(tree: ast.Module, name: str, where: str) -> Parsed:
+    """Read one of the spaces of a script, by what it is called (see `spaces_of`).
+
+    Raises:
+        UserError: the first type that is wrong, or a dict that is changed later.
+    """
+    return _read(pairs_of(tree, where, name), Names(tree), where)
+
+
+def _read(pairs: Iterable[tuple[str, Any]], names: Names, where: str) -> Parsed:
     parameters: dict[str, Parameter] = {}
     notes: list[str] = []
     for name, item in pairs:
