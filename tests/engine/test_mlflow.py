@@ -16,7 +16,6 @@ import pytest
 from hpogrid.cli.main import run
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import track
-from hpogrid.errors import UserError
 from hpogrid.job.run import read_result
 from hpogrid.job.start import read_start
 from hpogrid.report.export.base import trial_key
