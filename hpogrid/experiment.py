@@ -200,7 +200,7 @@ class Experiment:
 
         project = self.store()
         task = new_task(project, site=HERE, foreground=True, start=self._start())
-        with progress_of_run(self.trials) as progress:
+        with progress_of_run() as progress:
             return run_here(task, progress)
 
     def submit(self, n_jobs: int = 1) -> int:

@@ -48,3 +48,12 @@ def csv_text(field: str) -> str:
 def counted(count: int, noun: str) -> str:
     """How many of something: ``1 trial``, ``2 trials``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def bytes_text(count: float) -> str:
+    """Bytes as people read them."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1000
+        units.pop(0)
+    return f"{count:.3g} {units[0]}"

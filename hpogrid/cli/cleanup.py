@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.options import ids_option
-from hpogrid.cli.output import bytes_text, format_option, message, print_rows
+from hpogrid.cli.output import format_option, message, print_rows
 from hpogrid.errors import Exit, UserError
+from hpogrid.text import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

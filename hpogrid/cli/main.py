@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("hpogrid.cli.plan:plan", "Show what a run would do, before anything does."),
     "run": ("hpogrid.cli.run:run_command", "Submit the jobs of a project."),
     "local_run": ("hpogrid.cli.run:local_run", "Run a project here, in the foreground."),
+    "watch": ("hpogrid.cli.watch:watch", "Show how searches go on until they end."),
     "tasks": ("hpogrid.cli.tasks:tasks", "Watch, end, repeat what was submitted."),
     "study": ("hpogrid.cli.study:study", "List, show, create, export, import studies."),
     "serve": ("hpogrid.cli.serve:serve", "Keep the ledgers of jobs that share no disk."),

@@ -83,15 +83,6 @@ def cell(value: Any) -> str:
     return harmless_line(msgspec.json.encode(value).decode())
 
 
-def bytes_text(count: float) -> str:
-    """Bytes as people read them."""
-    units = ["B", "kB", "MB", "GB", "TB"]
-    while count >= 1000 and len(units) > 1:
-        count /= 1000
-        units.pop(0)
-    return f"{count:.3g} {units[0]}"
-
-
 def _print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
     import csv
     import io

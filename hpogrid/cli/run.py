@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.options import JsonObject
-from hpogrid.cli.output import cell, message, say
+from hpogrid.cli.output import message, say
 from hpogrid.errors import Exit, UserError
 from hpogrid.text import counted
 
@@ -88,7 +88,7 @@ def run_command(
     start = _start(load_project(project), search_points, warm_start)
     task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
     message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
-            f"hpogrid tasks show {task.id} --watch")  # fmt: skip
+            f"hpogrid watch {task.id}")  # fmt: skip
     say(task.id)
     return Exit.OK
 
@@ -147,7 +147,7 @@ def local_run(
     if debug:
         result = run_here(task, lambda run: None)
     else:
-        with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
+        with progress_of_run() as progress:
             result = run_here(task, progress)
     _summarise(bundle, task, result)
     if result.state in ("interrupted", "unfinished"):
@@ -190,6 +190,7 @@ def _last_run(project: Project) -> Task:
 
 def _summarise(project: Project, task: Task, result: JobResult) -> None:
     from hpogrid.config.advice import cut_note
+    from hpogrid.report.watch import best_words
     from hpogrid.site.point import debug_command
     from hpogrid.study.study import read_study
     from hpogrid.study.values import best_of
@@ -216,8 +217,5 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
     metric = config.metrics[0]
     best = best_of(study, metric, config.modes[0])
     if best is not None:
-        trial = best.trial
-        values = "  ".join(f"{name}={cell(value)}" for name, value in trial.applied.items())
-        which = f"trial {trial.id}" if best.complete else f"trial {trial.id}, ended early"
-        say(f"best {metric}={cell(best.value)}  with  {values}  ({which})")
+        say(best_words(metric, best))
     sys.stdout.flush()

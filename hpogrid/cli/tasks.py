@@ -10,7 +10,6 @@ import click
 
 from hpogrid.cli.options import task_filters
 from hpogrid.cli.output import (
-    bytes_text,
     format_option,
     message,
     print_data,
@@ -19,7 +18,7 @@ from hpogrid.cli.output import (
     say,
 )
 from hpogrid.errors import Exit, RunError, UserError
-from hpogrid.text import counted
+from hpogrid.text import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 _COLUMNS = ["jeditaskid", "status", "jobs", "trials", "computingsite", "started", "taskname"]
 _OUTPUT_COLUMNS = "jeditaskid,status,taskname,computingsite,metastruct"
-_FIRST_INTERVAL = 0.5
-_LAST_INTERVAL = 30.0
 _TAIL = 20
 
 
@@ -54,7 +51,9 @@ def tasks() -> None:
 @click.option(
     "-c", "--outcol", default=_OUTPUT_COLUMNS, show_default=True, help="Columns in the file."
 )
-@click.option("--watch", is_flag=True, help="Repeat until no task is active.")
+@click.option(
+    "--watch", is_flag=True, help="First follow those that are active to their end, as watch does."
+)
 @format_option()
 def show(
     task_id: str | None,
@@ -82,7 +81,9 @@ def show(
         wanted = msgspec.structs.replace(filters, ids=only) if only else filters
         return survey(wanted, username=None if username == "1" else username)
 
-    seen = _watch(look) if watch else look()
+    seen = look()
+    if watch:
+        seen = _watch(seen, details=only is not None)
     found = seen.found
     if output is not None:
         _write(found, columns, output)
@@ -119,23 +120,18 @@ def _row(item: Overview, form: str) -> dict[str, Any]:
     return row
 
 
-def _watch(look: Callable[[], Survey]) -> Survey:
-    """Look until nothing is active, less and less often; say on stderr what changes."""
-    interval, said = _FIRST_INTERVAL, ""
-    while True:
-        seen = look()
-        active = [item for item in seen.found if item.active]
-        text = "  ".join(
-            f"task {item.task.id}: {item.status}, {counted(item.finished, 'trial')}"
-            for item in active
-        )
-        if text and text != said:
-            message(text)
-            said = text
-        if not active or seen.problems:
-            return seen
-        time.sleep(interval)
-        interval = min(interval * 1.2, _LAST_INTERVAL)
+def _watch(seen: Survey, details: bool) -> Survey:
+    """Follow the tasks that are active, and tell of them; of all, where none is."""
+    from hpogrid.cli.watch import follow, results
+    from hpogrid.site.control import Survey
+
+    active = [item for item in seen.found if item.active]
+    if not active or seen.problems:
+        return seen
+    found, stands = follow(active, details=details)
+    for line in results(stands):
+        message(line)
+    return Survey(found)
 
 
 def _output_columns(text: str) -> list[str]:

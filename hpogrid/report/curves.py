@@ -10,29 +10,33 @@ from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 
 MOST_CURVES = 200
+FEWEST_CURVES = 10
 MOST_POINTS = 100
 
 
-def curves(trials: Sequence[Trial], metric: str, of: Sequence[Trial]) -> dict[str, Any]:
+def curves(
+    trials: Sequence[Trial], metric: str, of: Sequence[Trial], most: int = MOST_CURVES
+) -> dict[str, Any]:
     """The curves of a metric.
 
     Args:
         trials: the rows of the page, best first.
         metric: its name.
         of: all trials, for those shown are some of them.
+        most: how many curves.
 
     Returns:
         ``lines``: for each curve ``row``, ``steps``, ``values``; and a ``note`` on what is shown.
     """
     found = [(row, trial) for row, trial in enumerate(trials) if _has_curve(trial)]
     chosen = found
-    if len(found) > MOST_CURVES:
-        best = MOST_CURVES // 2
-        chosen = found[:best] + random.Random(0).sample(found[best:], MOST_CURVES - best)
+    if len(found) > most:
+        best = most // 2
+        chosen = found[:best] + random.Random(0).sample(found[best:], most - best)
     lines = [_line(row, trial, metric) for row, trial in chosen]
     note = ""
     if (total := sum(map(_has_curve, of))) > len(chosen):
-        note = f"Shown are the best {MOST_CURVES // 2} of {total} and others at random."
+        note = f"Shown are the best {most // 2} of {total} and others at random."
     return {"lines": [line for line in lines if len(line["steps"]) > 1], "note": note}
 
 

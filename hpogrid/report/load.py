@@ -108,9 +108,7 @@ def _task_source(task: Task) -> Source:
     source = _source(task.ledgers, f"*{SUFFIX}")
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
     warnings += _missing(task)
-    budget = None
-    if source.project:
-        budget = (source.project.hpo_config.trials + task.added) * task.n_jobs
+    budget = task.budget(source.project) if source.project else None
     return msgspec.structs.replace(
         source, name=task.project, task=_own(task, source.study), budget=budget, warnings=warnings
     )

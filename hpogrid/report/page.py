@@ -13,9 +13,9 @@ import msgspec
 from hpogrid._version import VERSION
 from hpogrid.report.axes import make_axis
 from hpogrid.report.comparable import early_note
-from hpogrid.report.curves import curves
+from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
 from hpogrid.report.ranking import rank_hyperparameters
-from hpogrid.report.results import ALWAYS, STATES, Column, Results
+from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
 from hpogrid.report.sample import choose_rows, end_order, fair_rows
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
@@ -23,30 +23,37 @@ from hpogrid.study.values import number
 MOST_TRIALS = 10_000
 MOST_CELLS = 250_000
 MOST_REASONS = 15
+MOST_METRICS = 20
+"""So many metrics are on the page beside what is optimised."""
 MOST_FAIR = 1500
 LONGEST_TEXT = 300
 
 
 def page_data(results: Results) -> dict[str, Any]:
     """The document. See ``assets/base.js`` for who reads it."""
+    results, missing = _with_metrics(results)
     order = end_order(results)
     most = min(MOST_TRIALS, MOST_CELLS // max(len(results.columns), 1))
     rows = choose_rows(results, most, order)
     shown = [results.trials[row] for row in rows]
+    columns = _columns(results, rows)
+    reported = _reported(results, columns)
     start = min((trial.started for trial in results.trials), default=0.0)
     return {
         "name": results.name,
         "version": VERSION,
         "written": time.strftime("%Y-%m-%d %H:%M %Z"),
         "summary": results.summary,
-        "notes": results.notes,
+        "notes": results.notes + missing,
         "early": early_note(results),
         "counting": STATES.index(results.counting),
         "states": results.states,
         "objectives": _objectives(results),
-        "columns": _columns(results, rows),
+        "reported": reported,
+        "columns": columns,
         "trials": _trials(results, rows, order, start),
         "reasons": _reasons(shown),
+        "hosts": _hosts(shown),
         "tasks": _tasks(results),
         "failures": failures(results),
         "spent": _spent(results, start),
@@ -54,8 +61,41 @@ def page_data(results: Results) -> dict[str, Any]:
         "left_out": len(results) - len(rows),
         "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
-        "curves": [curves(shown, item.name, results.trials) for item in results.objectives],
+        "curves": _curves(results, shown, reported),
     }
+
+
+def _with_metrics(results: Results) -> tuple[Results, list[str]]:
+    """The same with every metric that was reported, as far as there is room; what is left out."""
+    if not results.objectives:
+        return results, []
+    known = {column.key for column in results.columns if column.kind == "metric"}
+    others = [name for name in results.reported if name not in known and name not in EXTRAS]
+    shown, rest = others[:MOST_METRICS], others[MOST_METRICS:]
+    asked = [column.key for column in results.columns if column.kind == "extra"]
+    extra = [*known, *shown, *(key for key in asked if key in EXTRAS)]
+    note = f"Of the other metrics {len(rest)} are left out here: {', '.join(rest)}."
+    return results.with_extra(extra), [_cut(note)] if rest else []
+
+
+def _reported(results: Results, columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The numbers that were reported beside what is optimised: nobody said which way is better."""
+    named = {item.name for item in results.objectives}
+    return [
+        {"name": shown["name"], "mode": "max", "column": place, "key": column.key}
+        for place, ((_, column), shown) in enumerate(zip(_shown(results), columns, strict=True))
+        if named and column.kind == "metric" and column.key not in named
+        if shown["scale"] != "category"
+    ]
+
+
+def _curves(
+    results: Results, shown: Sequence[Trial], reported: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The curves of each metric: of the others as many together as of what is optimised."""
+    few = max(MOST_CURVES // max(len(reported), 1), FEWEST_CURVES)
+    first = [curves(shown, item.name, results.trials) for item in results.objectives]
+    return first + [curves(shown, item["key"], results.trials, few) for item in reported]
 
 
 def _fair(results: Results, rows: Sequence[int]) -> list[int]:
@@ -122,12 +162,15 @@ def _trials(
     shown = [results.trials[row] for row in rows]
     tasks = {id(task): place for place, task in enumerate(results.parts)}
     reasons = {reason: place for place, reason in enumerate(_reasons(shown))}
+    hosts = {host: place for place, host in enumerate(_hosts(shown))}
     return {
         "id": [trial.id for trial in shown],
         "task": [tasks[id(results.tasks[row])] for row in rows],
         "job": [trial.job for trial in shown],
         "state": [STATES.index(trial.state) for trial in shown],
         "reason": [reasons[_cut(trial.reason or "")] for trial in shown],
+        "host": [hosts[_cut(trial.host)] for trial in shown],
+        "attempt": [trial.attempt for trial in shown],
         "started": [round(trial.started - start, 3) for trial in shown],
         "ended": [
             None if trial.ended is None else round(trial.ended - start, 3) for trial in shown
@@ -140,6 +183,10 @@ def _trials(
 def _reasons(shown: Sequence[Trial]) -> list[str]:
     """The different reasons; the first one is none."""
     return list(dict.fromkeys(["", *(_cut(trial.reason or "") for trial in shown)]))
+
+
+def _hosts(shown: Sequence[Trial]) -> list[str]:
+    return list(dict.fromkeys(_cut(trial.host) for trial in shown))
 
 
 def failures(results: Results) -> list[tuple[str, int]]:

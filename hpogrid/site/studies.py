@@ -96,7 +96,8 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
     Raises:
         UserError: neither names a storage, or it cannot be used.
     """
-    from hpogrid.study.storage import open_study, without_secret
+    from hpogrid.study.address import without_secret
+    from hpogrid.study.storage import open_study
 
     project = load_project(project_name)
     config = project.hpo_config

@@ -110,6 +110,10 @@ class Task(msgspec.Struct, kw_only=True):
         """The project as it was when it was submitted."""
         return read_project(self.bundle)
 
+    def budget(self, project: Project) -> int:
+        """How many trials its jobs do together."""
+        return (project.hpo_config.trials + self.added) * self.n_jobs
+
     def save(self, folder: Path | None = None) -> None:
         """Write ``task.json``, where its folder is not in its place yet into ``folder``."""
         data = msgspec.json.format(msgspec.json.encode(self), indent=2)

@@ -195,7 +195,8 @@ def _json_rows(data: Any, where: str) -> Iterator[Row]:
 
 
 def _storage_rows(source: str, metrics: Sequence[str]) -> Iterator[Row]:
-    from hpogrid.study.storage import reach, without_secret
+    from hpogrid.study.address import without_secret
+    from hpogrid.study.storage import reach
 
     url, _, name = source.partition("#")
     shown = without_secret(url)

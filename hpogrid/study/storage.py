@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from hpogrid.errors import UserError, first_line
+from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.search.base import Mode
+from hpogrid.study.address import check_no_secret, filled, why, without_secret
 
 _ATTEMPTS = 5
 T = TypeVar("T")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def is_server(url: str) -> bool:
@@ -38,12 +37,13 @@ def check_url(url: str, n_jobs: int = 1) -> None:
             "redis://host:6379/0, journal:///path/to/file or grpc://host:13000"
         )
     if is_server(url):
-        return
-    if parts.password and not _VARIABLE.fullmatch(parts.password):
-        raise UserError(
-            "storage: keep the password out of the config, which is copied with every job: "
-            "write ${NAME} in its place and set that variable where the jobs run"
+        check_no_secret(
+            "storage", url, "set HPOGRID_TOKEN or HPOGRID_TOKEN_FILE where the jobs run"
         )
+        return
+    check_no_secret(
+        "storage", url, "write ${NAME} in its place and set that variable where the jobs run"
+    )
     if parts.scheme.startswith("sqlite") and n_jobs > 1:
         raise UserError(
             "storage: SQLite loses or blocks what several jobs write at once; leave the storage "
@@ -60,7 +60,7 @@ def open_storage(url: str) -> Any:
     """
     optuna = require("optuna", extra="storage", what="storage")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    full = _VARIABLE.sub(_variable, url)
+    full = filled("storage", url)
     parts = urlsplit(full)
     if parts.scheme in ("redis", "rediss"):
         require("redis", extra="storage", what="a redis:// storage")
@@ -124,7 +124,7 @@ def reach(url: str, action: Callable[[Any], T]) -> T:
     path = urlsplit(url).path
     path = path.removeprefix("/") if url.startswith("sqlite") else path
     if url.startswith(("sqlite:///", "journal://")) and path and not os.path.exists(path):
-        raise UserError(f"storage {url} cannot be used: there is no file {path}")
+        raise UserError(f"storage {without_secret(url)} cannot be used: there is no file {path}")
     try:
         return action(open_storage(url))
     except UserError:
@@ -133,18 +133,5 @@ def reach(url: str, action: Callable[[Any], T]) -> T:
         raise _unusable(url, error) from error
 
 
-def without_secret(url: str) -> str:
-    """A URL as it can be shown: without user and password."""
-    return re.sub(r"//[^@/]*@", "//", url)
-
-
 def _unusable(url: str, error: Exception) -> UserError:
-    return UserError(f"storage {without_secret(url)} cannot be used: {first_line(error)}")
-
-
-def _variable(match: re.Match[str]) -> str:
-    name = match.group(1)
-    try:
-        return os.environ[name]
-    except KeyError as error:
-        raise UserError(f"storage: the environment variable {name} is not set") from error
+    return UserError(f"storage {without_secret(url)} cannot be used: {why(url, error)}")

@@ -108,6 +108,22 @@ def shown(url: str) -> Counter[str]:
 
 
 @pytest.mark.engine
+def test_a_variable_may_hold_any_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    password = "p@ss/w:rd%41#?ü"
+    monkeypatch.setenv("DB_PASSWORD", password)
+    with postgres_server(tmp_path, password) as url:
+        wanted = url.replace("tester@", "tester:${DB_PASSWORD}@")
+        check_url(wanted)
+        open_study(wanted, "p", ["loss"], ["min"])
+        monkeypatch.setenv("DB_PASSWORD", password + "no")
+        monkeypatch.setattr("hpogrid.study.storage._ATTEMPTS", 1)
+        with pytest.raises(UserError) as refused:
+            open_study(wanted, "p", ["loss"], ["min"])
+    assert "password authentication failed" in str(refused.value)
+    assert "p@ss" not in str(refused.value)
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("server", [journal, redis_server, postgres_server])
 def test_four_jobs_cover_a_finite_space_once_and_the_dashboard_shows_it(
     tmp_path: Path, server: Callable[[Path], AbstractContextManager[str]]

@@ -8,6 +8,7 @@ parallel();
 importance();
 slices();
 contour();
+distribution();
 pareto();
 curves();
 timeline();

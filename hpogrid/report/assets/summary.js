@@ -18,14 +18,40 @@ function head() {
 }
 
 function chooseMetric() {
+  if (!objectives.length) return;
+  const controls = document.querySelector(".controls");
+  const again = () => {
+    for (const { column } of objectives) if (brushes.has(column)) setBrush(column, null); // its places change
+    scaleObjectives();
+    colourObjectives();
+    for (const plot of plots) plot.setZoom(null);
+    selection.changed();
+  };
+  const choose = chooser("Values", SCALES.map((name, index) => [index, name]), 0, (choice) => {
+    valueScale = choice;
+    again();
+  });
+  choose.querySelector("select").id = "value-scale";
+  controls.prepend(choose, ...Object.keys(visible).map(showState).filter(Boolean));
   if (objectives.length < 2) return;
   const select = document.getElementById("metric");
-  objectives.forEach((item, index) => select.append(make("option", { value: index }, item.name)));
+  objectives.forEach((item, index) =>
+    select.append(make("option", { value: index }, index < goals ? item.name : `${item.name} (reported)`)));
   select.addEventListener("change", () => {
     objective = Number(select.value);
-    selection.changed();
+    again();
   });
   document.getElementById("metric-choice").hidden = false;
+}
+
+// A switch for the trials of a state, where there are any.
+function showState(state) {
+  if (!trials.state.includes(STATES.indexOf(state))) return null;
+  const box = make("input", { type: "checkbox", id: `show-${state}`, checked: true, onchange: () => {
+    visible[state] = box.checked;
+    selection.changed();
+  } });
+  return make("label", {}, box, ` ${state} trials`);
 }
 
 function copyButton(label, text) {

@@ -10,8 +10,9 @@ from hpogrid.registry import require
 from hpogrid.report.axes import label
 from hpogrid.report.export.base import trial_key
 from hpogrid.report.results import Objective, Origin, Results
+from hpogrid.study.address import without_secret
 from hpogrid.study.optuna_view import distributions, to_params
-from hpogrid.study.storage import open_study, without_secret
+from hpogrid.study.storage import open_study
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 from hpogrid.text import counted
