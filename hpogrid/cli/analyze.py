@@ -9,6 +9,7 @@ import click
 from hpogrid.cli.options import objective_options, task_filters
 from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
+from hpogrid.space.value import Values
 
 if TYPE_CHECKING:
     from hpogrid.report.analysis.model import Analysis, Share
@@ -73,8 +74,8 @@ def analyze(
     print_paths(paths, form)
 
 
-def _rows(analysis: Analysis) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _rows(analysis: Analysis) -> list[Values]:
+    rows: list[Values] = []
     for effect in analysis.effects:
         name = effect.name
         rows.append(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hpogrid.cli.options import ids_option
-from hpogrid.cli.output import bytes_text, format_option, message, print_rows
+from hpogrid.cli.output import Row, bytes_text, format_option, message, print_rows
 from hpogrid.errors import Exit, UserError
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _list_trash(targets: Sequence[Target], form: str) -> list[Item]:
     return [item for _, item in found]
 
 
-def _print(rows: list[dict[str, Any]], columns: list[str], form: str) -> None:
+def _print(rows: Sequence[Row], columns: list[str], form: str) -> None:
     plain = [{**row, "path": str(row["path"])} for row in rows]
     if plain or form != "table":
         print_rows(plain, columns, form)

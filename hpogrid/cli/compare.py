@@ -9,6 +9,7 @@ import click
 from hpogrid.cli.options import objective_options, task_filters
 from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
+from hpogrid.space.value import Values
 
 if TYPE_CHECKING:
     from hpogrid.report.compare.model import Comparison
@@ -113,7 +114,7 @@ def _rows(found: Comparison) -> list[dict[str, Any]]:
     return rows
 
 
-def _short(row: dict[str, Any]) -> dict[str, Any]:
+def _short(row: Values) -> Values:
     """Four digits are enough to look at."""
     return {
         name: float(f"{value:.4g}") if isinstance(value, float) else value

@@ -15,6 +15,7 @@ from hpogrid.config.schemas import SCHEMAS
 from hpogrid.config.store import STORES
 from hpogrid.schedule import SCHEDULERS
 from hpogrid.search import ALGORITHMS
+from hpogrid.space.value import Values
 
 _CHOICES = {"algorithm": list(ALGORITHMS), "scheduler": list(SCHEDULERS)}
 
@@ -84,7 +85,7 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
     return prep_options(write) if kind == "model_config" else write
 
 
-def _from_file(data: Any, where: str) -> dict[str, Any]:
+def _from_file(data: object, where: str) -> Values:
     from hpogrid.errors import UserError
 
     if not isinstance(data, dict):

@@ -64,11 +64,11 @@ def _options(function: Any, *, required: bool) -> Any:
     )(function)
 
 
-def _create_options(function: Any) -> Any:
+def _create_options(function: object) -> Any:
     return _options(function, required=True)
 
 
-def _update_options(function: Any) -> Any:
+def _update_options(function: object) -> Any:
     return _options(function, required=False)
 
 

@@ -11,6 +11,7 @@ import click
 from hpogrid.cli.options import JsonObject
 from hpogrid.cli.output import cell, message, say
 from hpogrid.errors import Exit, UserError
+from hpogrid.space.value import Values
 from hpogrid.text import counted
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def run_command(
 def local_run(
     project: str,
     resume: bool,
-    point: dict[str, Any] | None,
+    point: Values | None,
     debug: bool,
     search_points: Path | None,
     warm_start: str | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +19,7 @@ from hpogrid.cli.output import (
     say,
 )
 from hpogrid.errors import Exit, RunError, UserError
+from hpogrid.space.value import Values
 from hpogrid.text import counted
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _columns(form: str) -> list[str]:
             "trials", "created"]  # fmt: skip
 
 
-def _row(item: Overview, form: str) -> dict[str, Any]:
+def _row(item: Overview, form: str) -> Values:
     row = item.row()
     row["started"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["created"]))
     if form == "table":

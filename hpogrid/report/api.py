@@ -15,6 +15,7 @@ from hpogrid.report.results import EXTRAS, Results
 from hpogrid.report.source import make_results, remarks
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import LIMIT, Filters
+from hpogrid.space.value import Values
 
 
 def load_study(
@@ -77,7 +78,7 @@ class LoadedStudy:
         return self.results.name
 
     @property
-    def best(self) -> dict[str, Any] | None:
+    def best(self) -> Values | None:
         """The configuration of the best trial; None where no trial has a result."""
         return self.results.best.applied if self.results.best else None
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from hpogrid.files import read_record, write_new
+from hpogrid.space.value import Values
 
 _SUFFIX = ".claim"
 
@@ -24,8 +24,8 @@ class Claim(msgspec.Struct, frozen=True):
     """Who has which configuration."""
 
     job: int
-    suggested: dict[str, Any]
-    applied: dict[str, Any]
+    suggested: Values
+    applied: Values
 
 
 class Claims:
@@ -40,7 +40,7 @@ class Claims:
         self._folder = folder
         self._job = job
 
-    def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> bool:
+    def take(self, key: bytes, suggested: Values, applied: Values) -> bool:
         """Claim the configuration with identity ``key``; False: another job has it."""
         return make_claim(self._folder, digest(key), 0, Claim(self._job, suggested, applied))
 

@@ -15,19 +15,20 @@ from hpogrid.errors import UserError
 from hpogrid.files import parse_file
 from hpogrid.registry import require
 from hpogrid.space.space import Space
+from hpogrid.space.value import Value, Values
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
 from hpogrid.study.values import number
 from hpogrid.text import csv_text
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Value]
 """Parameters and metrics by name; ``state`` is there if the result failed."""
 
 
 class Past(msgspec.Struct, frozen=True):
     """A configuration of an earlier search; ``values`` is None if it failed."""
 
-    suggested: dict[str, Any]
+    suggested: Values
     values: tuple[float, ...] | None
 
 
@@ -116,7 +117,7 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
     return Past(suggested, tuple(value for value in values if value is not None))
 
 
-def _value(value: Any, choices: Sequence[Any]) -> Any:
+def _value(value: object, choices: Sequence[Value]) -> Any:
     """A value as the space has it; text, as CSV files have it, is read as JSON where it is that."""
     if not isinstance(value, str) or value in choices:
         return value
@@ -126,7 +127,7 @@ def _value(value: Any, choices: Sequence[Any]) -> Any:
         return None if value == "" else value
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     if isinstance(value, str):
         try:
             value = float(value)
@@ -179,7 +180,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
     return iter(rows)
 
 
-def _json_rows(data: Any, where: str) -> Iterator[Row]:
+def _json_rows(data: object, where: str) -> Iterator[Row]:
     """Rows of a list, of ``userJobMetadata.json`` (``result``), or of several of these by job."""
     if isinstance(data, list) and all(isinstance(item, dict) for item in data):
         return iter(data)

@@ -16,13 +16,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import Damaged, decode
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 from hpogrid.study.claims import Claim, Claims, digest
 from hpogrid.study.exchange import LEASE_SECONDS, Exchange
 from hpogrid.study.ledger import SUFFIX, ledger_name
@@ -121,7 +121,7 @@ class RemoteClaims(Claims):
         self._client = client
         self._job = job
 
-    def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> bool:
+    def take(self, key: bytes, suggested: Values, applied: Values) -> bool:
         """See `Claims.take`."""
         return self._post(key, 0, Claim(self._job, suggested, applied))
 

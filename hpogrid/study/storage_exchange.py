@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpogrid.errors import first_line
 from hpogrid.search.base import Mode
@@ -21,6 +21,9 @@ from hpogrid.study.exchange import Exchange
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import open_study
 from hpogrid.study.study import Report, Trial
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 10.0
@@ -216,8 +219,8 @@ class StorageExchange(Exchange):
                 self._storage.set_trial_intermediate_value(number, report.step, value)
                 self._sent[trial.id] = report.step
 
-    def _fetch(self) -> list[Any]:
-        found: list[Any] = self._storage.get_all_trials(self._id, deepcopy=False)
+    def _fetch(self) -> list[FrozenTrial]:
+        found: list[FrozenTrial] = self._storage.get_all_trials(self._id, deepcopy=False)
         return found
 
     def _changes(self) -> list[Trial]:
@@ -234,7 +237,7 @@ class StorageExchange(Exchange):
                 changed.append(trial)
         return changed
 
-    def _foreign(self, frozen: Any) -> Trial | None:
+    def _foreign(self, frozen: FrozenTrial) -> Trial | None:
         """A trial of another job, or of another tool; None: it says nothing about this space."""
         if frozen.user_attrs.get("duplicate") or (
             not frozen.state.is_finished() and not frozen.params
@@ -264,7 +267,7 @@ class StorageExchange(Exchange):
             ],
         )
 
-    def _identity(self, frozen: Any) -> bytes:
+    def _identity(self, frozen: FrozenTrial) -> bytes:
         applied = frozen.user_attrs.get(_ATTRIBUTE, {}).get("applied")
         if applied is None:
             applied = from_params(self._space, frozen.params)

@@ -105,7 +105,7 @@ def _draw_points(panel: Any, layer: Points) -> None:
     panel.scatter(layer.x, layer.y, s=size, c=inside, edgecolors=colors, linewidths=0.9, zorder=3)
 
 
-def _is_named(layer: Any) -> bool:
+def _is_named(layer: object) -> bool:
     return isinstance(layer, Line) and layer.series is not None and not layer.thin
 
 

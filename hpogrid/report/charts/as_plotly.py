@@ -22,6 +22,7 @@ from hpogrid.report.charts.model import (
     series_color,
     series_is_dashed,
 )
+from hpogrid.space.value import Values
 
 
 def plotly_figure(charts: Sequence[Chart]) -> Any:
@@ -54,7 +55,7 @@ def plotly_figure(charts: Sequence[Chart]) -> Any:
     return figure
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: Axis) -> Values:
     """A log axis is plotly's own; all others are labelled here."""
     if axis.scale == "log":
         return {"title": axis.name, "type": "log", "exponentformat": "power"}

@@ -10,6 +10,7 @@ from hpogrid.registry import require
 from hpogrid.report.axes import label
 from hpogrid.report.export.base import trial_key
 from hpogrid.report.results import Objective, Origin, Results
+from hpogrid.space.value import Value, Values
 from hpogrid.study.optuna_view import distributions, to_params
 from hpogrid.study.storage import open_study, without_secret
 from hpogrid.study.study import Trial
@@ -96,7 +97,7 @@ class _Distributions:
     def __init__(self, results: Results) -> None:
         self._space = results.space
         self._known = distributions(results.space) if results.space else {}
-        self._seen: dict[str, Any] = {}
+        self._seen: Values = {}
         if not self._known:
             for name in results.parameters:
                 self._seen[name] = _from_values(
@@ -107,7 +108,7 @@ class _Distributions:
         """The distribution of a parameter."""
         return self._known[name] if name in self._known else self._seen[name]
 
-    def params(self, trial: Trial) -> dict[str, Any]:
+    def params(self, trial: Trial) -> Values:
         """The parameters of a trial that a distribution is known for and that fit it."""
         if self._space is not None and self._known:
             inside = {n: v for n, v in trial.suggested.items() if n in self._known}
@@ -120,7 +121,7 @@ class _Distributions:
         return {name: value for name, value in params.items() if _fits(self.of(name), value)}
 
 
-def _from_values(values: list[Any]) -> Any:
+def _from_values(values: list[Value]) -> Any:
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     numbers = [value for value in map(number, values) if value is not None]
@@ -129,7 +130,7 @@ def _from_values(values: list[Any]) -> Any:
     return CategoricalDistribution(tuple(dict.fromkeys(map(label, values))))
 
 
-def _is_number(distribution: Any) -> bool:
+def _is_number(distribution: object) -> bool:
     return hasattr(distribution, "low")
 
 
