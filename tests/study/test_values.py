@@ -159,7 +159,7 @@ def test_a_single_report_is_the_result_by_every_rule() -> None:
         assert aggregated([{"loss": 2, "epoch": 1}], ["loss"], ["min"], rule) == {
             "loss": 2, "epoch": 1,
         }  # fmt: skip
-    given = [{"loss": 1.0}, {"loss": 3.0}, {"epoch": 3}]
+    given: list[dict[str, object]] = [{"loss": 1.0}, {"loss": 3.0}, {"epoch": 3}]
     assert aggregated(given, ["loss"], ["max"], "best") == {"loss": 3.0, "epoch": 3}
     assert aggregated(given, ["loss"], ["max"], "mean:1") == {"loss": 3.0, "epoch": 3}
 
