@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from hpogrid.space.value import Values
 
 if TYPE_CHECKING:
     from hpogrid.report.analysis.model import Analysis, Share
+    from hpogrid.search.base import Mode
     from hpogrid.site.choice import Filters
 
 
@@ -31,7 +32,7 @@ def analyze(
     target: str,
     filters: Filters,
     metric: str | None,
-    mode: str | None,
+    mode: Mode | None,
     interactions: int,
     top: int,
     seed: int,
@@ -50,8 +51,7 @@ def analyze(
     from hpogrid.report.load import given_objectives, load_sources
     from hpogrid.report.source import make_results, remarks
 
-    chosen: Any = mode
-    objectives = given_objectives(metric, chosen)
+    objectives = given_objectives(metric, mode)
     with working("reading trials"):
         sources = load_sources(target, filters, objectives)
         results = make_results(sources, objectives=objectives)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hpogrid.cleanup.targets import Plan, Target
     from hpogrid.cleanup.trash import Item
+    from hpogrid.search.base import Mode
 
 _MOST_NAMED = 20
 _KINDS = {"checkpoints": ("checkpoint",), "outputs": ("output",), "all": ("checkpoint", "output")}
@@ -50,7 +51,7 @@ def cleanup(
     purge: bool,
     ids: str | None,
     metric: str | None,
-    mode: str | None,
+    mode: Mode | None,
     idle: float,
     dry_run: bool,
     form: str,
@@ -72,9 +73,8 @@ def cleanup(
     if undo and purge:
         raise UserError("--undo and --purge do not go together; give one of them")
     check_policy(keep)
-    chosen: Any = mode
     targets = find_targets(
-        target, ids=ids, objectives=given_objectives(metric, chosen), idle=60 * idle
+        target, ids=ids, objectives=given_objectives(metric, mode), idle=60 * idle
     )
     really = yes and not dry_run
     if undo:

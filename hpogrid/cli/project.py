@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from hpogrid.cli.output import format_option, message, print_data, print_rows, say
+from hpogrid.cli.output import F, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_list, add_remove, add_where
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def project() -> None:
     """
 
 
-def _options(function: Any, *, required: bool) -> Any:
+def _options(function: F, *, required: bool) -> F:
     function = click.option(
         "--no_check", is_flag=True, help="Do not import the script to check it."
     )(function)
@@ -64,11 +64,11 @@ def _options(function: Any, *, required: bool) -> Any:
     )(function)
 
 
-def _create_options(function: object) -> Any:
+def _create_options(function: F) -> F:
     return _options(function, required=True)
 
 
-def _update_options(function: object) -> Any:
+def _update_options(function: F) -> F:
     return _options(function, required=False)
 
 

@@ -112,7 +112,7 @@ def _columns(form: str) -> list[str]:
 
 def _row(item: Overview, form: str) -> Values:
     row = item.row()
-    row["started"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["created"]))
+    row["started"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.task.created))
     if form == "table":
         done = sum(job.state == "done" for job in item.jobs)
         row["jobs"] = f"{done}/{item.task.n_jobs}"

@@ -6,7 +6,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis, label, make_axis
@@ -15,6 +15,9 @@ from hpogrid.report.results import Column, Results
 from hpogrid.space.value import Value, Values
 from hpogrid.study.values import WITH_RESULT, as_loss
 from hpogrid.text import counted
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 _LONG = 32
 MOST_LINES = 2000
@@ -56,7 +59,7 @@ class PcpWriter(Writer):
         stream.write(b"</main></body></html>\n")
 
 
-def figure(results: Results) -> Any:
+def figure(results: Results) -> Figure:
     """The plot as a plotly figure."""
     graph = require("plotly.graph_objects", extra="plot", what="a plot")
     columns = [item for item in results.columns if item.kind != "extra"]

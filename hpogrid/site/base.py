@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from hpogrid.site.tasks import Task
+from hpogrid.space.value import Values
 
 JobState = Literal["queued", "running", "done", "unfinished", "failed", "killed", "lost", "unknown"]
 Event = Literal["start", "finish", "time up", "fail", "kill", "vanish", "retry", "extend"]
@@ -114,7 +115,7 @@ class ServerSite(Site, Protocol):
     def fetch_job(self, task: Task, job: int) -> None:
         """Bring the logs and checkpoints of a job's trials into its folder."""
 
-    def metadata(self, task: Task) -> dict[str, Any]:
+    def metadata(self, task: Task) -> Values:
         """What the jobs left as ``userJobMetadata.json``, by the server's number of the job."""
 
 

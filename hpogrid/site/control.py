@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from hpogrid.config.project import load_project, project_path
 from hpogrid.engine.prep import prep_logs
@@ -42,6 +41,7 @@ from hpogrid.site.tasks import (
     sketch,
     tasks_path,
 )
+from hpogrid.space.value import Values
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
@@ -78,7 +78,7 @@ class Overview:
         return len(read_study(self.task.ledgers)[0].finished)
 
     @cached_property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> Values:
         """For each job the summary of its finished trials."""
         site = make_site(self.task.site)
         if isinstance(site, ServerSite):
@@ -90,7 +90,7 @@ class Overview:
             for job in self.jobs
         }
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> Values:
         """The task as a row, with the column names of the specification."""
         return {
             "jeditaskid": self.task.id,
@@ -146,7 +146,7 @@ def submit(
     return task
 
 
-def _native(where: Site, mode: str, start: Start | None) -> dict[str, Any]:
+def _native(where: Site, mode: str, start: Start | None) -> Values:
     """What a task is marked with whose search PanDA's HPO service runs."""
     if mode != "idds":
         return {}

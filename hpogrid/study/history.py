@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,6 +20,10 @@ from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
 from hpogrid.study.values import number
 from hpogrid.text import csv_text
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
 
 Row = Mapping[str, Value]
 """Parameters and metrics by name; ``state`` is there if the result failed."""
@@ -117,14 +121,15 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
     return Past(suggested, tuple(value for value in values if value is not None))
 
 
-def _value(value: object, choices: Sequence[Value]) -> Any:
+def _value(value: Value, choices: Sequence[Value]) -> Value:
     """A value as the space has it; text, as CSV files have it, is read as JSON where it is that."""
     if not isinstance(value, str) or value in choices:
         return value
     try:
-        return msgspec.json.decode(value)
+        found: Value = msgspec.json.decode(value)
     except msgspec.DecodeError:
         return None if value == "" else value
+    return found
 
 
 def _number(value: object) -> float | None:
@@ -202,7 +207,7 @@ def _storage_rows(source: str, metrics: Sequence[str]) -> Iterator[Row]:
     shown = without_secret(url)
     require("optuna", extra="optuna", what="a warm start from a storage")
 
-    def read(storage: Any) -> list[Any]:
+    def read(storage: BaseStorage) -> list[FrozenTrial]:
         ids = {study.study_name: study._study_id for study in storage.get_all_studies()}
         if not ids:
             raise UserError(f"warm start: there is no study in {shown}")
@@ -211,13 +216,12 @@ def _storage_rows(source: str, metrics: Sequence[str]) -> Iterator[Row]:
         if not name and len(ids) > 1:
             known = ", ".join(ids)
             raise UserError(f"warm start: say which study: {shown}#NAME with one of {known}")
-        found: list[Any] = storage.get_all_trials(ids[name or next(iter(ids))], deepcopy=False)
-        return found
+        return storage.get_all_trials(ids[name or next(iter(ids))], deepcopy=False)
 
     return (_optuna_row(trial, metrics) for trial in reach(url, read))
 
 
-def _optuna_row(trial: Any, metrics: Sequence[str]) -> Row:
+def _optuna_row(trial: FrozenTrial, metrics: Sequence[str]) -> Row:
     names = trial.user_attrs.get("metrics") or {}
     values = dict(zip(metrics, trial.values or (), strict=False))
     state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hpogrid.errors import first_line
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Point, Space
+from hpogrid.space.value import Values
 from hpogrid.study import values
 from hpogrid.study.exchange import Exchange
 from hpogrid.study.optuna_view import distributions, from_params, to_params
@@ -59,7 +60,7 @@ class StorageExchange(Exchange):
         self._distributions = distributions(space)
         self._numbers: dict[str, int] = {}
         self._claimed: dict[bytes, int] = {}
-        self._known: dict[int, Any] = {}
+        self._known: dict[int, tuple[object, int]] = {}
         self._late: dict[str, Trial] = {}
         self._sent: dict[str, int] = {}
         self._retry_at = 0.0
@@ -131,7 +132,7 @@ class StorageExchange(Exchange):
 
     # --- the details -------------------------------------------------------------------------
 
-    def _reachable(self, action: Any) -> bool:
+    def _reachable(self, action: Callable[[], object]) -> bool:
         """Do something with the storage; False: it is out of reach (for a while)."""
         if time.monotonic() < self._retry_at:
             return False
@@ -146,7 +147,7 @@ class StorageExchange(Exchange):
     def _note(self, point: Point) -> None:
         self._claimed[self._key(point.applied)] = self._create(point.suggested, point.applied)
 
-    def _create(self, suggested: dict[str, Any], applied: dict[str, Any]) -> int:
+    def _create(self, suggested: Values, applied: Values) -> int:
         from optuna.trial import TrialState, create_trial
 
         frozen = create_trial(
