@@ -6,7 +6,6 @@ import ast
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -16,7 +15,7 @@ from hpogrid.errors import UserError
 from hpogrid.space.dialects import read_space
 from hpogrid.space.parameter import Parameter
 from hpogrid.space.space import Space
-from hpogrid.space.value import check_value
+from hpogrid.space.value import Value, Values, check_value
 
 _WORSE_WHEN_LARGER = ("loss", "err", "mse", "mae", "rmse", "perplexity", "nll", "time", "cost")
 
@@ -37,7 +36,7 @@ class Guess(msgspec.Struct, kw_only=True):
     model: str | None
     metric: str
     mode: str
-    param: dict[str, Any]
+    param: Values
     beside: list[str]
     notes: list[str]
 
@@ -181,7 +180,7 @@ def _suggested(tree: ast.Module, notes: list[str]) -> tuple[str | None, Space | 
 
 
 def _checked(
-    found: Mapping[str, Any], notes: list[str], dialect: str = "method_dimension"
+    found: Mapping[str, Value], notes: list[str], dialect: str = "method_dimension"
 ) -> Space | None:
     """The space of those parameters that make sense; None: there are none."""
     parameters: dict[str, Parameter] = {}
@@ -195,7 +194,7 @@ def _checked(
     return Space(parameters) if parameters else None
 
 
-def _kept(options: Iterable[Option], space: Space) -> dict[str, Any]:
+def _kept(options: Iterable[Option], space: Space) -> Values:
     """The defaults of options that are not searched."""
     kept = {}
     for item in options:

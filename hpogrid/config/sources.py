@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hpogrid.errors import UserError
+from hpogrid.space.value import Values
 from hpogrid.trial.declared import argparse_options, literal, text_of
 
-Shape = dict[str, Any]
+Shape = Values
 """A parameter in the method/dimension form."""
 
 EPOCHS = ("epochs", "num_epochs", "max_epochs", "n_epochs", "steps")
@@ -83,7 +84,7 @@ def number_or_text(text: str) -> Any:
     return None if text == "None" else text
 
 
-def shape(name: str, kind: str, default: Any, choices: Any) -> Shape | None:
+def shape(name: str, kind: str, default: object, choices: object) -> Shape | None:
     """A range around a default, or the choices; None: it is no parameter to search."""
     if isinstance(choices, list | tuple) and len(choices) > 1:
         return parameter("categorical", categories=list(choices))
@@ -116,7 +117,7 @@ _ORDER = {
 }  # fmt: skip
 
 
-def suggestions(tree: ast.Module) -> tuple[str | None, dict[str, Any]]:
+def suggestions(tree: ast.Module) -> tuple[str | None, Values]:
     """The first function of a trial, and what it suggests as ``hyper_opt`` objects by name."""
     for item in tree.body:
         if isinstance(item, ast.FunctionDef) and [a.arg for a in item.args.args] == ["trial"]:

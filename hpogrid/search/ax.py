@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -39,7 +40,7 @@ class AxSearcher(ModelSearcher):
         return 99
 
     @staticmethod
-    def _library(module: str) -> Any:
+    def _library(module: str) -> ModuleType:
         return require(module, extra="ax", what="algorithm ax")
 
     def _propose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -157,7 +158,7 @@ class OptunaSearcher(BaseSearcher):
         return 1 if options.sampler == "cmaes" else 99
 
     @staticmethod
-    def _optuna() -> Any:
+    def _optuna() -> ModuleType:
         return require("optuna", extra="optuna", what="algorithm optuna")
 
     def _sampler(self, name: str, seed: int) -> Any:

@@ -146,7 +146,7 @@ class Arguments:
         self._style = STYLES[found if style == AUTO else style]
         self._declared = script.options if script is not None else ()
 
-    def words(self, name: str, value: Any) -> list[str]:
+    def words(self, name: str, value: object) -> list[str]:
         """The words for one parameter.
 
         Raises:

@@ -202,7 +202,7 @@ def test_ranges_around_a_default(
     found = shape("x", kind, default, None)
     assert found is not None
     assert found["method"] == method
-    assert found["dimension"] == {"low": pytest.approx(low), "high": pytest.approx(high)}
+    assert found["dimension"] == pytest.approx({"low": low, "high": high})
 
 
 @pytest.mark.parametrize("default", [True, None, "text"])

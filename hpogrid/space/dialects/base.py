@@ -12,7 +12,7 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.space.space import Space
-from hpogrid.space.value import Values, one_line, plain
+from hpogrid.space.value import Value, Values, one_line, plain
 
 Parsed = tuple[Space, list[str]]
 """A space, and what its author should know: settings without effect, weights, conversions."""
@@ -35,12 +35,12 @@ class Dialect:
     """
 
     name: str
-    parse: Callable[[Any, str], Parsed]
-    render: Callable[[Space], Any]
-    detect: Callable[[Any], bool]
+    parse: Callable[[object, str], Parsed]
+    render: Callable[[Space], Value]
+    detect: Callable[[object], bool]
     syntax: Literal["json", "yaml", "text"] = "json"
     json_schema: Callable[[], Values] | None = None
-    compat: Mapping[str, Callable[[Any, str], Parsed]] = field(default_factory=dict)
+    compat: Mapping[str, Callable[[object, str], Parsed]] = field(default_factory=dict)
 
 
 @contextlib.contextmanager

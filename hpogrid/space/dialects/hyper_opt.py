@@ -24,7 +24,7 @@ from hpogrid.space.jsonnet import is_jsonnet, parse_jsonnet
 from hpogrid.space.parameter import Constant, Parameter
 from hpogrid.space.paths import Path, is_key, join, nest
 from hpogrid.space.space import Space
-from hpogrid.space.value import Values, plain, shown
+from hpogrid.space.value import Value, Values, plain, shown
 
 MARK = "hyper_opt"
 
@@ -137,7 +137,7 @@ def _resolver(items: Values, parameter: str, notes: list[str]) -> Callable[[str]
     return resolve
 
 
-def render(space: Space) -> Any:
+def render(space: Space) -> Value:
     """Write a space as a nested config.
 
     Raises:
@@ -165,7 +165,7 @@ def render(space: Space) -> Any:
     return tree
 
 
-def _constant(name: str, value: object) -> Any:
+def _constant(name: str, value: Value) -> Value:
     if detect(value) and not _is_text(value):
         raise UserError(f"'{name}': a constant with a {MARK} object in it would be searched")
     return value

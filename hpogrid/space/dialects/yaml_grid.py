@@ -21,7 +21,7 @@ from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Parameter
 from hpogrid.space.space import Space
-from hpogrid.space.value import Values, shown
+from hpogrid.space.value import Value, Values, shown
 
 SINGLE = ("workdir", "rootdir", "src", "trg", "train_tok", "valid_tok")
 """The keys of a translation recipe that are never searched."""
@@ -95,7 +95,7 @@ def render(space: Space) -> Values:
     return {name: _render(name, item) for name, item in space.parameters.items()}
 
 
-def _render(name: str, item: Parameter) -> Any:
+def _render(name: str, item: Parameter) -> Value:
     if item.needs():
         raise UserError(f"'{name}': a YAML grid has no conditions or links")
     if isinstance(item, Constant):
