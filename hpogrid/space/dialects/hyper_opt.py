@@ -154,7 +154,7 @@ def render(space: Space) -> Value:
             raise UserError(f"'{name}': {MARK} objects have no {error}") from error
     if all(isinstance(item, Constant) for item in space.parameters.values()):
         raise UserError(f"there are only constants in it; {MARK} objects are for what is searched")
-    tree = nest(leaves)
+    tree: Value = nest(leaves)
     try:
         names = [join(path) for path, _ in _leaves(tree, ())]
     except ValueError as error:
