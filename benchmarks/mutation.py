@@ -37,7 +37,7 @@ GOAL = 0.75
 
 SCHEDULE = ("schedule/test_contract.py", "schedule/test_hyperband.py", "schedule/test_longest.py",
             "schedule/test_pbt.py")  # fmt: skip
-LEDGER = ("study/test_ledger.py", "study/test_merge.py")
+LEDGER = ("study/test_ledger.py", "study/test_study.py", "study/test_merge.py")
 TESTS = {
     "study/claims": ("study/test_claims.py",),
     "study/events": LEDGER,
@@ -53,7 +53,7 @@ TESTS = {
     "study/server": ("study/test_server.py",),
     "study/storage": ("study/test_storage.py",),
     "study/storage_exchange": ("study/test_storage.py",),
-    "study/study": LEDGER,
+    "study/study": (*LEDGER, "study/test_takeover.py"),
     "study/takeover": ("study/test_takeover.py",),
     "study/values": ("study/test_values.py",),
     "schedule/__init__": SCHEDULE,
@@ -64,9 +64,11 @@ TESTS = {
     "schedule/pbt": SCHEDULE,
     "engine/search_state": ("engine/test_search_state.py", "engine/test_budget.py"),
 }
-"""Which tests belong to a module; the long one with random events is left out."""
+"""Which tests belong to a module."""
 
-LEFT_OUT = "not engine and not test_whatever_happens or test_whatever_happens_in_few_events"
+CHOSEN = "(not test_whatever_happens or in_few_events) and not a_driver_on_another_host"
+"""Without a hundred thousand random events, and without waiting for seconds."""
+
 LEAST_SECONDS = 60.0
 PATIENCE = 10
 """So many times as long as without a change may the tests take; who takes longer is noticed."""
@@ -164,7 +166,8 @@ def _test(folder: Path, tests: tuple[str, ...]) -> int:
         os.dup2(nothing, stream)
     sys.path.insert(0, str(folder))
     os.environ["PYTHONPATH"] = str(folder)
-    options = ["-x", "-q", "--numprocesses=0", "-p", "no:cacheprovider", "-k", LEFT_OUT]
+    options = ["-x", "-q", "--numprocesses=0", "-p", "no:cacheprovider", "-m", "not engine",
+               "-k", CHOSEN]  # fmt: skip
     return int(pytest.main([*options, *(f"tests/{name}" for name in tests)]))
 
 
