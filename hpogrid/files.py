@@ -18,7 +18,7 @@ import msgspec
 
 from hpogrid.errors import RunError, UserError
 from hpogrid.signals import handled
-from hpogrid.space.value import plain
+from hpogrid.space.value import Values, plain
 
 T = TypeVar("T")
 _LARGEST_TEXT = 64 * 2**20
@@ -273,7 +273,7 @@ def parse_json(text: str, where: str) -> Any:
 
     text = text.replace("\\\n", " \n")
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> Values:
         result = dict(pairs)
         if len(result) < len(pairs):
             names = [name for name, _ in pairs]

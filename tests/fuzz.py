@@ -326,7 +326,7 @@ def _dialect_properties() -> dict[str, Property]:
     found = {"space": Property(st.one_of(*TEXTS.values(), anything), read)}
     for name in DIALECTS:
         read = functools.partial(read_or_refuse, dialect=name)
-        found[name] = Property(TEXTS[name] | anything, read)
+        found[name] = Property(TEXTS.get(name, anything) | anything, read)
         found[f"{name}, damaged"] = Property(st.tuples(spaces, seeds), damaged_or_refused(name))
     return found
 

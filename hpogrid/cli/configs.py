@@ -16,6 +16,7 @@ from hpogrid.config.schemas import SCHEMAS
 from hpogrid.config.store import STORES
 from hpogrid.schedule import SCHEDULERS
 from hpogrid.search import ALGORITHMS
+from hpogrid.space.value import Values
 
 _CHOICES = {"algorithm": list(ALGORITHMS), "scheduler": list(SCHEDULERS)}
 
@@ -70,7 +71,7 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
             )
         else:
             if kind == "hpo_config" and "metric" in settings and "mode" not in settings:
-                settings["mode"], notes = default_modes(settings["metric"].split(","))
+                settings["mode"], notes = default_modes(str(settings["metric"]).split(","))
             config = read_config(kind, _merged({}, settings), where)
             (store.create if action == "create" else store.recreate)(name, config)
         message(f"{action}d {store.label} '{name}'")
@@ -90,7 +91,7 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
     return prep_options(write) if kind == "model_config" else write
 
 
-def _from_file(data: Any, where: str) -> dict[str, Any]:
+def _from_file(data: object, where: str) -> Values:
     from hpogrid.errors import UserError
 
     if not isinstance(data, dict):

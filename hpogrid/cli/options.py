@@ -13,11 +13,12 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file, parse_json
+from hpogrid.space.value import Values
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
-class JsonObject(click.ParamType[dict[str, Any]]):
+class JsonObject(click.ParamType[Values]):
     """A JSON object on the command line, or ``@FILE``."""
 
     name = "JSON"
@@ -122,13 +123,13 @@ def task_filters(*, versions: bool = True) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def command(
-            *arguments: Any,
+            *arguments: object,
             limit: int,
             days: float | None,
             taskname: str | None,
             ids: str | None,
             all_versions: bool = False,
-            **named: Any,
+            **named: object,
         ) -> Any:
             from hpogrid.site.choice import Filters
 
@@ -168,7 +169,7 @@ def prep_options(function: F) -> F:
     )(function)
 
 
-def prep_stages(commands: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+def prep_stages(commands: Sequence[str], keys: Sequence[str]) -> Values:
     """The setting ``prep`` that was given with `prep_options`; empty where none was.
 
     Raises:
@@ -186,7 +187,7 @@ def prep_stages(commands: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
     return {"prep": [{"command": command, "keys": own} for command, own in pairs]}
 
 
-def _meta(annotation: Any) -> msgspec.Meta | None:
+def _meta(annotation: object) -> msgspec.Meta | None:
     return next(
         (
             item

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from hpogrid.cli.options import setting_options
-from hpogrid.cli.output import format_option, message, print_data, print_rows, say
+from hpogrid.cli.output import F, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_list, add_remove, add_where
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def project() -> None:
     """
 
 
-def _options(function: Any, *, required: bool) -> Any:
+def _options(function: F, *, required: bool) -> F:
     function = click.option(
         "--no_check", is_flag=True, help="Do not import the script to check it."
     )(function)
@@ -66,11 +66,11 @@ def _options(function: Any, *, required: bool) -> Any:
     )(function)
 
 
-def _create_options(function: Any) -> Any:
+def _create_options(function: F) -> F:
     return _options(function, required=True)
 
 
-def _update_options(function: Any) -> Any:
+def _update_options(function: F) -> F:
     return _options(function, required=False)
 
 
@@ -104,7 +104,7 @@ def recreate(name: str, scripts_path: Path, no_check: bool, **configs: str) -> N
 )
 @setting_options
 def update(
-    name: str, scripts_path: Path | None, no_check: bool, edits: tuple[str, ...], **given: Any
+    name: str, scripts_path: Path | None, no_check: bool, edits: tuple[str, ...], **given: object
 ) -> None:
     """Change the named parts of the project NAME; a dated backup of the old one is kept.
 
@@ -116,8 +116,8 @@ def update(
     from hpogrid.config.revise import revised
 
     old = load_project(name)
-    configs = {kind: given.pop(kind) for kind in _KINDS}
-    configs = {kind: config for kind, config in configs.items() if config is not None}
+    named = {kind: given.pop(kind) for kind in _KINDS}
+    configs = {kind: str(config) for kind, config in named.items() if config is not None}
     settings = {key: value for key, value in given.items() if value is not None}
     if not (configs or settings or edits or scripts_path):
         raise click.UsageError("nothing to change; name at least one option")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from hpogrid.cli.options import objective_options, task_filters
-from hpogrid.cli.output import format_option, message, print_data, print_file, print_paths, say
+from hpogrid.cli.output import F, format_option, message, print_data, print_file, print_paths, say
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hpogrid.site.choice import Filters
 
 
-def _writer_options(function: Any) -> Any:
+def _writer_options(function: F) -> F:
     """An option for each report format."""
     from hpogrid.report import WRITERS
 

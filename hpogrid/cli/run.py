@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from hpogrid.cli.options import JsonObject
-from hpogrid.cli.output import message, say
+from hpogrid.cli.output import F, message, say
 from hpogrid.errors import Exit, UserError
+from hpogrid.space.value import Values
 from hpogrid.text import counted
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _FAILURES = 3
 """So many failed trials are shown at the end of a run."""
 
 
-def _start_options(function: Any) -> Any:
+def _start_options(function: F) -> F:
     function = click.option(
         "--warm_start",
         metavar="FROM",
@@ -108,7 +109,7 @@ def run_command(
 def local_run(
     project: str,
     resume: bool,
-    point: dict[str, Any] | None,
+    point: Values | None,
     debug: bool,
     search_points: Path | None,
     warm_start: str | None,

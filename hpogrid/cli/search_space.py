@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hpogrid.cli.output import cell, format_option, message, print_data, print_rows, say
+from hpogrid.cli.output import F, cell, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
 from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
@@ -38,7 +38,7 @@ _INPUT = (
 )
 
 
-def _input(function: Any) -> Any:
+def _input(function: F) -> F:
     for decorator in reversed(_INPUT):
         function = decorator(function)
     return function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,7 @@ from hpogrid.cli.output import (
     say,
 )
 from hpogrid.errors import Exit, RunError, UserError
+from hpogrid.space.value import Values
 from hpogrid.text import bytes_text
 
 if TYPE_CHECKING:
@@ -111,9 +112,9 @@ def _columns(form: str) -> list[str]:
             "trials", "created"]  # fmt: skip
 
 
-def _row(item: Overview, form: str) -> dict[str, Any]:
+def _row(item: Overview, form: str) -> Values:
     row = item.row()
-    row["started"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["created"]))
+    row["started"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.task.created))
     if form == "table":
         done = sum(job.state == "done" for job in item.jobs)
         row["jobs"] = f"{done}/{item.task.n_jobs}"

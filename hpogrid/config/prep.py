@@ -11,14 +11,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hpogrid.config.schemas import PrepStage
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.space.parameter import Constant
 from hpogrid.space.space import Space
-from hpogrid.space.value import canonical
+from hpogrid.space.value import Value, Values, canonical
 from hpogrid.trial.placeholders import check_command, command_words
 from hpogrid.trial.words import as_text
 
@@ -42,8 +41,8 @@ class Step:
     stage: int
     command: str
     words: tuple[str, ...]
-    keys: Mapping[str, Any]
-    values: Mapping[str, Any]
+    keys: Mapping[str, Value]
+    values: Mapping[str, Value]
     name: str
 
     @property
@@ -53,7 +52,7 @@ class Step:
         return f"prep {self.stage} ({self.command})" + (f" for {given}" if given else "")
 
 
-def fixed_values(space: Space, param: Mapping[str, Any]) -> dict[str, Any]:
+def fixed_values(space: Space, param: Mapping[str, Value]) -> Values:
     """The values that are the same for all trials: constants, and settings of the model."""
     constants = {
         name: item.value
@@ -63,7 +62,7 @@ def fixed_values(space: Space, param: Mapping[str, Any]) -> dict[str, Any]:
     return {**param, **constants}
 
 
-def check_prep(stages: Sequence[PrepStage], space: Space, param: Mapping[str, Any]) -> None:
+def check_prep(stages: Sequence[PrepStage], space: Space, param: Mapping[str, Value]) -> None:
     """Refuse a key that is nothing, and a placeholder whose value the stage would not know.
 
     Raises:
@@ -87,8 +86,8 @@ def check_prep(stages: Sequence[PrepStage], space: Space, param: Mapping[str, An
 
 def steps(
     stages: Sequence[PrepStage],
-    applied: Mapping[str, Any],
-    fixed: Mapping[str, Any],
+    applied: Mapping[str, Value],
+    fixed: Mapping[str, Value],
     *,
     lasting: bool = False,
 ) -> Iterator[Step]:

@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -29,6 +28,7 @@ from hpogrid.files import (
 from hpogrid.registry import unknown
 from hpogrid.space.parameter import Constant
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 
 VERSION = 1
 _REFERENCE = re.compile(r"\$\{([\w./-]+)\}")
@@ -49,7 +49,7 @@ class Project(msgspec.Struct, kw_only=True):
     hpo_config: HpoConfig
     grid_config: GridConfig
     model_config: ModelConfig
-    search_space: dict[str, Any]
+    search_space: Values
     scripts: dict[str, str]
     scripts_path: str
     created: float

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from hpogrid.errors import UserError
 from hpogrid.search.base import Mode
+from hpogrid.space.value import Values, as_number
 
 CONTAINER = (
     "/cvmfs/unpacked.cern.ch/gitlab-registry.cern.ch/aml/hyperparameter-optimization/"
@@ -95,10 +96,10 @@ class HpoConfig(Config):
         Meta(description="End a trial when a reported value reaches this: a JSON object"),
     ] = msgspec.field(default_factory=lambda: {"training_iteration": 1.0})
     scheduler_param: Annotated[
-        dict[str, Any], Meta(description="Parameters of the scheduler: a JSON object")
+        Values, Meta(description="Parameters of the scheduler: a JSON object")
     ] = msgspec.field(default_factory=lambda: {"max_concurrent": 4})
     algorithm_param: Annotated[
-        dict[str, Any], Meta(description="Parameters of the algorithm: a JSON object")
+        Values, Meta(description="Parameters of the algorithm: a JSON object")
     ] = msgspec.field(default_factory=dict)
     engine: Annotated[
         Literal["auto", "process", "ray", "debug"],
@@ -258,7 +259,7 @@ class HpoConfig(Config):
     @property
     def max_concurrent(self) -> int:
         """How many trials of a job run at once."""
-        return int(self.scheduler_param.get("max_concurrent", 4))
+        return int(as_number(self.scheduler_param.get("max_concurrent", 4)))
 
 
 class GridConfig(Config):
@@ -319,9 +320,9 @@ class GridConfig(Config):
     gpus: Annotated[
         Whole | None, Meta(description="GPUs of a job (default: those of its trials)")
     ] = None
-    extra: Annotated[
-        dict[str, Any], Meta(description="Native options of the site: a JSON object")
-    ] = msgspec.field(default_factory=dict)
+    extra: Annotated[Values, Meta(description="Native options of the site: a JSON object")] = (
+        msgspec.field(default_factory=dict)
+    )
 
     def __post_init__(self) -> None:
         if self.walltime is not None and not _WALLTIME.fullmatch(self.walltime):
@@ -386,9 +387,9 @@ class ModelConfig(Config):
         str | None,
         Meta(description="Function or class in the script; without it the script is the trial"),
     ] = None
-    param: Annotated[
-        dict[str, Any], Meta(description="Further settings for the model: a JSON object")
-    ] = msgspec.field(default_factory=dict)
+    param: Annotated[Values, Meta(description="Further settings for the model: a JSON object")] = (
+        msgspec.field(default_factory=dict)
+    )
     command: Annotated[
         str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
     ] = None

@@ -11,6 +11,7 @@ import msgspec
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import ModelConfig, PrepStage
 from hpogrid.engine.search_state import Assignment
+from hpogrid.space.value import Value, Values
 from hpogrid.trial.messages import Evaluate, Model, Setup
 from hpogrid.trial.placeholders import command_words, uses
 
@@ -23,7 +24,7 @@ class PrepSetup(msgspec.Struct):
 
     stages: list[PrepStage]
     folder: str
-    fixed: dict[str, Any]
+    fixed: Values
 
 
 class Tasks:
@@ -77,7 +78,7 @@ class Tasks:
         )
 
 
-def _filling(project: Project, scripts: Path) -> Callable[[Mapping[str, Any]], Any] | None:
+def _filling(project: Project, scripts: Path) -> Callable[[Mapping[str, Value]], Any] | None:
     """How the values of a trial get into the project's template, if it has one."""
     model = project.model_config
     if model.template is None or not _wants_tree(model):

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -37,6 +37,7 @@ from hpogrid.engine.messages import PrepSetup
 from hpogrid.errors import UserError
 from hpogrid.files import copy_files, read_record, write_atomic, write_new
 from hpogrid.identity import Identity, this_process
+from hpogrid.space.value import Value
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.trial.command import parameter_variables
 from hpogrid.trial.lifeline import CommandFailed, how_it_ended, kill_marked, program
@@ -121,7 +122,7 @@ class Preparation:
         """The variables by which trials find what was prepared."""
         return {PREP: str(self.work)}
 
-    def prepare(self, applied: Mapping[str, Any]) -> str | None:
+    def prepare(self, applied: Mapping[str, Value]) -> str | None:
         """See that everything that a trial needs is there; return why it cannot be, or None.
 
         Raises:
@@ -229,7 +230,7 @@ class Preparing:
         self.line, self._bell = socket.socketpair()
         self.environment = self._preparation.environment
 
-    def begin(self, trial: str, applied: Mapping[str, Any]) -> None:
+    def begin(self, trial: str, applied: Mapping[str, Value]) -> None:
         """Begin to prepare for a trial."""
         self._pool.submit(self._prepare, trial, applied)
 
@@ -246,7 +247,7 @@ class Preparing:
         self.line.close()
         self._bell.close()
 
-    def _prepare(self, trial: str, applied: Mapping[str, Any]) -> None:
+    def _prepare(self, trial: str, applied: Mapping[str, Value]) -> None:
         began = time.monotonic()
         try:
             failure = self._preparation.prepare(applied)

@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hpogrid.config.prep import fixed_values
 from hpogrid.config.project import Project
@@ -23,6 +22,7 @@ from hpogrid.engine.search_state import Assignment, JobSpec, SearchState, Start
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision
 from hpogrid.space.space import Point
+from hpogrid.space.value import Values
 from hpogrid.study.events import Ended, Event, Started
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.study.history import Past
@@ -170,7 +170,7 @@ class Run:
         applied = start.point.applied
         return Assignment(start.trial, applied, start.seed, start.attempt, step, path, spent)
 
-    def report(self, trial: str, metrics: dict[str, Any]) -> Decision:
+    def report(self, trial: str, metrics: Values) -> Decision:
         """Take in a report of a running trial, and say whether the trial goes on.
 
         Unless it does, the engine ends the evaluation and calls `finish`.

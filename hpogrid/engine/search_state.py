@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.budget import Budget
@@ -24,6 +24,7 @@ from hpogrid.search import make_searcher
 from hpogrid.search.base import FAILED, BaseSearcher, Outcome, Problem, derive_seed
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
+from hpogrid.space.value import Value, Values
 from hpogrid.study.events import Ended, Event, Metrics, Reported, Started, State
 from hpogrid.study.history import Past
 from hpogrid.study.study import Copied, Report, Source, Study, Trial, deaths, number_of
@@ -130,7 +131,7 @@ class Assignment:
     """
 
     trial: str
-    config: dict[str, Any]
+    config: Values
     seed: int
     attempt: int = 1
     from_step: int = 0
@@ -219,7 +220,7 @@ class SearchState:
         self._scheduler = make_scheduler(
             config.scheduler, config.scheduler_param, problem, config.stop
         )
-        self._attr: str = config.scheduler_param.get("time_attr", REPORTS)
+        self._attr = str(config.scheduler_param.get("time_attr", REPORTS))
         self._counts_seconds = SECONDS in (self._attr, *config.stop)
         listens = type(searcher).report is not BaseSearcher.report
         self._rungs = self._scheduler.rungs if listens else ()
@@ -693,7 +694,7 @@ class SearchState:
                 self.budget.see(trial)
         return decision
 
-    def _judge(self, trial: Trial, step: int, metrics: Mapping[str, Any]) -> Decision:
+    def _judge(self, trial: Trial, step: int, metrics: Mapping[str, Value]) -> Decision:
         """Tell the scheduler of a report, and at its rungs the algorithm; return what follows."""
         loss, resource = self.loss(metrics), self._resource(step, metrics)
         if loss is None or resource is None or step <= trial.changed_at:
@@ -705,7 +706,7 @@ class SearchState:
             self.proposer.report(trial.suggested, outcome, rung)
         return self._scheduler.on_report(trial.id, resource, loss)
 
-    def _resource(self, step: int, metrics: Mapping[str, Any]) -> float | None:
+    def _resource(self, step: int, metrics: Mapping[str, Value]) -> float | None:
         """The resource after a report; None: the report does not say, and counts as nothing."""
         return number({REPORTS: step, **metrics}.get(self._attr))
 
@@ -720,7 +721,7 @@ class SearchState:
         present = (item for item in trial.reports if item.step > trial.changed_at)
         return counting_step(present, self._metrics[0], self._modes[0], self.config.aggregate)
 
-    def loss(self, metrics: Mapping[str, Any]) -> float | None:
+    def loss(self, metrics: Mapping[str, Value]) -> float | None:
         """The first objective so that smaller is better; None: it is not there."""
         value = number(metrics.get(self._metrics[0]))
         return None if value is None else as_loss(value, self._modes[0])
@@ -765,7 +766,7 @@ class SearchState:
                 found[name] = f"{found[name]} and {who}" if name in found else who
         return found
 
-    def _note_names(self, metrics: Mapping[str, Any]) -> None:
+    def _note_names(self, metrics: Mapping[str, Value]) -> None:
         if not self._names.issuperset(metrics):
             self._names.update(metrics)
         if self._checks:

@@ -139,7 +139,7 @@ def _evaluate(place: Place, given: Path, wanted: Path) -> int:
 def _presume_cores(place: Place) -> None:
     """Have as many cores as were asked for, if the pilot does not say how many there are."""
     project = read_project(place.bundle)
-    presume_cores(wanted_cores(project) or int(project.grid_config.extra.get("nCore") or 1))
+    presume_cores(wanted_cores(project) or int(str(project.grid_config.extra.get("nCore") or 1)))
 
 
 def _make_home(place: Place) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require
@@ -15,6 +15,11 @@ from hpogrid.report.results import EXTRAS, Results
 from hpogrid.report.source import make_results, remarks
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import LIMIT, Filters
+from hpogrid.space.value import Values
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
 
 
 def load_study(
@@ -77,7 +82,7 @@ class LoadedStudy:
         return self.results.name
 
     @property
-    def best(self) -> dict[str, Any] | None:
+    def best(self) -> Values | None:
         """The configuration of the best trial; None where no trial has a result."""
         return self.results.best.applied if self.results.best else None
 
@@ -87,7 +92,7 @@ class LoadedStudy:
         return self.results.value(self.results.best) if self.results.best else None
 
     @property
-    def trials(self) -> Any:
+    def trials(self) -> DataFrame:
         """A pandas DataFrame: one row a trial, best first; the columns as in reports, all of them.
 
         Raises:
@@ -98,41 +103,41 @@ class LoadedStudy:
         results = self.results.with_extra([*reported, *EXTRAS])
         return pandas.DataFrame(list(results.rows()), columns=results.names)
 
-    def plot_history(self, objective: int = 0) -> Any:
+    def plot_history(self, objective: int = 0) -> Figure:
         """The result of each trial in the order in which they ended, and the best so far."""
         return self._plot("history", objective)
 
-    def plot_parallel(self) -> Any:
+    def plot_parallel(self) -> Figure:
         """Parallel coordinates."""
         from hpogrid.report.pcp import figure
 
         return figure(self.results)
 
-    def plot_importance(self, objective: int = 0) -> Any:
+    def plot_importance(self, objective: int = 0) -> Figure:
         """How much of the variance each hyperparameter explains, with its uncertainty."""
         return self._plot("importance", objective)
 
-    def plot_slices(self, objective: int = 0) -> Any:
+    def plot_slices(self, objective: int = 0) -> Figure:
         """The result over each hyperparameter alone."""
         return self._plot("slices", objective)
 
-    def plot_contour(self, objective: int = 0) -> Any:
+    def plot_contour(self, objective: int = 0) -> Figure:
         """The result over the two most important hyperparameters."""
         return self._plot("contour", objective)
 
-    def plot_curves(self, objective: int = 0) -> Any:
+    def plot_curves(self, objective: int = 0) -> Figure:
         """Learning curves."""
         return self._plot("curves", objective)
 
-    def plot_timeline(self) -> Any:
+    def plot_timeline(self) -> Figure:
         """When each trial ran."""
         return self._plot("timeline", 0)
 
-    def plot_pareto(self) -> Any:
+    def plot_pareto(self) -> Figure:
         """The first two objectives, and the trials that no other one beats."""
         return self._plot("pareto", 0)
 
-    def _plot(self, name: str, objective: int) -> Any:
+    def _plot(self, name: str, objective: int) -> Figure:
         charts = draw(self.results, name, objective)
         if not charts:
             raise UserError(f"there is nothing to draw for '{name}' in {self!r}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
+from hpogrid.space.value import Values
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 
@@ -14,9 +15,28 @@ FEWEST_CURVES = 10
 MOST_POINTS = 100
 
 
+class Curve(NamedTuple):
+    """A metric at the reports of the trial in a row of the page."""
+
+    row: int
+    steps: list[int]
+    values: list[float]
+
+
+class Curves(NamedTuple):
+    """Curves of a metric, and what of all trials is shown."""
+
+    lines: list[Curve]
+    note: str
+
+    def to_json(self) -> Values:
+        """As the page reads it."""
+        return {"lines": [line._asdict() for line in self.lines], "note": self.note}
+
+
 def curves(
     trials: Sequence[Trial], metric: str, of: Sequence[Trial], most: int = MOST_CURVES
-) -> dict[str, Any]:
+) -> Curves:
     """The curves of a metric.
 
     Args:
@@ -26,7 +46,7 @@ def curves(
         most: how many curves.
 
     Returns:
-        ``lines``: for each curve ``row``, ``steps``, ``values``; and a ``note`` on what is shown.
+        Those of more than one point.
     """
     found = [(row, trial) for row, trial in enumerate(trials) if _has_curve(trial)]
     chosen = found
@@ -37,25 +57,22 @@ def curves(
     note = ""
     if (total := sum(map(_has_curve, of))) > len(chosen):
         note = f"Shown are the best {most // 2} of {total} and others at random."
-    return {"lines": [line for line in lines if len(line["steps"]) > 1], "note": note}
+    return Curves([line for line in lines if len(line.steps) > 1], note)
 
 
 def _has_curve(trial: Trial) -> bool:
     return len(trial.reports) > 1 and trial.state != "failed"
 
 
-def _line(row: int, trial: Trial, metric: str) -> dict[str, Any]:
+def _line(row: int, trial: Trial, metric: str) -> Curve:
     points = [
         (report.step, value)
         for report in trial.reports
         if (value := number(report.metrics.get(metric))) is not None
     ]
     points = _thinned(points)
-    return {
-        "row": row,
-        "steps": [step for step, _ in points],
-        "values": [float(f"{value:.6g}") for _, value in points],
-    }
+    values = [float(f"{value:.6g}") for _, value in points]
+    return Curve(row, [step for step, _ in points], values)
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -14,6 +14,7 @@ from typing import Any
 from hpogrid.report.results import Results
 from hpogrid.report.table import ROWS, cell_text
 from hpogrid.report.watch import Standing, lines
+from hpogrid.space.value import Value
 
 _CELL = "padding:2px 12px 2px 0;border-bottom:1px solid rgba(128,128,128,.35);white-space:nowrap"
 _NUMBER = f"{_CELL};text-align:right;font-variant-numeric:tabular-nums"
@@ -78,10 +79,10 @@ def table(results: Results, rows: int = ROWS) -> str:
     )
 
 
-def _style(cells: list[Any]) -> str:
+def _style(cells: list[Value]) -> str:
     numbers = all(isinstance(cell, int | float | None) for cell in cells)
     return _NUMBER if numbers and cells else _TEXT
 
 
-def _text(cell: Any) -> str:
+def _text(cell: object) -> str:
     return escape(cell_text(cell))

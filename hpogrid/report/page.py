@@ -17,6 +17,7 @@ from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
 from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
 from hpogrid.report.sample import choose_rows, end_order, fair_rows
+from hpogrid.space.value import Value, Values
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 
@@ -94,8 +95,9 @@ def _curves(
 ) -> list[dict[str, Any]]:
     """The curves of each metric: of the others as many together as of what is optimised."""
     few = max(MOST_CURVES // max(len(reported), 1), FEWEST_CURVES)
-    first = [curves(shown, item.name, results.trials) for item in results.objectives]
-    return first + [curves(shown, item["key"], results.trials, few) for item in reported]
+    found = [curves(shown, item.name, results.trials) for item in results.objectives]
+    found += [curves(shown, str(item["key"]), results.trials, few) for item in reported]
+    return [item.to_json() for item in found]
 
 
 def _fair(results: Results, rows: Sequence[int]) -> list[int]:
@@ -113,7 +115,7 @@ def _shown(results: Results) -> list[tuple[int, Column]]:
     ]
 
 
-def _objectives(results: Results) -> list[dict[str, Any]]:
+def _objectives(results: Results) -> list[Values]:
     shown = [column for _, column in _shown(results)]
     places = {column.key: i for i, column in enumerate(shown) if column.kind == "metric"}
     return [
@@ -122,7 +124,7 @@ def _objectives(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _columns(results: Results, rows: Sequence[int]) -> list[dict[str, Any]]:
+def _columns(results: Results, rows: Sequence[int]) -> list[Values]:
     chosen = set(rows)
     cells = [cells for row, cells in enumerate(results.rows()) if row in chosen]
     return [
@@ -130,10 +132,10 @@ def _columns(results: Results, rows: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _column(results: Results, column: Column, values: list[Any]) -> dict[str, Any]:
+def _column(results: Results, column: Column, values: list[Value]) -> Values:
     axis = make_axis(results, column, values)
     if axis.scale == "category":
-        shown: list[Any] = [place if place is None else int(place) for place in axis.positions]
+        shown: list[Value] = [place if place is None else int(place) for place in axis.positions]
     else:
         shown = [_short(value) for value in values]
     return {
@@ -145,7 +147,7 @@ def _column(results: Results, column: Column, values: list[Any]) -> dict[str, An
     }
 
 
-def _short(value: Any) -> float | None:
+def _short(value: object) -> float | None:
     if type(value) is int and abs(value) < 2**53:
         return value
     known = number(value)
@@ -158,7 +160,7 @@ def _cut(words: str) -> str:
 
 def _trials(
     results: Results, rows: Sequence[int], order: Sequence[int | None], start: float
-) -> dict[str, list[Any]]:
+) -> dict[str, list[Value]]:
     shown = [results.trials[row] for row in rows]
     tasks = {id(task): place for place, task in enumerate(results.parts)}
     reasons = {reason: place for place, reason in enumerate(_reasons(shown))}
@@ -197,7 +199,7 @@ def failures(results: Results) -> list[tuple[str, int]]:
     return [*top, (f"{len(found) - MOST_REASONS} other reasons", others)] if others else top
 
 
-def _tasks(results: Results) -> list[dict[str, Any]]:
+def _tasks(results: Results) -> list[Values]:
     counts = Counter(map(id, results.tasks))
     return [
         {"id": task.id, "site": task.site, "seconds": task.seconds, "trials": counts[id(task)]}
@@ -205,7 +207,7 @@ def _tasks(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _spent(results: Results, start: float) -> dict[str, Any]:
+def _spent(results: Results, start: float) -> Values:
     trials = results.trials
     end = max((trial.ended or trial.started for trial in trials), default=start)
     tasks = map(id, results.tasks)
@@ -220,7 +222,7 @@ def _spent(results: Results, start: float) -> dict[str, Any]:
     }
 
 
-def _best(results: Results) -> dict[str, Any] | None:
+def _best(results: Results) -> Values | None:
     if results.best is None:
         return None
     objective = results.objectives[0]

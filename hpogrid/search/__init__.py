@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
 from hpogrid.search.base import Problem, Searcher, free_axes, read_options, several_refused
 from hpogrid.search.random import RandomSearcher
+from hpogrid.space.value import Values
 
 ALGORITHMS = Registry(
     "algorithm",
@@ -68,7 +67,7 @@ ALGORITHMS = Registry(
 )
 
 
-def make_searcher(algorithm: str, problem: Problem, params: dict[str, Any]) -> Searcher:
+def make_searcher(algorithm: str, problem: Problem, params: Values) -> Searcher:
     """The searcher called ``algorithm``, with its ``algorithm_param`` checked.
 
     Raises:
@@ -83,7 +82,7 @@ def make_searcher(algorithm: str, problem: Problem, params: dict[str, Any]) -> S
     return searcher
 
 
-def check_params(algorithm: str, params: dict[str, Any], objectives: int = 1) -> None:
+def check_params(algorithm: str, params: Values, objectives: int = 1) -> None:
     """Refuse an unknown algorithm or parameter, or too many objectives.
 
     The algorithm's library is not loaded.

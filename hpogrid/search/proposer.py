@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from hpogrid.search.base import Outcome, Searcher, derive_seed
 from hpogrid.space.latent import Latents
 from hpogrid.space.space import Point, Space
+from hpogrid.space.value import Value
 
 _ATTEMPTS = 20
 """How often a searcher may repeat itself on a finite space."""
@@ -76,30 +76,30 @@ class Proposer:
         self._taken.discard(point.key)
         self._postponed.append(point)
 
-    def tell(self, suggested: Mapping[str, Any], outcome: Outcome) -> None:
+    def tell(self, suggested: Mapping[str, Value], outcome: Outcome) -> None:
         """Pass on how a point ended. Values outside the space are left out."""
         latents = self._encode(suggested)
         if latents is not None:
             self.searcher.observe(latents, outcome)
 
-    def begun(self, suggested: Mapping[str, Any]) -> None:
+    def begun(self, suggested: Mapping[str, Value]) -> None:
         """Note that a point is being evaluated which an earlier attempt of the job began."""
         latents = self._encode(suggested)
         if latents is not None:
             self.searcher.start(latents)
 
-    def report(self, suggested: Mapping[str, Any], outcome: Outcome, resource: float) -> None:
+    def report(self, suggested: Mapping[str, Value], outcome: Outcome, resource: float) -> None:
         """Pass on an intermediate result after ``resource`` (such as epochs) of a running point."""
         latents = self._encode(suggested)
         if latents is not None:
             self.searcher.report(latents, outcome, resource)
 
-    def take(self, applied: Mapping[str, Any]) -> None:
+    def take(self, applied: Mapping[str, Value]) -> None:
         """Note that a configuration is being, or has been, evaluated: here or elsewhere."""
         if self._finite:
             self._taken.add(self.space.identify(applied))
 
-    def _encode(self, suggested: Mapping[str, Any]) -> Latents | None:
+    def _encode(self, suggested: Mapping[str, Value]) -> Latents | None:
         try:
             return self.space.encode(suggested)
         except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -12,6 +12,7 @@ from hpogrid.config.project import Project
 from hpogrid.engine.resources import cores_decide
 from hpogrid.errors import RunError
 from hpogrid.site.tasks import Task
+from hpogrid.space.value import Values
 
 JobState = Literal["queued", "running", "done", "unfinished", "failed", "killed", "lost", "unknown"]
 Event = Literal["start", "finish", "time up", "fail", "kill", "vanish", "retry", "extend"]
@@ -187,7 +188,7 @@ class ServerSite(Site, Protocol):
     def fetch_job(self, task: Task, job: int) -> None:
         """Bring the logs and checkpoints of a job's trials into its folder."""
 
-    def metadata(self, task: Task) -> dict[str, Any]:
+    def metadata(self, task: Task) -> Values:
         """What the jobs left as ``userJobMetadata.json``, by the server's number of the job."""
 
 

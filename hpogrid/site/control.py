@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from hpogrid.config.project import load_project, project_path
 from hpogrid.engine.prep import prep_logs
@@ -38,6 +37,7 @@ from hpogrid.site.tasks import (
     sketch,
     tasks_path,
 )
+from hpogrid.space.value import Values
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
@@ -74,7 +74,7 @@ class Overview:
         return len(read_study(self.task.ledgers)[0].finished)
 
     @cached_property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> Values:
         """For each job the summary of its finished trials."""
         server = make_site(self.task.site).server
         if server is not None:
@@ -86,7 +86,7 @@ class Overview:
             for job in self.jobs
         }
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> Values:
         """The task as a row, with the column names of the specification."""
         return {
             "jeditaskid": self.task.id,

@@ -7,7 +7,6 @@ import tarfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -27,6 +26,7 @@ from hpogrid.site.tasks import (
     load_task,
     tasks_path,
 )
+from hpogrid.space.value import Values
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import Trial, read_study
 from hpogrid.study.values import best_of
@@ -38,7 +38,7 @@ _PART = re.compile(
 """What an export holds."""
 
 
-def stored_studies(url: str) -> list[dict[str, Any]]:
+def stored_studies(url: str) -> list[Values]:
     """The studies of an Optuna storage: name, directions, trials, best value, start.
 
     Raises:
@@ -61,12 +61,12 @@ def stored_studies(url: str) -> list[dict[str, Any]]:
     ]
 
 
-def own_studies() -> list[dict[str, Any]]:
+def own_studies() -> list[Values]:
     """A row for each project that was run: its trials and the best of them."""
     return [_summary(name) for name in dict.fromkeys(task.project for task in find_tasks()[::-1])]
 
 
-def own_study(name: str) -> dict[str, Any]:
+def own_study(name: str) -> Values:
     """The row of one project, with how many trials are in which state.
 
     Raises:
@@ -78,13 +78,13 @@ def own_study(name: str) -> dict[str, Any]:
     return _summary(name)
 
 
-def stored_study(url: str, name: str) -> dict[str, Any]:
+def stored_study(url: str, name: str) -> Values:
     """One study of a storage.
 
     Raises:
         UserError: no such study.
     """
-    rows = {row["study"]: row for row in stored_studies(url)}
+    rows = {str(row["study"]): row for row in stored_studies(url)}
     if name not in rows:
         raise UserError(unknown("study", name, list(rows)))
     return rows[name]
@@ -112,7 +112,7 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
     return name, without_secret(where)
 
 
-def _summary(name: str) -> dict[str, Any]:
+def _summary(name: str) -> Values:
     """A row for the study of a project."""
     tasks, left_out = study_of(name)
     project = tasks[0].read_project()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from hpogrid.space.value import Value, Values
 from hpogrid.trial.words import as_text
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
 
-def add_to_argparse(parser: argparse.ArgumentParser, space: Any) -> None:
+def add_to_argparse(parser: argparse.ArgumentParser, space: object) -> None:
     """Add an option for every parameter of a space, so that a script runs as a trial and by hand.
 
     ::
@@ -53,7 +54,7 @@ def add_to_argparse(parser: argparse.ArgumentParser, space: Any) -> None:
         )
 
 
-def _space(space: Any) -> Space:
+def _space(space: object) -> Space:
     from hpogrid.space.dialects import read_space
     from hpogrid.space.space import Space
 
@@ -78,9 +79,9 @@ def _reader(space: Space, item: Parameter) -> Reader:
     return lambda text: item.otherwise if text == as_text(item.otherwise) else read(text)
 
 
-def _choice(values: list[Any]) -> Reader:
+def _choice(values: list[Value]) -> Reader:
     """One of some values as `as_text` writes them; by hand also others of the same kinds."""
-    known: dict[str, Any] = {}
+    known: Values = {}
     for value in values:
         known.setdefault(as_text(value), value)
     kinds = {type(value) for value in values}

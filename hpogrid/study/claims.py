@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from hpogrid.files import read_record, write_new
+from hpogrid.space.value import Values
 
 _SUFFIX = ".claim"
 
@@ -28,8 +29,8 @@ class Claim(msgspec.Struct, frozen=True):
     """Who has which configuration."""
 
     job: int
-    suggested: dict[str, Any]
-    applied: dict[str, Any]
+    suggested: Values
+    applied: Values
 
 
 class Claims:
@@ -44,7 +45,7 @@ class Claims:
         self._folder = folder
         self._job = job
 
-    def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> Taken:
+    def take(self, key: bytes, suggested: Values, applied: Values) -> Taken:
         """Claim the configuration with identity ``key``."""
         claim = Claim(self._job, suggested, applied)
         return "mine" if make_claim(self._folder, digest(key), 0, claim) else "taken"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hpogrid.files import explained
 from hpogrid.space.space import Point, Space
+from hpogrid.space.value import Values
 from hpogrid.study.claims import Claims, Taken, digest
 from hpogrid.study.ledger import SUFFIX, ledger_name
 from hpogrid.study.study import LedgerFolder, Trial
@@ -197,7 +198,7 @@ class Exchange:
             if self._claims.take_over(self._key(claim.applied), claim):
                 yield Point(claim.suggested, claim.applied)
 
-    def _key(self, applied: dict[str, object]) -> bytes:
+    def _key(self, applied: Values) -> bytes:
         return self._space.identify(applied)
 
     def _alive(self, job: int) -> bool:

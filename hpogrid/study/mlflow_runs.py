@@ -211,7 +211,7 @@ def short_name(name: str) -> str:
     return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:250].strip("/") or "_"
 
 
-def _param(value: Any) -> str:
+def _param(value: object) -> str:
     """A JSON value as a parameter: text as it is, null by its name."""
     if isinstance(value, str):
         return value[:_LONGEST_PARAM] or "null"

@@ -7,13 +7,16 @@ import random
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.search.base import Mode
 from hpogrid.study.address import check_no_secret, filled, why, without_secret
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 _ATTEMPTS = 5
 T = TypeVar("T")
@@ -52,7 +55,7 @@ def check_url(url: str, n_jobs: int = 1) -> None:
         )
 
 
-def open_storage(url: str) -> Any:
+def open_storage(url: str) -> BaseStorage:
     """The Optuna storage at a URL; ``${NAME}`` in it is taken from the environment.
 
     Raises:
@@ -60,7 +63,11 @@ def open_storage(url: str) -> Any:
     """
     optuna = require("optuna", extra="storage", what="storage")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    full = filled("storage", url)
+    found: BaseStorage = _storage(optuna, filled("storage", url))
+    return found
+
+
+def _storage(optuna: Any, full: str) -> Any:
     parts = urlsplit(full)
     if parts.scheme in ("redis", "rediss"):
         require("redis", extra="storage", what="a redis:// storage")
@@ -79,7 +86,7 @@ def open_storage(url: str) -> Any:
 
 def open_study(
     url: str, name: str, metrics: Sequence[str], modes: Sequence[Mode]
-) -> tuple[Any, int]:
+) -> tuple[BaseStorage, int]:
     """Open a study, or make it: the storage, and the study's number in it.
 
     The study gets the names of the metrics, which its dashboard shows, unless it has names.
@@ -115,7 +122,7 @@ def open_study(
     raise AssertionError("unreachable")
 
 
-def reach(url: str, action: Callable[[Any], T]) -> T:
+def reach(url: str, action: Callable[[BaseStorage], T]) -> T:
     """Do something with a storage that is there.
 
     Raises:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def add_to_argparse(parser: argparse.ArgumentParser, space: Any) -> None:
+def add_to_argparse(parser: argparse.ArgumentParser, space: object) -> None:
     """Add an option for every parameter of the trial, whatever the space looks like.
 
     Reading a space takes the whole of hpogrid. In a trial, what an option is given is known: the

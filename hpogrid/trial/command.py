@@ -40,7 +40,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, TextIO
 
 from hpogrid.trial.checkpoints import Mirror
 from hpogrid.trial.declared import Arguments, read_script
@@ -100,7 +100,7 @@ class CommandObjective:
             self._template = read_template(scripts / model.template)
         self._patterns = metric_patterns(model.metric_regex, metrics[0])
 
-    def run(self, config: dict[str, Any], session: Session) -> None:
+    def run(self, config: dict[str, object], session: Session) -> None:
         """Start the program, pass on what it reports, and wait for its end."""
         words, variables, files = self._ready(config, session)
         mirror = Mirror(files["checkpoint"], session.restore)
@@ -117,7 +117,7 @@ class CommandObjective:
         if ear.stop is not None:
             raise ear.stop
 
-    def run_here(self, config: dict[str, Any], session: Session) -> None:
+    def run_here(self, config: dict[str, object], session: Session) -> None:
         """The same in this process, for a debugger.
 
         Raises:
@@ -146,7 +146,7 @@ class CommandObjective:
         inbox.finish()
 
     def _ready(
-        self, config: Mapping[str, Any], session: Session
+        self, config: Mapping[str, object], session: Session
     ) -> tuple[list[str], dict[str, str], dict[str, Path]]:
         """The words of the command, the variables that it gets, and the files of the trial."""
         values = {**copy.deepcopy(self._model.param), **config}
@@ -157,7 +157,7 @@ class CommandObjective:
         return words, {**self._variables, **_variables(present, files, session)}, files
 
     def _write_files(
-        self, values: Mapping[str, Any], present: Mapping[str, Any], session: Session
+        self, values: Mapping[str, object], present: Mapping[str, object], session: Session
     ) -> dict[str, Path]:
         folder = session.folder
         files = {
@@ -240,7 +240,7 @@ class _Ear:
         self.stop: StopTrial | None = None
         self.told_to_end = False
 
-    def report(self, metrics: dict[str, Any]) -> None:
+    def report(self, metrics: dict[str, object]) -> None:
         """Report, unless the last report has been made."""
         if self.stop is not None:
             return
@@ -265,7 +265,7 @@ class _Inbox:
     """The files through which a program reports, read as they grow."""
 
     def __init__(
-        self, reports: Path, metrics: Path, report: Callable[[dict[str, Any]], None]
+        self, reports: Path, metrics: Path, report: Callable[[dict[str, object]], None]
     ) -> None:
         self._files = {reports: 0, metrics: 0}
         self._metrics = metrics
@@ -305,7 +305,7 @@ class _Inbox:
 
 
 def _variables(
-    values: Mapping[str, Any], files: Mapping[str, Path], session: Session
+    values: Mapping[str, object], files: Mapping[str, Path], session: Session
 ) -> dict[str, str]:
     variables = {
         "HPOGRID_CONFIG": str(files["json"]),
@@ -322,7 +322,7 @@ def _variables(
     return variables | parameter_variables(values)
 
 
-def parameter_variables(values: Mapping[str, Any]) -> dict[str, str]:
+def parameter_variables(values: Mapping[str, object]) -> dict[str, str]:
     """The parameters as environment variables."""
     return {
         f"HPOGRID_PARAM_{re.sub(r'[^A-Za-z0-9]', '_', name)}": as_text(value)

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from hpogrid.trial.declarations import Declared, Source, imported
 from hpogrid.trial.words import STYLES, Option
@@ -98,7 +97,7 @@ class Arguments:
         self._style = STYLES[found if style == AUTO else style]
         self._declared = script.options if script is not None else ()
 
-    def words(self, name: str, value: Any) -> list[str]:
+    def words(self, name: str, value: object) -> list[str]:
         """The words for one parameter.
 
         Raises:

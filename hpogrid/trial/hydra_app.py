@@ -35,7 +35,7 @@ class Returned:
         return lambda *values, **named: None
 
 
-def is_application(found: Any) -> bool:
+def is_application(found: object) -> bool:
     """Whether it is a function under ``@hydra.main``."""
     return getattr(found, "__globals__", {}).get("__name__") == "hydra.main"
 
@@ -47,7 +47,7 @@ class HydraObjective:
         self,
         application: Callable[[], Any],
         script: str,
-        param: Mapping[str, Any],
+        param: Mapping[str, object],
         metrics: Sequence[str],
     ) -> None:
         self._application = application
@@ -55,7 +55,7 @@ class HydraObjective:
         self._param = dict(param)
         self._metrics = metrics
 
-    def run(self, config: dict[str, Any], session: Session) -> None:
+    def run(self, config: dict[str, object], session: Session) -> None:
         """Let Hydra compose the config of the trial and call the function."""
         values = {**self._param, **config}
         present = (item for item in values.items() if item[0] not in session.absent)

@@ -12,6 +12,7 @@ import pytest
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
 from hpogrid.job.run import read_result
+from hpogrid.space.value import as_number
 from hpogrid.study.study import Trial
 from tests.projects import (
     CHOICES,
@@ -304,7 +305,7 @@ def test_the_time_limit_starts_no_further_trial() -> None:
 
 def test_a_finite_space_is_tried_once() -> None:
     _, result, trials = run_project(store_project(RETURNS, space=CHOICES, trials=50))
-    assert sorted(trial.applied["x"] for trial in trials) == [1, 2, 3, 4]
+    assert sorted(as_number(trial.applied["x"]) for trial in trials) == [1, 2, 3, 4]
     assert (result.state, result.reason) == ("done", "every configuration was tried")
 
 

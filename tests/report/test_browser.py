@@ -14,6 +14,7 @@ from hpogrid.report import save
 from hpogrid.report.compare.save import save_comparison
 from hpogrid.report.compare.standing import judge
 from hpogrid.report.results import Objective, Origin, Results
+from hpogrid.space.value import as_number
 from hpogrid.study.study import Report
 from tests.report.browser import browser, errors, open_page, requests
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
@@ -278,7 +279,7 @@ def test_a_range_can_be_typed(page: Any, results: Results) -> None:
     one(page, "#parallel summary").click()
     field = one(page, 'input[aria-label="units from"]')
     field.send_keys("400", Keys.TAB)
-    expected = sum(trial.applied["units"] >= 400 for trial in results.trials)
+    expected = sum(as_number(trial.applied["units"]) >= 400 for trial in results.trials)
     assert one(page, "#shown").text.startswith(f"{expected} trials of")
     box = one(page, "#parallel fieldset input[type=checkbox]")
     box.click()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from hpogrid.space.value import Values
 from hpogrid.study.claims import Claims, digest, read_claims
 from tests.damage import DAMAGE, damage
 
-POINT = {"x": 1}
+POINT: Values = {"x": 1}
 
 
 @pytest.fixture

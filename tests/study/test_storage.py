@@ -20,6 +20,7 @@ from hpogrid.site.studies import create_study
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import check_url, open_storage, open_study
 from hpogrid.study.study import read_study
@@ -288,7 +289,7 @@ def test_values_survive_optuna() -> None:
     )
     shapes = distributions(space)
     for choice in (1, True, None, "x", [1]):
-        suggested = {"n": 0.3, "q": 0.7, "c": choice, "i": 8}
+        suggested: Values = {"n": 0.3, "q": 0.7, "c": choice, "i": 8}
         params = to_params(space, suggested)
         for name, value in params.items():
             assert shapes[name]._contains(shapes[name].to_internal_repr(value))

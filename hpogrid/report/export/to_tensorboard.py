@@ -62,7 +62,7 @@ class TensorboardExporter:
 class _Event:
     """A summary at a time (seconds since the epoch) and a step."""
 
-    def __init__(self, time: float, step: int, summary: Any) -> None:
+    def __init__(self, time: float, step: int, summary: object) -> None:
         self.time, self.step, self.summary = time, step, summary
 
 
@@ -146,7 +146,7 @@ def _scalar(point: Point) -> _Event:
     return _Event(point.time, point.step, Summary(value=[value]))
 
 
-def _summary(tag: str, **content: Any) -> Any:
+def _summary(tag: str, **content: object) -> Any:
     """A summary for the plugin: ``content`` is one of the fields of its message."""
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2

@@ -245,7 +245,7 @@ def _extra_memory(grid: GridConfig) -> int | None:
         raise UserError(
             f"extra: memory is {memory!r}; write MB for each core, such as 4000, or use --memory 4G"
         )
-    return int(memory)
+    return int(str(memory))
 
 
 def _inputs(inputs: Inputs, n_jobs: int) -> list[str]:

@@ -64,7 +64,7 @@ def load_dialect(name: str) -> Dialect:
 
 
 def read_space(
-    data: Any, where: str, dialect: str | None = None, compat: str | None = None
+    data: object, where: str, dialect: str | None = None, compat: str | None = None
 ) -> Parsed:
     """Read a search space in the dialect named, or in the one that it is written in.
 
@@ -86,7 +86,7 @@ def read_space(
         raise UserError(one_line(str(error))) from error
 
 
-def _read(data: Any, where: str, dialect: str | None, compat: str | None) -> Parsed:
+def _read(data: object, where: str, dialect: str | None, compat: str | None) -> Parsed:
     if dialect is None and isinstance(data, str):
         data = _structured(data, where)
     _check(data, where)
@@ -124,7 +124,7 @@ def read_space_file(
     return read_space(text, where, dialect, compat)
 
 
-def detect_dialect(data: Any, where: str) -> str:
+def detect_dialect(data: object, where: str) -> str:
     """The name of the one dialect that data or text is written in.
 
     Raises:

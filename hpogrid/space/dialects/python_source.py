@@ -16,12 +16,13 @@ from hpogrid.registry import unknown
 from hpogrid.space.dialects import python_types, ray_types
 from hpogrid.space.dialects.changes import Places, first_change
 from hpogrid.space.dialects.python_types import plain_value
+from hpogrid.space.parameter import Parameter
 
 OURS = "hpogrid.space.dialects.python_types"
 _SYNE_TUNE = "syne_tune.config_space"
 _RAY = "ray.tune"
 
-LIBRARIES: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+LIBRARIES: Mapping[str, Mapping[str, Callable[..., Parameter]]] = {
     OURS: python_types.TYPES,
     _SYNE_TUNE: python_types.TYPES,
     _RAY: ray_types.TYPES,
@@ -108,7 +109,7 @@ class Names:
             return len(node.args) == 1 and isinstance(node.args[0], ast.List | ast.Tuple)
         return name in LIBRARIES.get(module, {})
 
-    def type_of(self, call: ast.Call) -> tuple[Callable[..., Any], list[str]]:
+    def type_of(self, call: ast.Call) -> tuple[Callable[..., Parameter], list[str]]:
         """The function that makes the parameter, and what its user should know.
 
         Raises:

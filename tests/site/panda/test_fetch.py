@@ -22,6 +22,7 @@ from hpogrid.site.panda.client import FileInfo, JobInfo, TaskInfo
 from hpogrid.site.panda.fetch import fetch, ledger_in_log
 from hpogrid.site.panda.metadata import metadata_events
 from hpogrid.site.tasks import Task, new_task
+from hpogrid.space.value import Values
 from hpogrid.study.events import Ended, Event, Opened, Started
 from hpogrid.study.metadata import small_metadata
 from hpogrid.study.study import Trial, read_study
@@ -44,7 +45,7 @@ def events(index: int, *trials: int, running: int | None = None) -> bytes:
     ]
     for number in trials:
         name = f"{index}-{number}"
-        point = {"x": number / 10}
+        point: Values = {"x": number / 10}
         found += [
             Started(time=number, trial=name, seed=1, suggested=point),
             Ended(time=number + 0.5, trial=name, state="complete", metrics={"loss": number}),
