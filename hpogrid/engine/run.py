@@ -198,8 +198,7 @@ class Run:
         Called a few times a second, it also ends the run when the time of the job is up.
         """
         if self._deadline.reached and not self.interrupted:
-            self.expired = True
-            self.stop("the time of the job is up", interrupt=True)
+            self.expire("the time of the job is up")
         self._records.beat()
         self.state.learn(self._exchange.poll(now=now))
 
@@ -263,6 +262,11 @@ class Run:
         """Start no further trial; with ``interrupt``, cut the running ones off as well."""
         self.state.stopped = self.state.stopped or reason
         self.interrupted = self.interrupted or interrupt
+
+    def expire(self, reason: str) -> None:
+        """The time of the job is up: cut off what runs; another attempt goes on."""
+        self.expired = True
+        self.stop(reason, interrupt=True)
 
     def end_paused(self) -> None:
         """The search is over for good: trials that are still paused end where they are."""

@@ -209,13 +209,21 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
     return inside if inside.is_dir() and inside.samefile(work) else work
 
 
+_WARNINGS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+"""What batch systems send, if asked to, before a job's time is up."""
+
+
 def _stop_on_signals(run: Run) -> contextlib.AbstractContextManager[None]:
     """Let Ctrl-C, SIGTERM and a closed terminal end the run in good order, if Python can."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)
+        name = signal.Signals(number).name
+        if number in _WARNINGS:
+            run.expire(f"the time of the job is up: {name}")
+        else:
+            run.stop(f"interrupted by {name}", interrupt=True)
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers = [signal.SIGINT, signal.SIGTERM, *_WARNINGS]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
         numbers.append(signal.SIGHUP)  # the terminal was closed
     return handled(stop, *numbers)

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import RunError
 from hpogrid.site.tasks import Task
 
@@ -104,6 +105,13 @@ class Site(Protocol):
     @property
     def server(self) -> ServerSite | None:
         """The same site, where a server of its own keeps the truth about its jobs."""
+
+    def check_config(self, grid: GridConfig) -> None:
+        """Refuse settings with which no job of any project could be submitted.
+
+        Raises:
+            UserError: which, and what to write instead.
+        """
 
     def notes(self, project: Project) -> list[str]:
         """What one should know before jobs of a project are submitted, a sentence each."""

@@ -22,7 +22,8 @@ from msgspec.structs import replace
 
 from hpogrid.config.home import home
 from hpogrid.config.project import Project, load_project
-from hpogrid.errors import RunError
+from hpogrid.config.schemas import GridConfig
+from hpogrid.errors import RunError, UserError
 from hpogrid.files import locked, write_atomic
 from hpogrid.job.run import RESULT, read_result
 from hpogrid.site.arrays import (
@@ -81,7 +82,22 @@ class BatchSite:
 
     def notes(self, project: Project) -> list[str]:
         """What the cluster would do otherwise than one may think."""
-        return []
+        nodes = self.scheduler.nodes(project.grid_config.extra)
+        if nodes == 1:
+            return []
+        return [
+            f"each job gets {nodes} nodes, and hpogrid runs its trials on the first one only: the "
+            "others serve trials that start programs there themselves (srun, torchrun)"
+        ]
+
+    def check_config(self, grid: GridConfig) -> None:
+        """Refuse native options that there are not, or that contradict a setting."""
+        self.scheduler.check_options(grid.extra)
+        name = self.scheduler.time_option(grid.extra)
+        if name and grid.walltime:
+            raise UserError(
+                f"extra: '{name}' and walltime both limit the time of a job; leave one of them out"
+            )
 
     # --- submission ----------------------------------------------------------------------------
 
@@ -211,6 +227,7 @@ class BatchSite:
             jobs: all; together their arrays keep to ``max_jobs``.
             number: of its script.
         """
+        self.check_config(_project(task).grid_config)
         cores = self.scheduler.cores_by_number
         members, only = group, None
         if not self.scheduler.arrays:

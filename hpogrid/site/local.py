@@ -20,6 +20,7 @@ from pathlib import Path
 
 from hpogrid.config.home import home
 from hpogrid.config.project import Project, load_project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.deadline import END_VARIABLES
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
@@ -34,10 +35,10 @@ from hpogrid.site.arrays import settled
 from hpogrid.site.base import Finding, JobStatus, Traits
 from hpogrid.site.carry import write_carried
 from hpogrid.site.check import check_parts, look
-from hpogrid.site.script import contained_script
+from hpogrid.site.script import local_script
 from hpogrid.site.tasks import Task, load_task, next_number, sketch
 
-SCRIPT = "contained.sh"
+SCRIPT = "local.sh"
 _LOCK = "job.lock"
 _KILLED = "killed"
 _QUEUED = "queued"
@@ -52,6 +53,9 @@ class LocalSite:
 
     traits = Traits(here=True)
     server = None
+
+    def check_config(self, grid: GridConfig) -> None:
+        """Nothing is wrong of itself."""
 
     def notes(self, project: Project) -> list[str]:
         """Nothing that the plan does not show."""
@@ -74,13 +78,13 @@ class LocalSite:
         return [self._runner(task, range(task.n_jobs))]
 
     def scripts(self, task: Task) -> dict[Path, str]:
-        """The script that runs a job in its container, if it wants one.
+        """The script that runs a job in its container, or after its setup, if it wants that.
 
         Raises:
             UserError: the container cannot be used on this machine.
         """
         project = task.read_project() if task.bundle.exists() else load_project(task.project)
-        text = contained_script(task, project)
+        text = local_script(task, project)
         return {} if text is None else {task.folder / SCRIPT: text}
 
     def submit(self, task: Task) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.site.base import Finding, JobStatus, Seen, Traits
 from hpogrid.site.tasks import Task, sketch
 
@@ -23,6 +24,9 @@ class ServerSide:
     @property
     def server(self) -> ServerSide:
         return self
+
+    def check_config(self, grid: GridConfig) -> None:
+        pass
 
     def notes(self, project: Project) -> list[str]:
         return ["the cloud has no disk"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import RunError
 from hpogrid.site.base import ENDED, Finding, JobStatus, Seen, Traits
 from hpogrid.site.panda.bundle import sizes
@@ -51,6 +52,9 @@ class PandaSite:
         return self
 
     # --- submission ------------------------------------------------------------------------
+
+    def check_config(self, grid: GridConfig) -> None:
+        """The client looks at the options when a project is submitted."""
 
     def notes(self, project: Project) -> list[str]:
         """What the algorithm needs of the image."""
