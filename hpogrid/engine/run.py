@@ -19,6 +19,7 @@ from hpogrid.config.project import Project
 from hpogrid.engine.deadline import Deadline
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.records import Records, RunningAlready
+from hpogrid.engine.requests import Requests
 from hpogrid.engine.search_state import Assignment, JobSpec, SearchState, Start
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision
@@ -56,6 +57,7 @@ class Run:
         self.spec = spec
         self.interrupted = False
         self.expired = False
+        self.told_to_stop = False
         space = project.space
         self._records = Records(project, space, spec, LEASE_SECONDS)
         self.study = self._records.study
@@ -68,6 +70,7 @@ class Run:
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
         self._began = time.monotonic()
         self._deadline = Deadline.of_this_job()
+        self._requests = Requests(spec.requests)
         self.budget.whole = self._deadline.left
         self._told = 0
         self._records.open()
@@ -199,8 +202,17 @@ class Run:
         """
         if self._deadline.reached and not self.interrupted:
             self.expire("the time of the job is up")
+        self._requests.look()
+        if self._requests.stop and self.stopped is None:
+            self.told_to_stop = True
+            self.stop("stopped by 'hpogrid tasks stop'")
         self._records.beat()
         self.state.learn(self._exchange.poll(now=now))
+
+    @property
+    def unwanted(self) -> frozenset[str]:
+        """The running trials that a user wants to end."""
+        return self._requests.unwanted
 
     def _write(self, *events: Event) -> None:
         """Put events into the ledger; then everyone is told."""
@@ -249,9 +261,9 @@ class Run:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the job's time is up before its budget is spent: another attempt goes on."""
+        """Whether the job ends before its budget is spent: another attempt goes on."""
         late = self.expired or (self.stopped is None and self.budget.too_late)
-        return late and self.budget.met is None
+        return (late or self.told_to_stop) and self.budget.met is None
 
     @property
     def open(self) -> int:

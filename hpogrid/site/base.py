@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -139,13 +139,13 @@ class Site(Protocol):
         """
 
     def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
-        """The jobs of each task, by its id."""
+        """The jobs of each task that are at this site, by the task's id."""
 
-    def kill(self, task: Task) -> None:
-        """End all jobs that have not ended."""
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """End those of the jobs that have not ended."""
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
-        """Start these jobs again; they go on from their ledgers."""
+        """Start these jobs, for the first time or again; they go on from their ledgers."""
 
     def logs(self, task: Task, job: int) -> str:
         """What a job wrote to stdout and stderr."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class ServerSide:
         task.name = name
         return task
 
-    def kill(self, task: Task) -> None:
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
         raise AssertionError("nothing runs for longer than an instant")
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:

@@ -15,6 +15,7 @@ from hpogrid.engine.messages import Tasks
 from hpogrid.engine.ray.actor import CUT_OFF, Prepared
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
+from hpogrid.engine.requests import UNWANTED
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError, UserError, first_line
 from hpogrid.trial.messages import Broken, Done, Message, ReportMade
@@ -163,8 +164,10 @@ class RayEngine:
             self._run.prepared(self._legs[leg].trial, message.seconds)
             return True
         assert isinstance(message, ReportMade)
+        trial = self._legs[leg].trial
         try:
-            return self._run.report(self._legs[leg].trial, message.metrics) == "continue"
+            decision = self._run.report(trial, message.metrics)
+            return decision == "continue" and trial not in self._run.unwanted
         except UserError as error:  # the ledger cannot be written
             self._failure = error
             return False
@@ -198,6 +201,8 @@ class RayEngine:
         return "the worker process died: it crashed, or was killed, perhaps for lack of memory"
 
     def _finish(self, leg: str, failure: str | None) -> None:
+        if self._legs[leg].trial in self._run.unwanted:
+            failure = UNWANTED
         try:
             self._run.finish(self._legs.pop(leg).trial, failure)
         except UserError as error:  # the ledger cannot be written

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
-from hpogrid.errors import RunError
+from hpogrid.errors import RunError, UserError
 from hpogrid.site.base import ENDED, Finding, JobStatus, Seen, Traits
 from hpogrid.site.panda.bundle import sizes
 from hpogrid.site.panda.client import (
@@ -141,8 +141,14 @@ class PandaSite:
 
     # --- control ---------------------------------------------------------------------------
 
-    def kill(self, task: Task) -> None:
-        """Ask the server to end the task; that takes it some time."""
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """Ask the server to end the task; that takes it some time.
+
+        Raises:
+            UserError: it is not all jobs.
+        """
+        if len(set(jobs)) < task.n_jobs:
+            raise UserError(f"{self.label} ends whole tasks only; leave --job out")
         kill_task(_sent(task))
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
