@@ -17,7 +17,7 @@ UNWANTED = "ended by 'hpogrid tasks kill --trial'"
 """Why a trial failed that a user did not want any more."""
 
 _KILL = "kill-"
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 5.0
 
 
 def kill_request(trial: str) -> str:
@@ -26,7 +26,7 @@ def kill_request(trial: str) -> str:
 
 
 class Requests:
-    """The requests of one task, looked at every other second.
+    """The requests of one task, looked at every few seconds.
 
     Args:
         folder: with them; None: nobody can ask for anything.

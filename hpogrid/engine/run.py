@@ -30,6 +30,9 @@ from hpogrid.study.history import Past
 from hpogrid.study.study import Trial
 from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
 
+_HEAR_SECONDS = 0.2
+"""How often reports are compared with what others have reported meanwhile, at most."""
+
 
 class Run:
     """One attempt of one job.
@@ -68,7 +71,7 @@ class Run:
         )
         self.budget = self.state.budget
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
-        self._began = time.monotonic()
+        self._began = self._heard = time.monotonic()
         self._deadline = Deadline.of_this_job()
         self._requests = Requests(spec.requests)
         self.budget.whole = self._deadline.left
@@ -113,7 +116,7 @@ class Run:
         """The next trial to evaluate, already in the ledger; None: start no further one."""
         if self.over:
             return None
-        self.poll()
+        self.poll(now=True)
         while (step := self.state.next()) is not None:
             if isinstance(step, Start):
                 if not step.asks or self._exchange.claim(step.point):
@@ -154,6 +157,9 @@ class Run:
         Unless it does, the engine ends the evaluation and calls `finish`.
         """
         self._tick()
+        if self.state.judges and time.monotonic() - self._heard > _HEAR_SECONDS:
+            self._heard = time.monotonic()
+            self.state.learn(self._exchange.poll(now=True))
         decision = self.state.report(trial, metrics, time.time())
         reports = self.state.unwritten(trial)
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.

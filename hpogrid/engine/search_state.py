@@ -256,6 +256,11 @@ class SearchState:
         return [trial for trial in self.study if trial.job == self._job]
 
     @property
+    def judges(self) -> bool:
+        """Whether reports of others may make a difference to a trial of this job."""
+        return self._scheduler.judges
+
+    @property
     def over(self) -> bool:
         """Whether no further trial is going to be started."""
         return bool(self.stopped or self.budget.spent or not self.open)

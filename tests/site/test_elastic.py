@@ -101,7 +101,7 @@ def test_jobs_that_are_refused_are_not_added(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_stopped_search_ends_what_runs_and_goes_on_later() -> None:
     task = submit_gated(trials=4)
     assert "asked the jobs of task 1 to start no further trial" in hpogrid("tasks", "stop", "1").err
-    time.sleep(2.5)
+    time.sleep(5.5)
     open_gate()
     wait(task, "unfinished")
     assert finished_in(task) == 2, "the trial that ran went on to its end, and no other began"
