@@ -12,7 +12,7 @@ from hpogrid.cli.options import config_options, prep_options, prep_stages
 from hpogrid.cli.output import format_option, message, print_data, print_rows
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
 from hpogrid.config.direction import default_modes
-from hpogrid.config.schemas import SCHEMAS
+from hpogrid.config.schemas import SCHEMAS, GridConfig
 from hpogrid.config.store import STORES
 from hpogrid.schedule import SCHEDULERS
 from hpogrid.search import ALGORITHMS
@@ -63,16 +63,23 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
         settings = _from_file(parse_file(file), str(file)) if file else {}
         given |= prep_stages(given.pop("prep", ()), given.pop("prep_keys", ()))
         settings |= {key: value for key, value in given.items() if value is not None}
+
+        def read(data: dict[str, Any]) -> Any:
+            config = read_config(kind, data, where)
+            if isinstance(config, GridConfig):
+                from hpogrid.site import make_site
+
+                make_site(config.site).check_config(config)
+            return config
+
         if action == "update":
             if not settings:
                 raise click.UsageError("nothing to change; name at least one option")
-            store.update(
-                name, lambda old: read_config(kind, _merged(store.write(old), settings), where)
-            )
+            store.update(name, lambda old: read(_merged(store.write(old), settings)))
         else:
             if kind == "hpo_config" and "metric" in settings and "mode" not in settings:
                 settings["mode"], notes = default_modes(str(settings["metric"]).split(","))
-            config = read_config(kind, _merged({}, settings), where)
+            config = read(_merged({}, settings))
             (store.create if action == "create" else store.recreate)(name, config)
         message(f"{action}d {store.label} '{name}'")
         for note in notes:

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from hpogrid.errors import UserError
-from hpogrid.files import parse_file, parse_json
+from hpogrid.files import parse_file, parse_json, read_text
 from hpogrid.space.value import Values
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -32,6 +32,16 @@ class JsonObject(click.ParamType[Values]):
         if not isinstance(data, dict):
             self.fail(f'{where} must be a JSON object such as {{"key": 1}}, not {value}')
         return data
+
+
+class Text(click.ParamType[str]):
+    """Text of several lines on the command line, or ``@FILE``."""
+
+    name = "TEXT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the file, if it is one."""
+        return read_text(Path(value[1:])).rstrip() if value.startswith("@") else str(value)
 
 
 def config_options(schema: type[msgspec.Struct], choices: dict[str, list[str]]) -> Callable[[F], F]:
@@ -80,10 +90,10 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
         return click.option(*spellings, field.name, default=None, help=description + ".")
     if get_origin(kind) is Literal:
         choices = list(get_args(kind))
-    option_type: Any = kind
+    option_type: Any = Text() if ((meta.extra if meta else None) or {}).get("text") else kind
     if choices:
         option_type = click.Choice(choices)
-    elif get_origin(kind) is dict or issubclass(kind, msgspec.Struct):
+    elif get_origin(kind) is dict or (kind is option_type and issubclass(kind, msgspec.Struct)):
         option_type = JsonObject()
     help_text = f"{description}.{f'  [default: {default}]' if default else ''}"
     return click.option(*spellings, field.name, type=option_type, default=None, help=help_text)

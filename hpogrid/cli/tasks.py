@@ -24,6 +24,7 @@ from hpogrid.text import bytes_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hpogrid.config.schemas import GridConfig
     from hpogrid.site.choice import Filters
     from hpogrid.site.control import Overview, Survey
     from hpogrid.site.tasks import Task
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _COLUMNS = ["jeditaskid", "status", "jobs", "trials", "computingsite", "started", "taskname"]
 _OUTPUT_COLUMNS = "jeditaskid,status,taskname,computingsite,metastruct"
 _TAIL = 20
+_FOLLOW_SECONDS = 1.0
+_NEWLINE = "\n"
 
 
 @click.group()
@@ -195,18 +198,106 @@ _DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be 
 
 @tasks.command("kill")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--job", "jobs", type=click.IntRange(0), multiple=True, help="Only this job.")
+@click.option("--trial", "trials", multiple=True, help="Only this trial; its job goes on.")
 @_DRY_RUN
-def kill(ids: tuple[str, ...], dry_run: bool) -> None:
-    """End the jobs of tasks. An ID may be a range such as 3-9."""
-    from hpogrid.site import control
+def kill(
+    ids: tuple[str, ...], jobs: tuple[int, ...], trials: tuple[str, ...], dry_run: bool
+) -> None:
+    """End the jobs of tasks, or some of them, or trials. An ID may be a range such as 3-9."""
+    from hpogrid.site import control, elastic
+
+    if jobs and trials:
+        raise UserError("--job ends jobs, --trial ends trials of jobs that go on; give one of them")
+    if (jobs or trials) and len(ids) > 1:
+        raise UserError("--job and --trial are for one task; give one ID")
+
+    def act(task: Task) -> str:
+        named = ", ".join(map(str, jobs or trials))
+        what = f"task {task.id} ({task.name})"
+        if named:
+            what = f"{'job' if jobs else 'trial'} {named} of task {task.id}"
+        if dry_run:
+            return f"would kill {what}"
+        if not trials:
+            control.kill(task, jobs)
+            return f"killed {what if named else f'task {task.id}'}"
+        for trial in trials:
+            elastic.kill_trial(task, trial)
+        return f"asked the jobs of task {task.id} to end trial {named}; it counts as failed"
+
+    _each(ids, act)
+
+
+@tasks.command("stop")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@_DRY_RUN
+def stop(ids: tuple[str, ...], dry_run: bool) -> None:
+    """Start no further trials in tasks; those that run go on to their end, and all are kept."""
+    from hpogrid.site import elastic
 
     def act(task: Task) -> str:
         if dry_run:
-            return f"would kill task {task.id} ({task.name})"
-        control.kill(task)
-        return f"killed task {task.id}"
+            return f"would stop task {task.id} ({task.name})"
+        elastic.stop(task)
+        return (
+            f"asked the jobs of task {task.id} to start no further trial; "
+            f"'hpogrid tasks retry {task.id}' goes on later"
+        )
 
     _each(ids, act)
+
+
+@tasks.command("add")
+@click.argument("task_id", metavar="ID")
+@click.option("-n", "--n_jobs", type=click.IntRange(1), required=True, help="Jobs more.")
+@click.option("-s", "--site", help="Site of these jobs, which has to share the disk.")
+@click.option("--grid_config", help="How they run there  [default: as the others].")
+def add(task_id: str, n_jobs: int, site: str | None, grid_config: str | None) -> None:
+    """Add jobs to the search of a task that runs, or has ended; each has a budget like the others.
+
+    For example: hpogrid tasks add 12 --n_jobs 10 --site slurm
+    """
+    from hpogrid.site import control, elastic
+
+    task = control.select([task_id])[0]
+    grid, named = _grid(grid_config)
+    jobs = elastic.add_jobs(task, n_jobs, site=site or named, grid=grid)
+    message(
+        f"added job(s) {', '.join(map(str, jobs))} to task {task.id} at {task.site_of(jobs[0])}"
+    )
+
+
+@tasks.command("move")
+@click.argument("task_id", metavar="ID")
+@click.option("-s", "--site", help="Where to  [default: the site of --grid_config].")
+@click.option("--grid_config", help="How jobs run there  [default: as before].")
+def move(task_id: str, site: str | None, grid_config: str | None) -> None:
+    """Go on with the search of a task at another site that sees its folder.
+
+    From another disk a search comes by 'hpogrid study export' and 'import'.
+
+    For example: hpogrid tasks move 12 --site slurm
+    """
+    from hpogrid.site import control, elastic
+
+    task = control.select([task_id])[0]
+    grid, named = _grid(grid_config)
+    where = site or named
+    if where is None:
+        raise UserError("say where to: --site, or a --grid_config that names one")
+    jobs = elastic.move(task, where, grid)
+    message(f"moved task {task.id} to {where}; started job(s) {', '.join(map(str, jobs))}")
+
+
+def _grid(name: str | None) -> tuple[GridConfig | None, str | None]:
+    """A stored grid config, and the site that it names."""
+    if name is None:
+        return None, None
+    from hpogrid.config.store import STORES
+
+    grid: GridConfig = STORES["grid_config"].load(name)
+    return grid, grid.site
 
 
 @tasks.command("retry")
@@ -232,14 +323,14 @@ def retry(ids: tuple[str, ...], dry_run: bool) -> None:
 @_DRY_RUN
 def extend(ids: tuple[str, ...], trials: int, dry_run: bool) -> None:
     """Add trials to the budget of tasks, and start their jobs again."""
-    from hpogrid.site import control
+    from hpogrid.site import elastic
 
     def act(task: Task) -> str:
         if dry_run:
             return (
                 f"would add {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
             )
-        started, active = control.extend(task, trials)
+        started, active = elastic.extend(task, trials)
         text = f"added {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
         if started:
             text += f"; started job(s) {', '.join(map(str, started))}"
@@ -297,9 +388,21 @@ def _each(ids: tuple[str, ...], act: Callable[[Task], str]) -> None:
 @click.option("--job", type=click.IntRange(0), help="Only this job.")
 @click.option("--trial", help="The log of this trial instead.")
 @click.option("--prep", is_flag=True, help="What became of the preparation instead.")
-def logs(task_id: int, job: int | None, trial: str | None, prep: bool) -> None:
+@click.option("-f", "--follow", is_flag=True, help="Go on as more is written, until all has ended.")
+def logs(task_id: int, job: int | None, trial: str | None, prep: bool, follow: bool) -> None:
     """Print what the jobs of a task wrote, or what one of its trials did."""
-    from hpogrid.site.control import read_logs
+    from hpogrid.site.control import any_task, overview, read_logs
 
-    for text in read_logs(task_id, job, trial, prep=prep):
-        print_file(f"{text}\n")  # a log may have colours, for those who want them in a file
+    said: list[str] = []
+    while True:
+        active = follow and overview([any_task(task_id)])[0].active
+        texts = read_logs(task_id, job, trial, prep=prep)
+        for number, text in enumerate(texts):
+            before = said[number] if number < len(said) else ""
+            more = text.removeprefix(before) if text.startswith(before) else f"\n{text}"
+            if more or number >= len(said):
+                print_file(f"{more.removeprefix(_NEWLINE) if before else more}\n")
+        said = texts
+        if not active:
+            return
+        time.sleep(_FOLLOW_SECONDS)

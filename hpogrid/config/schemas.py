@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -320,11 +321,24 @@ class GridConfig(Config):
     gpus: Annotated[
         Whole | None, Meta(description="GPUs of a job (default: those of its trials)")
     ] = None
+    setup: Annotated[
+        str | None,
+        Meta(
+            description="Lines of shell before the job: 'module load gcc; ulimit -s unlimited', "
+            "or @FILE",
+            extra={"text": True},
+        ),
+    ] = None
+    environment: Annotated[
+        dict[str, str], Meta(description="Environment variables of the jobs: a JSON object")
+    ] = msgspec.field(default_factory=dict)
     extra: Annotated[Values, Meta(description="Native options of the site: a JSON object")] = (
         msgspec.field(default_factory=dict)
     )
 
     def __post_init__(self) -> None:
+        _check_setup(self.setup)
+        _check_environment(self.environment)
         if self.walltime is not None and not _WALLTIME.fullmatch(self.walltime):
             raise ValueError(f"walltime: '{self.walltime}' is no time; write 12:00:00, 90m or 12h")
         if self.memory is not None and not re.fullmatch("[0-9]+[MGT]", self.memory):
@@ -469,6 +483,21 @@ class ModelConfig(Config):
     def files(self) -> tuple[str, ...]:
         """The files of the project that it needs."""
         return tuple(name for name in (self.script, self.template) if name)
+
+
+def _check_setup(setup: str | None) -> None:
+    if setup is not None and re.search(r"[^\t\n -~\xa0-\U0010ffff]", setup):
+        raise ValueError("setup: it has a character that no shell reads; give lines of text")
+
+
+def _check_environment(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            raise ValueError(f"environment: '{name}' is no name of a variable; write NAME")
+        if name.startswith("HPOGRID_"):
+            raise ValueError(f"environment: {name} is set by hpogrid itself; leave it out")
+        if "\0" in value:
+            raise ValueError(f"environment: the value of {name} has a NUL in it")
 
 
 def _check_relative(name: str, path: str | None, folder: str) -> None:

@@ -14,6 +14,7 @@ from hpogrid.engine.cell import CELL, Cell
 from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.prep import Preparing
 from hpogrid.engine.pythons import trial_python
+from hpogrid.engine.requests import UNWANTED
 from hpogrid.engine.resources import (
     cpu_count,
     gpu_ids,
@@ -268,10 +269,10 @@ class ProcessEngine:
 
     def _check_time(self) -> None:
         limit = self._run.config.trial_timeout
-        if limit is None:
-            return
         for cell in self._cells.values():
-            if cell.since is None or cell.assignment is None:
+            if cell.assignment is not None and cell.assignment.trial in self._run.unwanted:
+                cell.end(UNWANTED)
+            if limit is None or cell.since is None or cell.assignment is None:
                 continue
             if time.monotonic() - cell.since + cell.assignment.spent > limit:
                 cell.end(f"it took longer than trial_timeout ({limit:g} s)")

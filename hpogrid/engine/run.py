@@ -18,6 +18,7 @@ from hpogrid.config.project import Project
 from hpogrid.engine.deadline import Deadline
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.records import Records, RunningAlready
+from hpogrid.engine.requests import Requests
 from hpogrid.engine.search_state import Assignment, JobSpec, SearchState, Start
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision
@@ -31,6 +32,8 @@ from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
 
 _REST_SECONDS = 0.5
 """How long not to look again, where everything is left to others for the moment."""
+_HEAR_SECONDS = 0.2
+"""How often reports are compared with what others have reported meanwhile, at most."""
 
 
 class Run:
@@ -59,6 +62,7 @@ class Run:
         self.spec = spec
         self.interrupted = False
         self.expired = False
+        self.told_to_stop = False
         space = project.space
         self._records = Records(project, space, spec, LEASE_SECONDS)
         self.study = self._records.study
@@ -70,8 +74,9 @@ class Run:
         )  # fmt: skip
         self.budget = self.state.budget
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
-        self._began = time.monotonic()
+        self._began = self._heard = time.monotonic()
         self._deadline = Deadline.of_this_job()
+        self._requests = Requests(spec.requests)
         self.budget.whole = self._deadline.left
         self._told = 0
         self._rest_until = 0.0
@@ -115,7 +120,7 @@ class Run:
         """The next trial to evaluate, already in the ledger; None: start no further one."""
         if self.over:
             return None
-        self.poll()
+        self.poll(now=True)
         if time.monotonic() < self._rest_until:
             return None
         while True:
@@ -176,6 +181,9 @@ class Run:
         Unless it does, the engine ends the evaluation and calls `finish`.
         """
         self._tick()
+        if self.state.judges and time.monotonic() - self._heard > _HEAR_SECONDS:
+            self._heard = time.monotonic()
+            self.state.learn(self._exchange.poll(now=True))
         decision = self.state.report(trial, metrics, time.time())
         reports = self.state.unwritten(trial)
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
@@ -223,10 +231,18 @@ class Run:
         Called a few times a second, it also ends the run when the time of the job is up.
         """
         if self._deadline.reached and not self.interrupted:
-            self.expired = True
-            self.stop("the time of the job is up", interrupt=True)
+            self.expire("the time of the job is up")
+        self._requests.look()
+        if self._requests.stop and self.stopped is None:
+            self.told_to_stop = True
+            self.stop("stopped by 'hpogrid tasks stop'")
         self._records.beat()
         self.state.learn(self._exchange.poll(now=now))
+
+    @property
+    def unwanted(self) -> frozenset[str]:
+        """The running trials that a user wants to end."""
+        return self._requests.unwanted
 
     def _write(self, *events: Event) -> None:
         """Put events into the ledger; then everyone is told."""
@@ -280,9 +296,9 @@ class Run:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the job's time is up before its budget is spent: another attempt goes on."""
+        """Whether the job ends before its budget is spent: another attempt goes on."""
         late = self.expired or (self.stopped is None and self.budget.too_late)
-        return late and self.budget.met is None
+        return (late or self.told_to_stop) and self.budget.met is None
 
     @property
     def open(self) -> int:
@@ -293,6 +309,11 @@ class Run:
         """Start no further trial; with ``interrupt``, cut the running ones off as well."""
         self.state.stopped = self.state.stopped or reason
         self.interrupted = self.interrupted or interrupt
+
+    def expire(self, reason: str) -> None:
+        """The time of the job is up: cut off what runs; another attempt goes on."""
+        self.expired = True
+        self.stop(reason, interrupt=True)
 
     def end_paused(self) -> None:
         """The search is over for good: trials that are still paused end where they are."""

@@ -71,6 +71,8 @@ class JobSpec:
         trials: the folder of the trials' own folders (logs, checkpoints).
         shared: whether the jobs of the task are one search.
         n_jobs: how many jobs the task has.
+        begun_with: how many it had at first, which share the points to try first; 0: the same.
+        requests: the folder in which users ask for something while the job runs.
         prep: the folder in which what trials need is prepared; of all jobs that share a disk.
         after: numbers of trials begin after this one; earlier attempts, of which no ledger is
             here, may have given those up to it.
@@ -83,9 +85,18 @@ class JobSpec:
     trials: Path
     shared: bool = True
     n_jobs: int = 1
+    begun_with: int = 0
+    requests: Path | None = None
     after: int = 0
     prep: Path | None = None
     added: int = 0
+
+    def share(self, first: Sequence[Point]) -> Sequence[Point]:
+        """Those of the points to try first that are this job's; one that was added has none."""
+        if not self.shared:
+            return first
+        sharing = self.begun_with or self.n_jobs
+        return first[self.job :: sharing] if self.job < sharing else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +225,7 @@ class SearchState:
         problem = Problem(space, self._modes, self._seed, config.trials)
         searcher = make_searcher(config.algorithm, problem, config.algorithm_param)
         begun = {space.identify(trial.applied) for trial in study} if first else set()
-        mine = first[spec.job :: spec.n_jobs] if spec.shared else first
+        mine = spec.share(first)
         queue = [one for one in mine if one.key not in begun]
         self.proposer = Proposer(space, searcher, queue, may_take)
         self._scheduler = make_scheduler(
@@ -248,6 +259,11 @@ class SearchState:
     def own(self) -> list[Trial]:
         """The trials of this job, of all attempts."""
         return [trial for trial in self.study if trial.job == self._job]
+
+    @property
+    def judges(self) -> bool:
+        """Whether reports of others may make a difference to a trial of this job."""
+        return self._scheduler.judges
 
     @property
     def over(self) -> bool:

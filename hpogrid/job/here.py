@@ -32,6 +32,8 @@ def run_in_folder(
         n_jobs=settings.n_jobs,
         prep=task.prep,
         added=settings.added,
+        begun_with=settings.begun_with,
+        requests=task.requests,
         progress=progress,
     )
 

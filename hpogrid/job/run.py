@@ -70,6 +70,8 @@ def run_job(
     after: int = 0,
     prep: Path | None = None,
     added: int = 0,
+    begun_with: int = 0,
+    requests: Path | None = None,
     progress: Callable[[Run], None] = lambda run: None,
 ) -> JobResult:
     """Run one job to its end.
@@ -78,7 +80,7 @@ def run_job(
         bundle: the project as it was submitted.
         folder: the job's own; gets ``work/`` (a copy of the scripts, and the working directory
             of trials), ``trials/``, the logs and the result.
-        job, seed, ledgers, shared, n_jobs, after: see `JobSpec`.
+        job, seed, ledgers, shared, n_jobs, after, begun_with, requests: see `JobSpec`.
         prep: the folder of preparations; the job's own, if not given.
         added: trials that the budget has beyond that of the project.
         progress: called a few times a second.
@@ -93,7 +95,19 @@ def run_job(
         prep = prep or folder / PREP
         if project.model_config.prep:
             make_workplace(prep, files_below(bundle / SCRIPTS), folder / "work")
-        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after, prep, added)
+        spec = JobSpec(
+            job,
+            seed,
+            ledgers,
+            folder / "trials",
+            shared,
+            n_jobs,
+            begun_with,
+            requests,
+            after,
+            prep,
+            added,
+        )
         start = read_start(bundle)
         first = [project.space.apply(values) for values in start.first]
         run = Run(project, spec, first, start.past)
@@ -209,13 +223,21 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
     return inside if inside.is_dir() and inside.samefile(work) else work
 
 
+_WARNINGS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+"""What batch systems send, if asked to, before a job's time is up."""
+
+
 def _stop_on_signals(run: Run) -> contextlib.AbstractContextManager[None]:
     """Let Ctrl-C, SIGTERM and a closed terminal end the run in good order, if Python can."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)
+        name = signal.Signals(number).name
+        if number in _WARNINGS:
+            run.expire(f"the time of the job is up: {name}")
+        else:
+            run.stop(f"interrupted by {name}", interrupt=True)
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers = [signal.SIGINT, signal.SIGTERM, *_WARNINGS]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
         numbers.append(signal.SIGHUP)  # the terminal was closed
     return handled(stop, *numbers)

@@ -44,10 +44,23 @@ def make_site(name: str) -> Site:
     return site
 
 
-def keeper(task: Task) -> str:
-    """The kind of site that knows how a task's jobs are: of an imported one no server does."""
-    kind = site_kind(task.site)
+def keeper(task: Task, job: int | None = None) -> str:
+    """The kind of site that knows how a task's jobs are, or one of them.
+
+    Of jobs that were imported no server does.
+    """
+    kind = site_kind(task.site if job is None else task.site_of(job))
     return HERE if task.imported and make_site(kind).server else kind
+
+
+def keepers(task: Task) -> set[str]:
+    """The kinds of sites at which a task has jobs."""
+    return {keeper(task), *(keeper(task, job) for job in task.sites)}
+
+
+def jobs_at(task: Task, kind: str) -> list[int]:
+    """The jobs of a task that are at sites of a kind."""
+    return [job for job in range(task.n_jobs) if keeper(task, job) == kind]
 
 
 def servers() -> Iterator[ServerSite]:

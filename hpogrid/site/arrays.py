@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hpogrid.files import read_record
-from hpogrid.job.run import read_result
+from hpogrid.job.run import RESULT, read_result
 from hpogrid.site.base import RESULTS, TRANSITIONS, JobStatus
 from hpogrid.site.batchsystem import Member
 from hpogrid.site.tasks import Task
@@ -14,10 +14,18 @@ END_RECORD = "ended.json"
 """The file in a job's folder that says how it ended, where the job itself did not."""
 
 
+KILLED = "killed"
+"""The file in a job's folder that says that it was killed from here."""
+
+MISSING = "missing"
+"""The file in a job's folder whose age is how long nobody has seen the job."""
+
+
 class Array(msgspec.Struct, frozen=True, omit_defaults=True):
     """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``.
 
     Attributes:
+        site: the kind of batch system.
         id: the scheduler's; empty while nobody knows whether it took the array.
         folder: of its script and its logs.
         jobs: of the task.
@@ -27,6 +35,7 @@ class Array(msgspec.Struct, frozen=True, omit_defaults=True):
         said: what the scheduler said that was not understood.
     """
 
+    site: str
     id: str
     folder: str
     jobs: list[int]
@@ -56,6 +65,12 @@ def member_of(task: Task, job: int) -> Member | None:
     """As what the scheduler knows a job."""
     array = array_of(task, job)
     return (array.id, array.jobs.index(job) + 1) if array and array.id else None
+
+
+def forget_end(task: Task, job: int) -> None:
+    """Forget how a job ended: it is started again, perhaps at another site."""
+    for name in (RESULT, END_RECORD, KILLED, MISSING):
+        (task.job_folder(job) / name).unlink(missing_ok=True)
 
 
 def settled(task: Task, job: int) -> JobStatus | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
 from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.resources import cores_decide
 from hpogrid.errors import RunError
 from hpogrid.site.tasks import Task
@@ -116,6 +117,13 @@ class Site(Protocol):
             ask: whether to ask servers for what is not known here.
         """
 
+    def check_config(self, grid: GridConfig) -> None:
+        """Refuse settings with which no job of any project could be submitted.
+
+        Raises:
+            UserError: which, and what to write instead.
+        """
+
     def check(self, project: Project | None, name: str) -> Iterator[Finding]:
         """Whether all is ready for jobs, of a project if one is given; ``name`` is the site's."""
 
@@ -139,13 +147,13 @@ class Site(Protocol):
         """
 
     def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
-        """The jobs of each task, by its id."""
+        """The jobs of each task that are at this site, by the task's id."""
 
-    def kill(self, task: Task) -> None:
-        """End all jobs that have not ended."""
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """End those of the jobs that have not ended."""
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
-        """Start these jobs again; they go on from their ledgers."""
+        """Start these jobs, for the first time or again; they go on from their ledgers."""
 
     def logs(self, task: Task, job: int) -> str:
         """What a job wrote to stdout and stderr."""
@@ -192,15 +200,15 @@ class ServerSite(Site, Protocol):
         """What the jobs left as ``userJobMetadata.json``, by the server's number of the job."""
 
 
-def one_core_note(project: Project, who: str) -> str | None:
+def one_core_note(project: Project, who: str) -> list[str]:
     """What to know where a job that asks for no cores is given one."""
     at_once = min(project.hpo_config.max_concurrent, project.hpo_config.trials)
     if at_once == 1 or not cores_decide(project):
-        return None
-    return (
+        return []
+    return [
         f"{who} gives a job one core if it asks for none, and then its trials run one at a time "
         f"(max_concurrent is {at_once}): ask with --cpus of the grid config"
-    )
+    ]
 
 
 def task_status(jobs: Sequence[JobStatus]) -> str:

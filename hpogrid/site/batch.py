@@ -21,16 +21,21 @@ import msgspec
 from msgspec.structs import replace
 
 from hpogrid.config.home import home
-from hpogrid.config.project import Project, load_project
-from hpogrid.errors import RunError
+from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
+from hpogrid.errors import RunError, UserError
 from hpogrid.files import locked, write_atomic
-from hpogrid.job.run import RESULT, read_result
+from hpogrid.job.run import read_result
+from hpogrid.site import jobs_at
 from hpogrid.site.arrays import (
     END_RECORD,
+    KILLED,
+    MISSING,
     Array,
     Submissions,
     array_of,
     arrays_of,
+    forget_end,
     member_of,
     settled,
 )
@@ -49,10 +54,8 @@ from hpogrid.site.check import check_parts, look
 from hpogrid.site.commands import NoAnswer, NotHere, run_command
 from hpogrid.site.polling import Poll, Told
 from hpogrid.site.script import job_script, make_request, names_cores
-from hpogrid.site.tasks import Task, next_number, sketch
+from hpogrid.site.tasks import Task, next_number, project_at, sketch
 
-_KILLED = "killed"
-_MISSING = "missing"
 _GRACE_SECONDS = 20.0
 """How long after a job left the queue its result or its record may still turn up."""
 
@@ -87,6 +90,15 @@ class BatchSite:
 
     server = None
 
+    def check_config(self, grid: GridConfig) -> None:
+        """Refuse native options that there are not, or that contradict a setting."""
+        self.scheduler.check_options(grid.extra)
+        name = self.scheduler.time_option(grid.extra)
+        if name and grid.walltime:
+            raise UserError(
+                f"extra: '{name}' and walltime both limit the time of a job; leave one of them out"
+            )
+
     # --- submission ----------------------------------------------------------------------------
 
     def plan(self, task: Task) -> list[list[str]]:
@@ -94,11 +106,17 @@ class BatchSite:
         return [self.scheduler.submit(part.request) for part in self._parts(task)]
 
     def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
-        """Where a job has one core."""
-        if self.scheduler.cores_by_number or names_cores(project.grid_config):
-            return []
-        note = one_core_note(project, self.scheduler.label)
-        return [] if note is None else [note]
+        """Where a job has one core, or nodes on which hpogrid runs nothing."""
+        notes = []
+        if not self.scheduler.cores_by_number and not names_cores(project.grid_config):
+            notes += one_core_note(project, self.scheduler.label)
+        nodes = self.scheduler.nodes(project.grid_config.extra)
+        if nodes > 1:
+            notes.append(
+                f"each job gets {nodes} nodes, and hpogrid runs its trials on the first one only: "
+                "the others serve trials that start programs there themselves (srun, torchrun)"
+            )
+        return notes
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """The files that `submit` writes, with their texts."""
@@ -118,14 +136,13 @@ class BatchSite:
         """Submit these jobs anew; they go on from their ledgers."""
         self._files(task, self._parts(task, jobs))  # refuses what is wrong before all is forgotten
         for job in jobs:
-            for name in (RESULT, END_RECORD, _KILLED, _MISSING):
-                (task.job_folder(job) / name).unlink(missing_ok=True)
+            forget_end(task, job)
         self._start(task, jobs)
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
         """Submit jobs. What the scheduler took is kept in the task at once."""
         with locked(task.folder):
-            write_carried(_project(task).grid_config)
+            write_carried(project_at(task, self.scheduler.name).grid_config)
             waiting = [part.jobs for part in self._parts(task, jobs)]
             left, number = list(jobs), len(arrays_of(task)) + 1
             try:
@@ -159,7 +176,9 @@ class BatchSite:
             write_atomic(path, text.encode())
             path.chmod(0o755)
         before = arrays_of(task)
-        array = Array("", request.folder.name, list(part.jobs), request.only or 1)
+        array = Array(
+            self.scheduler.name, "", request.folder.name, list(part.jobs), request.only or 1
+        )
         array = replace(array, name=request.name, time=time.time(), said="it was cut off")
         task.keep(Submissions([*before, array]))
         try:
@@ -222,12 +241,15 @@ class BatchSite:
             jobs: all; together their arrays keep to ``max_jobs``.
             number: of its script.
         """
+        self.check_config(project_at(task, self.scheduler.name).grid_config)
         cores = self.scheduler.cores_by_number
         members, only = group, None
         if not self.scheduler.arrays:
             members, only = jobs, jobs.index(group[0]) + 1
         folder = task.folder / "batch" / f"{number:03d}"
-        request = make_request(task, _project(task), folder, len(members), cores=cores)
+        request = make_request(
+            task, project_at(task, self.scheduler.name), folder, len(members), cores=cores
+        )
         most = request.grid.max_jobs
         share = most * len(group) // len(jobs) if most and only is None else most
         if share == 0:
@@ -250,7 +272,7 @@ class BatchSite:
 
     def _files(self, task: Task, parts: Sequence[Part]) -> dict[Path, str]:
         files: dict[Path, str] = {}
-        project = _project(task)
+        project = project_at(task, self.scheduler.name)
         for request, _, members in parts:
             script = job_script(self.scheduler, request, task, project, members)
             texts = {request.script.name: script, **self.scheduler.files(request)}
@@ -263,11 +285,12 @@ class BatchSite:
         """Look at the results, and ask the scheduler once about all jobs that have none."""
         for task in tasks:
             self._look_for_unsure(task)
-        known = {(task.id, job): settled(task, job) for task in tasks for job in range(task.n_jobs)}
+        jobs = {task.id: jobs_at(task, self.scheduler.name) for task in tasks}
+        known = {(task.id, job): settled(task, job) for task in tasks for job in jobs[task.id]}
         wanted = {
             member
             for task in tasks
-            for job in range(task.n_jobs)
+            for job in jobs[task.id]
             if known[task.id, job] is None and (member := member_of(task, job))
         }
         told, problem = Told({}), None
@@ -278,8 +301,7 @@ class BatchSite:
                 problem = str(error)
         return {
             task.id: [
-                known[task.id, job] or self._open(task, job, told, problem)
-                for job in range(task.n_jobs)
+                known[task.id, job] or self._open(task, job, told, problem) for job in jobs[task.id]
             ]
             for task in tasks
         }
@@ -294,9 +316,9 @@ class BatchSite:
                 task.keep(Submissions(arrays))
                 self._poll.forget()
 
-    @staticmethod
-    def _may_be_there(array: Array) -> bool:
-        return not array.id and time.time() - array.time < _UNSURE_SECONDS
+    def _may_be_there(self, array: Array) -> bool:
+        own = array.site == self.scheduler.name
+        return own and not array.id and time.time() - array.time < _UNSURE_SECONDS
 
     def _identified(self, array: Array) -> Array:
         command = self.scheduler.search(array.name) if self._may_be_there(array) else []
@@ -409,12 +431,12 @@ class BatchSite:
         found = told.seen.get(member) if member else None
         folder = task.job_folder(job)
         if found is not None and found.state in ACTIVE:
-            (folder / _MISSING).unlink(missing_ok=True)
+            (folder / MISSING).unlink(missing_ok=True)
             return JobStatus(job, *found)
         late = settled(task, job)
         if late is not None:
             return late
-        if (folder / _KILLED).exists():
+        if (folder / KILLED).exists():
             killed = MemberState("killed", "killed by 'hpogrid tasks kill'")
             return self._write_end(task, job, killed)
         if found is not None and found.state != "done":
@@ -434,7 +456,7 @@ class BatchSite:
         self, job: int, folder: Path, found: MemberState | None, problem: str | None
     ) -> JobStatus:
         """A job that ended without a result, as far as one sees: it may still turn up."""
-        mark = folder / _MISSING
+        mark = folder / MISSING
         with contextlib.suppress(FileExistsError):
             mark.touch(exist_ok=False)
         if time.time() - mark.stat().st_mtime < _GRACE_SECONDS:
@@ -452,8 +474,8 @@ class BatchSite:
 
     # --- the rest ------------------------------------------------------------------------------
 
-    def kill(self, task: Task) -> None:
-        """End what waits or runs.
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """End those of the jobs that wait or run.
 
         Raises:
             RunError: the scheduler does not answer or refuses.
@@ -462,15 +484,15 @@ class BatchSite:
         self._look_for_unsure(task)
         unsure = [array for array in arrays_of(task) if self._may_be_there(array)]
         refused = []
-        for target, jobs in self._targets(task):
+        for target, ended in self._targets(task, jobs):
             answer = run_command(self.scheduler.kill([target]), self.scheduler.label)
             if answer.code == 0:
-                for job in jobs:
-                    (task.job_folder(job) / _KILLED).touch()
+                for job in ended:
+                    (task.job_folder(job) / KILLED).touch()
             else:  # unless it had ended before, of something else
                 refused.append(f"{self.scheduler.label} did not kill {target[0]}: {answer.words}")
         self._poll.forget()
-        if refused and self._still_there(task):
+        if refused and self._still_there(task, jobs):
             raise RunError("; ".join(refused))
         if unsure:
             raise RunError(
@@ -478,23 +500,27 @@ class BatchSite:
                 f"and does not show it: look at 'hpogrid tasks show {task.id}' in some minutes"
             )
 
-    def _targets(self, task: Task) -> Iterator[tuple[Target, list[int]]]:
-        """What is to be killed by a command of its own, and which jobs that are."""
+    def _targets(self, task: Task, jobs: Collection[int]) -> Iterator[tuple[Target, list[int]]]:
+        """What is to be killed by a command of its own, and which of the jobs that are."""
         for array in arrays_of(task):
             members = [
                 number
                 for number, job in enumerate(array.jobs, start=1)
-                if member_of(task, job) == (array.id, number) and settled(task, job) is None
+                if job in jobs
+                and array.site == self.scheduler.name
+                and member_of(task, job) == (array.id, number)
+                and settled(task, job) is None
             ]
             if self.scheduler.kill_one:
                 yield from (((array.id, [n]), [array.jobs[n - 1]]) for n in members)
             elif members:
                 whole = len(members) == len(array.jobs)
-                jobs = [array.jobs[number - 1] for number in members]
-                yield (array.id, None if whole else members), jobs
+                ended = [array.jobs[number - 1] for number in members]
+                yield (array.id, None if whole else members), ended
 
-    def _still_there(self, task: Task) -> bool:
-        return any(status.state in ACTIVE for status in self.status([task])[task.id])
+    def _still_there(self, task: Task, jobs: Collection[int]) -> bool:
+        found = self.status([task])[task.id]
+        return any(status.state in ACTIVE for status in found if status.job in jobs)
 
     def logs(self, task: Task, job: int) -> str:
         """What all attempts of the job wrote, oldest first."""
@@ -510,8 +536,3 @@ class BatchSite:
 
     def fetch(self, task: Task) -> None:
         """Nothing to do: the ledgers are in the task's folder."""
-
-
-def _project(task: Task) -> Project:
-    """The task's project; before there is a bundle, as it would be."""
-    return task.read_project() if task.bundle.exists() else load_project(task.project)

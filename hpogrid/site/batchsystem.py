@@ -99,6 +99,22 @@ class BatchSystem(ABC):
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
 
+    def check_options(self, extra: Mapping[str, Any]) -> None:
+        """Refuse native options that are unknown, or not the user's to set.
+
+        Raises:
+            UserError: which, and what there is.
+        """
+        native_options(extra, self.options, self.reserved, self.label)
+
+    def time_option(self, extra: Mapping[str, Any]) -> str | None:
+        """The native option among these that limits a job's time."""
+        return None
+
+    def nodes(self, extra: Mapping[str, Any]) -> int:
+        """How many nodes of a job native options ask for."""
+        return 1
+
     @abstractmethod
     def directives(self, request: Request) -> list[str]:
         """The lines with options at the top of the script."""

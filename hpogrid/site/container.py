@@ -55,6 +55,7 @@ class Wanted:
         runtimes: those that may run it, the best first.
         binds: (outside, inside) pairs of folders.
         gpus: whether to show the node's GPUs.
+        variables: names of environment variables that jobs get.
     """
 
     image: str
@@ -62,6 +63,7 @@ class Wanted:
     runtimes: tuple[str, ...]
     binds: tuple[tuple[str, str], ...]
     gpus: bool = False
+    variables: tuple[str, ...] = ()
 
 
 # --- the runtimes --------------------------------------------------------------------------
@@ -77,7 +79,7 @@ def _apptainer(program: str) -> Callable[[Wanted], list[str]]:
 
 def _podman(wanted: Wanted) -> list[str]:
     binds = [f"--volume={outside}:{inside}" for outside, inside in wanted.binds]
-    passed = [f"--env={name}" for name in _PASSED_ON]
+    passed = [f"--env={name}" for name in (*_PASSED_ON, *wanted.variables)]
     image = [wanted.image]
     if wanted.kind == "folder":
         image = [f"--env=PATH={_PATH}", "--rootfs", wanted.image]
@@ -166,7 +168,8 @@ def wanted(
             f"this machine has no program to run the container {image} ({programs}); "
             "install one, or run without with --container none"
         )
-    return Wanted(image, kind, usable, tuple(_binds(project, task)), gpus)
+    binds = tuple(_binds(project, task))
+    return Wanted(image, kind, usable, binds, gpus, tuple(grid.environment))
 
 
 def _kind(image: str, here: bool) -> Kind:

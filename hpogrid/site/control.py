@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from hpogrid.engine.prep import prep_logs
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
 from hpogrid.job.start import Start
-from hpogrid.site import keeper, make_site, servers
+from hpogrid.site import keeper, keepers, make_site, servers
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
@@ -163,13 +163,14 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
     tasks = list(tasks)
     seen: dict[int, Seen] = {}
     jobs: dict[int, list[JobStatus]] = {}
-    for kind in {keeper(task) for task in tasks}:
-        group = [task for task in tasks if keeper(task) == kind]
+    for kind in {kind for task in tasks for kind in keepers(task)}:
+        group = [task for task in tasks if kind in keepers(task)]
         site = make_site(kind)
         if site.server is not None:
             seen |= site.server.look(group, details=details)
-        else:
-            jobs |= site.status(group)
+            continue
+        for number, found in site.status(group).items():
+            jobs[number] = sorted([*jobs.get(number, []), *found], key=lambda status: status.job)
     return [
         Overview(task, seen[task.id].jobs, seen[task.id].status)
         if task.id in seen
@@ -261,18 +262,40 @@ def select(texts: Sequence[str]) -> list[Task]:
     return [found[number] for number in sorted(found)]
 
 
-def kill(task: Task) -> None:
-    """End what is active of a task.
+def kill(task: Task, jobs: Sequence[int] = ()) -> None:
+    """End what is active of a task, or of these jobs of it.
 
     Raises:
         UserError: nothing is.
     """
-    if not _sure(overview([task])[0]).active:
-        raise UserError(f"task {task.id} has no job that waits or runs")
-    make_site(task.site).kill(task)
+    for job in jobs:
+        _check_job(task, job)
+    item = sure(overview([task], details=bool(jobs))[0])
+    wanted = jobs or range(task.n_jobs)
+    if jobs:
+        active = any(job.state in ACTIVE for job in item.jobs if job.job in wanted)
+    else:
+        active = item.active
+    if not active:
+        which = f"job {', '.join(map(str, jobs))} of task {task.id}" if jobs else f"task {task.id}"
+        raise UserError(f"{which} has no job that waits or runs" if not jobs else
+                        f"{which} neither waits nor runs")  # fmt: skip
+    _at_sites(task, wanted, lambda site, some: site.kill(task, some))
 
 
-def _sure(item: Overview) -> Overview:
+def _at_sites(task: Task, jobs: Iterable[int], act: Callable[[Site, list[int]], None]) -> None:
+    """Do something with jobs, site by site."""
+    jobs = list(jobs)
+    for kind in sorted({keeper(task, job) for job in jobs}):
+        act(make_site(kind), [job for job in jobs if keeper(task, job) == kind])
+
+
+def _check_job(task: Task, job: int) -> None:
+    if job >= task.n_jobs:
+        raise UserError(f"task {task.id} has the jobs 0 to {task.n_jobs - 1}, not {job}")
+
+
+def sure(item: Overview) -> Overview:
     """The overview, unless its site did not answer."""
     unsure = next((job for job in item.jobs if job.state == "unknown"), None)
     if unsure is not None:
@@ -286,7 +309,7 @@ def retryable(task: Task) -> list[int]:
     Raises:
         UserError: there is none.
     """
-    status = _sure(overview([task], details=True)[0])
+    status = sure(overview([task], details=True)[0])
     jobs = [job.job for job in status.jobs if job.state in RETRYABLE]
     if not jobs:
         hint = "" if status.active else f"; 'hpogrid tasks extend {task.id} --trials N' adds trials"
@@ -300,36 +323,19 @@ def retryable(task: Task) -> list[int]:
 def retry(task: Task) -> list[int]:
     """Start the jobs again that are unfinished, failed, were killed or lost; return them."""
     jobs = retryable(task)
-    make_site(task.site).retry(task, jobs)
+    forget_requests(task)
+    start_jobs(task, jobs)
     return jobs
 
 
-def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
-    """Add trials to the budget of each job of a task, and start those that do not run.
+def start_jobs(task: Task, jobs: Iterable[int]) -> None:
+    """Start jobs, each at its site."""
+    _at_sites(task, jobs, lambda site, some: site.retry(task, some))
 
-    The new budget is written before anything is started: whatever is killed then, a retry goes
-    on to the same budget.
 
-    Returns:
-        The jobs that were started, and those that still run or wait: with the budget that they
-        knew when they started, so that they are unfinished when they end.
-
-    Raises:
-        UserError: the jobs do not see the task's folder.
-    """
-    site = make_site(task.site)
-    if not site.traits.shared_disk:
-        raise UserError(
-            f"task {task.id} is at {task.site}, where jobs have a copy of the task of their own; "
-            f"submit more of them with: hpogrid run {task.project} --warm_start {task.id}"
-        )
-    _sure(overview([task])[0])
-    task.add_trials(trials)
-    states = overview([task], details=True)[0].jobs
-    jobs = [job.job for job in states if job.state in RETRYABLE]
-    if jobs:
-        site.retry(task, jobs)
-    return jobs, [job.job for job in states if job.state in ACTIVE]
+def forget_requests(task: Task) -> None:
+    """What was asked of earlier attempts is not asked of the next ones."""
+    shutil.rmtree(task.requests, ignore_errors=True)
 
 
 def notes(project_name: str, *, site: str | None, mode: str = "grid", ask: bool) -> list[str]:
@@ -376,11 +382,13 @@ def read_logs(task_id: int, job: int | None, trial: str | None, *, prep: bool = 
         return _prep_logs(task, job)
     if trial is not None:
         return [_trial_log(task, trial)]
-    if job is not None and job >= task.n_jobs:
-        raise UserError(f"task {task.id} has the jobs 0 to {task.n_jobs - 1}, not {job}")
-    site = make_site(task.site)
+    if job is not None:
+        _check_job(task, job)
     jobs = [job] if job is not None else range(task.n_jobs)
-    return [f"--- job {index}\n{site.logs(task, index)}".rstrip() for index in jobs]
+    return [
+        f"--- job {index}\n{make_site(keeper(task, index)).logs(task, index)}".rstrip()
+        for index in jobs
+    ]
 
 
 def _prep_logs(task: Task, job: int | None) -> list[str]:
@@ -395,7 +403,7 @@ def _prep_logs(task: Task, job: int | None) -> list[str]:
     return [text for folder in folders for text in prep_logs(folder)]
 
 
-def _trials(names: list[str]) -> str:
+def trial_names(names: list[str]) -> str:
     """What the trials are called that there are."""
     if not names:
         return "none has begun yet"
@@ -406,7 +414,7 @@ def _trials(names: list[str]) -> str:
 def _trial_log(task: Task, trial: str) -> str:
     study, _ = read_study(task.ledgers)
     if trial not in study.trials:
-        raise UserError(f"task {task.id} has no trial '{trial}'; {_trials(list(study.trials))}")
+        raise UserError(f"task {task.id} has no trial '{trial}'; {trial_names(list(study.trials))}")
     record = study.trials[trial]
     server = make_site(task.site).server
     if server is not None:

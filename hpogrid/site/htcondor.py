@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,15 @@ class HTCondor(BatchSystem):
         lines += [f"{name} = {'true' if value is None else value}" for name, value in pairs]
         lines += [f"{name} = {json.dumps(value)}" for name, value in own.items()]
         return {SUBMIT_FILE: "\n".join([*lines, f"queue {request.count}"]) + "\n"}
+
+    def check_options(self, extra: Mapping[str, Any]) -> None:
+        """Attributes of one's own begin with a plus."""
+        super().check_options({name: extra[name] for name in extra if not name.startswith("+")})
+
+    def time_option(self, extra: Mapping[str, Any]) -> str | None:
+        """The two durations."""
+        limits = ("allowed_job_duration", "allowed_execute_duration")
+        return next((name for name in limits if name in extra), None)
 
     def submit(self, request: Request) -> list[str]:
         """``condor_submit``."""

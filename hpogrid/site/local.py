@@ -19,7 +19,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hpogrid.config.home import home
-from hpogrid.config.project import Project, load_project
+from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.deadline import END_VARIABLES
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
@@ -27,19 +28,18 @@ from hpogrid.errors import RunError
 from hpogrid.files import explained, write_atomic
 from hpogrid.identity import Identity
 from hpogrid.job.here import run_in_folder
-from hpogrid.job.run import RESULT, JobResult, read_result
+from hpogrid.job.run import JobResult, read_result
 from hpogrid.job.settings import TaskFolder
-from hpogrid.site import processes
-from hpogrid.site.arrays import settled
-from hpogrid.site.base import Finding, JobStatus, Traits
+from hpogrid.site import HERE, jobs_at, processes
+from hpogrid.site.arrays import KILLED, forget_end, settled
+from hpogrid.site.base import ACTIVE, Finding, JobStatus, Traits
 from hpogrid.site.carry import write_carried
 from hpogrid.site.check import check_parts, look
-from hpogrid.site.script import contained_script
-from hpogrid.site.tasks import Task, load_task, next_number, sketch
+from hpogrid.site.script import local_script
+from hpogrid.site.tasks import Task, load_task, next_number, project_at, sketch
 
-SCRIPT = "contained.sh"
+SCRIPT = "local.sh"
 _LOCK = "job.lock"
-_KILLED = "killed"
 _QUEUED = "queued"
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
@@ -52,6 +52,9 @@ class LocalSite:
 
     traits = Traits(here=True)
     server = None
+
+    def check_config(self, grid: GridConfig) -> None:
+        """Nothing is wrong of itself."""
 
     def check(self, project: Project | None, name: str) -> Iterator[Finding]:
         """The parts of a project, and the machine."""
@@ -74,13 +77,13 @@ class LocalSite:
         return []
 
     def scripts(self, task: Task) -> dict[Path, str]:
-        """The script that runs a job in its container, if it wants one.
+        """The script that runs a job in its container, or after its setup, if it wants that.
 
         Raises:
             UserError: the container cannot be used on this machine.
         """
-        project = task.read_project() if task.bundle.exists() else load_project(task.project)
-        text = contained_script(task, project)
+        project = project_at(task, HERE)
+        text = local_script(task, project)
         return {} if text is None else {task.folder / SCRIPT: text}
 
     def submit(self, task: Task) -> None:
@@ -91,23 +94,29 @@ class LocalSite:
         """Look at results, then at locks."""
         return {task.id: self._statuses(task) for task in tasks}
 
-    def kill(self, task: Task) -> None:
-        """End runner and jobs: first by asking, and when their trials have had time, by force.
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """End jobs: by asking first, and when their trials have had time, by force.
+
+        The runner ends with the last of them.
 
         Raises:
             RunError: they run elsewhere, or do not end.
         """
-        locks = {job: task.job_folder(job) / _LOCK for job in range(task.n_jobs)}
+        locks = {job: task.job_folder(job) / _LOCK for job in jobs}
         runners = self._runner_locks(task)
         _refuse_elsewhere(task, [*runners, *locks.values()])
         open_jobs = [job for job in locks if read_result(task.job_folder(job)) is None]
-        _end(runners, signal.SIGKILL)
+        waiting = [job for job in open_jobs if self._is_queued(task, task.job_folder(job))]
+        if set(jobs_at(task, HERE)) <= {*jobs, *self._ended(task)}:
+            _end(runners, signal.SIGKILL)
+        for job in waiting:
+            (task.job_folder(job) / KILLED).touch()  # its runner passes over it
         grace = task.read_project().hpo_config.grace_seconds
         _end(locks.values(), signal.SIGTERM, grace + _GRACE_SECONDS)
         _end(locks.values(), signal.SIGKILL)
         for job in open_jobs:
             if not processes.held(locks[job]):
-                (task.job_folder(job) / _KILLED).touch()
+                (task.job_folder(job) / KILLED).touch()
         left = [str(job) for job, lock in locks.items() if processes.held(lock)]
         if left:
             raise RunError(f"task {task.id}: job(s) {', '.join(left)} did not end; try again")
@@ -137,7 +146,7 @@ class LocalSite:
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
         for path, text in self.scripts(task).items():
-            write_carried(task.read_project().grid_config)
+            write_carried(project_at(task, HERE).grid_config)
             write_atomic(path, text.encode())
         lock = task.folder / f"runner-{len(self._runner_locks(task)):03d}.lock"
         handle = processes.take(lock, _PATIENCE)
@@ -146,9 +155,8 @@ class LocalSite:
         try:
             for job in jobs:
                 folder = task.job_folder(job)
+                forget_end(task, job)
                 write_atomic(folder / _QUEUED, lock.name.encode())
-                for name in (_KILLED, RESULT):
-                    (folder / name).unlink(missing_ok=True)
             command = self._runner(task, jobs)
             log = task.folder / "runner.log"
             with explained(log):
@@ -157,7 +165,10 @@ class LocalSite:
             processes.release([handle])
 
     def _statuses(self, task: Task) -> list[JobStatus]:
-        return [self._status(task, job) for job in range(task.n_jobs)]
+        return [self._status(task, job) for job in jobs_at(task, HERE)]
+
+    def _ended(self, task: Task) -> list[int]:
+        return [status.job for status in self._statuses(task) if status.state not in ACTIVE]
 
     def _status(self, task: Task, job: int) -> JobStatus:
         folder = task.job_folder(job)
@@ -168,7 +179,7 @@ class LocalSite:
         if (ended := settled(task, job)) is not None:
             return ended
         result = read_result(folder)
-        if (folder / _KILLED).exists():
+        if (folder / KILLED).exists():
             return JobStatus(job, "killed", "killed by 'hpogrid tasks kill'")
         if result is not None:
             return JobStatus(job, "killed", result.reason)
@@ -193,7 +204,7 @@ def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
     if handle is None:
         raise RunError(f"task {task.id} is running already; 'hpogrid tasks show {task.id}'")
     processes.write_holder(handle)
-    (task.job_folder(0) / _KILLED).unlink(missing_ok=True)
+    (task.job_folder(0) / KILLED).unlink(missing_ok=True)
     try:
         return run_in_folder(TaskFolder(task.folder), 0, progress)
     finally:
@@ -229,7 +240,7 @@ def _end(locks: Collection[Path], number: signal.Signals, seconds: float = _GRAC
 
 def run_jobs(task: Task, jobs: Sequence[int]) -> None:
     """Start each job as soon as the machine has cores for it, and wait for all to end."""
-    project = task.read_project()
+    project = project_at(task, HERE)
     config, grid = project.hpo_config, project.grid_config
     cores = config.max_concurrent * (config.cpus_per_trial or 1)
     needed = min(math.ceil(cores), cpu_count())
@@ -240,6 +251,9 @@ def run_jobs(task: Task, jobs: Sequence[int]) -> None:
             time.sleep(_POLL_SECONDS)
         held = _wait_for(slots, needed)
         folder = task.job_folder(job)
+        if (folder / KILLED).exists():  # while it waited
+            processes.release(held)
+            continue
         own = processes.take(folder / _LOCK, _PATIENCE)
         if own is None:
             processes.release(held)

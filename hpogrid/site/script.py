@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from hpogrid._version import VERSION
 from hpogrid.config.home import home
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
@@ -19,6 +20,7 @@ from hpogrid.job.settings import ENTRY, START
 from hpogrid.site import container
 from hpogrid.site.batchsystem import BatchSystem, Request
 from hpogrid.site.carry import carried, carried_path
+from hpogrid.site.setup import in_bash, setup_lines
 from hpogrid.site.tasks import Task
 
 _CORES = re.compile("cpu|task|core|exclusive|processes|^pe$")
@@ -57,15 +59,12 @@ def job_script(
         UserError: a native option is not valid, or the container cannot be used.
     """
     wanted = container.wanted(project, task, gpus=bool(request.gpus))
-    if wanted is None:
-        path = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
-        words = container.shell_words([sys.executable, *_start(task, project)])
-        run = f"export {path}\nexec {words}"
-    else:
-        run = container.shell_fragment(wanted, _found(task, project))
     return _fill(
         "job.sh",
         directives="\n".join(scheduler.directives(request)),
+        shell=in_bash(request.grid),
+        setup=setup_lines(request.grid),
+        version=VERSION,
         task=task.id,
         project=task.project,
         command=shlex.join(scheduler.submit(request)),
@@ -73,26 +72,36 @@ def job_script(
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
         environment=_environment(task, wanted),
-        run=run,
+        run=_run(task, project, wanted),
     )
 
 
-def contained_script(task: Task, project: Project) -> str | None:
-    """The script that runs a job in a container on this machine, or None without a container.
+def _run(task: Task, project: Project, wanted: container.Wanted | None) -> str:
+    """What the script becomes: the job, in its container if it wants one."""
+    if wanted is not None:
+        return container.shell_fragment(wanted, _found(task, project))
+    return f"exec {container.shell_words([sys.executable, *_start(task, project)])}"
+
+
+def local_script(task: Task, project: Project) -> str | None:
+    """The script that runs a job on this machine, if it wants a container or a setup; or None.
 
     Raises:
         UserError: the container cannot be used here.
     """
     gpus = project.grid_config.gpus or project.hpo_config.gpus_per_trial
     wanted = container.wanted(project, task, gpus=bool(gpus), here=True)
-    if wanted is None:
+    grid = project.grid_config
+    if wanted is None and not setup_lines(grid):
         return None
     return _fill(
-        "contained.sh",
+        "local.sh",
+        shell=in_bash(grid),
+        setup=setup_lines(grid),
         task=task.id,
         project=task.project,
         environment=_environment(task, wanted),
-        run=container.shell_fragment(wanted, _found(task, project)),
+        run=_run(task, project, wanted),
     )
 
 
@@ -118,7 +127,10 @@ def _fill(name: str, **values: object) -> str:
 def _environment(task: Task, wanted: container.Wanted | None) -> str:
     """Lines that set what a job needs to find itself."""
     variables = {"HPOGRID_HOME": str(home())} | (container.ENVIRONMENT if wanted else {})
-    return "\n".join(f"export {name}={shlex.quote(text)}" for name, text in variables.items())
+    lines = [f"export {name}={shlex.quote(text)}" for name, text in variables.items()]
+    if wanted is None:
+        lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    return "\n".join(lines)
 
 
 def _end_time(scheduler: BatchSystem, request: Request) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from xml.etree import ElementTree
 
 from hpogrid.site.batch import BatchSite
@@ -72,6 +73,11 @@ class GridEngine(BatchSystem):
         native = native_options(request.grid.extra, self.options, self.reserved, self.label)
         lines += [f"-{name} {value}" if value is not None else f"-{name}" for name, value in native]
         return [f"#$ {line}" for line in lines]
+
+    def time_option(self, extra: Mapping[str, Any]) -> str | None:
+        """``h_rt`` and ``s_rt`` of the resource list."""
+        found = re.search(r"\b[hs]_rt\b", str(extra.get("l", extra.get("-l", ""))))
+        return f"l {found.group()}" if found else None
 
     def submit(self, request: Request) -> list[str]:
         """``qsub -t 1:N -tc C``."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
@@ -100,6 +101,9 @@ class Slurm(BatchSystem):
             ("open-mode", "append"),
             ("requeue", None),
         ]
+        extra = request.grid.extra
+        if not any(name.lstrip("-").startswith(("nodes", "ntasks")) for name in extra):
+            options += [("nodes", "1"), ("ntasks", "1")]
         if request.seconds:
             options.append(("time", _duration(request.seconds)))
         if request.cpus:
@@ -108,8 +112,18 @@ class Slurm(BatchSystem):
             options.append(("gres", f"gpu:{request.gpus}"))
         if request.grid.memory:
             options.append(("mem", request.grid.memory))
-        options += native_options(request.grid.extra, self.options, self.reserved, self.label)
+        options += native_options(extra, self.options, self.reserved, self.label)
         return [f"#SBATCH --{name}" + _value(value) for name, value in options]
+
+    def time_option(self, extra: Mapping[str, Any]) -> str | None:
+        """``time``."""
+        return next((name for name in extra if name.lstrip("-") == "time"), None)
+
+    def nodes(self, extra: Mapping[str, Any]) -> int:
+        """``nodes``, of a range the least."""
+        asked = next((text for name, text in extra.items() if name.lstrip("-") == "nodes"), 1)
+        match = re.match(r"\d+", str(asked))
+        return int(match.group()) if match else 1
 
     def submit(self, request: Request) -> list[str]:
         """``sbatch --array=1-N%C``."""

@@ -20,7 +20,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from hpogrid.config.home import home
-from hpogrid.config.project import SCRIPTS, Project, copy_bundle, read_project
+from hpogrid.config.project import SCRIPTS, Project, copy_bundle, load_project, read_project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
 from hpogrid.files import Damaged, explained, load_record, locked, make_folder, write_atomic
 from hpogrid.job.settings import TaskFolder
@@ -53,6 +54,10 @@ class Task(msgspec.Struct, kw_only=True):
         created: seconds since the epoch.
         shared: whether the jobs are one search.
         added: how many trials were added to the budget of each job after the submission.
+        begun_with: how many jobs there were at first, if some were added; 0: as many as now.
+        sites: where single jobs are that are not at the task's site.
+        grids: how jobs run at sites to which they were moved or added, instead of as the grid
+            config in the bundle says.
         mode: who runs the search, of those that the site can have do it.
         point: whether it is one trial with values that the user chose.
         imported: whether its jobs ran elsewhere.
@@ -71,6 +76,9 @@ class Task(msgspec.Struct, kw_only=True):
     shared: bool = True
     foreground: bool = False
     added: Annotated[int, msgspec.Meta(ge=0)] = 0
+    begun_with: Annotated[int, msgspec.Meta(ge=0)] = 0
+    sites: dict[int, _Line] = {}
+    grids: dict[str, GridConfig] = {}
     mode: str = "grid"
     point: bool = False
     imported: bool = False
@@ -101,6 +109,15 @@ class Task(msgspec.Struct, kw_only=True):
     def prep(self) -> Path:
         """What was prepared for the trials of all jobs."""
         return TaskFolder(self.folder).prep
+
+    @property
+    def requests(self) -> Path:
+        """What users ask of jobs that run."""
+        return TaskFolder(self.folder).requests
+
+    def site_of(self, job: int) -> str:
+        """Where a job is."""
+        return self.sites.get(job, self.site)
 
     def job_folder(self, job: int) -> Path:
         """What belongs to one job."""
@@ -296,6 +313,13 @@ def load_task(number: int) -> Task:
     except FileNotFoundError as error:
         raise UserError(f"there is no task {number}; 'hpogrid tasks show' lists them") from error
     return msgspec.structs.replace(task, id=number)
+
+
+def project_at(task: Task, kind: str) -> Project:
+    """The project of a task as it runs at a kind of site; before there is a bundle, as it would."""
+    project = task.read_project() if task.bundle.exists() else load_project(task.project)
+    grid = task.grids.get(kind, project.grid_config)
+    return msgspec.structs.replace(project, grid_config=grid)
 
 
 class TaskFilter(msgspec.Struct, frozen=True):

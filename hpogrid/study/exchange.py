@@ -28,6 +28,12 @@ CLOSING_SECONDS = 60.0
 """How long a job that has ended tries to deliver its last lines."""
 
 _POLL_SECONDS = 0.2
+_SECONDS_A_LEDGER = 2.0
+"""A job that has nothing to decide opens no more ledgers a second than one in so many."""
+
+_SHARE = 0.01
+"""How much of its time a job spends looking at others, at most."""
+
 _CLAIMS = "claims"
 
 
@@ -56,6 +62,8 @@ class Exchange:
         self._changed: dict[int, float] = {}
         self._own: Path | None = None
         self._polled = 0.0
+        self._took = 0.0
+        self._interval = _POLL_SECONDS
         self._ledgers.poll()
         self.study = self._ledgers.study
 
@@ -106,15 +114,28 @@ class Exchange:
     def poll(self, *, now: bool = False) -> list[Trial]:
         """The trials of other jobs that changed since the last look, each once.
 
-        A look is taken a few times a second, or ``now``.
+        A look is taken ``now`` that there is something to decide, else ever more seldom while
+        it brings nothing, the more so the more ledgers there are. However that is, looking takes
+        one hundredth of the time at most.
         """
-        time_now = time.monotonic()
-        if not self._shared or not (now or time_now - self._polled >= _POLL_SECONDS):
+        began = time.monotonic()
+        if not self._shared or began - self._polled < self._pause(now):
             return []
-        self._polled = time_now
         if self._claims is not None:
-            self._watch(time_now)
-        return list({trial.id: trial for trial in self._ledgers.poll()}.values())
+            self._watch(began)
+        found = list({trial.id: trial for trial in self._ledgers.poll()}.values())
+        self._interval = _POLL_SECONDS if now or found else 2 * self._interval
+        self._polled = time.monotonic()
+        self._took = self._polled - began
+        return found
+
+    def _pause(self, now: bool) -> float:
+        """How long after the last look the next one may be."""
+        busy = self._took / _SHARE
+        if now:
+            return busy
+        idle = min(self._interval, LEASE_SECONDS / 10)
+        return max(idle, busy, _SECONDS_A_LEDGER * self._ledgers.count)
 
     def hand_over(self) -> None:
         """The job has written its last line: wait for a while for those who should know it."""

@@ -285,6 +285,11 @@ class LedgerFolder:
                     changed.append(trial)
         return changed
 
+    @property
+    def count(self) -> int:
+        """How many files there are to look at."""
+        return len(self._readers)
+
     def ignore(self, path: Path) -> None:
         """Leave a file out from now on: the one that this process writes itself."""
         self._ignored.add(path)

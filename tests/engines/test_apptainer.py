@@ -107,7 +107,7 @@ def test_dry_run_shows_the_script(image: Path, home: Path) -> None:
     home.mkdir()
     store_project(trials=1, grid={"site": "local", "container": str(image)})
     text = hpogrid("run", "p", "--dry_run")
-    assert "contained.sh:" in text
+    assert "local.sh:" in text
     assert f"--pwd=/ $gpu {image} sh {home}/carried/" in text
     assert not list(home.glob("tasks/*"))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.site.base import Finding, JobStatus, Seen, Traits
 from hpogrid.site.tasks import Task, sketch
 
@@ -23,6 +24,9 @@ class ServerSide:
     @property
     def server(self) -> ServerSide:
         return self
+
+    def check_config(self, grid: GridConfig) -> None:
+        pass
 
     def notes(self, project: Project) -> list[str]:
         return ["the cloud has no disk"]
@@ -58,7 +62,7 @@ class ServerSide:
         task.name = name
         return task
 
-    def kill(self, task: Task) -> None:
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
         raise AssertionError("nothing runs for longer than an instant")
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:

@@ -336,7 +336,7 @@ def test_a_job_that_does_not_end_is_not_called_killed(monkeypatch: pytest.Monkey
         held_by(task.job_folder(0) / "job.lock", gone),
         pytest.raises(RunError, match=r"job\(s\) 0 did not end"),
     ):
-        LocalSite().kill(task)
+        LocalSite().kill(task, [0])
     assert states(task) == ["lost"]
 
 

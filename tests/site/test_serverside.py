@@ -6,7 +6,7 @@ import pytest
 
 from hpogrid.errors import UserError
 from hpogrid.registry import Entry
-from hpogrid.site import SITES, control
+from hpogrid.site import SITES, control, elastic
 from hpogrid.site.choice import Filters
 from tests.commands import ok
 from tests.projects import RETURNS, store_project
@@ -30,8 +30,8 @@ def test_what_users_do_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert control.overview([task])[0].status == "done"
     assert "all is well" in ok("tasks", "logs", str(task.id))
     assert "cloud" in ok("check", "p")
-    with pytest.raises(UserError, match="where jobs have a copy of the task of their own"):
-        control.extend(task, 5)
+    with pytest.raises(UserError, match="have a copy of the task of their own"):
+        elastic.extend(task, 5)
     monkeypatch.setitem(ELSEWHERE, 2_000_000, (project, "from another machine"))
     monkeypatch.setattr("tests.site.serverside.ELSEWHERE", ELSEWHERE)
     names = [item.task.name for item in control.survey(Filters()).found]

@@ -184,3 +184,24 @@ def test_bad_option() -> None:
 def test_kill() -> None:
     assert GridEngine().kill([("5", None)]) == ["qdel", "5"]
     assert GridEngine().kill([("5", [1, 3])]) == ["qdel", "5.1", "5.3"]
+
+
+def test_an_array_is_found_by_its_whole_name() -> None:
+    text = (
+        "<job_info><queue_info><job_list><JB_job_number>7</JB_job_number>"
+        "<full_job_name>hpogrid.p.1</full_job_name></job_list></queue_info></job_info>"
+    )
+    assert GridEngine().found(0, text, "hpogrid.p.1") == "7"
+    assert GridEngine().found(0, text, "hpogrid.p") is None
+    assert GridEngine().found(1, "", "hpogrid.p") is None
+
+
+def test_a_record_that_cannot_be_read_is_not_an_empty_one() -> None:
+    assert GridEngine().in_history(1, "error: job id 7 not found") == {}
+    assert GridEngine().in_history(1, "/var/acct: no such file or directory") is None
+
+
+def test_the_option_that_limits_time() -> None:
+    assert GridEngine().time_option({"l": {"h_rt": 60}}) == "l h_rt"
+    assert GridEngine().time_option({"l": "gpu=1,s_rt=60"}) == "l s_rt"
+    assert GridEngine().time_option({"l": "gpu=1"}) is None

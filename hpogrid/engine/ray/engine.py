@@ -16,6 +16,7 @@ from hpogrid.engine.messages import Tasks
 from hpogrid.engine.ray.actor import CUT_OFF, Prepared
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
+from hpogrid.engine.requests import UNWANTED
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError, UserError, first_line
 from hpogrid.trial.messages import Broken, Done, Message, ReportMade
@@ -199,13 +200,17 @@ class RayEngine:
         return "the worker process died: it crashed, or was killed, perhaps for lack of memory"
 
     def _report(self, leg: str, metrics: dict[str, Any]) -> bool:
+        trial = self._legs[leg].trial
         try:
-            return self._run.report(self._legs[leg].trial, metrics) == "continue"
+            decision = self._run.report(trial, metrics)
+            return decision == "continue" and trial not in self._run.unwanted
         except UserError as error:  # the ledger cannot be written
             self._failure = error
             return False
 
     def _finish(self, leg: str, failure: str | None) -> None:
+        if self._legs[leg].trial in self._run.unwanted:
+            failure = UNWANTED
         try:
             self._run.finish(self._legs.pop(leg).trial, failure)
         except UserError as error:  # the ledger cannot be written

@@ -88,8 +88,8 @@ def _cores(project: Project) -> Iterator[Note]:
             f"jobs of PanDA have 1 or {SEVERAL_CORES} cores, so that {wanted} ({of}) become {given}"
         )
         yield Note("cpus", words)
-    elif (note := one_core_note(project, "PanDA")) is not None:
-        yield Note("cpus", note)
+    else:
+        yield from (Note("cpus", note) for note in one_core_note(project, "PanDA"))
 
 
 def _queue(project: Project, queue: Queue, *, idds: bool) -> Iterator[Note]:

@@ -13,10 +13,12 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.config.project import read_project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
 from hpogrid.files import files_below
-from hpogrid.job.settings import BUNDLE, SETTINGS, JobSettings
+from hpogrid.job.settings import BUNDLE, SETTINGS, START, JobSettings
 from hpogrid.site.carry import Content, carried
+from hpogrid.site.setup import in_bash, setup_lines
 
 LARGEST = 10 * 2**20
 """Bytes that the PanDA server takes with a task."""
@@ -26,6 +28,7 @@ def bundle_content(project_folder: Path, settings: JobSettings) -> Content:
     """The files to send, by their name in the bundle."""
     grid = read_project(project_folder).grid_config
     content = carried(grid)
+    content[START] = _after_setup(content[START], grid)
     content[SETTINGS] = msgspec.json.format(msgspec.json.encode(settings), indent=1)
     content |= {
         f"{BUNDLE}/{name}": path
@@ -33,6 +36,17 @@ def bundle_content(project_folder: Path, settings: JobSettings) -> Content:
         if "__pycache__" not in name
     }
     return content
+
+
+def _after_setup(program: Path | bytes, grid: GridConfig) -> bytes:
+    """The program that starts a job, with the user's own lines at its top."""
+    text = program if isinstance(program, bytes) else program.read_bytes()
+    lines = setup_lines(grid)
+    if not lines:
+        return text
+    first, _, rest = text.decode().partition("\n")
+    once = f'if [ -z "$HPOGRID_SET_UP" ]; then\nexport HPOGRID_SET_UP=1\n{lines}fi\n'
+    return f"{first}\n{in_bash(grid)}{once}{rest}".encode()
 
 
 def write_bundle(content: Content, target: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hpogrid.config.project import Project
-from hpogrid.errors import RunError
+from hpogrid.config.schemas import GridConfig
+from hpogrid.errors import RunError, UserError
 from hpogrid.site.base import Finding, JobStatus, Seen, Traits
 from hpogrid.site.panda.advice import notes
 from hpogrid.site.panda.bundle import sizes
@@ -60,6 +61,9 @@ class PandaSite:
         return self
 
     # --- submission ------------------------------------------------------------------------
+
+    def check_config(self, grid: GridConfig) -> None:
+        """The client looks at the options when a project is submitted."""
 
     def check(self, project: Project | None, name: str) -> Iterator[Finding]:
         """The client, the credentials and the servers; and a project."""
@@ -149,8 +153,14 @@ class PandaSite:
 
     # --- control ---------------------------------------------------------------------------
 
-    def kill(self, task: Task) -> None:
-        """Ask the server to end the task; that takes it some time."""
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """Ask the server to end the task; that takes it some time.
+
+        Raises:
+            UserError: it is not all jobs.
+        """
+        if len(set(jobs)) < task.n_jobs:
+            raise UserError(f"{self.label} ends whole tasks only; leave --job out")
         kill_task(_sent(task))
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
