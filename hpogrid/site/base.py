@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -43,6 +43,11 @@ RESULTS: dict[str, JobState] = {
 
 ENDED = ("done", "finished", "failed", "broken", "aborted", "exhausted")
 """The statuses, in PanDA's words, of tasks in which nothing goes on by itself."""
+
+
+Steering = Literal["finish", "finish softly", "pause", "resume", "reload"]
+"""What a server does with a task besides ending and repeating it: end it and keep what is done, at
+once or when running jobs are done; hold it; go on with it; look at its input again."""
 
 
 class JobStatus(msgspec.Struct, frozen=True):
@@ -116,6 +121,12 @@ class ServerSite(Site, Protocol):
 
     def notes(self, task: Task, *, ask: bool) -> list[str]:
         """What is to be said of a task before it is sent; ``ask``: servers may be asked."""
+
+    def retry_otherwise(self, task: Task, jobs: Sequence[int], options: Mapping[str, Any]) -> None:
+        """Start jobs again, with other parameters of the task from now on."""
+
+    def steer(self, task: Task, what: Steering) -> None:
+        """Have the server go on otherwise with the task."""
 
     def fetch_job(self, task: Task, job: int) -> None:
         """Bring the logs and checkpoints of a job's trials into its folder."""

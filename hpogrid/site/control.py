@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ from hpogrid.site.base import (
     Seen,
     ServerSite,
     Site,
+    Steering,
     WithScripts,
     task_status,
 )
@@ -87,6 +88,26 @@ class Overview:
             str(job.job): job_metadata(project, [t for t in study if t.job == job.job])
             for job in self.jobs
         }
+
+    @cached_property
+    def trouble(self) -> str | None:
+        """That all trials failed, which the status does not tell."""
+        if self.active:
+            return None
+        results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
+        if results and all(results):
+            count = sum(result.finished for result in results if result)
+            failed = sum(result.failed for result in results if result)
+        else:
+            study, _ = read_study(self.task.ledgers)
+            count = len(study.finished)
+            failed = sum(trial.state == "failed" for trial in study.finished)
+        if not count or failed < count:
+            return None
+        return (
+            f"task {self.task.id}: all {counted(count, 'trial')} failed; 'hpogrid report "
+            f"{self.task.project}' shows why"
+        )
 
     def row(self) -> dict[str, Any]:
         """The task as a row, with the column names of the specification."""
@@ -310,11 +331,44 @@ def retryable(task: Task) -> list[int]:
     return jobs
 
 
-def retry(task: Task) -> list[int]:
-    """Start the jobs again that are unfinished, failed, were killed or lost; return them."""
+def retry(task: Task, options: Mapping[str, Any] | None = None) -> list[int]:
+    """Start the jobs again that are unfinished, failed, were killed or lost; return them.
+
+    Args:
+        task: whose jobs.
+        options: parameters of the task, for its server, that are to be others from now on.
+
+    Raises:
+        UserError: there is nothing to start, or no server.
+    """
+    site = make_site(task.site)
+    if not options:
+        jobs = retryable(task)
+        site.retry(task, jobs)
+        return jobs
+    server = _server(task, "other options for its jobs")
     jobs = retryable(task)
-    make_site(task.site).retry(task, jobs)
+    server.retry_otherwise(task, jobs, options)
     return jobs
+
+
+def steer(task: Task, what: Steering) -> None:
+    """Have the server of a task go on otherwise with it.
+
+    Raises:
+        UserError: it has none, or refuses.
+    """
+    _server(task, what).steer(task, what)
+
+
+def _server(task: Task, what: str) -> ServerSite:
+    site = make_site(task.site)
+    if not isinstance(site, ServerSite):
+        raise UserError(
+            f"task {task.id} is at {task.site}, where nobody can do this ({what}): it is for the "
+            "grid; 'hpogrid tasks kill' and 'retry' do elsewhere"
+        )
+    return site
 
 
 def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:

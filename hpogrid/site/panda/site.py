@@ -6,22 +6,26 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.base import JobStatus, Seen
+from hpogrid.site.base import JobStatus, Seen, Steering
 from hpogrid.site.panda.advice import notes
 from hpogrid.site.panda.ask import Unsure
 from hpogrid.site.panda.bundle import sizes
 from hpogrid.site.panda.client import (
     TaskInfo,
     find_task,
+    finish_task,
     get_task,
     job_metadata,
     kill_task,
     list_jobs,
     list_tasks,
+    pause_task,
+    reload_task,
+    resume_task,
     retry_task,
     upload,
 )
@@ -143,6 +147,10 @@ class PandaSite:
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
         """Ask the server for new jobs, and lay out for them what the earlier ones found out."""
+        self.retry_otherwise(task, jobs, {})
+
+    def retry_otherwise(self, task: Task, jobs: Sequence[int], options: Mapping[str, Any]) -> None:
+        """Retry with other parameters of the task (see `ServerSite`)."""
         if number_of(task) is None:
             self.submit(task)
             return
@@ -151,8 +159,20 @@ class PandaSite:
 
             self.fetch(task)
             lay_out(task, jobs, str(task.native.get(EARLIER, "")), upload)
-        retry_task(_sent(task))
+        retry_task(_sent(task), options)
         note_retry(task)
+
+    def steer(self, task: Task, what: Steering) -> None:
+        """Have the server go on otherwise with the task (see `ServerSite`)."""
+        number = _sent(task)
+        if what in ("finish", "finish softly"):
+            finish_task(number, soft=what == "finish softly")
+        elif what == "pause":
+            pause_task(number)
+        elif what == "resume":
+            resume_task(number)
+        else:
+            reload_task(number)
 
     def logs(self, task: Task, job: int) -> str:
         """What the newest attempt of a job printed."""
