@@ -21,6 +21,7 @@ def main(arguments: Sequence[str], folder: str) -> int:
     )
     parser.add_argument("--job", type=int, default=1, help="number of the job, from 1")
     parser.add_argument("--evaluate", nargs=2, metavar=("POINT", "LOSS"), help="files of one point")
+    parser.add_argument("--probe", action="store_true", help="only tell what is here")
     options = parser.parse_args(arguments)
     other = other_version()
     if other is not None:
@@ -34,6 +35,10 @@ def main(arguments: Sequence[str], folder: str) -> int:
         from hpogrid.job import here
 
         return here.main(*options.task)
+    if options.probe:
+        from hpogrid.job import probe
+
+        return probe.main(place)
     from hpogrid.job import worknode
 
     return worknode.main(place, options.job - 1, options.evaluate)
