@@ -69,12 +69,19 @@ class Overview:
         return any(job.state in ACTIVE for job in self.jobs)
 
     @cached_property
+    def _ended(self) -> tuple[int, int]:
+        """How many trials have finished, and how many of them failed."""
+        results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
+        known = [result for result in results if result]
+        if results and len(known) == len(results):
+            return sum(one.finished for one in known), sum(one.failed for one in known)
+        trials = read_study(self.task.ledgers)[0].finished
+        return len(trials), sum(trial.state == "failed" for trial in trials)
+
+    @property
     def finished(self) -> int:
         """How many trials have finished."""
-        results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
-        if results and all(results):
-            return sum(result.finished for result in results if result)
-        return len(read_study(self.task.ledgers)[0].finished)
+        return self._ended[0]
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
@@ -89,23 +96,14 @@ class Overview:
             for job in self.jobs
         }
 
-    @cached_property
+    @property
     def trouble(self) -> str | None:
         """That all trials failed, which the status does not tell."""
-        if self.active:
-            return None
-        results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
-        if results and all(results):
-            count = sum(result.finished for result in results if result)
-            failed = sum(result.failed for result in results if result)
-        else:
-            study, _ = read_study(self.task.ledgers)
-            count = len(study.finished)
-            failed = sum(trial.state == "failed" for trial in study.finished)
-        if not count or failed < count:
+        finished, failed = self._ended
+        if self.active or not finished or failed < finished:
             return None
         return (
-            f"task {self.task.id}: all {counted(count, 'trial')} failed; 'hpogrid report "
+            f"task {self.task.id}: all {counted(finished, 'trial')} failed; 'hpogrid report "
             f"{self.task.project}' shows why"
         )
 
