@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -67,7 +68,12 @@ def require(module: str, *, extra: str, what: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name.split(".")[0]):
             raise
-        raise UserError(f"{what} needs {error.name}: pip install 'hpogrid[{extra}]'") from error
+        advice = f"pip install 'hpogrid[{extra}]'"
+        if os.environ.get("HPOGRID_RUN_MODE") == "grid":  # where nothing can be installed
+            advice = (
+                "choose an image that has it: hpogrid grid_config update NAME --container IMAGE"
+            )
+        raise UserError(f"{what} needs {error.name}: {advice}") from error
 
 
 __all__ = ["Entry", "Registry", "require", "unknown"]

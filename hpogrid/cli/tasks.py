@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpogrid.cli.options import task_filters
+from hpogrid.cli.options import JsonObject, task_filters
 from hpogrid.cli.output import (
     format_option,
     message,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hpogrid.config.schemas import GridConfig
+    from hpogrid.site.base import Steering
     from hpogrid.site.choice import Filters
     from hpogrid.site.control import Overview, Survey
     from hpogrid.site.tasks import Task
@@ -49,6 +50,7 @@ def tasks() -> None:
 @click.option("--username", help="Only tasks of this user (wildcards)  [default: all of yours].")
 @task_filters(versions=False)
 @click.option("--jeditaskid", type=int, help="Only this task.")
+@click.option("--status", help="Only tasks of these statuses: running,finished.")
 @click.option("--metadata", is_flag=True, help="Print the metadata of the jobs.")
 @click.option("--sync", is_flag=True, help="Ask servers anew, without a cache: always so.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this JSON file.")
@@ -64,6 +66,7 @@ def show(
     username: str | None,
     filters: Filters,
     jeditaskid: int | None,
+    status: str | None,
     metadata: bool,
     sync: bool,
     output: Path | None,
@@ -88,7 +91,7 @@ def show(
     seen = look()
     if watch:
         seen = _watch(seen, details=only is not None)
-    found = seen.found
+    found = [item for item in seen.found if status is None or item.status in status.split(",")]
     if output is not None:
         _write(found, columns, output)
     elif metadata:
@@ -97,8 +100,9 @@ def show(
         _print_details(found[0])
     else:
         print_rows([_row(item, form) for item in found], _columns(form), form)
-    for note in seen.left_out:
-        message(note)
+    for note in [*(item.trouble for item in found), *seen.left_out]:
+        if note is not None:
+            message(note)
     for problem in seen.problems:
         message(f"hpogrid: {problem}")
     if seen.problems:
@@ -302,15 +306,79 @@ def _grid(name: str | None) -> tuple[GridConfig | None, str | None]:
 
 @tasks.command("retry")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--new_site", metavar="QUEUE", help="Grid: send the new jobs to this queue.")
+@click.option("--new_memory", type=click.IntRange(1), help="Grid: MB for each core of them.")
+@click.option(
+    "--new_options",
+    type=JsonObject(),
+    help="Grid: other parameters of the task, as pbook's retry has them: a JSON object.",
+)
 @_DRY_RUN
-def retry(ids: tuple[str, ...], dry_run: bool) -> None:
-    """Start jobs again that are unfinished, failed, were killed or lost; they go on."""
+def retry(
+    ids: tuple[str, ...],
+    new_site: str | None,
+    new_memory: int | None,
+    new_options: Values | None,
+    dry_run: bool,
+) -> None:
+    """Start jobs again that are unfinished, failed, were killed or lost; they go on.
+
+    For example: hpogrid tasks retry 12 --new_site NORTH_GPU
+    """
+    from hpogrid.site import control
+    from hpogrid.site.panda.retry import retry_parameters
+
+    options = retry_parameters(new_site, new_memory, new_options)
+
+    def act(task: Task) -> str:
+        jobs = control.retryable(task) if dry_run else control.retry(task, options)
+        names = ", ".join(map(str, jobs))
+        return f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}"
+
+    _each(ids, act)
+
+
+@tasks.command("finish")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--soft", is_flag=True, help="Let jobs that run come to their end.")
+@_DRY_RUN
+def finish(ids: tuple[str, ...], soft: bool, dry_run: bool) -> None:
+    """End tasks of the grid and keep what is done: no new jobs."""
+    _steer(ids, "finish softly" if soft else "finish", dry_run)
+
+
+@tasks.command("pause")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@_DRY_RUN
+def pause(ids: tuple[str, ...], dry_run: bool) -> None:
+    """Hold tasks of the grid: no more jobs until 'resume'."""
+    _steer(ids, "pause", dry_run)
+
+
+@tasks.command("resume")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@_DRY_RUN
+def resume(ids: tuple[str, ...], dry_run: bool) -> None:
+    """Go on with tasks of the grid that were paused."""
+    _steer(ids, "resume", dry_run)
+
+
+@tasks.command("reload")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@_DRY_RUN
+def reload(ids: tuple[str, ...], dry_run: bool) -> None:
+    """Have tasks of the grid look at their input datasets again, and go on with what is new."""
+    _steer(ids, "reload", dry_run)
+
+
+def _steer(ids: tuple[str, ...], what: Steering, dry_run: bool) -> None:
     from hpogrid.site import control
 
     def act(task: Task) -> str:
-        jobs = control.retryable(task) if dry_run else control.retry(task)
-        names = ", ".join(map(str, jobs))
-        return f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}"
+        if dry_run:
+            return f"would {what} task {task.id} ({task.name})"
+        control.steer(task, what)
+        return f"PanDA was asked to {what} task {task.id}"
 
     _each(ids, act)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -13,7 +13,7 @@ from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.resources import cores_decide
 from hpogrid.errors import RunError
 from hpogrid.site.tasks import Task
-from hpogrid.space.value import Values
+from hpogrid.space.value import Value, Values
 
 JobState = Literal["queued", "running", "done", "unfinished", "failed", "killed", "lost", "unknown"]
 Event = Literal["start", "finish", "time up", "fail", "kill", "vanish", "retry", "extend"]
@@ -48,6 +48,11 @@ RESULTS: dict[str, JobState] = {
 
 ENDED = ("done", "finished", "failed", "broken", "aborted", "exhausted")
 """The statuses, in PanDA's words, of tasks in which nothing goes on by itself."""
+
+
+Steering = Literal["finish", "finish softly", "pause", "resume", "reload"]
+"""What a server does with a task besides ending and repeating it: end it and keep what is done, at
+once or when running jobs are done; hold it; go on with it; look at its input again."""
 
 
 class JobStatus(msgspec.Struct, frozen=True):
@@ -192,6 +197,19 @@ class ServerSite(Site, Protocol):
 
     def files(self, task: Task) -> list[tuple[str, int]]:
         """What is sent with the task: names and sizes in bytes."""
+
+    def examine(
+        self, project: Project, name: str, *, image: bool, probe: bool
+    ) -> Iterator[Finding]:
+        """What `check` finds of a project after a closer look: in its image, by a job there."""
+
+    def retry_otherwise(
+        self, task: Task, jobs: Sequence[int], options: Mapping[str, Value]
+    ) -> None:
+        """Start jobs again, with other parameters of the task from now on."""
+
+    def steer(self, task: Task, what: Steering) -> None:
+        """Have the server go on otherwise with the task."""
 
     def fetch_job(self, task: Task, job: int) -> None:
         """Bring the logs and checkpoints of a job's trials into its folder."""

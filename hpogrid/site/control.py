@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,7 +21,9 @@ from hpogrid.site.base import (
     JobStatus,
     Kept,
     Seen,
+    ServerSite,
     Site,
+    Steering,
     task_status,
 )
 from hpogrid.site.choice import Filters, choose
@@ -37,7 +39,7 @@ from hpogrid.site.tasks import (
     sketch,
     tasks_path,
 )
-from hpogrid.space.value import Values
+from hpogrid.space.value import Value, Values
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
@@ -66,12 +68,19 @@ class Overview:
         return any(job.state in ACTIVE for job in self.jobs)
 
     @cached_property
+    def _ended(self) -> tuple[int, int]:
+        """How many trials have finished, and how many of them failed."""
+        results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
+        known = [result for result in results if result]
+        if results and len(known) == len(results):
+            return sum(one.finished for one in known), sum(one.failed for one in known)
+        trials = read_study(self.task.ledgers)[0].finished
+        return len(trials), sum(trial.state == "failed" for trial in trials)
+
+    @property
     def finished(self) -> int:
         """How many trials have finished."""
-        results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
-        if results and all(results):
-            return sum(result.finished for result in results if result)
-        return len(read_study(self.task.ledgers)[0].finished)
+        return self._ended[0]
 
     @cached_property
     def metadata(self) -> Values:
@@ -85,6 +94,17 @@ class Overview:
             str(job.job): job_metadata(project, [t for t in study if t.job == job.job])
             for job in self.jobs
         }
+
+    @property
+    def trouble(self) -> str | None:
+        """That all trials failed, which the status does not tell."""
+        finished, failed = self._ended
+        if self.active or not finished or failed < finished:
+            return None
+        return (
+            f"task {self.task.id}: all {counted(finished, 'trial')} failed; 'hpogrid report "
+            f"{self.task.project}' shows why"
+        )
 
     def row(self) -> Values:
         """The task as a row, with the column names of the specification."""
@@ -320,12 +340,43 @@ def retryable(task: Task) -> list[int]:
     return jobs
 
 
-def retry(task: Task) -> list[int]:
-    """Start the jobs again that are unfinished, failed, were killed or lost; return them."""
+def retry(task: Task, options: Mapping[str, Value] | None = None) -> list[int]:
+    """Start the jobs again that are unfinished, failed, were killed or lost; return them.
+
+    Args:
+        task: whose jobs.
+        options: parameters of the task, for its server, that are to be others from now on.
+
+    Raises:
+        UserError: there is nothing to start, or no server.
+    """
+    server = _server(task, "other options for its jobs") if options else None
     jobs = retryable(task)
     forget_requests(task)
-    start_jobs(task, jobs)
+    if server is not None and options:
+        server.retry_otherwise(task, jobs, options)
+    else:
+        start_jobs(task, jobs)
     return jobs
+
+
+def steer(task: Task, what: Steering) -> None:
+    """Have the server of a task go on otherwise with it.
+
+    Raises:
+        UserError: it has none, or refuses.
+    """
+    _server(task, what).steer(task, what)
+
+
+def _server(task: Task, what: str) -> ServerSite:
+    server = make_site(task.site).server
+    if server is None:
+        raise UserError(
+            f"task {task.id} is at {task.site}, where nobody can do this ({what}): it is for the "
+            "grid; 'hpogrid tasks kill' and 'retry' do elsewhere"
+        )
+    return server
 
 
 def start_jobs(task: Task, jobs: Iterable[int]) -> None:

@@ -296,6 +296,20 @@ def test_queues_and_what_is_ready(panda: Grid) -> None:
     assert {"credentials", "PanDA server", "Rucio", "scripts", "queue"} <= set(states)
 
 
+def test_what_jobs_would_find(panda: Grid, image: Path) -> None:
+    example(SCRIPTS / "simple_objective.py", "--container", str(image), trials=5)
+
+    def rows(*words: str) -> dict[str, dict[str, str]]:
+        told = hpogrid("check", "simple_objective", "--format", "json", *words, fails=True)
+        return {row["item"]: row for row in json.loads(told)}
+
+    seen = rows("--image", "--probe")
+    assert seen["image"]["state"] == "good", seen["image"]
+    assert "Debian GNU/Linux 12" in seen["image"]["text"]
+    wait_until(lambda: rows()["probe"]["state"] != "unknown", 120)
+    assert rows()["probe"]["state"] == "good", rows()["probe"]
+
+
 def test_what_is_refused(panda: Grid, tmp_path: Path, home: Path) -> None:
     taken = f"user.tuser.taken.{os.getpid()}"
     example(SCRIPTS / "simple_objective.py", "--outDS", taken, trials=5)

@@ -98,7 +98,10 @@ def explain(answer: Answer, name: str, said: str) -> str:
         return f"panda-client gives up: {one_line(redact(last_error(said) or answer.error))}"
     if answer.error is not None:
         return f"panda-client fails in {name}: {one_line(redact(answer.error))}"
-    return f"the PanDA server {server()} refuses {name}; is the task your own?"
+    return (
+        f"the PanDA server {server()} refuses {name}: the task is not your own, or the server does "
+        "not know you ('hpogrid check' shows the credentials)"
+    )
 
 
 def last_error(said: str) -> str | None:

@@ -22,7 +22,7 @@ import msgspec
 # Without this the client looks host names up when it is imported, and picks hosts at random.
 _ENVIRONMENT = {"PANDA_BEHIND_REAL_LB": "1"}
 _PAGES = 1000
-ALL_TASKS = "all tasks"
+ALL_TASKS = "the list of tasks"
 """A call of ours: `getJobIDsJediTasksInTimeRange` for page after page."""
 
 

@@ -16,6 +16,7 @@ from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
 from hpogrid.site.panda.command import queue_names
 from hpogrid.site.panda.installed import clients, find_client
+from hpogrid.site.panda.probe import Told, has_library, send, tell, try_image
 from hpogrid.site.panda.queues import load_queues, refusal
 
 _SOON = 3600.0  # seconds; credentials that expire before are worth a word
@@ -33,12 +34,31 @@ def check_grid() -> Iterator[Finding]:
     yield _try("Rucio", _rucio)
 
 
-def check_project(project: Project, site: str) -> Iterator[Finding]:
-    """The scripts, image, queue, datasets and options of a project."""
+def check_project(
+    project: Project, site: str, *, image: bool = False, probe: bool = False
+) -> Iterator[Finding]:
+    """The scripts, image, queue, datasets and options of a project.
+
+    Args:
+        project: what is to be submitted.
+        site: where to.
+        image: run a job's program in the image here.
+        probe: submit a job that tells what it finds.
+    """
     yield _try("scripts", lambda: _scripts(project))
     yield _container(project.grid_config.container)
     yield from check_queues(site)
+    seen = None
+    if image:
+        seen = _try_probe("image", lambda: try_image(project, site))
+        yield seen
+    told = _try_probe("probe", lambda: send(project, site) if probe else tell(project, site))
+    if told.text:
+        yield told
+    known = (seen is not None and seen.state == "good") or has_library(project, site)
     for note in notes(project, site):
+        if note.item == "library" and known:
+            continue
         yield Finding(note.item, "bad" if note.fatal else "note", note.text)
     if project.grid_config.inDS:
         yield _try("input data", lambda: _inputs(project))
@@ -67,6 +87,14 @@ def _try(item: str, look: Callable[[], str]) -> Finding:
         return Finding(item, "good", look())
     except UserError as error:
         return Finding(item, "bad", str(error))
+
+
+def _try_probe(item: str, look: Callable[[], Told | None]) -> Finding:
+    try:
+        told = look()
+    except UserError as error:
+        return Finding(item, "bad", str(error))
+    return Finding(item, told.state, told.text) if told else Finding(item, "unknown", "")
 
 
 def _client() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -228,22 +228,48 @@ def kill_task(task: int) -> None:
     Raises:
         RunError: it is not one's own, or has ended.
     """
-    [answer] = call(Call("killTask", [task]))
-    good, said = pair(answer)
-    if good is not True:
-        raise RunError(f"PanDA does not kill task {task}: {one_line(str(said))}")
+    _command("kill", task, Call("killTask", [task]))
 
 
-def retry_task(task: int) -> None:
+def finish_task(task: int, *, soft: bool) -> None:
+    """Ask for the end of a task that keeps what is done; ``soft``: once running jobs are."""
+    _command("finish", task, Call("finishTask", [task, soft]))
+
+
+def pause_task(task: int) -> None:
+    """Ask that a task gets no more jobs for now."""
+    _command("pause", task, Call("pauseTask", [task]))
+
+
+def resume_task(task: int) -> None:
+    """Ask that a paused task goes on."""
+    _command("resume", task, Call("resumeTask", [task]))
+
+
+def reload_task(task: int) -> None:
+    """Ask that a task looks at its input datasets again, and goes on with what is new there."""
+    _command("reload", task, Call("reload_input", [task]))
+
+
+def retry_task(task: int, options: Mapping[str, Any] | None = None) -> None:
     """Ask for new jobs in place of those that failed.
+
+    Args:
+        task: its number.
+        options: parameters of the task that are to be others from now on.
 
     Raises:
         RunError: it is not one's own, or there is nothing to retry.
     """
-    [answer] = call(Call("retryTask", [task, False, True, None]))
+    _command("retry", task, Call("retryTask", [task, False, True, dict(options or {}) or None]))
+
+
+def _command(what: str, task: int, item: Call) -> None:
+    """Ask the server to do something with a task."""
+    [answer] = call(item)
     code, said = pair(answer)
-    if code not in (0, 3, True) or code is False:
-        raise RunError(f"PanDA does not retry task {task}: {one_line(str(said))}")
+    if code is False or code not in (0, 3, True):
+        raise RunError(f"PanDA does not {what} task {task}: {one_line(str(said))}")
 
 
 def upload(path: Path) -> None:

@@ -85,7 +85,14 @@ def output_dataset(template: str, project: str, account: str | None) -> str:
 
 
 def prun_arguments(
-    project: Project, site: str, n_jobs: int, out_ds: str, archive: str, inputs: Inputs
+    project: Project,
+    site: str,
+    n_jobs: int,
+    out_ds: str,
+    archive: str,
+    inputs: Inputs,
+    *,
+    probe: bool = False,
 ) -> list[str]:
     """What follows ``prun`` on the command line: one task with ``n_jobs`` jobs.
 
@@ -96,13 +103,16 @@ def prun_arguments(
         out_ds: the name of the output dataset.
         archive: the path of the bundle.
         inputs: the datasets that every job gets whole.
+        probe: the job only tells what it finds, which PanDA keeps as its metadata.
 
     Raises:
         UserError: a name or an option that cannot be.
     """
     grid = project.grid_config
-    arguments = ["--outDS", out_ds, "--exec", f"sh {START} python3 {ENTRY} --job %RNDM:0"]
-    arguments += ["--outputs", f"{LEDGER},{PACKED}", "--nJobs", str(n_jobs)]
+    what = "--probe" if probe else "--job %RNDM:0"
+    arguments = ["--outDS", out_ds, "--exec", f"sh {START} python3 {ENTRY} {what}"]
+    arguments += [] if probe else ["--outputs", f"{LEDGER},{PACKED}"]
+    arguments += ["--nJobs", str(n_jobs)]
     arguments += ["--noBuild", "--useSandbox", "--forceStaged", "--inTarBall", archive]
     arguments += ["--containerImage", _container(grid)]
     arguments += queue_arguments(site)

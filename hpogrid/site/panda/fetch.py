@@ -22,8 +22,17 @@ from hpogrid.files import Damaged, decode, read_record, write_atomic
 from hpogrid.job.settings import LEDGER
 from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.base import ENDED
-from hpogrid.site.panda.client import FileInfo, JobInfo, TaskInfo, job_metadata, list_jobs
+from hpogrid.site.panda.ask import one_line
+from hpogrid.site.panda.client import (
+    FileInfo,
+    JobInfo,
+    TaskInfo,
+    job_metadata,
+    list_jobs,
+    task_error,
+)
 from hpogrid.site.panda.metadata import metadata_events
+from hpogrid.site.panda.state import newest
 from hpogrid.site.tasks import Task
 from hpogrid.study.events import Ended, Event
 from hpogrid.study.ledger import SUFFIX, ledger_name
@@ -51,10 +60,12 @@ class State(msgspec.Struct):
         done: PanDA's numbers of the jobs.
         complete: how the task was when all of it was here. Whoever has a job repeated, by whatever
             client and however late, changes the task on the server.
+        failed: what is to be said of jobs that came to nothing.
     """
 
     done: list[int] = []
     complete: str | None = None
+    failed: list[str] = []
 
 
 def fetch(task: Task, info: TaskInfo) -> list[str]:
@@ -72,7 +83,7 @@ def fetch(task: Task, info: TaskInfo) -> list[str]:
     """
     state = _read_state(task)
     if state.complete is not None and state.complete == info.stamp:
-        return []
+        return state.failed
     jobs = list_jobs(info.id)
     wanted = [item for item in _wanted(jobs) if item.job.id not in state.done]
     missing, notes = _fetch_files(task, wanted)
@@ -82,10 +93,27 @@ def fetch(task: Task, info: TaskInfo) -> list[str]:
     notes += more
     if missing:
         notes.insert(0, _count(wanted, missing, rescued))
+    state.failed = _failed(task, jobs) if info.status in ENDED else []
+    if not jobs and info.status in ENDED:
+        notes.append(f"it is {info.status}: {task_error(info.id) or 'PanDA does not say why'}")
     ended = info.status in ENDED and all(job.status in _FINAL for job in jobs)
     state.complete = info.stamp if ended and jobs and not missing else None
     write_atomic(task.folder / STATE, msgspec.json.encode(state))
-    return notes
+    return notes + state.failed
+
+
+def _failed(task: Task, jobs: Sequence[JobInfo]) -> list[str]:
+    """That the newest attempts of some jobs failed, for example why, and what to type."""
+    failed = {index: job for index, job in newest(jobs).items() if job.status in _GONE}
+    if not failed:
+        return []
+    index, job = next(iter(sorted(failed.items())))
+    return [
+        f"{len(failed)} of {len(newest(jobs))} job(s) failed or were ended, job {index} for "
+        f"example: {one_line(job.reason or job.status)}; 'hpogrid tasks show {task.id}' shows all, "
+        f"'hpogrid tasks logs {task.id} --job {index}' what it printed, "
+        f"'hpogrid tasks retry {task.id}' repeats them"
+    ]
 
 
 def _read_state(task: Task) -> State:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.base import Finding, JobStatus, Seen, Traits
+from hpogrid.site.base import Finding, JobStatus, Seen, Steering, Traits
 from hpogrid.site.panda.advice import notes
 from hpogrid.site.panda.bundle import sizes
 from hpogrid.site.panda.client import (
     TaskInfo,
     find_task,
+    finish_task,
     get_task,
     job_metadata,
     kill_task,
     list_jobs,
     list_tasks,
+    pause_task,
+    reload_task,
+    resume_task,
     retry_task,
     upload,
 )
@@ -72,6 +76,14 @@ class PandaSite:
         yield from check_grid()
         if project is not None:
             yield from check_project(project, name)
+
+    def examine(
+        self, project: Project, name: str, *, image: bool, probe: bool
+    ) -> Iterator[Finding]:
+        """A job's program in the image here, and a job that tells what it finds."""
+        from hpogrid.site.panda.check import check_project
+
+        return check_project(project, name, image=image, probe=probe)
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """None: the jobs find all in the bundle."""
@@ -165,6 +177,10 @@ class PandaSite:
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
         """Ask the server for new jobs, and lay out for them what the earlier ones found out."""
+        self.retry_otherwise(task, jobs, {})
+
+    def retry_otherwise(self, task: Task, jobs: Sequence[int], options: Mapping[str, Any]) -> None:
+        """Retry with other parameters of the task (see `ServerSite`)."""
         if number_of(task) is None:
             self.submit(task)
             return
@@ -173,8 +189,20 @@ class PandaSite:
 
             self.fetch(task)
             lay_out(task, jobs, str(task.native.get(EARLIER, "")), upload)
-        retry_task(_sent(task))
+        retry_task(_sent(task), options)
         note_retry(task)
+
+    def steer(self, task: Task, what: Steering) -> None:
+        """Have the server go on otherwise with the task (see `ServerSite`)."""
+        number = _sent(task)
+        if what in ("finish", "finish softly"):
+            finish_task(number, soft=what == "finish softly")
+        elif what == "pause":
+            pause_task(number)
+        elif what == "resume":
+            resume_task(number)
+        else:
+            reload_task(number)
 
     def logs(self, task: Task, job: int) -> str:
         """What the newest attempt of a job printed."""

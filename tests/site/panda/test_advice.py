@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from hpogrid.errors import UserError
+from hpogrid.registry import require
 from hpogrid.search import ALGORITHMS
 from hpogrid.site.panda.advice import Note, notes
 from tests.commands import hpogrid, ok, refused
@@ -89,6 +91,12 @@ def test_the_library_of_the_algorithm() -> None:
     for name in ALGORITHMS:
         library = ALGORITHMS.library(name)
         assert library is None or importlib.util.find_spec(library) is not None, name
+
+
+def test_in_a_job_nothing_can_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPOGRID_RUN_MODE", "grid")
+    with pytest.raises(UserError, match="algorithm x needs no_such_one: choose an image that has"):
+        require("no_such_one", extra="x", what="algorithm x")
 
 
 def test_where_it_is_said() -> None:

@@ -357,6 +357,56 @@ def test_a_number_that_a_task_has_for_a_while_is_free_for_panda(server: Server) 
     assert "jediTaskID" not in moved.native
 
 
+def test_what_pbook_does(server: Server) -> None:
+    store_project(grid={"site": "LONG"})
+    ok("run", "p")
+    seq = {"type": "pseudo_input", "dataset": "seq_number", "lfn": "1"}
+    panda(server).jobs = [{"PandaID": 1, "jobStatus": "failed", "Files": [seq]}]
+    there = panda(server)
+    server.answer = lambda e, q: good(0, "done") if e == "task/retry" else there(e, q)
+
+    def asked(*words: str) -> tuple[str, dict[str, Any]]:
+        server.asked.clear()
+        ok("tasks", *words)
+        found = [(e, q) for e, q in server.asked if e.startswith("task/") and "get" not in e]
+        [one] = found
+        return one
+
+    for words, endpoint in (
+        (["finish", "77"], "finish"), (["pause", "77"], "pause"), (["resume", "77"], "resume"),
+        (["reload", "77"], "reload_input"),
+    ):  # fmt: skip
+        assert asked(*words) == (f"task/{endpoint}", {"task_id": 77})
+    assert asked("finish", "77", "--soft") == ("task/finish", {"task_id": 77, "soft": True})
+    options = ["--new_site", "FREE", "--new_memory", "4000", "--new_options", '{"nFilesPerJob": 2}']
+    assert asked("retry", "77", *options) == (
+        "task/retry",
+        {"task_id": 77, "new_parameters": {"site": "FREE", "ramCount": 4000, "nFilesPerJob": 2}},
+    )
+    assert "unknown option 'colour'" in refused(
+        "tasks", "retry", "77", "--new_options", '{"colour": 1}'
+    )
+    server.answer = lambda e, q: bad("not the task owner") if "pause" in e else there(e, q)
+    assert "PanDA does not pause task 77: not the task owner" in hpogrid("tasks", "pause", "77").err
+    panda_status = ["tasks", "show", "--format", "json", "--status"]
+    assert parsed(*panda_status, "done,finished") == []
+    assert len(parsed(*panda_status, "done,toretry,running")) == 1
+
+
+def test_what_only_a_server_does(home: Path) -> None:
+    task = new_task(store_project(), site="local")
+    assert "it is for the grid" in refused("tasks", "pause", str(task.id))
+    assert "it is for the grid" in refused("tasks", "retry", str(task.id), "--new_site", "A")
+
+
+def test_trials_that_all_failed(home: Path) -> None:
+    store_project("def train(config):\n    raise ValueError\n")
+    hpogrid("local_run", "p")
+    assert (
+        "task 1: all 3 trials failed; 'hpogrid report p' shows why" in hpogrid("tasks", "show").err
+    )
+
+
 def test_a_column_that_does_not_exist(home: Path) -> None:
     words = refused("tasks", "show", "-o", "x.json", "-c", "jeditaskid,nonsense")
     assert "--outcol: unknown column 'nonsense'" in words
