@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
@@ -17,7 +17,7 @@ from hpogrid.site.panda.client import list_tasks
 from hpogrid.site.panda.command import queue_names
 from hpogrid.site.panda.installed import clients, find_client
 from hpogrid.site.panda.probe import Told, has_library, send, tell, try_image
-from hpogrid.site.panda.queues import load_queues, refusal
+from hpogrid.site.panda.queues import Queue, load_queues, refusal
 
 _SOON = 3600.0  # seconds; credentials that expire before are worth a word
 
@@ -61,7 +61,7 @@ def check_project(
             continue
         yield Finding(note.item, "bad" if note.fatal else "note", note.text)
     if project.grid_config.inDS:
-        yield _try("input data", lambda: _inputs(project))
+        yield _try("input data", lambda: _inputs(project, site))
     yield _try("prun command", lambda: _command(project, site))
     yield _phpo(project, site)
 
@@ -152,12 +152,24 @@ def _container(image: str) -> Finding:
     )
 
 
-def _inputs(project: Project) -> str:
+def too_large(megabytes: float, site: str, queues: Mapping[str, Queue]) -> str | None:
+    """Why the input of a job, which is all of it, does not go to a queue."""
+    for name in queue_names(site):
+        most = queues[name].input_mb if name in queues else 0
+        if most and megabytes > most:
+            return (
+                f"every job gets all {megabytes:.0f} MB of input, and a job of {name} takes "
+                f"{most} MB at most"
+            )
+    return None
+
+
+def _inputs(project: Project, site: str) -> str:
     from hpogrid.data.rucio import Rucio
     from hpogrid.site.panda.command import dataset_names
 
     rucio = Rucio()
-    words = []
+    words, size = [], 0
     for name in dataset_names(project.grid_config.inDS):
         did = rucio.did(name)
         entry, copies = rucio.entry(did), len(rucio.available(did))
@@ -165,8 +177,18 @@ def _inputs(project: Project) -> str:
             raise UserError(f"{did} has no files; 'hpogrid data upload' fills it")
         if copies < entry.files:
             raise UserError(f"of {entry.files - copies} files of {did} there is no copy")
+        size += entry.bytes
         words.append(f"{did}: {entry.files} files, {entry.bytes / 1e6:.0f} MB")
+    if why := too_large(size / 1e6, site, _known_queues(site)):
+        raise UserError(why)
     return "; ".join(words)
+
+
+def _known_queues(site: str) -> dict[str, Queue]:
+    try:
+        return load_queues() if queue_names(site) else {}
+    except UserError:
+        return {}
 
 
 def _phpo(project: Project, site: str) -> Finding:

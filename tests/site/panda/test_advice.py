@@ -13,6 +13,8 @@ from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.search import ALGORITHMS
 from hpogrid.site.panda.advice import Note, notes
+from hpogrid.site.panda.check import too_large
+from hpogrid.site.panda.queues import Queue
 from tests.commands import hpogrid, ok, refused
 from tests.projects import store_project
 
@@ -107,6 +109,13 @@ def test_where_it_is_said() -> None:
     assert dry[4].startswith(f"note: {words}")
     assert words in ok("plan", "p")
     assert words in " ".join(hpogrid("check", "p").out.split())
+
+
+def test_more_input_than_a_queue_takes() -> None:
+    known = {"A": Queue(name="A", input_mb=1000), "B": Queue(name="B")}
+    assert too_large(2000, "B", known) is None
+    assert too_large(2000, "ANY", known) is None
+    assert "all 2000 MB of input, and a job of A takes 1000" in str(too_large(2000, "B,A", known))
 
 
 def test_a_queue_that_is_closed_or_gone() -> None:
