@@ -121,6 +121,28 @@ def test_every_trial_finds_the_process_as_it_was() -> None:
     assert len({trial.metrics["found"][0] for trial in trials}) == 3
 
 
+def test_what_a_function_writes_beside_its_script_is_the_trials() -> None:
+    script = """
+    import os
+    HERE = os.path.dirname(os.path.abspath(__file__))
+    def train(config):
+        import helper
+        found = sorted(os.listdir(HERE))
+        open(os.path.join(HERE, "beside"), "w").close()
+        open(os.path.join(os.path.dirname(helper.__file__), "helped"), "w").close()
+        open("relative", "w").close()
+        return {"loss": 1, "found": found}
+    """
+    project = store_project(script, trials=3, files={"helper.py": "", "data.txt": "one"})
+    task, _, trials = run_project(project)
+    scripts = ["data.txt", "helper.py", "train.py"]
+    assert [trial.metrics["found"] for trial in trials] == [scripts] * 3
+    for trial in trials:
+        kept = task.job_folder(0) / "trials" / trial.id / "work"
+        assert sorted(path.name for path in kept.iterdir()) == ["beside", "helped", "relative"]
+    assert not list((task.job_folder(0) / "work").glob("*e*d*"))
+
+
 def test_a_frozen_worker_and_a_report_too_large_fail_their_trials() -> None:
     script = """
     import os, signal, threading

@@ -141,19 +141,22 @@ MEETS = """
     from pathlib import Path
 
     def train(config):
-        Path(f"here-{config['x']}").touch()
+        there = Path(config["there"])
+        (there / f"here-{config['x']}").touch()
         deadline = time.monotonic() + 30
-        while len(list(Path(".").glob("here-*"))) < 2 and time.monotonic() < deadline:
+        while len(list(there.iterdir())) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        met = len(list(Path(".").glob("here-*"))) == 2
+        met = len(list(there.iterdir())) == 2
         return {"loss": 0.0 if met else 1.0, "gpu": os.environ["CUDA_VISIBLE_DEVICES"]}
 """
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_two_trials_share_one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_trials_share_one_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # Ray hands out what it is told there is
     settings: dict[str, Any] = {"scheduler_param": {"max_concurrent": 4}, "gpus_per_trial": 0.5}
+    settings["param"] = {"there": str(tmp_path / "there")}
     trials = run_script(MEETS, space=categories(1, 2), trials=2, **settings, **EVERY)
     assert [trial.metrics for trial in trials] == [{"loss": 0.0, "gpu": "0"}] * 2
 
@@ -202,6 +205,13 @@ def test_a_cluster_of_two_nodes_runs_trials_on_both(two_nodes: str, tmp_path: Pa
 LEAVES = """
     import os, subprocess, time
 
+    def state(pid):
+        try:
+            text = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
+        except OSError:
+            return "gone"
+        return "gone" if text == "Z" else text
+
     def train(config):
         loop = "trap '' TERM; while :; do sleep 0.1; done"
         child = subprocess.Popen(["sh", "-c", loop], start_new_session=True)
@@ -211,8 +221,12 @@ LEAVES = """
             os.kill(os.getpid(), 9)
         if config["x"] == "last":
             pids = open(config["pids"]).read().split()[:-1]
-            time.sleep(2)
-            return {"loss": sum(os.path.exists(f"/proc/{pid}") for pid in pids)}
+            for _ in range(300):
+                states = [state(pid) for pid in pids]
+                if states == ["gone", "gone"]:
+                    break
+                time.sleep(0.1)
+            return {"loss": 0, "states": states}
         return {"loss": 0}
 """
 
@@ -224,8 +238,8 @@ def test_nothing_of_a_trial_outlives_it(tmp_path: Path) -> None:
         param={"pids": str(tmp_path / "pids")}, **EVERY,
     )  # fmt: skip
     _, _, trials = run_project(project)
-    found = {trial.applied["x"]: trial.metrics.get("loss") for trial in trials}
-    assert found == {"ends": 0, "killed": None, "last": 0}
+    assert [trial.state for trial in trials] == ["complete", "failed", "complete"]
+    assert trials[2].metrics["states"] == ["gone", "gone"]
 
 
 def test_a_stopped_run_ends_soon_and_leaves_no_process() -> None:
