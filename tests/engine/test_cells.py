@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hpogrid.trial.messages import MAX_BYTES, Channel, Done
+from hpogrid.trial.worker import tell
 from tests.projects import alive, run_project, run_script, store_project, wait_for
 
 PRINTS = "print('loss: 1', flush=True)\n"
@@ -156,6 +159,16 @@ def test_a_frozen_worker_and_a_report_too_large_fail_their_trials() -> None:
     for trial in trials:
         assert trial.state == "failed"
         assert ("too large" if trial.applied["x"] < 0.5 else "trial_timeout") in str(trial.reason)
+
+
+def test_a_result_that_is_too_large_fails_its_trial() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        tell(Channel(theirs), Done("0-1", 1, {"all": "x" * (MAX_BYTES + 1)}))
+        told = Channel(ours).receive()
+    assert isinstance(told, Done)
+    assert told.metrics == {}
+    assert "too large" in str(told.failure)
 
 
 def test_a_python_without_hpogrid_runs_trials(tmp_path: Path) -> None:
