@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.messages import Tasks
+from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.ray.actor import CUT_OFF, Prepared
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
@@ -81,6 +82,7 @@ class RayEngine:
                 while not (self._run.over or self._run.interrupted):
                     self._fit(folder, resources)
         finally:
+            shutil.rmtree(self._run.spec.trials / SPARE, ignore_errors=True)
             self._interrupt(self._run.stopped or "the driver stopped")
 
     def _fit(self, folder: Path, resources: dict[str, float]) -> None:
