@@ -35,7 +35,7 @@ PATIENCE = 30.0
 """Seconds after the end of a job within which its last process has to be gone."""
 
 KILL = signal.SIGKILL
-FIGURES = ("processes left", "foreign reports", "trials missing")
+FIGURES = ("processes left", "foreign reports", "trials missing", "jobs without an end")
 
 LEAVES = '''
 import os, subprocess, sys, threading, time
@@ -171,7 +171,15 @@ def play(name: str, trials: int, rng: random.Random, folder: Path) -> Counter[st
     current.choose_script()
     current.submit(1, trials, None)
     FAULTS[name](current)
-    current.finish()
+    endless = 0
+    try:
+        current.finish()
+    except TimeoutError:
+        endless = 1
+        print(f"no end: {current.states()}, trials {[one.trial for one in current.results()]}")
+        for pid in left(token):
+            print(f"there: {pid} {words_of(pid)!r}"[:200], flush=True)
+        ask_to_end(current)
     with contextlib.suppress(TimeoutError):
         until(lambda: not left(token), PATIENCE)
     found = left(token)
@@ -181,8 +189,8 @@ def play(name: str, trials: int, rng: random.Random, folder: Path) -> Counter[st
     missing = abs(trials - len({result.trial for result in current.results()}))
     if missing:
         print(f"missing: {[event for event, _ in current.events() if event['event'] == 'close']}")
-    figures = dict(zip(FIGURES, (len(found), current.foreign(), missing), strict=True))
-    return Counter(figures)
+    counts = (len(found), current.foreign(), missing, endless)
+    return Counter(dict(zip(FIGURES, counts, strict=True)))
 
 
 def main() -> int:

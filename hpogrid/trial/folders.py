@@ -4,6 +4,9 @@ A trial works in ``<trials>/<trial id>/work``. What it writes there stays with i
 as it was is taken away at its end, so that ten thousand trials do not keep ten thousand copies. A
 folder in which nothing was changed is handed on to the next trial of the worker, which costs two
 renames.
+
+A worker imports the scripts once, by a link that leads to the folder of each trial in turn, so that
+what a function writes beside its ``__file__`` is the trial's as well.
 """
 
 from __future__ import annotations
@@ -50,13 +53,20 @@ class Folders:
     Args:
         scripts: the folder of the training scripts.
         spare: where an unused folder waits for the next trial.
+
+    Attributes:
+        here: leads to the scripts until a trial begins, and then to the folder where it works.
     """
 
     def __init__(self, scripts: Path, spare: Path) -> None:
         self._scripts = str(scripts)
         self._spare = str(spare)
+        self.here = Path(f"{spare}.here")
         shutil.rmtree(spare, ignore_errors=True)
         spare.parent.mkdir(parents=True, exist_ok=True)
+        self._end = os.open(scripts, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.here.unlink(missing_ok=True)
+        self.here.symlink_to(f"/proc/{os.getpid()}/fd/{self._end}")
         self._items: list[_Item] = []
         self._folders: list[str] = []
         self._seen: list[int] = []
@@ -74,12 +84,23 @@ class Folders:
                 os.chdir(self._scripts)
                 self._leave(folder)
 
+    def named(self, text: str) -> str:
+        """Text in which the scripts have the names that they have for everybody."""
+        return text.replace(str(self.here), self._scripts)
+
+    def _lead_to(self, place: str) -> None:
+        """Let `here` lead to a place: its end is an open folder, since no link can be changed."""
+        handle = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.dup2(handle, self._end, inheritable=False)
+        os.close(handle)
+
     def _enter(self, folder: str) -> None:
         self._look()
         try:
             os.rename(self._spare, folder)
         except OSError:  # there is none, or the trial has been here before
             self._fill(folder)
+        self._lead_to(f"{folder}/{WORK}")
         os.chdir(f"{folder}/{WORK}")
 
     def _leave(self, folder: str) -> None:

@@ -18,7 +18,6 @@ SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "1",
     "RAY_TRAIN_V2_ENABLED": "0",  # with it, ray.train.report refuses to work in a trial
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",

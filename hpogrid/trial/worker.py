@@ -133,13 +133,14 @@ def work(channel: Channel) -> None:
         return
     scripts, model = Path(setup.scripts), Model(**setup.model)
     load_ray(scripts, model.script if model.model else None)
+    folders = Folders(scripts, Path(setup.spare) / str(setup.slot))
     try:
-        objective = make_objective(scripts, model, setup.metrics, setup.grace, setup.resource)
+        objective = make_objective(folders.here, model, setup.metrics, setup.grace, setup.resource)
     except UserError as error:
-        channel.send(Broken(str(error)))
+        channel.send(Broken(folders.named(str(error))))
         return
     log = TrialLog(Path(setup.logs), setup.slot)
-    place = Place(scripts, Path(setup.spare) / str(setup.slot), model)
+    place = Place(folders, model)
     before = set(children())
     channel.send(Ready())
     while isinstance(task := channel.receive(), Evaluate):
@@ -190,15 +191,13 @@ class Place:
     """Where the trials of a worker run: each in its folder, in the same state of the process.
 
     Args:
-        scripts: the folder of the training scripts.
-        spare: where an unused folder of a trial waits.
+        folders: makes them.
         model: what is evaluated.
     """
 
-    def __init__(self, scripts: Path, spare: Path, model: Model) -> None:
-        self.scripts = scripts
-        self._folders = Folders(scripts, spare)
-        self._tidy = Tidy([str(scripts / (model.script or ""))])
+    def __init__(self, folders: Folders, model: Model) -> None:
+        self._folders = folders
+        self._tidy = Tidy([str(folders.here / (model.script or ""))])
 
     @contextlib.contextmanager
     def of(self, task: Evaluate) -> Iterator[None]:
@@ -208,6 +207,10 @@ class Place:
                 yield
         finally:
             self._tidy.restore()
+
+    def traceback(self, error: BaseException) -> str:
+        """What is told of an error in the scripts."""
+        return self._folders.named(printable(user_traceback(error, self._folders.here)))
 
 
 def evaluate(objective: Objective, task: Evaluate, line: Line, place: Place) -> Done:
@@ -230,7 +233,7 @@ def evaluate(objective: Objective, task: Evaluate, line: Line, place: Place) -> 
             except BaseException as error:  # also asyncio's, and panics of libraries
                 done.failure = first_line(error)
                 with contextlib.suppress(Exception):
-                    done.details = printable(user_traceback(error, place.scripts))
+                    done.details = place.traceback(error)
                 say(done.details or done.failure)
             finally:
                 if os.getpid() != pid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from hpogrid.space.value import as_number
+from hpogrid.trial.messages import MAX_BYTES, Channel, Done
+from hpogrid.trial.worker import tell
 from tests.projects import alive, run_project, run_script, store_project, wait_for
 
 PRINTS = "print('loss: 1', flush=True)\n"
@@ -122,6 +125,28 @@ def test_every_trial_finds_the_process_as_it_was() -> None:
     assert len({trial.metrics["found"][0] for trial in trials}) == 3
 
 
+def test_what_a_function_writes_beside_its_script_is_the_trials() -> None:
+    script = """
+    import os
+    HERE = os.path.dirname(os.path.abspath(__file__))
+    def train(config):
+        import helper
+        found = sorted(os.listdir(HERE))
+        open(os.path.join(HERE, "beside"), "w").close()
+        open(os.path.join(os.path.dirname(helper.__file__), "helped"), "w").close()
+        open("relative", "w").close()
+        return {"loss": 1, "found": found}
+    """
+    project = store_project(script, trials=3, files={"helper.py": "", "data.txt": "one"})
+    task, _, trials = run_project(project)
+    scripts = ["data.txt", "helper.py", "train.py"]
+    assert [trial.metrics["found"] for trial in trials] == [scripts] * 3
+    for trial in trials:
+        kept = task.job_folder(0) / "trials" / trial.id / "work"
+        assert sorted(path.name for path in kept.iterdir()) == ["beside", "helped", "relative"]
+    assert not list((task.job_folder(0) / "work").glob("*e*d*"))
+
+
 def test_a_frozen_worker_and_a_report_too_large_fail_their_trials() -> None:
     script = """
     import os, signal, threading
@@ -131,11 +156,21 @@ def test_a_frozen_worker_and_a_report_too_large_fail_their_trials() -> None:
         threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGSTOP)).start()
         report(loss=1.0, predictions=[config["x"]] * 3_000_000)
     """
-    trials = run_script(script, trials=2, seed=2, trial_timeout=6, grace_seconds=0.1)
+    trials = run_script(script, trials=2, seed=2, trial_timeout=15, grace_seconds=0.1)
     for trial in trials:
         assert trial.state == "failed"
         expected = "too large" if as_number(trial.applied["x"]) < 0.5 else "trial_timeout"
         assert expected in str(trial.reason)
+
+
+def test_a_result_that_is_too_large_fails_its_trial() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        tell(Channel(theirs), Done("0-1", 1, {"all": "x" * (MAX_BYTES + 1)}))
+        told = Channel(ours).receive()
+    assert isinstance(told, Done)
+    assert told.metrics == {}
+    assert "too large" in str(told.failure)
 
 
 def test_a_python_without_hpogrid_runs_trials(tmp_path: Path) -> None:

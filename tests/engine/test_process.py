@@ -77,7 +77,7 @@ def test_trials_are_the_same_with_the_same_seed() -> None:
 # --- what trials do ----------------------------------------------------------------------------
 
 FIRST = """\
-    seen = os.path.join(os.path.dirname(__file__), "seen")
+    seen = os.path.join(os.environ["HPOGRID_HOME"], "seen")
     if not os.path.exists(seen):
         open(seen, "w").close()
         """

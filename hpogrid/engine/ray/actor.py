@@ -24,6 +24,7 @@ from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.prep import Preparation
 from hpogrid.errors import UserError
 from hpogrid.trial.errors import first_line
+from hpogrid.trial.folders import Folders
 from hpogrid.trial.guard import PR_SET_CHILD_SUBREAPER, children, end_all, prctl
 from hpogrid.trial.messages import Broken, Done, Evaluate, Message, Model, Setup, Verdict
 from hpogrid.trial.objective import Objective, make_objective
@@ -110,11 +111,15 @@ class Actor:
             if self._prep is not None:
                 self._preparation = Preparation(self._prep, scripts)
                 os.environ.update(self._preparation.environment)
-            self._objective = make_objective(
-                scripts, model, setup.metrics, setup.grace, setup.resource
-            )
             spare = Path(setup.spare) / f"{socket.gethostname()}-{os.getpid()}"
-            self._place = Place(scripts, spare, model)
+            folders = Folders(scripts, spare)
+            try:
+                self._objective = make_objective(
+                    folders.here, model, setup.metrics, setup.grace, setup.resource
+                )
+            except UserError as error:
+                raise UserError(folders.named(str(error))) from error
+            self._place = Place(folders, model)
             self._before |= set(children())
         return self._objective, self._place
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.messages import Tasks
+from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.ray.actor import CUT_OFF, Prepared
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
@@ -85,6 +86,7 @@ class RayEngine:
                 while not (self._run.over or self._run.interrupted):
                     self._fit(folder, resources)
         finally:
+            shutil.rmtree(self._run.spec.trials / SPARE, ignore_errors=True)
             self._interrupt(self._run.stopped or "the driver stopped")
 
     def _fit(self, folder: Path, resources: dict[str, float]) -> None:
