@@ -130,7 +130,7 @@ def test_a_frozen_worker_and_a_report_too_large_fail_their_trials() -> None:
         threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGSTOP)).start()
         report(loss=1.0, predictions=[config["x"]] * 3_000_000)
     """
-    trials = run_script(script, trials=2, seed=2, trial_timeout=2, grace_seconds=0.1)
+    trials = run_script(script, trials=2, seed=2, trial_timeout=6, grace_seconds=0.1)
     for trial in trials:
         assert trial.state == "failed"
         assert ("too large" if trial.applied["x"] < 0.5 else "trial_timeout") in str(trial.reason)
