@@ -154,11 +154,13 @@ def test_the_batch_system_says_how_many_cores(
 
 
 def test_the_environment_of_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    monkeypatch.setenv("NUMEXPR_NUM_THREADS", "3")
-    threads = {"MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    for name in resources._THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    mine = {"OMP_NUM_THREADS": "7", "NUMEXPR_NUM_THREADS": "3"}
+    for name, value in mine.items():
+        monkeypatch.setenv(name, value)
+    threads = {name: "2" for name in resources._THREAD_VARIABLES if name not in mine}
+    assert {"MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"} <= threads.keys()
     assert slot_environment((), 2.5) == threads
     assert slot_environment(("a", "b"), 2) == threads | {"CUDA_VISIBLE_DEVICES": "a,b"}
     monkeypatch.setenv("HIP_VISIBLE_DEVICES", "a,b")
