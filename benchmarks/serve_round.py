@@ -157,7 +157,7 @@ class Round:
             return subprocess.Popen(command, stdout=stream, stderr=stream)
 
     def _count(self) -> Counter[str]:
-        there, local = finished(self._task.ledgers), Counter[str]()
+        there, local = finished(self._task.ledgers), Counter[Any]()
         for number in range(JOBS):
             local |= finished(self._folder / f"machine-{number}" / "ledger", f"job-{number:04d}.*")
         points = Counter(point for _, point in there)

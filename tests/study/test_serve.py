@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
 
 from hpogrid.errors import UserError
 from hpogrid.study.claims import Claim, digest
@@ -70,6 +71,7 @@ def test_the_document_is_kept(url: str, owner: str) -> None:
 
     few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         few(given(case=found.ok().as_strategy())(check))()
 
 
