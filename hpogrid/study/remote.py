@@ -158,6 +158,12 @@ class RemoteExchange(Exchange):
         self._wait_for_server(url)
         super().__init__(folder, space, job, shared=True, lease=lease)
         self._claims = self._share
+        if self._share is not None:
+            own = (trial for trial in self.study if trial.job == job)
+            self._share.recall(
+                (Claim(job, trial.suggested, trial.applied) for trial in own),
+                lambda claim: digest(self._key(claim.applied)),
+            )
         threading.Thread(target=_carry, args=(weakref.ref(self), self._stop), daemon=True).start()
 
     def _wait_for_server(self, url: str) -> None:
@@ -239,6 +245,8 @@ class RemoteExchange(Exchange):
                 self._pull_all()
             else:
                 self._pull_changes(self._cursor)
+            if self._share is not None:
+                self._share.hand_in()
             for path in sorted(self._folder.glob(f"{self._prefix}*{SUFFIX}")):
                 self._push(path)
             self._link.found()
