@@ -89,9 +89,11 @@ class Share(Claims):
 
     def look_everywhere(self) -> bool:
         """Nothing is left but the shares of others: ask for these; False: there is no server."""
+        if not self._server.online:
+            return False
         self._held.clear()
         self._everywhere = True
-        return self._server.online
+        return True
 
     def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> Taken:
         """See `Exchange.claim`."""
