@@ -140,8 +140,7 @@ class Round:
         command = [sys.executable, "-m", "hpogrid", "serve", "--port", str(self._port)]
         process = self._run(command, "server.log")
         if self._rng.random() < 0.9:  # else it may be killed before it listens
-            while process.poll() is None and not _listens(self._port):
-                time.sleep(0.05)
+            wait_for_port(process, self._port)
         return process
 
     def _start(self, number: int) -> None:
@@ -157,7 +156,7 @@ class Round:
             return subprocess.Popen(command, stdout=stream, stderr=stream)
 
     def _count(self) -> Counter[str]:
-        there, local = finished(self._task.ledgers), Counter[str]()
+        there, local = finished(self._task.ledgers), Counter[Any]()
         for number in range(JOBS):
             local |= finished(self._folder / f"machine-{number}" / "ledger", f"job-{number:04d}.*")
         points = Counter(point for _, point in there)
@@ -199,6 +198,12 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port := random.randrange(15_000, 32_000)))
             return port
+
+
+def wait_for_port(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a server listens, or has ended."""
+    while process.poll() is None and not _listens(port):
+        time.sleep(0.05)
 
 
 def _listens(port: int) -> bool:

@@ -162,6 +162,15 @@ def objective_options(function: F) -> F:
     return click.option("--metric", help="Look at this metric (with --mode).")(function)
 
 
+def server_option(function: F) -> F:
+    """The option ``--server``."""
+    return click.option(
+        "--server",
+        metavar="URL",
+        help="Ask the 'hpogrid serve' of another machine; a token to read is enough.",
+    )(function)
+
+
 def prep_options(function: F) -> F:
     """The options ``--prep`` and ``--prep_keys``, which belong together."""
     function = click.option(

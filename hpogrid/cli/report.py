@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpogrid.cli.options import objective_options, task_filters
+from hpogrid.cli.options import objective_options, server_option, task_filters
 from hpogrid.cli.output import F, format_option, message, print_data, print_file, print_paths, say
 from hpogrid.cli.progress import working
 
@@ -54,6 +55,7 @@ def _writer_options(function: F) -> F:
 @click.option("--plot", is_flag=True, help="Draw the history in the terminal.")
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
               help="Most rows of the printed table; 0: all.")  # fmt: skip
+@server_option
 @objective_options
 @format_option()
 def report(
@@ -70,6 +72,7 @@ def report(
     tracking_uri: str | None,
     to_tensorboard: bool,
     to_optuna: str | None,
+    server: str | None,
     **formats: bool,
 ) -> None:
     """Show the trials of a project, best first, and write them to files.
@@ -86,6 +89,7 @@ def report(
     from hpogrid.report.export import exporter
     from hpogrid.report.load import given_objectives, load_sources
     from hpogrid.report.source import make_results, remarks
+    from hpogrid.site.watching import looking_at
 
     chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
     for name in chosen:
@@ -98,7 +102,8 @@ def report(
     trackers = {name: (exporter(name), at) for name, at in targets.items() if at is not None}
     objectives = given_objectives(metric, mode)
     with working("reading trials"):
-        sources = load_sources(target, filters, objectives)
+        with looking_at(server, target) if server else contextlib.nullcontext():
+            sources = load_sources(target, filters, objectives)
         names = [name for item in extra for name in item.split(",") if name]
         results = make_results(sources, extra=names, objectives=objectives)
     for sentence in remarks(sources):

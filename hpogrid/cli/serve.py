@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from hpogrid.cli.output import format_option, message, print_data, print_rows, say
 from hpogrid.errors import UserError
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 )
 @click.option("--cert", type=click.Path(path_type=Path, exists=True), help="TLS certificate (PEM).")
 @click.option("--key", type=click.Path(path_type=Path, exists=True), help="TLS key (PEM).")
+@click.option(
+    "--join",
+    is_flag=True,
+    help="Start a server in the background unless one runs, print its port and token, and end.",
+)
 @click.option("--schema", is_flag=True, help="Print the calls as an OpenAPI document, and end.")
 def serve(
     context: click.Context,
@@ -29,6 +35,7 @@ def serve(
     port: int,
     cert: Path | None,
     key: Path | None,
+    join: bool,
     schema: bool,
 ) -> None:
     """Keep the ledgers of jobs that have a network but share no disk. Ends with Ctrl-C.
@@ -45,6 +52,11 @@ def serve(
         from hpogrid.study.serve.calls import openapi
 
         print_data(openapi(), "json")
+        return
+    if join:
+        from hpogrid.site.serving import join_server
+
+        say(msgspec.json.encode(join_server()).decode())
         return
     if cert is None and host not in ("127.0.0.1", "::1", "localhost"):
         raise UserError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpogrid.cli.options import JsonObject, task_filters
+from hpogrid.cli.options import JsonObject, server_option, task_filters
 from hpogrid.cli.output import (
     format_option,
     message,
@@ -60,6 +60,7 @@ def tasks() -> None:
 @click.option(
     "--watch", is_flag=True, help="First follow those that are active to their end, as watch does."
 )
+@server_option
 @format_option()
 def show(
     task_id: str | None,
@@ -72,6 +73,7 @@ def show(
     output: Path | None,
     outcol: str,
     watch: bool,
+    server: str | None,
     form: str,
 ) -> int:
     """Show recent tasks; with an ID, its jobs and why they failed."""
@@ -81,6 +83,8 @@ def show(
 
     columns = _output_columns(outcol)
     only = task_id or (str(jeditaskid) if jeditaskid is not None else None)
+    if server is not None:
+        return _show_there(server, only, form)
 
     def look() -> Survey:
         if only is not None and only.isdecimal():
@@ -109,6 +113,18 @@ def show(
         return Exit.FAILURE
     if not found:
         message("no task matches; see --days and --limit")
+    return Exit.OK
+
+
+def _show_there(server: str, only: str | None, form: str) -> int:
+    from hpogrid.site.watching import tasks_there
+
+    if only is not None and not only.isdecimal():
+        raise UserError(f"'{only}' is no number of a task; with --server give one, or none")
+    rows = tasks_there(server, None if only is None else int(only))
+    print_rows(rows, list(rows[0]) if rows else [], form)
+    if not rows:
+        message("the server has no task that the token may see")
     return Exit.OK
 
 

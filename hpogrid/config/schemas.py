@@ -148,8 +148,8 @@ class HpoConfig(Config):
         str | None,
         Meta(
             description="URL through which jobs without a shared folder see each other: of "
-            "'hpogrid serve' (http, https), or of an Optuna storage (postgresql, mysql, redis, "
-            "journal, grpc)"
+            "'hpogrid serve' (http, https, ssh), or of an Optuna storage (postgresql, mysql, "
+            "redis, journal, grpc)"
         ),
     ] = None
     serve_patience: Annotated[

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import http.client
+import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
+
+from hpogrid.config.home import home
+from hpogrid.errors import RunError
+from hpogrid.files import locked, read_record, write_atomic
 from hpogrid.site.studies import export_task
 from hpogrid.site.tasks import Task, find_tasks
 from hpogrid.study.serve.app import Calls, Place, make_app
-from hpogrid.study.serve.calls import TaskLine
+from hpogrid.study.serve.calls import ROOT, TaskLine
 from hpogrid.study.serve.door import Gate, listen, run, tls_context
 from hpogrid.study.serve.tokens import list_tokens, read_or_make_token
+from hpogrid.study.serve.tunnel import Joined
+
+_ANSWER_SECONDS = 5.0
+_START_SECONDS = 60.0
 
 
 def task_key(task: Task) -> str:
@@ -59,6 +72,55 @@ def open_server(
 
     with listen(host, port) as listening:
         yield listening.getsockname()[1], lambda: run(app, listening, context)
+
+
+class _Running(msgspec.Struct):
+    """Where the server listens that runs in the background."""
+
+    port: int
+
+
+def join_server() -> Joined:
+    """The server of this user directory that runs in the background; started if there is none.
+
+    Raises:
+        RunError: it does not start.
+    """
+    token, record = read_or_make_token(), home() / "serve.json"
+    with locked(home() / "serve"):
+        known = read_record(record, _Running)
+        if known is None or not _answers(known.port, token):
+            known = _Running(_start_server(home() / "serve" / "server.log"))
+            write_atomic(record, msgspec.json.encode(known))
+    return Joined(known.port, token)
+
+
+def _answers(port: int, token: str) -> bool:
+    """Whether one of our servers is there, which knows our token."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
+    with contextlib.closing(link), contextlib.suppress(OSError, http.client.HTTPException):
+        link.request("GET", ROOT, headers={"Authorization": f"Bearer {token}"})
+        return link.getresponse().status == 200
+    return False
+
+
+def _start_server(log: Path) -> int:
+    """Start a server that outlives this process; return its port."""
+    command = [sys.executable, "-m", "hpogrid", "serve", "--port", "0"]
+    with log.open("ab") as stream:
+        begin = stream.tell()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+        )
+    end = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        said = re.search(rb"http://127.0.0.1:(\d+)\n", log.read_bytes()[begin:])
+        if said is not None:
+            return int(said[1])
+        time.sleep(0.05)
+    process.kill()
+    last = log.read_text(errors="replace")[begin:].strip().splitlines() or ["it says nothing"]
+    raise RunError(f"the server does not start: {last[-1]}")
 
 
 def token_rows() -> list[dict[str, object]]:

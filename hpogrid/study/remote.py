@@ -23,7 +23,7 @@ from hpogrid.errors import UserError
 from hpogrid.space.space import Point, Space
 from hpogrid.study.claims import Claim, digest
 from hpogrid.study.exchange import LEASE_SECONDS, Exchange
-from hpogrid.study.ledger import SUFFIX, ledger_attempts, ledger_name, was_closed
+from hpogrid.study.ledger import SUFFIX, ledger_name, was_closed
 from hpogrid.study.serve.calls import Claims as Standing
 from hpogrid.study.serve.calls import Part
 from hpogrid.study.serve.client import Answer, Client, Refused, Unreachable
@@ -153,11 +153,18 @@ class RemoteExchange(Exchange):
         self._mirroring = threading.RLock()
         self._widened = -float("inf")
         self._unbegun = False
+        self._closed: set[int] = set()
         self._stop = threading.Event()
         self._share = Share(self._link, job, n_jobs, lease) if space.finite else None
         self._wait_for_server(url)
         super().__init__(folder, space, job, shared=True, lease=lease)
         self._claims = self._share
+        if self._share is not None:
+            own = (trial for trial in self.study if trial.job == job)
+            self._share.recall(
+                (Claim(job, trial.suggested, trial.applied) for trial in own),
+                lambda claim: digest(self._key(claim.applied)),
+            )
         threading.Thread(target=_carry, args=(weakref.ref(self), self._stop), daemon=True).start()
 
     def _wait_for_server(self, url: str) -> None:
@@ -216,7 +223,19 @@ class RemoteExchange(Exchange):
         """Mirror if the server is there and a look is wanted ``now`` (see `Exchange.poll`)."""
         if now and self._link.online:
             self.sync()
+        if now and self._share is not None:
+            # Before the ledgers are read: so nothing that these jobs did is unknown afterwards.
+            self._closed = set(self._jobs_closed())
         return super().poll(now=now)
+
+    def _jobs_closed(self) -> Iterator[int]:
+        newest = {
+            path.name.split(".")[0]: path for path in sorted(self._folder.glob("job-*.jsonl"))
+        }
+        for stem, path in newest.items():
+            number = stem.removeprefix("job-")
+            if number.isdecimal() and was_closed(path):
+                yield int(number)
 
     def sync(self) -> bool:
         """Bring both sides up to date; False: the server is out of reach."""
@@ -239,6 +258,8 @@ class RemoteExchange(Exchange):
                 self._pull_all()
             else:
                 self._pull_changes(self._cursor)
+            if self._share is not None:
+                self._share.hand_in()
             for path in sorted(self._folder.glob(f"{self._prefix}*{SUFFIX}")):
                 self._push(path)
             self._link.found()
@@ -350,10 +371,7 @@ class RemoteExchange(Exchange):
         return super().abandoned()
 
     def _alive(self, job: int) -> bool:
-        attempts = ledger_attempts(self._folder, job)
-        if attempts and was_closed(self._folder / ledger_name(job, attempts[-1])):
-            return False
-        return super()._alive(job)
+        return job not in self._closed and super()._alive(job)
 
     @property
     def gave_up(self) -> str | None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 def is_server(url: str) -> bool:
     """Whether a storage is the server of ``hpogrid serve``."""
-    return url.startswith(("http://", "https://"))
+    return url.startswith(("http://", "https://", "ssh://"))
 
 
 def check_url(url: str, n_jobs: int = 1) -> None:
@@ -38,6 +38,11 @@ def check_url(url: str, n_jobs: int = 1) -> None:
         raise UserError(
             f"storage: '{url}' is no URL; write for example postgresql://host/db, "
             "redis://host:6379/0, journal:///path/to/file or grpc://host:13000"
+        )
+    if parts.password and is_server(url):
+        raise UserError(
+            "storage: 'hpogrid serve' takes no password in the address; it takes the token of "
+            "HPOGRID_TOKEN_FILE, and ssh your keys"
         )
     if is_server(url):
         check_no_secret(

@@ -211,6 +211,23 @@ def test_alone_each_job_takes_from_its_own_share_only(tmp_path: Path) -> None:
         assert "of this job's own share meanwhile" in end
 
 
+def test_what_a_job_took_alone_before_it_was_killed_is_handed_in(tmp_path: Path) -> None:
+    with serving(tmp_path / "server") as url:
+        config = project(FINITE, storage=url)
+        run = job(tmp_path, 0, config, 1)
+        sync(run)
+    done = []
+    while (found := evaluate(run)) is not None:
+        done.append(found)
+    assert done
+    assert run.waiting
+    run._writer.close()
+    with serving(tmp_path / "server", port=int(url.rpartition(":")[2])) as url:
+        again = job(tmp_path, 0, config, 1)
+        sync(again)
+        assert len(Client(url).claims(KEY).claims) == len(done)
+
+
 def test_a_job_that_waits_in_vain_ends_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

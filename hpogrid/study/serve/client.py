@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import socket
 import ssl
 import threading
 from pathlib import Path
@@ -17,6 +18,7 @@ from hpogrid.errors import UserError, first_line
 from hpogrid.files import Damaged, decode
 from hpogrid.study.claims import Claim
 from hpogrid.study.serve.calls import ROOT, Changes, Claims, Listing, Problem, Size, TaskLine
+from hpogrid.study.serve.tunnel import Tunnel, tunnel_to
 
 TOKEN = "HPOGRID_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable with the token; ``HPOGRID_TOKEN_FILE`` names a file with it."""
@@ -50,28 +52,33 @@ class Client:
     """Calls a server. One thread at a time.
 
     Args:
-        url: ``http://host:port`` or ``https://host:port``.
+        url: ``http://host:port``, ``https://host:port``, or ``ssh://user@host`` (see `Tunnel`).
         timeout: seconds without a sign of life after which the server is out of reach.
     """
 
     def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
         parts = urlsplit(url)
+        self._lock = threading.Lock()
+        if parts.scheme == "ssh":
+            self._link: http.client.HTTPConnection = _Through(tunnel_to(url), timeout)
+            self._headers: dict[str, str] = {}
+            return
         try:
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise UserError(f"{url} is no address of a server: {error}") from error
         if parts.scheme not in ("http", "https") or not host:
-            raise UserError(f"{url} is no address of a server; write http://HOST:PORT or https://…")
-        self._headers = {"Authorization": f"Bearer {read_token()}"}
+            raise UserError(
+                f"{url} is no address of a server; write http://HOST:PORT, "
+                "https://HOST:PORT or ssh://USER@HOST"
+            )
+        self._headers = _bearer(read_token())
         # No proxy: the server is one of ours, and a token must not go elsewhere.
         if parts.scheme == "https":
             context = ssl.create_default_context(cafile=os.environ.get("HPOGRID_CA_FILE"))
-            self._link: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=timeout, context=context
-            )
+            self._link = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
         else:
             self._link = http.client.HTTPConnection(host, port, timeout=timeout)
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -138,6 +145,8 @@ class Client:
                 status, data = self._exchange(method, target, body)
             except (OSError, ValueError, http.client.HTTPException) as error:
                 self._link.close()
+                if isinstance(self._link, _Through):
+                    self._link.broke()
                 raise Unreachable(_said(error)) from error
         if status == 200:
             return data
@@ -162,11 +171,43 @@ class Client:
             return self._once(method, target, body)
 
     def _once(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        if isinstance(self._link, _Through) and self._link.sock is None:
+            self._link.connect()
+            self._headers = _bearer(self._link.token)
         self._link.request(method, target, body if method == "PUT" else None, self._headers)
         with contextlib.closing(self._link.getresponse()) as answer:
             if (answer.length or 0) > _LARGEST_ANSWER:
                 raise ValueError(f"an answer of {answer.length} bytes")
             return answer.status, answer.read()
+
+
+class _Through(http.client.HTTPConnection):
+    """A connection through a tunnel; ``token`` is the one for its other end."""
+
+    def __init__(self, tunnel: Tunnel, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._tunnel = tunnel
+        self.token = ""
+
+    def connect(self) -> None:
+        """Connect; what does not answer is opened anew the next time."""
+        path, self.token = self._tunnel.open()
+        link = socket.socket(socket.AF_UNIX)
+        link.settimeout(self.timeout)
+        try:
+            link.connect(str(path))
+        except OSError:
+            link.close()
+            raise
+        self.sock = link
+
+    def broke(self) -> None:
+        """No answer came: perhaps there is no server at the other end any more."""
+        self._tunnel.broke()
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _read(data: bytes, kind: type[T]) -> T:

@@ -14,6 +14,7 @@ import resource
 import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ IDLE_SECONDS = 90.0
 _HEAD_BYTES = 16 * 2**10
 _OWN_FILES = 48
 """Files that the server itself has open."""
+
+_THREADS = 32
+"""So many calls may wait for a slow disk, and others are answered still."""
 
 _MOST = 8192
 _FEW = 8
@@ -250,7 +254,9 @@ def run(
 
     async def serve() -> None:
         watch = asyncio.ensure_future(_until(stopping, server))
-        asyncio.get_running_loop().set_exception_handler(_note)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_note)
+        loop.set_default_executor(ThreadPoolExecutor(_THREADS, "disk"))
         await server.serve(sockets=[listening])
         watch.cancel()
 

@@ -12,7 +12,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from hpogrid.study.claims import Claim, Claims, Taken, digest
@@ -89,9 +89,11 @@ class Share(Claims):
 
     def look_everywhere(self) -> bool:
         """Nothing is left but the shares of others: ask for these; False: there is no server."""
+        if not self._server.online:
+            return False
         self._held.clear()
         self._everywhere = True
-        return self._server.online
+        return True
 
     def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> Taken:
         """See `Exchange.claim`."""
@@ -120,6 +122,10 @@ class Share(Claims):
 
     # --- with the server ---------------------------------------------------------------------
 
+    def recall(self, claims: Iterable[Claim], name_of: Callable[[Claim], str]) -> None:
+        """What earlier attempts of this job took: they may have been killed while alone."""
+        self._late.extend((name_of(claim), claim) for claim in claims)
+
     def see(self, *, wanted: bool) -> None:
         """The server is there, and knows that this job lives.
 
@@ -145,8 +151,16 @@ class Share(Claims):
         self._opened = self._job in standing.opened
         self._own = not self._opened
 
+    def hand_in(self) -> None:
+        """Bring the server the claims of the time without it, before it hears that the job ended.
+
+        Raises:
+            Unreachable: it is out of reach again.
+        """
+        if self._own:
+            self._hand_in()
+
     def _hand_in(self) -> None:
-        """Bring the server the claims of the time without it."""
         while self._late:
             name, claim = self._late[0]
             with contextlib.suppress(Answer):  # another one has it too, which is counted at the end

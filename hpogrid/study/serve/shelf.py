@@ -90,7 +90,8 @@ class Shelf:
         self._n_jobs = n_jobs
         self._lease = lease
         self._clock = clock
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._claiming = threading.Lock()  # not the same: others look while a disk is slow
         self._era = secrets.token_hex(8)
         self._parts: deque[Part] = deque()
         self._kept = 0
@@ -134,7 +135,7 @@ class Shelf:
             UserError: the disk does not take it.
         """
         path = self._folder / name
-        with self._lock, explained(path):
+        with explained(path):
             make_folder(self._folder)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
@@ -222,7 +223,7 @@ class Shelf:
 
     def claims(self) -> Claims:
         """The claims that stand, and whose shares are open."""
-        with self._lock:
+        with self._claiming:
             found = read_claims(self._claims)
             opened = (path.name.removeprefix(_OPENED) for path in self._claims.glob(f"{_OPENED}*"))
             return Claims(
@@ -236,8 +237,9 @@ class Shelf:
         Raises:
             UserError: the disk does not take it.
         """
-        with self._lock:
-            self._look()
+        with self._claiming:
+            with self._lock:
+                self._look()
             standing = read_claims(self._claims, name).get(name)
             if standing is not None and standing[1].job == claim.job:
                 return "yours"
@@ -256,7 +258,7 @@ class Shelf:
         Raises:
             UserError: the disk does not take it.
         """
-        with self._lock:
+        with self._claiming:
             write_new(self._claims / f"{_OPENED}{job}", b"")
             self._wanted.discard(job)
 
