@@ -86,6 +86,7 @@ def report(
     from hpogrid.report.export import exporter
     from hpogrid.report.load import given_objectives, load_sources
     from hpogrid.report.source import make_results, remarks
+    from hpogrid.report.trust import sentences
 
     chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
     for name in chosen:
@@ -107,6 +108,8 @@ def report(
     if plot:
         _draw_history(results)
     message(results.summary)
+    for sentence in sentences(results):
+        message(sentence)
     for name in chosen:
         with working(f"writing {name}"):
             paths = save(results, name, outname)

@@ -171,11 +171,12 @@ def _start(project: Project, points: Path | None, warm_start: str | None) -> Sta
 
 
 def _last_run(project: Project) -> Task:
-    from hpogrid.site.point import POINT
+    from hpogrid.site.point import CONFIRM, POINT
     from hpogrid.site.tasks import find_tasks
 
     found = find_tasks(project=project.name)
-    task = next((task for task in found if task.foreground and POINT not in task.native), None)
+    searches = (task for task in found if not {POINT, CONFIRM} & task.native.keys())
+    task = next((task for task in searches if task.foreground), None)
     if task is None:
         raise UserError(f"project '{project.name}' has no run to resume; leave out --resume")
     if task.project_hash != project.hash:

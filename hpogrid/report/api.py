@@ -87,6 +87,13 @@ class LoadedStudy:
         return self.results.value(self.results.best) if self.results.best else None
 
     @property
+    def trust(self) -> list[str]:
+        """How sure the best result is, a sentence each (see ``hpogrid confirm``)."""
+        from hpogrid.report.trust import sentences
+
+        return sentences(self.results)
+
+    @property
     def trials(self) -> Any:
         """A pandas DataFrame: one row a trial, best first; the columns as in reports, all of them.
 

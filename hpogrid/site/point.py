@@ -19,6 +19,9 @@ from hpogrid.space.value import same
 POINT = "point"
 """What such a task is marked with, in `Task.native`."""
 
+CONFIRM = "confirm"
+"""What a task is marked with that evaluates configurations of a search anew."""
+
 
 def point_task(project: Project, values: Mapping[str, Value], *, debug: bool = False) -> Task:
     """Make a task of one trial with these values, to be run in the foreground.

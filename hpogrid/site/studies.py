@@ -19,7 +19,7 @@ from hpogrid.files import explained, files_below, load_record, scratch, writing
 from hpogrid.job.run import RESULT
 from hpogrid.registry import unknown
 from hpogrid.site.choice import study_of
-from hpogrid.site.point import POINT
+from hpogrid.site.point import CONFIRM, POINT
 from hpogrid.site.tasks import (
     FILE,
     IMPORTED,
@@ -171,7 +171,7 @@ def import_task(path: Path) -> Task:
         except UserError as error:
             problem = str(error).replace(f"{folder}/", "")
             raise UserError(f"{path} is no export of a task: {problem}") from error
-        native = {IMPORTED: True} | {key: True for key in (POINT,) if key in task.native}
+        native = {IMPORTED: True} | {key: True for key in (POINT, CONFIRM) if key in task.native}
         task = msgspec.structs.replace(task, id=claim_folder(), native=native)
         (folder / "ledger").mkdir(exist_ok=True)
         task.save(folder)

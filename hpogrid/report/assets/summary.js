@@ -111,6 +111,11 @@ function bestCard() {
   return body;
 }
 
+// How sure the best result is.
+function trustCard() {
+  return data.trust.length ? [card("How sure is it?", ...data.trust.map((text) => make("p", {}, text)))] : [];
+}
+
 function trialsCard() {
   const bar = make("div", { class: "states", "aria-hidden": "true" });
   const total = Object.values(data.states).reduce((sum, one) => sum + one, 0);
@@ -154,7 +159,7 @@ function tasksCard() {
 function summary() {
   const body = section("summary", "Summary");
   body.append(
-    make("div", { class: "cards" }, bestCard(), trialsCard(), budgetCard(), failuresCard(), tasksCard()),
+    make("div", { class: "cards" }, bestCard(), ...trustCard(), trialsCard(), budgetCard(), failuresCard(), tasksCard()),
   );
   for (const note of data.notes) body.append(make("p", { class: "note", style: "margin-top:12px" }, note));
   if (data.left_out) {
