@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -14,6 +15,8 @@ from hpogrid.cli.output import format_option, message, print_data, print_file, p
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hpogrid.report.results import Results
     from hpogrid.search.base import Mode
     from hpogrid.site.choice import Filters
@@ -54,6 +57,10 @@ def _writer_options(function: Any) -> Any:
 @click.option("--plot", is_flag=True, help="Draw the history in the terminal.")
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
               help="Most rows of the printed table; 0: all.")  # fmt: skip
+@click.option("--live", is_flag=True, help="Serve the page on this machine, and follow the study.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Of the page  [default: any]."
+)
 @objective_options
 @format_option()
 def report(
@@ -66,6 +73,8 @@ def report(
     mode: Mode | None,
     form: str,
     plot: bool,
+    live: bool,
+    port: int,
     to_mlflow: bool,
     tracking_uri: str | None,
     to_tensorboard: bool,
@@ -118,6 +127,27 @@ def report(
         with working(f"writing to {name}"):
             said = tracker.export(results, at or _mlflow_uri(tracking_uri, results))
         message(said)
+    if live:
+
+        def again() -> Results:
+            return make_results(
+                load_sources(target, filters, objectives), extra=names, objectives=objectives
+            )
+
+        _serve(again, port)
+
+
+def _serve(read: Callable[[], Results], port: int) -> None:
+    """Show the page of a study as it grows, until Ctrl-C."""
+    import threading
+
+    from hpogrid.report.live import serving
+
+    with serving(read, port) as address:
+        say(address)
+        message("the page follows the study until Ctrl-C; only this machine can reach it")
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 def _mlflow_uri(given: str | None, results: Results) -> str:
