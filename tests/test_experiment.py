@@ -12,6 +12,7 @@ import pytest
 
 from hpogrid import Experiment
 from hpogrid.errors import UserError
+from hpogrid.job.run import JobResult
 from hpogrid.site.tasks import find_tasks, load_task
 from hpogrid.space.dialects.python_types import choice, loguniform, randint
 from hpogrid.study.study import read_study
@@ -140,3 +141,12 @@ def test_a_space_of_other_types_is_another(experiment: Experiment, before: Any, 
     first = stored(before)
     assert stored(after).search_space != first.search_space or stored(after).hash != first.hash
     assert repr(stored(after).search_space) != repr(first.search_space)
+
+
+def test_what_a_notebook_shows_of_an_experiment_and_its_run_is_short(
+    experiment: Experiment,
+) -> None:
+    assert len(repr(experiment)) < 120
+    assert repr(experiment).startswith("<experiment ")
+    done = JobResult(state="done", reason="all 3 trials are done", finished=3, failed=1)
+    assert repr(done) == "<done: 3 trials finished, 1 of them failed: all 3 trials are done>"
