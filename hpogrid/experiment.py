@@ -67,7 +67,7 @@ _READERS: dict[str, Any] = {
 """How the text after an option becomes a setting, by the setting's type."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Experiment:
     """A search, as the stored configs of the same name describe it.
 
@@ -119,6 +119,11 @@ class Experiment:
     site: str = "local"
     hpo: Mapping[str, Any] = field(default_factory=dict)
     grid: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        metric = _joined(self.metric)
+        count = f"{self.trials} trials"
+        return f"<experiment {self.project_name}: {self.modes} of {metric}, {count}>"
 
     @property
     def project_name(self) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from hpogrid import Experiment
 from hpogrid.errors import UserError
+from hpogrid.job.run import JobResult
 from hpogrid.site.tasks import find_tasks, load_task
 from hpogrid.space.dialects.python_types import choice, loguniform, randint, uniform
 from hpogrid.study.study import read_study
@@ -152,3 +153,12 @@ def test_without_a_mode_the_metric_says_it_and_so_does_a_warning(tmp_path: Path)
     wrong = dataclasses.replace(made, name="w", mode="min")
     with pytest.warns(UserWarning, match="looks for the worst trial"):
         wrong.store()
+
+
+def test_what_a_notebook_shows_of_an_experiment_and_its_run_is_short(
+    experiment: Experiment,
+) -> None:
+    assert len(repr(experiment)) < 120
+    assert repr(experiment).startswith("<experiment ")
+    done = JobResult(state="done", reason="all 3 trials are done", finished=3, failed=1)
+    assert repr(done) == "<done: 3 trials finished, 1 of them failed: all 3 trials are done>"

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "study": ("hpogrid.cli.study:study", "List, show, create, export, import studies."),
     "serve": ("hpogrid.cli.serve:serve", "Keep the ledgers of jobs that share no disk."),
     "report": ("hpogrid.cli.report:report", "Show and export the results."),
+    "confirm": ("hpogrid.cli.confirm:confirm", "Evaluate the best again: how sure are they?"),
     "analyze": ("hpogrid.cli.analyze:analyze", "Explain what each hyperparameter did."),
     "compare": ("hpogrid.cli.compare:compare", "Put several studies side by side."),
     "dashboard": ("hpogrid.cli.dashboard:dashboard", "Look at a project in Optuna's dashboard."),

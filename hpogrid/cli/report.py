@@ -15,6 +15,8 @@ from hpogrid.cli.output import F, format_option, message, print_data, print_file
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hpogrid.report.results import Results
     from hpogrid.search.base import Mode
     from hpogrid.site.choice import Filters
@@ -56,6 +58,10 @@ def _writer_options(function: F) -> F:
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
               help="Most rows of the printed table; 0: all.")  # fmt: skip
 @server_option
+@click.option("--live", is_flag=True, help="Serve the page on this machine, and follow the study.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Of the page  [default: any]."
+)
 @objective_options
 @format_option()
 def report(
@@ -68,6 +74,8 @@ def report(
     mode: Mode | None,
     form: str,
     plot: bool,
+    live: bool,
+    port: int,
     to_mlflow: bool,
     tracking_uri: str | None,
     to_tensorboard: bool,
@@ -89,6 +97,7 @@ def report(
     from hpogrid.report.export import exporter
     from hpogrid.report.load import given_objectives, load_sources
     from hpogrid.report.source import make_results, remarks
+    from hpogrid.report.trust import sentences
     from hpogrid.site.watching import looking_at
 
     chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
@@ -112,6 +121,8 @@ def report(
     if plot:
         _draw_history(results)
     message(results.summary)
+    for sentence in sentences(results):
+        message(sentence)
     for name in chosen:
         with working(f"writing {name}"):
             paths = save(results, name, outname)
@@ -120,6 +131,27 @@ def report(
         with working(f"writing to {name}"):
             said = tracker.export(results, at or _mlflow_uri(tracking_uri, results))
         message(said)
+    if live:
+
+        def again() -> Results:
+            return make_results(
+                load_sources(target, filters, objectives), extra=names, objectives=objectives
+            )
+
+        _serve(again, port)
+
+
+def _serve(read: Callable[[], Results], port: int) -> None:
+    """Show the page of a study as it grows, until Ctrl-C."""
+    import threading
+
+    from hpogrid.report.live import serving
+
+    with serving(read, port) as address:
+        say(address)
+        message("the page follows the study until Ctrl-C; only this machine can reach it")
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 def _mlflow_uri(given: str | None, results: Results) -> str:

@@ -178,7 +178,7 @@ def _last_run(project: Project) -> Task:
     from hpogrid.site.tasks import find_tasks
 
     found = find_tasks(project=project.name)
-    task = next((task for task in found if task.foreground and not task.point), None)
+    task = next((task for task in found if task.foreground and task.searches), None)
     if task is None:
         raise UserError(f"project '{project.name}' has no run to resume; leave out --resume")
     if task.project_hash != project.hash:

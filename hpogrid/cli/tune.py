@@ -219,7 +219,7 @@ def _is_unfinished(name: str) -> bool:
     from hpogrid.site.tasks import find_tasks
 
     found = find_tasks(project=name)
-    last = next((task for task in found if task.foreground and not task.point), None)
+    last = next((task for task in found if task.foreground and task.searches), None)
     if last is None or last.project_hash != load_project(name).hash:
         return False
     result = read_result(last.job_folder(0))

@@ -26,6 +26,7 @@ from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, read_record, write_atomic
 from hpogrid.job.start import read_start
 from hpogrid.signals import handled
+from hpogrid.text import counted
 
 RESULT = "result.json"
 PREP = "prep"
@@ -56,6 +57,10 @@ class JobResult(msgspec.Struct, kw_only=True):
     added: int = 0
     started: float = 0.0
     ended: float = 0.0
+
+    def __repr__(self) -> str:
+        failed = f", {self.failed} of them failed" if self.failed else ""
+        return f"<{self.state}: {counted(self.finished, 'trial')} finished{failed}: {self.reason}>"
 
 
 def run_job(

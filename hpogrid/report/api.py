@@ -11,6 +11,7 @@ from hpogrid.registry import require
 from hpogrid.report.charts import draw
 from hpogrid.report.charts.as_plotly import plotly_figure
 from hpogrid.report.load import given_objectives, load_sources
+from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import EXTRAS, Results
 from hpogrid.report.source import make_results, remarks
 from hpogrid.search.base import Mode
@@ -20,6 +21,14 @@ from hpogrid.space.value import Values
 if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
+
+_MISSING = {
+    "pareto": "only one metric is optimised",
+    "curves": "no trial has reported more than once",
+    "contour": "it needs two hyperparameters that differ between the trials",
+    "slices": "no hyperparameter differs between the trials",
+}
+"""What a plot needs beside results."""
 
 
 def load_study(
@@ -92,6 +101,13 @@ class LoadedStudy:
         return self.results.value(self.results.best) if self.results.best else None
 
     @property
+    def trust(self) -> list[str]:
+        """How sure the best result is, a sentence each (see ``hpogrid confirm``)."""
+        from hpogrid.report.trust import sentences
+
+        return sentences(self.results)
+
+    @property
     def trials(self) -> DataFrame:
         """A pandas DataFrame: one row a trial, best first; the columns as in reports, all of them.
 
@@ -137,8 +153,21 @@ class LoadedStudy:
         """The first two objectives, and the trials that no other one beats."""
         return self._plot("pareto", 0)
 
+    def _why(self, name: str, objective: int) -> str:
+        """What is missing for a plot."""
+        results = self.results
+        if not len(results):
+            return "there is no trial yet"
+        if not results.objectives:
+            return "it is not known what was optimised; give load_study a metric and a mode"
+        if results.best is None and name != "curves":
+            return "no trial has a result"
+        if name == "importance":
+            return rank_hyperparameters(results, objective)[1]
+        return _MISSING.get(name, "no trial has what it shows")
+
     def _plot(self, name: str, objective: int) -> Figure:
         charts = draw(self.results, name, objective)
         if not charts:
-            raise UserError(f"there is nothing to draw for '{name}' in {self!r}")
+            raise UserError(f"there is nothing to draw for '{name}': {self._why(name, objective)}")
         return plotly_figure(charts)

@@ -17,6 +17,7 @@ from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
 from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
 from hpogrid.report.sample import choose_rows, end_order, fair_rows
+from hpogrid.report.trust import sentences
 from hpogrid.space.value import Value, Values
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
@@ -59,6 +60,7 @@ def page_data(results: Results) -> dict[str, Any]:
         "failures": failures(results),
         "spent": _spent(results, start),
         "best": _best(results),
+        "trust": [sentence[:1].upper() + sentence[1:] + "." for sentence in sentences(results)],
         "left_out": len(results) - len(rows),
         "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],

@@ -127,6 +127,7 @@ class Results:
         budget: how many trials were asked for, where it is known.
         mlflow, experiment: where the project logs to MLflow, if it does.
         notes: a sentence for each thing that is left out.
+        confirmed: fresh evaluations of some of the configurations (``hpogrid confirm``).
 
     Attributes:
         trials: complete ones, best first; then those that were ended early, best first; then
@@ -152,6 +153,7 @@ class Results:
         mlflow: str | None = None,
         experiment: str | None = None,
         notes: Sequence[str] = (),
+        confirmed: Sequence[Trial] = (),
     ) -> None:
         self.name = name
         self.project = project
@@ -159,6 +161,7 @@ class Results:
         self.mlflow = mlflow
         self.experiment = experiment
         self.notes = list(notes)
+        self.confirmed = list(confirmed)
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]

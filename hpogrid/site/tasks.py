@@ -60,6 +60,7 @@ class Task(msgspec.Struct, kw_only=True):
             config in the bundle says.
         mode: who runs the search, of those that the site can have do it.
         point: whether it is one trial with values that the user chose.
+        confirms: whether it evaluates configurations of a search anew.
         imported: whether its jobs ran elsewhere.
         native: what the site needs to find the jobs again: a record of its own (`native_as`).
     """
@@ -81,9 +82,15 @@ class Task(msgspec.Struct, kw_only=True):
     grids: dict[str, GridConfig] = {}
     mode: str = "grid"
     point: bool = False
+    confirms: bool = False
     imported: bool = False
     native: dict[str, Any] = {}
     version: int = 1
+
+    @property
+    def searches(self) -> bool:
+        """Whether its trials are part of the study."""
+        return not (self.point or self.confirms)
 
     @property
     def folder(self) -> Path:

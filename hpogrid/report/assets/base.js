@@ -198,15 +198,16 @@ const varied = (index) => new Set(data.columns[index].values).size > 1;
 const parameters = data.columns.flatMap((column, i) => (column.kind === "parameter" && varied(i) ? [i] : []));
 const goals = data.objectives.length; // the first metrics are optimised, others were only reported
 const objectives = data.objectives.concat(data.reported ?? []).map((item) => ({ ...item, axis: axes[item.column] }));
-let objective = 0;
-const visible = { pruned: true, failed: true };
+let objective = Math.max(0, objectives.findIndex((item) => item.name === kept?.metric));
+const visible = { pruned: true, failed: true, ...kept?.visible };
+const leaving = new AbortController(); // ends what listens to more than the page's own parts
 const unseen = (row) => (trials.state[row] === 1 && !visible.pruned) || (trials.state[row] === 2 && !visible.failed);
 const counts = (row) => trials.state[row] === data.counting; // ended early: only where none is complete
 
 // --- the scale of the values ----------------------------------------------------------------
 
 const SCALES = ["automatic", "linear", "logarithmic", "symmetric log", "without outliers"];
-let valueScale = 0;
+let valueScale = kept?.valueScale ?? 0;
 
 // The scale of values as it was chosen; by itself one on which most of them can be told apart.
 function valueAxis(name, values, usual = "linear") {

@@ -13,5 +13,7 @@ pareto();
 curves();
 timeline();
 table();
+if (kept) choose();
 selection.changed();
 document.documentElement.dataset.ready = "yes";
+return { keep, close };

@@ -226,6 +226,7 @@ function rangeInputs(columns) {
     return field;
   });
   const node = make("details", {}, make("summary", {}, "Select by typing ranges"), make("div", { class: "ranges" }, ...fields));
+  node.id = "type-ranges";
   return { node, update: () => updates.forEach((update) => update()) };
 }
 

@@ -19,7 +19,8 @@ class Plot {
     this.svg.addEventListener("click", (event) => this.click(event));
     this.svg.addEventListener("pointerdown", (event) => this.startZoom(event));
     this.svg.addEventListener("dblclick", () => this.setZoom(null));
-    new ResizeObserver(() => this.redraw()).observe(this.box);
+    this.observer = new ResizeObserver(() => this.redraw());
+    this.observer.observe(this.box);
     plots.push(this);
   }
 
