@@ -76,13 +76,15 @@ def run_command(
         )
         return code
     from hpogrid.config.project import load_project
-    from hpogrid.site.control import plan, submit
+    from hpogrid.site.control import notes, plan, submit
 
     _tell_drift(load_project(project))
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
             say(line)
         return Exit.OK
+    for note in notes(project, site):
+        message(f"note: {note}")
     start = _start(load_project(project), search_points, warm_start)
     task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
     message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "

@@ -84,13 +84,27 @@ class BatchSite:
 
     def notes(self, project: Project) -> list[str]:
         """What the cluster would do otherwise than one may think."""
+        unfit = self._unfit()
+        found = [unfit] if unfit else []
         nodes = self.scheduler.nodes(project.grid_config.extra)
         if nodes == 1:
-            return []
+            return found
         return [
+            *found,
             f"each job gets {nodes} nodes, and hpogrid runs its trials on the first one only: the "
-            "others serve trials that start programs there themselves (srun, torchrun)"
+            "others serve trials that start programs there themselves (srun, torchrun)",
         ]
+
+    def _unfit(self) -> str | None:
+        """Why no machine can run jobs that need this disk, as far as the cluster tells."""
+        commands = self.scheduler.pool()
+        try:
+            answers = [run_command(command, self.scheduler.label) for command in commands]
+        except RunError:
+            return None
+        if not answers or any(answer.code != 0 for answer in answers):
+            return None
+        return self.scheduler.unfit([answer.text for answer in answers])
 
     def check_config(self, grid: GridConfig) -> None:
         """Refuse native options that there are not, or that contradict a setting."""
@@ -356,6 +370,8 @@ class BatchSite:
             task = sketch(project, name, 1, number=next_number())
             yield from check_parts(project, task, here=False)
             yield look("submission", lambda: self._rehearse(task))
+        if unfit := self._unfit():
+            yield Finding("shared disk", "bad", unfit)
         yield look(name, self._answer)
         version = self._version()
         if version:

@@ -99,6 +99,14 @@ class BatchSystem(ABC):
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
 
+    def pool(self) -> list[list[str]]:
+        """Commands that tell whether any machine can run jobs that need this disk."""
+        return []
+
+    def unfit(self, answers: Sequence[str]) -> str | None:
+        """Why no machine can, by what those commands print; None: some can, or who knows."""
+        return None
+
     def check_options(self, extra: Mapping[str, Any]) -> None:
         """Refuse native options that are unknown, or not the user's to set.
 

@@ -338,6 +338,12 @@ def forget_requests(task: Task) -> None:
     shutil.rmtree(task.requests, ignore_errors=True)
 
 
+def notes(project_name: str, site: str | None) -> list[str]:
+    """What one should know before the jobs of a project are submitted."""
+    project = load_project(project_name)
+    return make_site(site or project.grid_config.site).notes(project)
+
+
 def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:
     """What `submit` would do: the files of the bundle with their sizes, and the commands."""
     project = load_project(project_name)

@@ -101,6 +101,24 @@ class HTCondor(BatchSystem):
         lines += [f"{name} = {json.dumps(value)}" for name, value in own.items()]
         return {SUBMIT_FILE: "\n".join([*lines, f"queue {request.count}"]) + "\n"}
 
+    def pool(self) -> list[list[str]]:
+        """The domain of this machine's disks, and those of the pool's machines."""
+        return [
+            ["condor_config_val", "FILESYSTEM_DOMAIN"],
+            ["condor_status", "-autoformat", "FileSystemDomain"],
+        ]
+
+    def unfit(self, answers: Sequence[str]) -> str | None:
+        """Jobs match machines of the same domain only."""
+        here, there = answers[0].strip(), set(answers[1].split())
+        if not here or not there or here in there:
+            return None
+        return (
+            f"no machine of the pool shares a disk with this one (FILESYSTEM_DOMAIN is {here} here "
+            f"and {', '.join(sorted(there)[:3])} there): the jobs would wait for ever; submit from "
+            "a machine whose disk they see"
+        )
+
     def check_options(self, extra: Mapping[str, Any]) -> None:
         """Attributes of one's own begin with a plus."""
         super().check_options({name: extra[name] for name in extra if not name.startswith("+")})
