@@ -295,6 +295,13 @@ class GridConfig(Config):
     walltime: Annotated[
         str | None, Meta(description="Time limit of a job: 12:00:00, 1-00:00:00, 90m, 12h")
     ] = None
+    max_attempts: Annotated[
+        AtLeastOne | None,
+        Meta(
+            description="A job whose time is up before its budget is spent is queued again by "
+            "itself, so often in all"
+        ),
+    ] = None
     memory: Annotated[str | None, Meta(description="Memory of a job: 500M, 4G, 1T")] = None
     cpus: Annotated[
         AtLeastOne | None,

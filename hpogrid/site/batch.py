@@ -86,6 +86,11 @@ class BatchSite:
         """What the cluster would do otherwise than one may think."""
         unfit = self._unfit()
         found = [unfit] if unfit else []
+        if project.grid_config.max_attempts and self.scheduler.again is None:
+            found.append(
+                f"max_attempts has no effect at {self.scheduler.label}: when the time of a job is "
+                "up, 'hpogrid tasks retry' goes on"
+            )
         nodes = self.scheduler.nodes(project.grid_config.extra)
         if nodes == 1:
             return found

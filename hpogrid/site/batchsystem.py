@@ -76,6 +76,8 @@ class BatchSystem(ABC):
         member: a shell expression for the number of the running member, from 1.
         end_time: a shell command that prints when the running member has to be over, in
             seconds since 1970, or nothing; "" if there is none.
+        again: a shell expression for the command by which a running member queues itself again;
+            empty: its exit code does; None: it cannot.
         arrays: whether one submission takes all members; else each is submitted on its own.
         cores_by_number: whether a job may ask for cores without knowing the cluster.
         kill_one: whether a command ends one member only.
@@ -90,6 +92,7 @@ class BatchSystem(ABC):
     label: ClassVar[str]
     member: ClassVar[str]
     end_time: ClassVar[str] = ""
+    again: ClassVar[str | None] = None
     arrays: ClassVar[bool] = True
     cores_by_number: ClassVar[bool] = True
     kill_one: ClassVar[bool] = False

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpogrid.errors import Exit
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import (
@@ -57,6 +58,7 @@ class HTCondor(BatchSystem):
         " 2>/dev/null | sort -n | head -n 1"
         " | while read -r limit; do echo $(($(date +%s) + limit)); done"
     )
+    again = ""
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(
         ["arguments", "batch_name", "error", "executable", "initialdir", "log", "max_materialize",
@@ -84,6 +86,8 @@ class HTCondor(BatchSystem):
             "# A job that the cluster holds because it used too much has ended.",
             "periodic_remove = (JobStatus == 5) && member(HoldReasonCode, {34, 46, 47})",
         ]
+        if grid.max_attempts and "on_exit_remove" not in grid.extra:
+            lines.append(f"on_exit_remove = ExitBySignal || ExitCode != {Exit.AGAIN:d}")
         if grid.max_jobs:
             lines.append(f"max_materialize = {grid.max_jobs}")
         if request.seconds:

@@ -57,8 +57,10 @@ class LocalSite:
         """Nothing is wrong of itself."""
 
     def notes(self, project: Project) -> list[str]:
-        """Nothing that the plan does not show."""
-        return []
+        """What has no effect here."""
+        if project.grid_config.max_attempts is None:
+            return []
+        return ["max_attempts has no effect here: when time is up, 'hpogrid tasks retry' goes on"]
 
     def check(self, project: Project | None, name: str) -> Iterator[Finding]:
         """The parts of a project, and the machine."""

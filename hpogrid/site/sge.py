@@ -49,6 +49,7 @@ class GridEngine(BatchSystem):
         " | sed -n 's/^hard resource_list:.*h_rt=\\([0-9]*\\).*/\\1/p'"
         " | while read -r limit; do echo $(($(date +%s) + limit)); done"
     )
+    again = ""
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(["b", "cwd", "e", "i", "j", "N", "o", "r", "S", "sync", "t", "tc", "wd"])
 
