@@ -40,7 +40,7 @@ from hpogrid.site.arrays import (
     settled,
 )
 from hpogrid.site.base import ACTIVE, Finding, JobStatus, Kept, Traits, Unsure
-from hpogrid.site.batchsystem import BatchSystem, Member, MemberState, Request, Target
+from hpogrid.site.batchsystem import NO_MEMORY, BatchSystem, Member, MemberState, Request, Target
 from hpogrid.site.carry import write_carried
 from hpogrid.site.check import check_parts, look
 from hpogrid.site.commands import NoAnswer, NotHere, run_command
@@ -144,6 +144,10 @@ class BatchSite:
         """Submit these jobs anew; they go on from their ledgers."""
         self._files(task, self._parts(task, jobs))  # refuses what is wrong before all is forgotten
         for job in jobs:
+            end = settled(task, job)
+            if end is not None and (end.reason or "").startswith(NO_MEMORY):
+                times = task.short_of_memory.get(job, 0) + 1
+                task.short_of_memory = {**task.short_of_memory, job: times}
             forget_end(task, job)
         self._start(task, jobs)
 
@@ -236,9 +240,18 @@ class BatchSite:
         most = 1
         if self.scheduler.arrays:
             most = (self._largest_array() if len(jobs) > 1 else None) or len(jobs)
-        groups = [jobs[at : at + most] for at in range(0, len(jobs), most)]
+        groups = [same[at : at + most] for same in self._by_memory(task, jobs)
+                  for at in range(0, len(same), most)]  # fmt: skip
         first, step = len(arrays_of(task)) + 1, int(self.scheduler.arrays)
         return [self._part(task, group, jobs, first + at * step) for at, group in enumerate(groups)]
+
+    def _by_memory(self, task: Task, jobs: Sequence[int]) -> list[Sequence[int]]:
+        """The jobs, apart by how much memory they get: one script asks for the same for all."""
+        times = [task.short_of_memory.get(job, 0) for job in jobs]
+        if not self.scheduler.arrays or len(set(times)) == 1:
+            return [jobs]
+        both = list(zip(jobs, times, strict=True))
+        return [[job for job, own in both if own == one] for one in sorted(set(times))]
 
     def _part(self, task: Task, group: Sequence[int], jobs: Sequence[int], number: int) -> Part:
         """An array of some of the jobs that are submitted together.
@@ -265,7 +278,8 @@ class BatchSite:
                 f"max_jobs: {self.scheduler.label} takes these {len(jobs)} jobs as several arrays "
                 f"only, which cannot keep to {most} at once together; give more, or fewer jobs"
             )
-        grid = replace(request.grid, max_jobs=share)
+        times = max(task.short_of_memory.get(job, 0) for job in members)
+        grid = replace(request.grid, max_jobs=share, memory=_memory(request.grid, times))
         name = request.name if number == 1 else f"{request.name}-{number}"
         return Part(dataclasses.replace(request, grid=grid, name=name, only=only), group, members)
 
@@ -546,3 +560,10 @@ class BatchSite:
 
     def fetch(self, task: Task) -> None:
         """Nothing to do: the ledgers are in the task's folder."""
+
+
+def _memory(grid: GridConfig, times: int) -> str | None:
+    """The memory of a job that ended so many times for lack of it."""
+    if grid.memory_mb is None or grid.memory_factor is None or not times:
+        return grid.memory
+    return f"{int(grid.memory_mb * grid.memory_factor**times)}M"

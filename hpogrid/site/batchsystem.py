@@ -20,6 +20,8 @@ from hpogrid.registry import unknown
 from hpogrid.site.base import JobState
 
 SCRIPT = "job.sh"
+NO_MEMORY = "out of memory"
+"""How the reason begins of a job that ended for lack of memory."""
 
 Member = tuple[str, int]
 """A member of an array: the array's native id, and its number in it, from 1."""

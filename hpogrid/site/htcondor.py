@@ -12,6 +12,7 @@ from hpogrid.errors import Exit
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import (
+    NO_MEMORY,
     BatchSystem,
     Member,
     MemberState,
@@ -25,7 +26,7 @@ from hpogrid.site.batchsystem import (
 SUBMIT_FILE = "job.sub"
 
 _STATES: dict[int, JobState] = {1: "queued", 2: "running", 5: "queued", 6: "running", 7: "running"}
-_REASONS = {34: "out of memory", 46: "it reached its time limit", 47: "it reached its time limit"}
+_REASONS = {34: NO_MEMORY, 46: "it reached its time limit", 47: "it reached its time limit"}
 """Why the cluster held a job that is then removed, by ``HoldReasonCode``."""
 
 _OPTIONS = """accounting_group accounting_group_user allowed_execute_duration

@@ -253,7 +253,7 @@ class ClusterContract(ArrayContract):
                 "--max_attempts", "9", *self.grid.split())  # fmt: skip
         hpogrid("project", "update", "p", "--grid_config", "g")
         task = user.submit(1)
-        wait_until(lambda: user.trace(), 90)
+        user.wait(task, lambda states: bool(user.trace()))
         hpogrid("tasks", "add", task, "--n_jobs", "1")
         deadline = time.monotonic() + 300
         while not ended(states := [state for state, _ in user.jobs(task)]):
