@@ -14,6 +14,7 @@ class Exit(enum.IntEnum):
     FAILURE = 1  # the command ran, and what it ran did not succeed
     USAGE = 2  # what was typed or stored is wrong: the message says what to type instead
     BUG = 70  # not the user's fault: a traceback was shown
+    AGAIN = 99  # a job that is to be queued again; Grid Engine does so by itself
     INTERRUPTED = 130  # Ctrl-C
 
 

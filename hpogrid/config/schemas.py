@@ -30,6 +30,7 @@ OUT_DS = "user.${RUCIO_ACCOUNT}.hpogrid.{HPO_PROJECT_NAME}.out.$(date +%Y%m%d%H%
 Positive = Annotated[float, Meta(gt=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
+AtLeast1 = Annotated[float, Meta(ge=1)]
 
 _WALLTIME = re.compile("([0-9]+-)?[0-9]+:[0-5][0-9]:[0-5][0-9]|[0-9]+[smhd]")
 _PYTHON = re.compile(r"/[\w./*?\[\]+-]+", re.ASCII)
@@ -313,7 +314,21 @@ class GridConfig(Config):
     walltime: Annotated[
         str | None, Meta(description="Time limit of a job: 12:00:00, 1-00:00:00, 90m, 12h")
     ] = None
+    max_attempts: Annotated[
+        AtLeastOne | None,
+        Meta(
+            description="A job whose time is up before its budget is spent is queued again by "
+            "itself, so often in all"
+        ),
+    ] = None
     memory: Annotated[str | None, Meta(description="Memory of a job: 500M, 4G, 1T")] = None
+    memory_factor: Annotated[
+        AtLeast1 | None,
+        Meta(
+            description="A job that was out of memory gets so many times as much when it is "
+            "retried",
+        ),
+    ] = None
     cpus: Annotated[
         AtLeastOne | None,
         Meta(description="CPU cores of a job (default: those of its trials, else the site's)"),
@@ -338,6 +353,8 @@ class GridConfig(Config):
 
     def __post_init__(self) -> None:
         _check_setup(self.setup)
+        if self.memory_factor is not None and self.memory is None:
+            raise ValueError("memory_factor: of what? give the memory too, such as --memory 4G")
         _check_environment(self.environment)
         if self.walltime is not None and not _WALLTIME.fullmatch(self.walltime):
             raise ValueError(f"walltime: '{self.walltime}' is no time; write 12:00:00, 90m or 12h")

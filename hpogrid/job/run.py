@@ -119,7 +119,7 @@ def run_job(
     except RunningAlready:
         raise  # the result is for the other driver to write
     except UserError as error:
-        _write(folder, JobResult(state="failed", reason=str(error), started=started))
+        write_result(folder, JobResult(state="failed", reason=str(error), started=started))
         raise
     (folder / RESULT).unlink(missing_ok=True)
     if run.remark:
@@ -191,7 +191,7 @@ def _conclude(run: Run, folder: Path, state: JobState, reason: str, started: flo
         failed=len(failed),
         started=started,
     )
-    _write(folder, result)
+    write_result(folder, result)
     run.hand_over()
     return result
 
@@ -201,7 +201,8 @@ def read_result(folder: Path) -> JobResult | None:
     return read_record(folder / RESULT, JobResult)
 
 
-def _write(folder: Path, result: JobResult) -> None:
+def write_result(folder: Path, result: JobResult) -> None:
+    """Write how a job ended, at this moment."""
     result.ended = time.time()
     write_atomic(folder / RESULT, msgspec.json.encode(result) + b"\n")
 

@@ -48,7 +48,7 @@ from hpogrid.site.base import (
     Unsure,
     one_core_note,
 )
-from hpogrid.site.batchsystem import BatchSystem, Member, MemberState, Request, Target
+from hpogrid.site.batchsystem import NO_MEMORY, BatchSystem, Member, MemberState, Request, Target
 from hpogrid.site.carry import write_carried
 from hpogrid.site.check import check_parts, look
 from hpogrid.site.commands import NoAnswer, NotHere, run_command
@@ -106,8 +106,14 @@ class BatchSite:
         return [self.scheduler.submit(part.request) for part in self._parts(task)]
 
     def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
-        """Where a job has one core, or nodes on which hpogrid runs nothing."""
-        notes = []
+        """What the cluster would do otherwise than one may think."""
+        unfit = self._unfit() if ask else None
+        notes = [unfit] if unfit else []
+        if project.grid_config.max_attempts and self.scheduler.again is None:
+            notes.append(
+                f"max_attempts has no effect at {self.scheduler.label}: when the time of a job is "
+                "up, 'hpogrid tasks retry' goes on"
+            )
         if not self.scheduler.cores_by_number and not names_cores(project.grid_config):
             notes += one_core_note(project, self.scheduler.label)
         nodes = self.scheduler.nodes(project.grid_config.extra)
@@ -117,6 +123,17 @@ class BatchSite:
                 "the others serve trials that start programs there themselves (srun, torchrun)"
             )
         return notes
+
+    def _unfit(self) -> str | None:
+        """Why no machine can run jobs that need this disk, as far as the cluster tells."""
+        commands = self.scheduler.pool()
+        try:
+            answers = [run_command(command, self.scheduler.label) for command in commands]
+        except RunError:
+            return None
+        if not answers or any(answer.code != 0 for answer in answers):
+            return None
+        return self.scheduler.unfit([answer.text for answer in answers])
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """The files that `submit` writes, with their texts."""
@@ -136,6 +153,10 @@ class BatchSite:
         """Submit these jobs anew; they go on from their ledgers."""
         self._files(task, self._parts(task, jobs))  # refuses what is wrong before all is forgotten
         for job in jobs:
+            end = settled(task, job)
+            if end is not None and (end.reason or "").startswith(NO_MEMORY):
+                times = task.short_of_memory.get(job, 0) + 1
+                task.short_of_memory = {**task.short_of_memory, job: times}
             forget_end(task, job)
         self._start(task, jobs)
 
@@ -228,9 +249,18 @@ class BatchSite:
         most = 1
         if self.scheduler.arrays:
             most = (self._largest_array() if len(jobs) > 1 else None) or len(jobs)
-        groups = [jobs[at : at + most] for at in range(0, len(jobs), most)]
+        groups = [same[at : at + most] for same in self._by_memory(task, jobs)
+                  for at in range(0, len(same), most)]  # fmt: skip
         first, step = len(arrays_of(task)) + 1, int(self.scheduler.arrays)
         return [self._part(task, group, jobs, first + at * step) for at, group in enumerate(groups)]
+
+    def _by_memory(self, task: Task, jobs: Sequence[int]) -> list[Sequence[int]]:
+        """The jobs, apart by how much memory they get: one script asks for the same for all."""
+        times = [task.short_of_memory.get(job, 0) for job in jobs]
+        if not self.scheduler.arrays or len(set(times)) == 1:
+            return [jobs]
+        both = list(zip(jobs, times, strict=True))
+        return [[job for job, own in both if own == one] for one in sorted(set(times))]
 
     def _part(self, task: Task, group: Sequence[int], jobs: Sequence[int], number: int) -> Part:
         """An array of some of the jobs that are submitted together.
@@ -257,7 +287,8 @@ class BatchSite:
                 f"max_jobs: {self.scheduler.label} takes these {len(jobs)} jobs as several arrays "
                 f"only, which cannot keep to {most} at once together; give more, or fewer jobs"
             )
-        grid = replace(request.grid, max_jobs=share)
+        times = max(task.short_of_memory.get(job, 0) for job in members)
+        grid = replace(request.grid, max_jobs=share, memory=_memory(request.grid, times))
         name = request.name if number == 1 else f"{request.name}-{number}"
         return Part(dataclasses.replace(request, grid=grid, name=name, only=only), group, members)
 
@@ -367,6 +398,8 @@ class BatchSite:
             task = sketch(project, name, 1, number=next_number())
             yield from check_parts(project, task, here=False)
             yield look("submission", lambda: self._rehearse(task))
+        if unfit := self._unfit():
+            yield Finding("shared disk", "bad", unfit)
         yield look(name, self._answer)
         version = self._version()
         if version:
@@ -536,3 +569,10 @@ class BatchSite:
 
     def fetch(self, task: Task) -> None:
         """Nothing to do: the ledgers are in the task's folder."""
+
+
+def _memory(grid: GridConfig, times: int) -> str | None:
+    """The memory of a job that ended so many times for lack of it."""
+    if grid.memory_mb is None or grid.memory_factor is None or not times:
+        return grid.memory
+    return f"{int(grid.memory_mb * grid.memory_factor**times)}M"

@@ -20,6 +20,8 @@ from hpogrid.registry import unknown
 from hpogrid.site.base import JobState
 
 SCRIPT = "job.sh"
+NO_MEMORY = "out of memory"
+"""How the reason begins of a job that ended for lack of memory."""
 
 Member = tuple[str, int]
 """A member of an array: the array's native id, and its number in it, from 1."""
@@ -76,6 +78,8 @@ class BatchSystem(ABC):
         member: a shell expression for the number of the running member, from 1.
         end_time: a shell command that prints when the running member has to be over, in
             seconds since 1970, or nothing; "" if there is none.
+        again: a shell expression for the command by which a running member queues itself again;
+            empty: its exit code does; None: it cannot.
         arrays: whether one submission takes all members; else each is submitted on its own.
         cores_by_number: whether a job may ask for cores without knowing the cluster.
         kill_one: whether a command ends one member only.
@@ -90,6 +94,7 @@ class BatchSystem(ABC):
     label: ClassVar[str]
     member: ClassVar[str]
     end_time: ClassVar[str] = ""
+    again: ClassVar[str | None] = None
     arrays: ClassVar[bool] = True
     cores_by_number: ClassVar[bool] = True
     kill_one: ClassVar[bool] = False
@@ -98,6 +103,14 @@ class BatchSystem(ABC):
     too_many: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
+
+    def pool(self) -> list[list[str]]:
+        """Commands that tell whether any machine can run jobs that need this disk."""
+        return []
+
+    def unfit(self, answers: Sequence[str]) -> str | None:
+        """Why no machine can, by what those commands print; None: some can, or who knows."""
+        return None
 
     def check_options(self, extra: Mapping[str, Any]) -> None:
         """Refuse native options that are unknown, or not the user's to set.

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpogrid.errors import Exit
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import (
+    NO_MEMORY,
     BatchSystem,
     Member,
     MemberState,
@@ -24,7 +26,7 @@ from hpogrid.site.batchsystem import (
 SUBMIT_FILE = "job.sub"
 
 _STATES: dict[int, JobState] = {1: "queued", 2: "running", 5: "queued", 6: "running", 7: "running"}
-_REASONS = {34: "out of memory", 46: "it reached its time limit", 47: "it reached its time limit"}
+_REASONS = {34: NO_MEMORY, 46: "it reached its time limit", 47: "it reached its time limit"}
 """Why the cluster held a job that is then removed, by ``HoldReasonCode``."""
 
 _OPTIONS = """accounting_group accounting_group_user allowed_execute_duration
@@ -57,6 +59,7 @@ class HTCondor(BatchSystem):
         " 2>/dev/null | sort -n | head -n 1"
         " | while read -r limit; do echo $(($(date +%s) + limit)); done"
     )
+    again = ""
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(
         ["arguments", "batch_name", "error", "executable", "initialdir", "log", "max_materialize",
@@ -84,6 +87,8 @@ class HTCondor(BatchSystem):
             "# A job that the cluster holds because it used too much has ended.",
             "periodic_remove = (JobStatus == 5) && member(HoldReasonCode, {34, 46, 47})",
         ]
+        if grid.max_attempts and "on_exit_remove" not in grid.extra:
+            lines.append(f"on_exit_remove = ExitBySignal || ExitCode != {Exit.AGAIN:d}")
         if grid.max_jobs:
             lines.append(f"max_materialize = {grid.max_jobs}")
         if request.seconds:
@@ -100,6 +105,24 @@ class HTCondor(BatchSystem):
         lines += [f"{name} = {'true' if value is None else value}" for name, value in pairs]
         lines += [f"{name} = {json.dumps(value)}" for name, value in own.items()]
         return {SUBMIT_FILE: "\n".join([*lines, f"queue {request.count}"]) + "\n"}
+
+    def pool(self) -> list[list[str]]:
+        """The domain of this machine's disks, and those of the pool's machines."""
+        return [
+            ["condor_config_val", "FILESYSTEM_DOMAIN"],
+            ["condor_status", "-autoformat", "FileSystemDomain"],
+        ]
+
+    def unfit(self, answers: Sequence[str]) -> str | None:
+        """Jobs match machines of the same domain only."""
+        here, there = answers[0].strip(), set(answers[1].split())
+        if not here or not there or here in there:
+            return None
+        return (
+            f"no machine of the pool shares a disk with this one (FILESYSTEM_DOMAIN is {here} here "
+            f"and {', '.join(sorted(there)[:3])} there): the jobs would wait for ever; submit from "
+            "a machine whose disk they see"
+        )
 
     def check_options(self, extra: Mapping[str, Any]) -> None:
         """Attributes of one's own begin with a plus."""

@@ -73,8 +73,10 @@ class LocalSite:
         return [self._runner(task, range(task.n_jobs))]
 
     def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
-        """Nothing: jobs wait for the cores that they need."""
-        return []
+        """What has no effect here. Jobs wait for the cores that they need."""
+        if project.grid_config.max_attempts is None:
+            return []
+        return ["max_attempts has no effect here: when time is up, 'hpogrid tasks retry' goes on"]
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """The script that runs a job in its container, or after its setup, if it wants that.

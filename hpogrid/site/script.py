@@ -16,6 +16,7 @@ from hpogrid.config.home import home
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.resources import wanted_cores
+from hpogrid.job.again import ATTEMPTS, COMMAND
 from hpogrid.job.settings import ENTRY, START
 from hpogrid.site import container
 from hpogrid.site.batchsystem import BatchSystem, Request
@@ -71,9 +72,17 @@ def job_script(
         member=scheduler.member,
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
-        environment=_environment(task, wanted),
+        environment=_environment(task, wanted) + _again(scheduler, request),
         run=_run(task, project, wanted),
     )
+
+
+def _again(scheduler: BatchSystem, request: Request) -> str:
+    """Lines that tell a job how often it goes on by itself, and how."""
+    if request.grid.max_attempts is None or scheduler.again is None:
+        return ""
+    lines = f"\nexport {ATTEMPTS}={request.grid.max_attempts}"
+    return lines + (f"\nexport {COMMAND}={scheduler.again}" if scheduler.again else "")
 
 
 def _run(task: Task, project: Project, wanted: container.Wanted | None) -> str:

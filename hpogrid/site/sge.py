@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import (
+    NO_MEMORY,
     BatchSystem,
     Member,
     MemberState,
@@ -49,6 +50,7 @@ class GridEngine(BatchSystem):
         " | sed -n 's/^hard resource_list:.*h_rt=\\([0-9]*\\).*/\\1/p'"
         " | while read -r limit; do echo $(($(date +%s) + limit)); done"
     )
+    again = ""
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(["b", "cwd", "e", "i", "j", "N", "o", "r", "S", "sync", "t", "tc", "wd"])
 
@@ -179,7 +181,7 @@ def _ended(record: dict[str, str]) -> MemberState:
     if code == "137" and limit and spent and int(spent.group()) >= int(limit.group(1)):
         return MemberState("failed", "it reached its time limit")
     if code != "0" and _over_memory(record):
-        return MemberState("failed", "out of memory: it reached the limit of its h_vmem")
+        return MemberState("failed", f"{NO_MEMORY}: it reached the limit of its h_vmem")
     if code.isdigit() and int(code) > 128:
         return MemberState("failed", f"killed by signal {int(code) - 128}")
     return MemberState("failed", f"exit code {code}")

@@ -10,6 +10,7 @@ from typing import Any
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import (
+    NO_MEMORY,
     BatchSystem,
     Member,
     MemberState,
@@ -45,8 +46,8 @@ _STATES: dict[str, JobState] = {
 """All other states are ends that went wrong."""
 
 _REASONS = {
-    "OUT_OF_MEMORY": "out of memory",
-    "OUT_OF_ME": "out of memory",
+    "OUT_OF_MEMORY": NO_MEMORY,
+    "OUT_OF_ME": NO_MEMORY,
     "TIMEOUT": "it reached its time limit",
     "DEADLINE": "it could not end before its deadline",
     "CANCELLED": "cancelled",
@@ -85,6 +86,7 @@ class Slurm(BatchSystem):
         'echo "${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue --noheader --format=%e'
         ' --jobs="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID")" 2>/dev/null)}"'
     )
+    again = '"scontrol requeue $SLURM_JOB_ID"'
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(
         ["array", "chdir", "error", "input", "job-name", "open-mode", "output", "parsable", "wrap"]

@@ -58,6 +58,7 @@ class Task(msgspec.Struct, kw_only=True):
         sites: where single jobs are that are not at the task's site.
         grids: how jobs run at sites to which they were moved or added, instead of as the grid
             config in the bundle says.
+        short_of_memory: how often a job ended for lack of memory and was retried.
         mode: who runs the search, of those that the site can have do it.
         point: whether it is one trial with values that the user chose.
         confirms: whether it evaluates configurations of a search anew.
@@ -80,6 +81,7 @@ class Task(msgspec.Struct, kw_only=True):
     begun_with: Annotated[int, msgspec.Meta(ge=0)] = 0
     sites: dict[int, _Line] = {}
     grids: dict[str, GridConfig] = {}
+    short_of_memory: dict[int, int] = {}
     mode: str = "grid"
     point: bool = False
     confirms: bool = False

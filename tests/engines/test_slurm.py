@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,15 @@ class TestSlurm(ClusterContract):
         run("scontrol", "requeue", member)
         time.sleep(8)  # Slurm would let it wait for two minutes
         run("scontrol", "update", f"JobId={member}", "StartTime=now")
+
+    def hurry(self, user: User, task: str) -> None:
+        """Slurm has a job that was requeued wait for two minutes."""
+        waiting = subprocess.run(
+            ["squeue", "--noheader", "--array", "--states=PENDING", "--format=%A"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for job in waiting.stdout.split():
+            subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=False)
 
     @pytest.fixture
     def user(self, slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:

@@ -21,7 +21,7 @@ from hpogrid.registry import Entry
 from hpogrid.site import SITES, batch, control
 from hpogrid.site.arrays import arrays_of
 from hpogrid.site.base import ACTIVE, Unsure
-from hpogrid.site.batchsystem import Request, Target
+from hpogrid.site.batchsystem import Member, MemberState, Request, Target
 from hpogrid.site.tasks import Task, find_tasks
 from hpogrid.space.dialects import read_space
 from hpogrid.study.study import read_study
@@ -460,3 +460,42 @@ def test_a_system_that_ends_one_job_for_each_command(
         control.kill(task)
     assert len(commands) == 3
     assert wait(task, lambda found: found.count("killed") == 2) == ["killed", "running", "killed"]
+
+
+def test_a_job_that_was_out_of_memory_gets_more(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the others do not: what asks for another amount is an array of its own."""
+    asked: list[tuple[int, str | None]] = []
+    real, members = fake.Fake.submit, fake.Fake._members
+
+    def submit(self: fake.Fake, request: Request) -> list[str]:
+        asked.append((request.count, request.grid.memory))
+        return real(self, request)
+
+    def first_is_short(self: fake.Fake, text: str) -> dict[Member, MemberState]:
+        found = members(self, text)
+        return {
+            (array, n): state._replace(reason="out of memory: too much") if n == 1 else state
+            for (array, n), state in found.items()
+        }
+
+    monkeypatch.setattr(fake.Fake, "submit", submit)
+    monkeypatch.setattr(fake.Fake, "_members", first_is_short)
+    switch("dead-0")
+    switch("dead-1")
+    task = control.submit(project(memory="1G", memory_factor=1.5), site=None, n_jobs=2)
+    assert wait(task, ended) == ["failed"] * 2
+    asked.clear()
+    switch("dead-0", False)
+    switch("dead-1", False)
+    control.retry(find_tasks()[0])
+    assert {(1, "1G"), (1, "1536M")} <= set(asked)
+    (task,) = find_tasks()
+    assert task.short_of_memory == {0: 1}
+    assert wait(task, ended) == ["done"] * 2
+
+
+def test_more_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="memory_factor: of what"):
+        GridConfig(memory_factor=2)

@@ -17,4 +17,5 @@ export HPOGRID_JOB HPOGRID_END_TIME
 
 # hpogrid came with the task; nothing is installed here.
 ${environment}
-${setup}${run}
+${setup}# What it prints and how it ends: python3 -m hpogrid tasks logs ${task}
+${run}
