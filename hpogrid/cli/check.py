@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import click
 
+from hpogrid.cli.complete import projects, sites
 from hpogrid.cli.output import format_option, print_rows
 from hpogrid.errors import Exit
 
 
 @click.command()
-@click.argument("project", required=False)
-@click.option("-s", "--site", help="Site or queue to check  [default: the grid config's].")
+@click.argument("project", required=False, shell_complete=projects)
+@click.option(
+    "-s",
+    "--site",
+    shell_complete=sites,
+    help="Site or queue to check  [default: the grid config's].",
+)
 @format_option()
 def check(project: str | None, site: str | None, form: str) -> int:
     """Say whether all is ready to submit, and what mends what is not.

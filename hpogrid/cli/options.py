@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 import click
 import msgspec
 
+from hpogrid.cli.complete import metrics
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file, parse_json
 
@@ -148,7 +149,9 @@ def objective_options(function: F) -> F:
     function = click.option(
         "--mode", type=click.Choice(["min", "max"]), help="Which way it is better."
     )(function)
-    return click.option("--metric", help="Look at this metric (with --mode).")(function)
+    return click.option(
+        "--metric", shell_complete=metrics, help="Look at this metric (with --mode)."
+    )(function)
 
 
 def prep_options(function: F) -> F:

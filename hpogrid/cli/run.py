@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.complete import projects, sites
 from hpogrid.cli.options import JsonObject
 from hpogrid.cli.output import cell, message, say
 from hpogrid.errors import Exit, UserError
@@ -40,9 +41,11 @@ def _start_options(function: Any) -> Any:
 
 
 @click.command("run")
-@click.argument("project")
+@click.argument("project", shell_complete=projects)
 @click.option("-n", "--n_jobs", type=click.IntRange(1), default=1, show_default=True, help="Jobs.")
-@click.option("-s", "--site", help="Site of the jobs  [default: the grid config's].")
+@click.option(
+    "-s", "--site", shell_complete=sites, help="Site of the jobs  [default: the grid config's]."
+)
 @click.option("--independent", is_flag=True, help="Every job searches on its own.")
 @click.option(
     "-m",
@@ -92,7 +95,7 @@ def run_command(
 
 
 @click.command()
-@click.argument("project")
+@click.argument("project", shell_complete=projects)
 @click.option("--resume", is_flag=True, help="Go on with the last run of the project.")
 @click.option(
     "--point",

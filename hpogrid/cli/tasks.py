@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.complete import tasks as tasks_
+from hpogrid.cli.complete import trials
 from hpogrid.cli.options import task_filters
 from hpogrid.cli.output import (
     bytes_text,
@@ -44,7 +46,7 @@ def tasks() -> None:
 
 
 @tasks.command("show")
-@click.argument("task_id", required=False, metavar="[ID]")
+@click.argument("task_id", shell_complete=tasks_, required=False, metavar="[ID]")
 @click.option("--username", help="Only tasks of this user (wildcards)  [default: all of yours].")
 @task_filters(versions=False)
 @click.option("--jeditaskid", type=int, help="Only this task.")
@@ -186,7 +188,7 @@ _DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be 
 
 
 @tasks.command("kill")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def kill(ids: tuple[str, ...], dry_run: bool) -> None:
     """End the jobs of tasks. An ID may be a range such as 3-9."""
@@ -202,7 +204,7 @@ def kill(ids: tuple[str, ...], dry_run: bool) -> None:
 
 
 @tasks.command("retry")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def retry(ids: tuple[str, ...], dry_run: bool) -> None:
     """Start jobs again that are unfinished, failed, were killed or lost; they go on."""
@@ -217,7 +219,7 @@ def retry(ids: tuple[str, ...], dry_run: bool) -> None:
 
 
 @tasks.command("extend")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @click.option(
     "--trials", type=click.IntRange(1), required=True, help="Trials more, for each of its jobs."
 )
@@ -244,7 +246,7 @@ def extend(ids: tuple[str, ...], trials: int, dry_run: bool) -> None:
 
 
 @tasks.command("kill_and_retry", hidden=True)
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def kill_and_retry(ids: tuple[str, ...], dry_run: bool) -> None:
     """End the jobs of tasks and start them again."""
@@ -285,9 +287,9 @@ def _each(ids: tuple[str, ...], act: Callable[[Task], str]) -> None:
 
 
 @tasks.command("logs")
-@click.argument("task_id", type=int, metavar="ID")
+@click.argument("task_id", shell_complete=tasks_, type=int, metavar="ID")
 @click.option("--job", type=click.IntRange(0), help="Only this job.")
-@click.option("--trial", help="The log of this trial instead.")
+@click.option("--trial", shell_complete=trials, help="The log of this trial instead.")
 @click.option("--prep", is_flag=True, help="What became of the preparation instead.")
 def logs(task_id: int, job: int | None, trial: str | None, prep: bool) -> None:
     """Print what the jobs of a task wrote, or what one of its trials did."""
