@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,15 +83,19 @@ def run_command(
     from hpogrid.config.project import load_project
     from hpogrid.site.control import plan, submit
 
-    _tell_drift(load_project(project))
+    bundle = load_project(project)
+    _tell_drift(bundle)
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
             say(line)
         return Exit.OK
-    start = _start(load_project(project), search_points, warm_start)
-    task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
-    message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
-            f"hpogrid tasks show {task.id} --watch")  # fmt: skip
+    start = _start(bundle, search_points, warm_start)
+    with _told_of_default_site(bundle, site):
+        task = submit(
+            project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode
+        )
+    message(f"submitted {counted(n_jobs, 'job')} of project '{project}' to site {task.site}; "
+            f"watch: hpogrid tasks show {task.id} --watch")  # fmt: skip
     say(task.id)
     return Exit.OK
 
@@ -155,6 +161,24 @@ def local_run(
     if result.state == "interrupted":
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
+
+
+@contextlib.contextmanager
+def _told_of_default_site(project: Project, site: str | None) -> Iterator[None]:
+    """Where the default site takes nothing, say first how it runs without the grid."""
+    from hpogrid.config.schemas import GridConfig
+
+    try:
+        yield
+    except UserError as error:
+        if type(error) is not UserError or site is not None:
+            raise
+        if project.grid_config.site != GridConfig().site:
+            raise
+        raise UserError(
+            f"here it runs with: hpogrid run {project.name} --site local (no site was chosen, and "
+            f"the default is {project.grid_config.site} of the PanDA grid); for the grid: {error}"
+        ) from error
 
 
 def _tell_drift(project: Project) -> None:

@@ -14,6 +14,7 @@ from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import DIALECTS
 from hpogrid.space.space import Space
+from hpogrid.text import counted
 
 STORE = STORES["search_space"]
 _MOST_POINTS = 100_000
@@ -189,7 +190,7 @@ def validate(name: str, **given: Any) -> None:
         space = _read(name, **given)
     else:
         space = STORE.load(name)
-    say(f"search space '{name}' is valid: {len(space.parameters)} parameters")
+    say(f"search space '{name}' is valid: {counted(len(space.parameters), 'parameter')}")
 
 
 @search_space.command("size")

@@ -11,6 +11,7 @@ import click
 from hpogrid.cli.complete import named_by_group
 from hpogrid.cli.output import format_option, message, print_data, print_rows, say
 from hpogrid.errors import UserError
+from hpogrid.text import counted
 
 
 class Named(Protocol):
@@ -78,7 +79,7 @@ def add_remove(group: click.Group, store: Callable[[], Named]) -> None:
             message(f"{'would remove' if dry_run else 'to remove'}: {', '.join(found)}")
         if dry_run:
             return
-        if not yes and not _confirmed(f"Remove {len(found)} {kind.label}(s)?"):
+        if not yes and not _confirmed(f"Remove {counted(len(found), kind.label)}?"):
             raise UserError("nothing was removed; answer y, or give --yes")
         for name in found:
             kept = kind.remove(name)

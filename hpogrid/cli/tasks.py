@@ -21,7 +21,7 @@ from hpogrid.cli.output import (
     say,
 )
 from hpogrid.errors import Exit, RunError, UserError
-from hpogrid.text import counted
+from hpogrid.text import counted, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,8 +212,8 @@ def retry(ids: tuple[str, ...], dry_run: bool) -> None:
 
     def act(task: Task) -> str:
         jobs = control.retryable(task) if dry_run else control.retry(task)
-        names = ", ".join(map(str, jobs))
-        return f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}"
+        which = numbered("job", list(jobs))
+        return f"{'would retry' if dry_run else 'retried'} task {task.id}, {which}"
 
     _each(ids, act)
 
@@ -229,17 +229,16 @@ def extend(ids: tuple[str, ...], trials: int, dry_run: bool) -> None:
     from hpogrid.site import control
 
     def act(task: Task) -> str:
+        more = f"{counted(trials, 'trial')} to each of {counted(task.n_jobs, 'job')}"
         if dry_run:
-            return (
-                f"would add {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
-            )
+            return f"would add {more} of task {task.id}"
         started, active = control.extend(task, trials)
-        text = f"added {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
+        text = f"added {more} of task {task.id}"
         if started:
-            text += f"; started job(s) {', '.join(map(str, started))}"
+            text += f"; started {numbered('job', list(started))}"
         if active:
-            names = ", ".join(map(str, active))
-            text += f"; job(s) {names} still run: when they end, 'hpogrid tasks retry {task.id}'"
+            which = numbered("job", list(active))
+            text += f"; still running: {which}; after that, 'hpogrid tasks retry {task.id}'"
         return text
 
     _each(ids, act)
