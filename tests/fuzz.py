@@ -91,6 +91,10 @@ TEXTS = {
         "{ } [ ] ( ) 'a' uniform( loguniform( randint( choice( ordinal( finrange( lambda x.y = "
         "kind= ** * None True import from def if not #"
     ),
+    "wandb": words(
+        "parameters: method: {min: max: value: values: [ ] } a b distribution: uniform q: 1", "\n  "
+    ),
+    "nni": words('{ } [ ] "a" "_type" "_value" "uniform" "choice" "randint" "quniform" : ,'),
     "idds": words(
         '{ } [ ] "points" "opt_space" "method" "dimension" "a" "uniform" "low" "high" "segment"'
     ),
