@@ -6,6 +6,7 @@ A terminal would obey what is foreign, a spreadsheet would compute it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _OBEYED = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n)"
@@ -43,6 +44,11 @@ def csv_field(text: str) -> str:
 def csv_text(field: str) -> str:
     """The text that `csv_field` wrote."""
     return field[1:] if field.startswith("'") and _FORMULA.match(field) else field
+
+
+def numbered(noun: str, numbers: Sequence[int]) -> str:
+    """Which of something: ``job 3``, ``jobs 0, 1``."""
+    return f"{noun if len(numbers) == 1 else noun + 's'} {', '.join(map(str, numbers))}"
 
 
 def counted(count: int, noun: str) -> str:

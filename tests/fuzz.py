@@ -91,6 +91,10 @@ TEXTS = {
         "{ } [ ] ( ) 'a' uniform( loguniform( randint( choice( ordinal( finrange( lambda x.y = "
         "kind= ** * None True import from def if not #"
     ),
+    "wandb": words(
+        "parameters: method: {min: max: value: values: [ ] } a b distribution: uniform q: 1", "\n  "
+    ),
+    "nni": words('{ } [ ] "a" "_type" "_value" "uniform" "choice" "randint" "quniform" : ,'),
     "idds": words(
         '{ } [ ] "points" "opt_space" "method" "dimension" "a" "uniform" "low" "high" "segment"'
     ),
@@ -281,7 +285,7 @@ def command_is_words(drawn: tuple[str, dict[str, str]]) -> None:
     _, refusal = attempt(placeholders.check_command, found, list(values), files)
     if refusal is None:
         filled = placeholders.fill(found, values, {})
-        spread = 2 * len(values) * found.count("{args}") + len(values) * found.count("{overrides}")
+        spread = len(values) * (found.count("{args}") + found.count("{overrides}"))
         kept = sum(word not in ("{args}", "{overrides}") for word in found)
         assert len(filled) == spread + kept
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects_or_files
 from hpogrid.cli.options import objective_options, task_filters
 from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", metavar="PROJECT_OR_FILE")
+@click.argument("target", shell_complete=projects_or_files, metavar="PROJECT_OR_FILE")
 @task_filters()
 @objective_options
 @click.option("--interactions", type=click.IntRange(0), default=5, show_default=True,

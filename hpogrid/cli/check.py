@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects, sites
 from hpogrid.cli.output import format_option, print_rows
 from hpogrid.errors import Exit, UserError
 
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("project", required=False)
-@click.option("-s", "--site", help="Site or queue to check  [default: the grid config's].")
+@click.argument("project", required=False, shell_complete=projects)
+@click.option(
+    "-s",
+    "--site",
+    shell_complete=sites,
+    help="Site or queue to check  [default: the grid config's].",
+)
 @click.option("--image", is_flag=True, help="Grid: run a job's program in the image, here.")
 @click.option("--probe", is_flag=True, help="Grid: submit one job that tells what it finds there.")
 @format_option()

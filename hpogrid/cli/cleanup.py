@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects_or_files
 from hpogrid.cli.options import ids_option
 from hpogrid.cli.output import Row, format_option, message, print_rows
 from hpogrid.errors import Exit, UserError
@@ -25,7 +26,7 @@ _KINDS = {"checkpoints": ("checkpoint",), "outputs": ("output",), "all": ("check
 
 
 @click.command()
-@click.argument("target", metavar="PROJECT_OR_FOLDER")
+@click.argument("target", shell_complete=projects_or_files, metavar="PROJECT_OR_FOLDER")
 @click.option("--keep", default="best", show_default=True, metavar="POLICY",
               help="What stays: best, last, 'top K', or none.")  # fmt: skip
 @click.option("--only", type=click.Choice(list(_KINDS)), default="all", show_default=True,

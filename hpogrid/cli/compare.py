@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects_or_files
 from hpogrid.cli.options import objective_options, task_filters
 from hpogrid.cli.output import Row, format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
@@ -21,7 +22,13 @@ _COLUMNS = [
 
 
 @click.command()
-@click.argument("targets", metavar="PROJECT_OR_FILE...", nargs=-1, required=True)
+@click.argument(
+    "targets",
+    shell_complete=projects_or_files,
+    metavar="PROJECT_OR_FILE...",
+    nargs=-1,
+    required=True,
+)
 @task_filters()
 @objective_options
 @click.option("--at", metavar="BUDGET", help="Compare after so many trials (50) or so long "

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from hpogrid.cli.complete import named_by_group
 from hpogrid.cli.options import config_options, prep_options, prep_stages
 from hpogrid.cli.output import format_option, message, print_data, print_rows
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
@@ -48,7 +49,7 @@ def _group(kind: str, summary: str) -> click.Group:
 
 def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]) -> click.Command:
     @click.command(action, help=help_text)
-    @click.argument("name")
+    @click.argument("name", shell_complete=named_by_group)
     @click.option(
         "--file", type=click.Path(path_type=Path), help="JSON or YAML file to start from."
     )
@@ -118,7 +119,7 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _add_show(group: click.Group, kind: str) -> None:
     @group.command("show")
-    @click.argument("name")
+    @click.argument("name", shell_complete=named_by_group)
     @format_option("json")
     def show(name: str, form: str) -> None:
         """Print the config NAME."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects_or_files
 from hpogrid.cli.options import objective_options
 from hpogrid.cli.output import message
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", metavar="PROJECT_OR_FILE")
+@click.argument("target", shell_complete=projects_or_files, metavar="PROJECT_OR_FILE")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of the page."
 )

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 import click
 import msgspec
 
+from hpogrid.cli.complete import metrics
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file, parse_json, read_text
 from hpogrid.space.value import Values
@@ -159,7 +160,9 @@ def objective_options(function: F) -> F:
     function = click.option(
         "--mode", type=click.Choice(["min", "max"]), help="Which way it is better."
     )(function)
-    return click.option("--metric", help="Look at this metric (with --mode).")(function)
+    return click.option(
+        "--metric", shell_complete=metrics, help="Look at this metric (with --mode)."
+    )(function)
 
 
 def server_option(function: F) -> F:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import configs_of, projects
 from hpogrid.cli.options import setting_options
 from hpogrid.cli.output import F, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_list, add_remove, add_where
@@ -56,7 +57,10 @@ def _options(function: F, *, required: bool) -> F:
     )(function)
     for kind in reversed(_KINDS):
         function = click.option(
-            f"--{kind}", required=required, help=f"Name of the {kind.replace('_', ' ')}."
+            f"--{kind}",
+            required=required,
+            shell_complete=configs_of(kind),
+            help=f"Name of the {kind.replace('_', ' ')}.",
         )(function)
     return click.option(
         "--scripts_path",
@@ -75,7 +79,7 @@ def _update_options(function: F) -> F:
 
 
 @project.command("create")
-@click.argument("name")
+@click.argument("name", shell_complete=projects)
 @_create_options
 def create(name: str, scripts_path: Path, no_check: bool, **configs: str) -> None:
     """Make a project of four configs and scripts, as they are now."""
@@ -84,7 +88,7 @@ def create(name: str, scripts_path: Path, no_check: bool, **configs: str) -> Non
 
 
 @project.command("recreate")
-@click.argument("name")
+@click.argument("name", shell_complete=projects)
 @_create_options
 def recreate(name: str, scripts_path: Path, no_check: bool, **configs: str) -> None:
     """Make the project NAME anew; a dated backup of the old one is kept."""
@@ -93,7 +97,7 @@ def recreate(name: str, scripts_path: Path, no_check: bool, **configs: str) -> N
 
 
 @project.command("update")
-@click.argument("name")
+@click.argument("name", shell_complete=projects)
 @_update_options
 @click.option(
     "--set",
@@ -152,7 +156,7 @@ def _write(
 
 
 @project.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=projects)
 @click.option("--drift", is_flag=True, help="Show in what its parts differ from what is stored.")
 @format_option("json")
 def show(name: str, drift: bool, form: str) -> None:
@@ -181,7 +185,7 @@ def show(name: str, drift: bool, form: str) -> None:
 
 
 @project.command("copy")
-@click.argument("name")
+@click.argument("name", shell_complete=projects)
 @click.argument("new_name")
 def copy(name: str, new_name: str) -> None:
     """Make the project NEW_NAME with the content of NAME."""
@@ -192,7 +196,7 @@ def copy(name: str, new_name: str) -> None:
 
 
 @project.command("export")
-@click.argument("name")
+@click.argument("name", shell_complete=projects)
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="File  [default: NAME.tar.gz]."
 )

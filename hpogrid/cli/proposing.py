@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpogrid.cli.complete import sites
 from hpogrid.cli.output import message
 from hpogrid.errors import UserError
 from hpogrid.schedule import SCHEDULERS
@@ -41,7 +42,8 @@ _OPTIONS = (
                  help="How long a job may search: 90m, 12h, 1-00:00:00."),
     click.option("--seed", type=click.IntRange(0), help="Seed of everything random."),
     click.option("--python", help="Python of the trials, or the folder of its environment."),
-    click.option("--site", "-s", default="local", show_default=True, help="Site of the jobs."),
+    click.option("--site", "-s", shell_complete=sites, default="local", show_default=True,
+                 help="Site of the jobs."),
     click.option("--ask_script", is_flag=True,
                  help="Run the script with --help to find its options."),
     click.option("--yes", "-y", is_flag=True, help="Do not ask."),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import columns, projects_or_files
 from hpogrid.cli.options import objective_options, server_option, task_filters
 from hpogrid.cli.output import F, format_option, message, print_data, print_file, print_paths, say
 from hpogrid.cli.progress import working
@@ -33,10 +34,11 @@ def _writer_options(function: F) -> F:
 
 
 @click.command()
-@click.argument("target", metavar="PROJECT_OR_FILE")
+@click.argument("target", shell_complete=projects_or_files, metavar="PROJECT_OR_FILE")
 @task_filters()
 @click.option(
     "--extra",
+    shell_complete=columns,
     multiple=True,
     metavar="COLUMN",
     help="More columns, also as a,b: site, task_time_s, time_s, taskid, version, reason, job, "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects, sites
 from hpogrid.cli.options import JsonObject
 from hpogrid.cli.output import F, message, say
 from hpogrid.errors import Exit, UserError
@@ -41,9 +44,11 @@ def _start_options(function: F) -> F:
 
 
 @click.command("run")
-@click.argument("project")
+@click.argument("project", shell_complete=projects)
 @click.option("-n", "--n_jobs", type=click.IntRange(1), default=1, show_default=True, help="Jobs.")
-@click.option("-s", "--site", help="Site of the jobs  [default: the grid config's].")
+@click.option(
+    "-s", "--site", shell_complete=sites, help="Site of the jobs  [default: the grid config's]."
+)
 @click.option("--independent", is_flag=True, help="Every job searches on its own.")
 @click.option(
     "-m",
@@ -79,23 +84,27 @@ def run_command(
     from hpogrid.config.project import load_project
     from hpogrid.site.control import notes, plan, submit
 
-    _tell_drift(load_project(project))
+    bundle = load_project(project)
+    _tell_drift(bundle)
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
             say(line)
         return Exit.OK
     for note in notes(project, site=site, mode=mode, ask=True):
         message(f"note: {note}")
-    start = _start(load_project(project), search_points, warm_start)
-    task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
-    message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
-            f"hpogrid watch {task.id}")  # fmt: skip
+    start = _start(bundle, search_points, warm_start)
+    with _told_of_default_site(bundle, site):
+        task = submit(
+            project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode
+        )
+    message(f"submitted {counted(n_jobs, 'job')} of project '{project}' to site {task.site}; "
+            f"watch: hpogrid watch {task.id}")  # fmt: skip
     say(task.id)
     return Exit.OK
 
 
 @click.command()
-@click.argument("project")
+@click.argument("project", shell_complete=projects)
 @click.option("--resume", is_flag=True, help="Go on with the last run of the project.")
 @click.option(
     "--point",
@@ -156,6 +165,24 @@ def local_run(
     if result.state == "interrupted":
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
+
+
+@contextlib.contextmanager
+def _told_of_default_site(project: Project, site: str | None) -> Iterator[None]:
+    """Where the default site takes nothing, say first how it runs without the grid."""
+    from hpogrid.config.schemas import GridConfig
+
+    try:
+        yield
+    except UserError as error:
+        if type(error) is not UserError or site is not None:
+            raise
+        if project.grid_config.site != GridConfig().site:
+            raise
+        raise UserError(
+            f"here it runs with: hpogrid run {project.name} --site local (no site was chosen, and "
+            f"the default is {project.grid_config.site} of the PanDA grid); for the grid: {error}"
+        ) from error
 
 
 def _tell_drift(project: Project) -> None:

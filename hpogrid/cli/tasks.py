@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import tasks as tasks_
+from hpogrid.cli.complete import trials as trials_
 from hpogrid.cli.options import JsonObject, server_option, task_filters
 from hpogrid.cli.output import (
     format_option,
@@ -19,7 +21,7 @@ from hpogrid.cli.output import (
 )
 from hpogrid.errors import Exit, RunError, UserError
 from hpogrid.space.value import Values
-from hpogrid.text import bytes_text
+from hpogrid.text import bytes_text, counted, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +48,7 @@ def tasks() -> None:
 
 
 @tasks.command("show")
-@click.argument("task_id", required=False, metavar="[ID]")
+@click.argument("task_id", shell_complete=tasks_, required=False, metavar="[ID]")
 @click.option("--username", help="Only tasks of this user (wildcards)  [default: all of yours].")
 @task_filters(versions=False)
 @click.option("--jeditaskid", type=int, help="Only this task.")
@@ -217,7 +219,7 @@ _DRY_RUN = click.option("--dry_run", is_flag=True, help="Only say what would be 
 
 
 @tasks.command("kill")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @click.option("--job", "jobs", type=click.IntRange(0), multiple=True, help="Only this job.")
 @click.option("--trial", "trials", multiple=True, help="Only this trial; its job goes on.")
 @_DRY_RUN
@@ -250,7 +252,7 @@ def kill(
 
 
 @tasks.command("stop")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def stop(ids: tuple[str, ...], dry_run: bool) -> None:
     """Start no further trials in tasks; those that run go on to their end, and all are kept."""
@@ -269,7 +271,7 @@ def stop(ids: tuple[str, ...], dry_run: bool) -> None:
 
 
 @tasks.command("add")
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", shell_complete=tasks_, metavar="ID")
 @click.option("-n", "--n_jobs", type=click.IntRange(1), required=True, help="Jobs more.")
 @click.option("-s", "--site", help="Site of these jobs, which has to share the disk.")
 @click.option("--grid_config", help="How they run there  [default: as the others].")
@@ -283,13 +285,11 @@ def add(task_id: str, n_jobs: int, site: str | None, grid_config: str | None) ->
     task = control.select([task_id])[0]
     grid, named = _grid(grid_config)
     jobs = elastic.add_jobs(task, n_jobs, site=site or named, grid=grid)
-    message(
-        f"added job(s) {', '.join(map(str, jobs))} to task {task.id} at {task.site_of(jobs[0])}"
-    )
+    message(f"added {numbered('job', jobs)} to task {task.id} at {task.site_of(jobs[0])}")
 
 
 @tasks.command("move")
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", shell_complete=tasks_, metavar="ID")
 @click.option("-s", "--site", help="Where to  [default: the site of --grid_config].")
 @click.option("--grid_config", help="How jobs run there  [default: as before].")
 def move(task_id: str, site: str | None, grid_config: str | None) -> None:
@@ -307,7 +307,7 @@ def move(task_id: str, site: str | None, grid_config: str | None) -> None:
     if where is None:
         raise UserError("say where to: --site, or a --grid_config that names one")
     jobs = elastic.move(task, where, grid)
-    message(f"moved task {task.id} to {where}; started job(s) {', '.join(map(str, jobs))}")
+    message(f"moved task {task.id} to {where}; started {numbered('job', jobs)}")
 
 
 def _grid(name: str | None) -> tuple[GridConfig | None, str | None]:
@@ -321,7 +321,7 @@ def _grid(name: str | None) -> tuple[GridConfig | None, str | None]:
 
 
 @tasks.command("retry")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @click.option("--new_site", metavar="QUEUE", help="Grid: send the new jobs to this queue.")
 @click.option("--new_memory", type=click.IntRange(1), help="Grid: MB for each core of them.")
 @click.option(
@@ -348,14 +348,14 @@ def retry(
 
     def act(task: Task) -> str:
         jobs = control.retryable(task) if dry_run else control.retry(task, options)
-        names = ", ".join(map(str, jobs))
-        return f"{'would retry' if dry_run else 'retried'} task {task.id}, job(s) {names}"
+        which = numbered("job", list(jobs))
+        return f"{'would retry' if dry_run else 'retried'} task {task.id}, {which}"
 
     _each(ids, act)
 
 
 @tasks.command("finish")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @click.option("--soft", is_flag=True, help="Let jobs that run come to their end.")
 @_DRY_RUN
 def finish(ids: tuple[str, ...], soft: bool, dry_run: bool) -> None:
@@ -364,7 +364,7 @@ def finish(ids: tuple[str, ...], soft: bool, dry_run: bool) -> None:
 
 
 @tasks.command("pause")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def pause(ids: tuple[str, ...], dry_run: bool) -> None:
     """Hold tasks of the grid: no more jobs until 'resume'."""
@@ -372,7 +372,7 @@ def pause(ids: tuple[str, ...], dry_run: bool) -> None:
 
 
 @tasks.command("resume")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def resume(ids: tuple[str, ...], dry_run: bool) -> None:
     """Go on with tasks of the grid that were paused."""
@@ -380,7 +380,7 @@ def resume(ids: tuple[str, ...], dry_run: bool) -> None:
 
 
 @tasks.command("reload")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def reload(ids: tuple[str, ...], dry_run: bool) -> None:
     """Have tasks of the grid look at their input datasets again, and go on with what is new."""
@@ -400,7 +400,7 @@ def _steer(ids: tuple[str, ...], what: Steering, dry_run: bool) -> None:
 
 
 @tasks.command("extend")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @click.option(
     "--trials", type=click.IntRange(1), required=True, help="Trials more, for each of its jobs."
 )
@@ -410,24 +410,23 @@ def extend(ids: tuple[str, ...], trials: int, dry_run: bool) -> None:
     from hpogrid.site import elastic
 
     def act(task: Task) -> str:
+        more = f"{counted(trials, 'trial')} to each of {counted(task.n_jobs, 'job')}"
         if dry_run:
-            return (
-                f"would add {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
-            )
+            return f"would add {more} of task {task.id}"
         started, active = elastic.extend(task, trials)
-        text = f"added {trials} trials to each of the {task.n_jobs} job(s) of task {task.id}"
+        text = f"added {more} of task {task.id}"
         if started:
-            text += f"; started job(s) {', '.join(map(str, started))}"
+            text += f"; started {numbered('job', list(started))}"
         if active:
-            names = ", ".join(map(str, active))
-            text += f"; job(s) {names} still run: when they end, 'hpogrid tasks retry {task.id}'"
+            which = numbered("job", list(active))
+            text += f"; still running: {which}; after that, 'hpogrid tasks retry {task.id}'"
         return text
 
     _each(ids, act)
 
 
 @tasks.command("kill_and_retry", hidden=True)
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def kill_and_retry(ids: tuple[str, ...], dry_run: bool) -> None:
     """End the jobs of tasks and start them again."""
@@ -468,9 +467,9 @@ def _each(ids: tuple[str, ...], act: Callable[[Task], str]) -> None:
 
 
 @tasks.command("logs")
-@click.argument("task_id", type=int, metavar="ID")
+@click.argument("task_id", shell_complete=tasks_, type=int, metavar="ID")
 @click.option("--job", type=click.IntRange(0), help="Only this job.")
-@click.option("--trial", help="The log of this trial instead.")
+@click.option("--trial", shell_complete=trials_, help="The log of this trial instead.")
 @click.option("--prep", is_flag=True, help="What became of the preparation instead.")
 @click.option("-f", "--follow", is_flag=True, help="Go on as more is written, until all has ended.")
 def logs(task_id: int, job: int | None, trial: str | None, prep: bool, follow: bool) -> None:

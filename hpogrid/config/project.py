@@ -144,8 +144,15 @@ def load_project(name: str) -> Project:
     """
     folder = project_path(name)
     if not (folder / FILE).is_file():
-        raise UserError(unknown("project", name, project_names()))
+        known = project_names()
+        hint = "" if known and not name.endswith(".py") else _of_script(name)
+        raise UserError(unknown("project", name, known) + hint)
     return read_project(folder)
+
+
+def _of_script(name: str) -> str:
+    script = name if name.endswith(".py") else "SCRIPT.py"
+    return f"; a script becomes one with: hpogrid tune {script}, or hpogrid init {script}"
 
 
 def read_project(folder: Path) -> Project:

@@ -22,6 +22,7 @@ from hpogrid.search.base import Mode
 from hpogrid.site.choice import Filters, study_of, version_of
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.site.tasks import Task
@@ -132,8 +133,8 @@ def _missing(task: Task) -> list[str]:
     if not left:
         return []
     return [
-        f"task {task.id}: {len(left)} of {task.n_jobs} job(s) are unfinished (job {left[0].job}: "
-        f"{left[0].reason}); 'hpogrid tasks retry {task.id}' goes on"
+        f"task {task.id}: {len(left)} of {counted(task.n_jobs, 'job')} unfinished "
+        f"(job {left[0].job}: {left[0].reason}); 'hpogrid tasks retry {task.id}' goes on"
     ]
 
 

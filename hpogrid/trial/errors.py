@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_MOST_LISTED = 20
+
 
 class UserError(Exception):
     """Something a user can mend.
@@ -33,11 +35,15 @@ def printable(text: str) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that is not known: close matches first, else all of them."""
+    """The sentence for a name that is not known: close matches first, else all, or the nearest."""
     import difflib
 
     names = list(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return f"unknown {kind} '{name}': did you mean {' or '.join(close)}?"
+    if len(names) > _MOST_LISTED:
+        nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
+        others = len(names) - len(nearest)
+        return f"unknown {kind} '{name}'; known: {', '.join(nearest)} and {others} others"
     return f"unknown {kind} '{name}'; known: {', '.join(names) if names else 'none yet'}"

@@ -147,8 +147,8 @@ def test_kill_and_retry() -> None:
     assert hpogrid("tasks", "kill", "1").err == "killed task 1\n"
     assert re.search(r"^1 +aborted +0/1 +0 +local", ok("tasks", "show"), re.MULTILINE)
     assert "killed by 'hpogrid tasks kill'" in ok("tasks", "show", "1")
-    assert hpogrid("tasks", "retry", "1", "--dry-run").err == "would retry task 1, job(s) 0\n"
-    assert hpogrid("tasks", "retry", "1").err == "retried task 1, job(s) 0\n"
+    assert hpogrid("tasks", "retry", "1", "--dry-run").err == "would retry task 1, job 0\n"
+    assert hpogrid("tasks", "retry", "1").err == "retried task 1, job 0\n"
     assert "would kill and retry task 1" in hpogrid("tasks", "kill-and-retry", "1", "--dry_run").err
     assert hpogrid("tasks", "kill_and_retry", "1").err == "killed and retried task 1\n"
     ok("tasks", "kill", "1")
@@ -240,7 +240,7 @@ def test_trials_are_added_to_a_task_that_is_done() -> None:
     ok("run", "p", "--n_jobs", "2")
     ok("tasks", "show", "1", "--watch")
     assert "would add 3 trials" in hpogrid("tasks", "extend", "1", "--trials", "3", "--dry_run").err
-    assert "started job(s) 0, 1" in hpogrid("tasks", "extend", "1", "--trials", "3").err
+    assert "started jobs 0, 1" in hpogrid("tasks", "extend", "1", "--trials", "3").err
     ok("tasks", "show", "1", "--watch")
     assert finished_in(load_task(1)) == 10
     assert parsed("tasks", "show", "1", "--format", "json")[0]["status"] == "done"
@@ -251,7 +251,7 @@ def test_a_budget_that_grows_under_a_running_job_is_exact() -> None:
     ok("run", "p")
     wait_for(lambda: finished_in(load_task(1)) == 1)
     outcome = hpogrid("tasks", "extend", "1", "--trials", "2")
-    assert "job(s) 0 still run: when they end, 'hpogrid tasks retry 1'" in outcome.err
+    assert "still running: job 0; after that, 'hpogrid tasks retry 1'" in outcome.err
     open_gate()
     ok("tasks", "show", "1", "--watch")
     assert finished_in(load_task(1)) == 2

@@ -348,6 +348,7 @@ def test_auto_takes_ray_only_for_what_needs_it(tmp_path: Path, own_home: None) -
     assert chosen(tmp_path) == "process"
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("line", ["import ray", "from ray import tune", "if 1: pass\n  import ray"])
 def test_auto_takes_ray_for_scripts_written_for_it(
     line: str, tmp_path: Path, own_home: None

@@ -188,7 +188,7 @@ def test_states_of_jobs(server: Server) -> None:
     shown = ok("tasks", "show", "77")
     assert "PanDA 3, attempt 2: killed by me" in shown
     assert "out of memory" not in shown  # the newest attempt counts
-    assert "would retry task 77, job(s) 0" in hpogrid("tasks", "retry", "77", "--dry_run").err
+    assert "would retry task 77, job 0" in hpogrid("tasks", "retry", "77", "--dry_run").err
     assert "--n" not in refused("tasks", "show", "78", code=2)
 
 
