@@ -19,7 +19,8 @@ fi
 export PATH="$venv/bin:$PATH" VIRTUAL_ENV=$venv
 unset PYTHONDONTWRITEBYTECODE  # or each of the many processes compiles hpogrid anew
 
-only=(-m "not engine") cover=()
+# Half of the time of a quick test is waiting: two of them for each core.
+only=(-m "not engine" --numprocesses "$((2 * $(nproc)))") cover=()
 while true; do
     case "${1:-}" in
     all) only=() ;;
