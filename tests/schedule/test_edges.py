@@ -155,3 +155,17 @@ def test_the_brackets_of_81() -> None:
     assert [rungs[0] for _, rungs in shapes] == [1, 3, 9, 27, 81]
     assert all(math.isclose(rungs[-1], 81) for _, rungs in shapes)
     assert [len(rungs) for _, rungs in shapes] == [5, 4, 3, 2, 1]
+
+
+# --- what a search has to know of a scheduler ------------------------------------------------
+
+PAUSES = {"bohbhyperband", "pbt"}
+NEEDS_CHECKPOINTS = {"pbt"}
+
+
+@pytest.mark.parametrize("name", list(SCHEDULERS))
+def test_who_pauses_and_who_needs_checkpoints(name: str) -> None:
+    """A job whose trials are never paused must not wait for a release, nor ask for checkpoints."""
+    kind = SCHEDULERS.load(name)
+    assert kind.pauses == (name in PAUSES)
+    assert kind.needs_checkpoints == (name in NEEDS_CHECKPOINTS)
