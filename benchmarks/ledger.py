@@ -34,6 +34,7 @@ HPOGRID = """
 from hpogrid.report import save
 from hpogrid.report.load import given_objectives, load_sources
 from hpogrid.report.source import make_results
+from hpogrid.space.value import Values
 folder, out = sys.argv[1:]
 results = make_results(load_sources(folder), objectives=given_objectives("loss", "min"))
 save(results, "csv", out)
@@ -61,7 +62,7 @@ def write_ledgers(folder: Path, trials: int, jobs: int) -> int:
         )
         for number in range(trials // jobs):
             name, now = f"{job}-{number}", 1.7e9 + number
-            point = {
+            point: Values = {
                 "lr": 10 ** rng.uniform(-5, -1),
                 "units": rng.randint(16, 512),
                 "dropout": rng.random(),
