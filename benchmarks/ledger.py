@@ -34,7 +34,6 @@ HPOGRID = """
 from hpogrid.report import save
 from hpogrid.report.load import given_objectives, load_sources
 from hpogrid.report.source import make_results
-from hpogrid.space.value import Values
 folder, out = sys.argv[1:]
 results = make_results(load_sources(folder), objectives=given_objectives("loss", "min"))
 save(results, "csv", out)
@@ -51,6 +50,7 @@ count = int((pandas.concat(frames)["event"] == "end").sum())
 
 def write_ledgers(folder: Path, trials: int, jobs: int) -> int:
     """Make the ledgers: a start and an end for each trial; return their size in bytes."""
+    from hpogrid.space.value import Values
     from hpogrid.study.events import Ended, Opened, Started
     from hpogrid.study.ledger import LedgerWriter, ledger_name
 
