@@ -50,13 +50,13 @@ class Objective:
 
 
 def _sphere(config: Config) -> float:
-    return sum((value - 0.3) ** 2 for value in config.values())
+    return float(sum((value - 0.3) ** 2 for value in config.values()))
 
 
 def _rosenbrock(config: Config) -> float:
     x = list(config.values())
     pairs = itertools.pairwise(x)
-    return sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in pairs)
+    return float(sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in pairs))
 
 
 def _ackley(config: Config) -> float:
