@@ -35,8 +35,8 @@ LOADED = ("pytest", "hypothesis", "msgspec", "click", "rich", "yaml", "numpy")
 GOAL = 0.75
 """So many of the changes in each room are noticed; about one in ten changes nothing that counts."""
 
-SCHEDULE = ("schedule/test_contract.py", "schedule/test_hyperband.py", "schedule/test_longest.py",
-            "schedule/test_pbt.py")  # fmt: skip
+SCHEDULE = ("schedule/test_contract.py", "schedule/test_hyperband.py", "schedule/test_edges.py",
+            "schedule/test_longest.py", "schedule/test_pbt.py")  # fmt: skip
 LEDGER = ("study/test_ledger.py", "study/test_study.py", "study/test_merge.py")
 TESTS = {
     "study/claims": ("study/test_claims.py",),
@@ -44,7 +44,7 @@ TESTS = {
     "study/exchange": ("study/test_takeover.py", "study/test_storage.py"),
     "study/history": ("study/test_history.py",),
     "study/ledger": LEDGER,
-    "study/metadata": ("study/test_metadata.py",),
+    "study/metadata": ("study/test_metadata.py", "site/panda/test_metadata.py"),
     "study/mlflow_runs": ("engine/test_mlflow.py", "report/test_export.py"),
     "study/mlflow_uri": ("engine/test_mlflow.py",),
     "study/optuna_view": ("study/test_storage.py",),

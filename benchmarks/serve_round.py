@@ -25,6 +25,7 @@ from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.engine.run import JobSpec, Run
 from hpogrid.site.tasks import Task, load_task, new_task
 from hpogrid.space.dialects import read_space
+from hpogrid.space.value import as_number
 from hpogrid.study.serve.tokens import read_or_make_token
 
 JOBS, TRIALS = 3, 20
@@ -69,7 +70,7 @@ def job(number: int, folder: Path) -> None:
             time.sleep(0.05)
             continue
         time.sleep(slow * random.random())
-        run.report(assignment.trial, {"loss": float(assignment.config["x"])})
+        run.report(assignment.trial, {"loss": as_number(assignment.config["x"])})
         run.finish(assignment.trial)
     print(run.close(), flush=True)
     run.hand_over()

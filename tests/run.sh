@@ -10,7 +10,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-only=(-m "not engine") cover=() extra=quick on=() rooms=()
+# Half of the time of a quick test is waiting: two of them for each core.
+only=(-m "not engine" --numprocesses "$((2 * $(nproc)))") cover=() extra=quick on=() rooms=()
 while true; do
     case "${1:-}" in
     all) only=() extra=dev ;;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,17 @@ def test_how_a_ledger_ends_is_seen_in_its_last_line(tmp_path: Path) -> None:
     writer.write(Closed(2, "x" * 3000))
     assert was_closed(path)
     writer.close()
+
+
+def test_the_umask_rules_who_may_read_a_ledger(tmp_path: Path) -> None:
+    for mask in (0, 0o027):
+        before = os.umask(mask)
+        try:
+            writer = LedgerWriter(tmp_path / f"{mask}.jsonl")
+        finally:
+            os.umask(before)
+        assert writer.path.stat().st_mode & 0o777 == 0o666 & ~mask
+        writer.close()
 
 
 # --- what a line may say -------------------------------------------------------------------
