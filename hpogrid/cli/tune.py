@@ -41,14 +41,14 @@ class _Axes(click.Command):
         if "--" in args:
             at = args.index("--")
             before, mark, behind = args[:at], ["--"], args[at + 1 :]
-        known, axes = self._parted(before)
+        known, axes = self._parted(ctx, before)
         ctx.ensure_object(dict)["axes"] = axes
         ctx.obj["behind"] = behind
         return super().parse_args(ctx, known + mark)
 
-    def _option(self, word: str) -> click.Option | None:
+    def _option(self, ctx: click.Context, word: str) -> click.Option | None:
         """The option of this command that a word begins with."""
-        options = [*self.params, self.get_help_option(click.Context(self))]
+        options = [*self.params, self.get_help_option(ctx)]
         for option in options:
             if isinstance(option, click.Option):
                 for spelling in option.opts:
@@ -59,7 +59,9 @@ class _Axes(click.Command):
                         return option
         return None
 
-    def _parted(self, args: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    def _parted(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[list[str], list[tuple[str, str]]]:
         """The arguments that are the command's own, and the axes."""
         known: list[str] = []
         axes: list[tuple[str, str]] = []
@@ -68,7 +70,7 @@ class _Axes(click.Command):
             word = waiting.pop(0)
             name, given, value = word.partition("=")
             axis = _WRITTEN_OUT.fullmatch(word)
-            option = self._option(word)
+            option = self._option(ctx, word)
             if axis is not None:
                 axes.append((axis[1], axis[2]))
             elif option is not None:

@@ -32,7 +32,7 @@ class Proposer:
         space: what is searched.
         searcher: who proposes.
         first: points to evaluate before the searcher's own.
-        may_take: whether a point of a finite space may be taken now that may be later.
+        may_take: whether a point of a finite space may be taken now that may be later; None: all.
 
     Attributes:
         waiting: whether the last answer, if it was that there is nothing, holds for now only.
@@ -43,7 +43,7 @@ class Proposer:
         space: Space,
         searcher: Searcher,
         first: Iterable[Point] = (),
-        may_take: Callable[[Point], bool] = lambda point: True,
+        may_take: Callable[[Point], bool] | None = None,
     ) -> None:
         self.space = space
         self.searcher = searcher
@@ -147,7 +147,7 @@ class Proposer:
         """Whether a point may be proposed; notes if it may be later."""
         if self._is_taken(point):
             return False
-        if not self._finite or self._may_take(point):
+        if not self._finite or self._may_take is None or self._may_take(point):
             return True
         self.waiting = True
         return False

@@ -61,6 +61,7 @@ class Exchange:
         self._seen: dict[int, tuple[str, int, int]] = {}
         self._changed: dict[int, float] = {}
         self._own: Path | None = None
+        self._watched = 0.0
         self._polled = 0.0
         self._took = 0.0
         self._interval = _POLL_SECONDS
@@ -121,8 +122,7 @@ class Exchange:
         began = time.monotonic()
         if not self._shared or began - self._polled < self._pause(now):
             return []
-        if self._claims is not None:
-            self._watch(began)
+        self._watch(began)
         found = list({trial.id: trial for trial in self._ledgers.poll()}.values())
         self._interval = _POLL_SECONDS if now or found else 2 * self._interval
         self._polled = time.monotonic()
@@ -223,11 +223,15 @@ class Exchange:
         return self._space.identify(applied)
 
     def _alive(self, job: int) -> bool:
+        """Whether a job was alive at the last look: between two looks nobody has fallen silent."""
         changed = self._changed.get(job)
-        return changed is None or time.monotonic() - changed < self._lease
+        return changed is None or self._watched - changed < self._lease
 
     def _watch(self, now: float) -> None:
-        """Note which jobs' files have changed, by this machine's own steady clock."""
+        """Before ledgers are read: which jobs' files have changed, by our own steady clock."""
+        self._watched = now
+        if self._claims is None:
+            return
         for path in self._ledgers.folder.glob(f"*{SUFFIX}"):
             with contextlib.suppress(OSError, ValueError):
                 job = int(path.name.split(".")[0].removeprefix("job-"))

@@ -223,10 +223,12 @@ class RemoteExchange(Exchange):
         """Mirror if the server is there and a look is wanted ``now`` (see `Exchange.poll`)."""
         if now and self._link.online:
             self.sync()
-        if now and self._share is not None:
-            # Before the ledgers are read: so nothing that these jobs did is unknown afterwards.
-            self._closed = set(self._jobs_closed())
         return super().poll(now=now)
+
+    def _watch(self, now: float) -> None:
+        super()._watch(now)
+        if self._share is not None:  # nothing that these jobs did is unknown afterwards
+            self._closed = set(self._jobs_closed())
 
     def _jobs_closed(self) -> Iterator[int]:
         newest = {

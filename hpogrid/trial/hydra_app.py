@@ -7,6 +7,7 @@ reports it; so an application runs as it does by hand, as a command and as a fun
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,9 +72,7 @@ _SAMPLERS = ("tpe", "random", "grid", "cmaes", "nsgaii", "motpe", "qmc", "gp", "
 
 def _stand_in_for_sweepers() -> None:
     """Let configs name sweepers that are not installed: none is used, but Hydra looks for them."""
-    from hydra.core.config_store import ConfigStore
-
-    store = ConfigStore.instance()
+    store = importlib.import_module("hydra.core.config_store").ConfigStore.instance()
     for name in _SWEEPERS:
         store.store(group="hydra/sweeper", name=name, node={"_target_": ""}, provider="hpogrid")
     for name in _SAMPLERS:

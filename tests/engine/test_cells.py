@@ -131,7 +131,7 @@ def test_what_a_function_writes_beside_its_script_is_the_trials() -> None:
     HERE = os.path.dirname(os.path.abspath(__file__))
     def train(config):
         import helper
-        found = sorted(os.listdir(HERE))
+        found = sorted(set(os.listdir(HERE)) - {"__pycache__"})
         open(os.path.join(HERE, "beside"), "w").close()
         open(os.path.join(os.path.dirname(helper.__file__), "helped"), "w").close()
         open("relative", "w").close()

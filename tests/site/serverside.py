@@ -28,7 +28,7 @@ class ServerSide:
     def check_config(self, grid: GridConfig) -> None:
         pass
 
-    def notes(self, project: Project) -> list[str]:
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
         return ["the cloud has no disk"]
 
     def check(self, project: Project | None, name: str) -> Iterator[Finding]:

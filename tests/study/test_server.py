@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import socket
 import threading
@@ -25,6 +26,7 @@ from tests.study.serving import KEY, certificate_for, serving
 def token(monkeypatch: pytest.MonkeyPatch) -> str:
     token = read_or_make_token()
     monkeypatch.setenv("HPOGRID_TOKEN", token)
+    monkeypatch.setattr("hpogrid.study.exchange._SHARE", math.inf)  # a look whenever one is wanted
     return token
 
 
