@@ -26,7 +26,9 @@ from tests.study.serving import KEY, certificate_for, serving
 def token(monkeypatch: pytest.MonkeyPatch) -> str:
     token = read_or_make_token()
     monkeypatch.setenv("HPOGRID_TOKEN", token)
-    monkeypatch.setattr("hpogrid.study.exchange._SHARE", math.inf)  # a look whenever one is wanted
+    # A look whenever one is wanted, by jobs and by the server.
+    monkeypatch.setattr("hpogrid.study.exchange._SHARE", math.inf)
+    monkeypatch.setattr("hpogrid.study.serve.shelf._LOOK_SECONDS", 0.0)
     return token
 
 
