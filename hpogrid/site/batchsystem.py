@@ -201,7 +201,7 @@ class BatchSystem(ABC):
         return [folder / f"{member}.log"]
 
 
-def user_name() -> str:
+def cluster_user() -> str:
     """Who this process is to the cluster, whatever the environment says."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name

@@ -20,7 +20,6 @@ from hpogrid.site.batchsystem import (
     Target,
     named,
     native_options,
-    user_name,
 )
 
 SUBMIT_FILE = "job.sub"
@@ -157,14 +156,8 @@ class HTCondor(BatchSystem):
         return ["condor_version"]
 
     def queue(self, arrays: Sequence[str]) -> list[str]:
-        """What the user has in the queue, as JSON."""
-        return [
-            "condor_q",
-            user_name(),
-            "-json",
-            "-attributes",
-            _ATTRIBUTES,
-        ]
+        """These clusters' jobs, as JSON: who submitted them is the pool's business."""
+        return ["condor_q", *arrays, "-json", "-attributes", _ATTRIBUTES]
 
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """Also members that are not made yet: their siblings tell how many follow."""

@@ -15,9 +15,9 @@ from hpogrid.site.batchsystem import (
     MemberState,
     Request,
     Target,
+    cluster_user,
     named,
     native_options,
-    user_name,
 )
 
 _REASONS = {
@@ -93,7 +93,7 @@ class GridEngine(BatchSystem):
 
     def search(self, name: str) -> list[str]:
         """All jobs, with their whole names."""
-        return ["qstat", "-u", user_name(), "-r", "-xml"]
+        return ["qstat", "-u", cluster_user(), "-r", "-xml"]
 
     def found(self, code: int, text: str, name: str) -> str | None:
         """The number in the element that has the name."""
@@ -109,7 +109,7 @@ class GridEngine(BatchSystem):
 
     def queue(self, arrays: Sequence[str]) -> list[str]:
         """All members of the user that have not ended, each on its own."""
-        return ["qstat", "-u", user_name(), "-g", "d", "-xml"]
+        return ["qstat", "-u", cluster_user(), "-g", "d", "-xml"]
 
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """The XML of ``qstat``."""

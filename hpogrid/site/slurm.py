@@ -16,9 +16,9 @@ from hpogrid.site.batchsystem import (
     MemberState,
     Request,
     Target,
+    cluster_user,
     named,
     native_options,
-    user_name,
 )
 
 _STATES: dict[str, JobState] = {
@@ -166,7 +166,7 @@ class Slurm(BatchSystem):
     def queue(self, arrays: Sequence[str]) -> list[str]:
         """Running, waiting and (for minutes) ended members of the user, in one call."""
         fields = "ArrayJobID:|,ArrayTaskID:|,State:|,Reason:|,exit_code:"
-        user = f"--user={user_name()}"
+        user = f"--user={cluster_user()}"
         return ["squeue", "--noheader", "--array", "--states=all", user, f"--Format={fields}"]
 
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
