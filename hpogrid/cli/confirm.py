@@ -96,7 +96,7 @@ def _evaluate(bundle: Project, trials: Sequence[Trial], repeat: int, site: str |
 
     task = confirm_task(bundle, [trial.suggested for trial in trials], repeat, site)
     names = ", ".join(trial.id for trial in trials)
-    message(f"task {task.id}: {repeat} fresh evaluation(s) each of trials {names}")
+    message(f"task {task.id}: {counted(repeat, 'fresh evaluation')} each of trials {names}")
     if site is not None:
         follow(overview([task]))
         return

@@ -37,6 +37,7 @@ from hpogrid.site.carry import write_carried
 from hpogrid.site.check import check_parts, look
 from hpogrid.site.script import local_script
 from hpogrid.site.tasks import Task, load_task, next_number, project_at, sketch
+from hpogrid.text import numbered
 
 SCRIPT = "local.sh"
 _LOCK = "job.lock"
@@ -119,9 +120,9 @@ class LocalSite:
         for job in open_jobs:
             if not processes.held(locks[job]):
                 (task.job_folder(job) / KILLED).touch()
-        left = [str(job) for job, lock in locks.items() if processes.held(lock)]
+        left = [job for job, lock in locks.items() if processes.held(lock)]
         if left:
-            raise RunError(f"task {task.id}: job(s) {', '.join(left)} did not end; try again")
+            raise RunError(f"task {task.id}: {numbered('job', left)} did not end; try again")
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
         """Start a new runner for these jobs."""

@@ -292,7 +292,7 @@ def test_queues_and_what_is_ready(panda: Grid) -> None:
     found = json.loads(hpogrid("check", "simple_objective", "--format", "json"))
     states = {item["item"]: item["state"] for item in found}
     assert states.pop("container") == "unknown"
-    assert set(states.values()) == {"good"}, found
+    assert set(states.values()) <= {"good", "note"}, found
     assert {"credentials", "PanDA server", "Rucio", "scripts", "queue"} <= set(states)
 
 

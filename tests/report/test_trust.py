@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import statistics
 
 import pytest
@@ -116,7 +117,7 @@ def test_confirm_names_the_winner_with_an_interval_and_stays_out_of_the_search()
     assert outcome.code == 0, outcome.err
     assert "fresh evaluations: trial " in outcome.out
     assert "(90% confidence)" in outcome.out
-    assert "first configuration" in outcome.out
+    assert re.search("than the first (configuration|one)", outcome.out)  # as chance has it
     after = make_results(load_sources("p"))
     assert len(after) == 12
     assert after.notes == before.notes
@@ -126,7 +127,7 @@ def test_confirm_names_the_winner_with_an_interval_and_stays_out_of_the_search()
     assert "confirmed by" in hpogrid("report", "p").err
     again = hpogrid("confirm", "p", "--top", "3", "--seeds", "4")  # nothing is left to do
     assert again.out == outcome.out
-    assert "fresh evaluation(s)" not in again.err
+    assert "fresh evaluations each" not in again.err
 
 
 def test_a_race_ends_when_it_is_decided() -> None:

@@ -64,9 +64,9 @@ def submit_gated(trials: int, free: int = 1, n_jobs: int = 1) -> Task:
 def test_jobs_are_added_to_a_search_that_runs() -> None:
     task = submit_gated(trials=3)
     said = hpogrid("tasks", "add", str(task.id), "--n_jobs", "2").err
-    assert f"added job(s) 1, 2 to task {task.id} at local" in said
+    assert f"added jobs 1, 2 to task {task.id} at local" in said
     said = hpogrid("tasks", "add", str(task.id), "--n_jobs", "1", "--site", "fake").err
-    assert f"added job(s) 3 to task {task.id} at fake" in said
+    assert f"added job 3 to task {task.id} at fake" in said
     open_gate()
     wait(task, "done", "done", "done", "done")
     names = sorted(trial.id for trial in study_of(task).finished)
@@ -156,7 +156,7 @@ def test_a_search_moves_with_all_its_trials_and_back(tmp_path: Path) -> None:
     task = submit_gated(trials=3)
     ok("grid_config", "create", "g", "--site", "fake", "--extra", '{"color": "red"}')
     said = hpogrid("tasks", "move", "1", "--grid_config", "g").err
-    assert "moved task 1 to fake; started job(s) 0" in said
+    assert "moved task 1 to fake; started job 0" in said
     assert "#FAKE color red" in (task.folder / "batch/001/job.sh").read_text()
     open_gate()
     wait(task, "done")

@@ -14,6 +14,7 @@ from hpogrid.errors import UserError
 from hpogrid.site.base import one_core_note
 from hpogrid.site.panda.command import SEVERAL_CORES, job_cores, queue_names, wants_gpu
 from hpogrid.site.panda.queues import Queue, load_queues
+from hpogrid.text import counted
 
 _UNUSED = ("max_jobs", "container_binds")
 _UNUSED_IDDS = ("memory", "walltime", "cpus", "retry")
@@ -115,5 +116,5 @@ def _queue(project: Project, queue: Queue, *, idds: bool) -> Iterator[Note]:
                    f"{grid.memory} is more: PanDA sends none there", fatal=True)  # fmt: skip
     many = job_cores(project)
     if many > max(1, queue.cores):
-        yield Note("cpus", f"a job of {name} has {queue.cores} core(s), and {many} are "
+        yield Note("cpus", f"a job of {name} has {counted(queue.cores, 'core')}, and {many} are "
                    "asked for: PanDA sends none there", fatal=True)  # fmt: skip

@@ -37,6 +37,7 @@ from hpogrid.site.tasks import Task
 from hpogrid.study.events import Ended, Event
 from hpogrid.study.ledger import SUFFIX, ledger_name
 from hpogrid.study.study import Source, Study
+from hpogrid.text import counted
 
 STATE = "fetched.json"
 _LARGEST_LOG = 200 * 2**20
@@ -109,8 +110,8 @@ def _failed(task: Task, jobs: Sequence[JobInfo]) -> list[str]:
         return []
     index, job = next(iter(sorted(failed.items())))
     return [
-        f"{len(failed)} of {len(newest(jobs))} job(s) failed or were ended, job {index} for "
-        f"example: {one_line(job.reason or job.status)}; 'hpogrid tasks show {task.id}' shows all, "
+        f"{len(failed)} of {counted(len(newest(jobs)), 'job')} failed or were ended, job {index} "
+        f"for example: {one_line(job.reason or job.status)}; 'hpogrid tasks show {task.id}' shows all, "
         f"'hpogrid tasks logs {task.id} --job {index}' what it printed, "
         f"'hpogrid tasks retry {task.id}' repeats them"
     ]

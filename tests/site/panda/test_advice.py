@@ -59,7 +59,7 @@ def test_nothing_to_say() -> None:
     [
         ("HOUR", {"walltime": "12h"}, "longer than the 1 h that HOUR lets a job run", False),
         ("HOUR", {"memory": "4G"}, "a job of HOUR has 2000 MB at most", True),
-        ("HOUR", {"cpus": 8}, "a job of HOUR has 1 core(s), and 8 are asked for", True),
+        ("HOUR", {"cpus": 8}, "a job of HOUR has 1 core, and 8 are asked for", True),
         ("MANY", {"cpus": 4}, "1 or 8 cores, so that 4 (cpus) become 8", False),
         ("HOUR", {"gpus": 1}, "HOUR has no GPUs", True),
         ("ARM", {}, "the machines of ARM are aarch64", False),

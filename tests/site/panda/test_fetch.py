@@ -162,11 +162,11 @@ def test_jobs_that_failed_are_told_each_time(grid: Grid, task: Task) -> None:
         grid.jobs[-1] = msgspec.structs.replace(grid.jobs[-1], payload="payload exited with 1")
     for _ in range(2):  # the second time nothing is fetched
         [note] = fetch(task, info("failed"))
-        assert "2 of 2 job(s) failed or were ended, job 0 for example: payload exited" in note
+        assert "2 of 2 jobs failed or were ended, job 0 for example: payload exited" in note
         assert f"'hpogrid tasks retry {task.id}'" in note
     grid.has(job(3, 0, "finished", attempt=2), events(0, 1))
     [note] = fetch(task, info("finished"))
-    assert "1 of 2 job(s) failed or were ended, job 1" in note
+    assert "1 of 2 jobs failed or were ended, job 1" in note
 
 
 def test_a_task_without_jobs_says_why(
