@@ -111,8 +111,8 @@ def _failed(task: Task, jobs: Sequence[JobInfo]) -> list[str]:
     index, job = next(iter(sorted(failed.items())))
     return [
         f"{len(failed)} of {counted(len(newest(jobs)), 'job')} failed or were ended, job {index} "
-        f"for example: {one_line(job.reason or job.status)}; 'hpogrid tasks show {task.id}' shows all, "
-        f"'hpogrid tasks logs {task.id} --job {index}' what it printed, "
+        f"for example: {one_line(job.reason or job.status)}; 'hpogrid tasks show {task.id}' "
+        f"shows all, 'hpogrid tasks logs {task.id} --job {index}' what it printed, "
         f"'hpogrid tasks retry {task.id}' repeats them"
     ]
 
