@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 STEPS = 3
 SCRIPT = f"""
@@ -59,7 +59,17 @@ class Round:
     Args:
         rng: decides.
         armed: the folder in which a file arms a fault of `HOOK`.
+
+    Attributes:
+        script, model: what is evaluated.
+        space: what is searched; None: as many integers as `submit` is told.
+        settings: further ones of the hpo config.
     """
+
+    script = SCRIPT
+    model: str | None = "train"
+    space: ClassVar[dict[str, Any] | None] = None
+    settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, rng: random.Random, armed: Path) -> None:
         self.rng, self.armed = rng, armed
@@ -80,20 +90,21 @@ class Round:
         self.jobs, self.trials, self.points = jobs, trials, points
         name = f"p{self.rng.getrandbits(40):x}"
         high = 10**6 if points is None else points - 1
-        space = {"x": {"method": "uniformint", "dimension": {"low": 0, "high": high}}}
+        numbers = {"x": {"method": "uniformint", "dimension": {"low": 0, "high": high}}}
+        space = self.space or numbers
         project = Project(
             name=name,
             hpo_config=HpoConfig(
                 metric="loss", mode="min", trials=trials, scheduler="none", stop={},
-                scheduler_param={"max_concurrent": 2 if jobs == 1 else 1},
+                scheduler_param={"max_concurrent": 2 if jobs == 1 else 1}, **self.settings,
             ),
             grid_config=GridConfig(site="local"),
-            model_config=ModelConfig(script="train.py", model="train"),
+            model_config=ModelConfig(script="train.py", model=self.model),
             search_space=read_space(space, "space")[0].to_json(),
             scripts={}, scripts_path="", created=time.time(),
         )  # fmt: skip
         script = self.armed / "train.py"
-        script.write_text(SCRIPT)
+        script.write_text(self.script)
         with draft_project(project, {"train.py": script}) as (stored, folder):
             publish_project(stored, folder)
         self.task = control.submit(name, site=None, n_jobs=jobs)
@@ -147,15 +158,11 @@ class Round:
 
     def job_pid(self, job: int) -> int | None:
         """The driver of a job."""
-        from hpogrid.site.processes import holder
-
-        return holder(self.task.job_folder(job) / "job.lock")
+        return holder_pid(self.task.job_folder(job) / "job.lock")
 
     def tree(self) -> list[int]:
         """Runners, jobs and workers."""
-        from hpogrid.site.processes import holder
-
-        runners = map(holder, self.task.folder.glob("runner-*.lock"))
+        runners = map(holder_pid, self.task.folder.glob("runner-*.lock"))
         roots = [pid for pid in (*runners, *map(self.job_pid, range(self.jobs))) if pid]
         return sorted({pid for root in roots for pid in (root, *below(root))})
 
@@ -371,6 +378,14 @@ FAULTS: dict[str, Callable[[Round], None]] = {
     "several": again_and_again,
     "crowd": crowd,
 }
+
+
+def holder_pid(lock: Path) -> int | None:
+    """The number of the process that holds a lock."""
+    from hpogrid.site.processes import holder
+
+    found = holder(lock)
+    return found.pid if found else None
 
 
 def send(pid: int | None, number: signal.Signals) -> None:

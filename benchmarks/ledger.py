@@ -50,6 +50,7 @@ count = int((pandas.concat(frames)["event"] == "end").sum())
 
 def write_ledgers(folder: Path, trials: int, jobs: int) -> int:
     """Make the ledgers: a start and an end for each trial; return their size in bytes."""
+    from hpogrid.space.value import Values
     from hpogrid.study.events import Ended, Opened, Started
     from hpogrid.study.ledger import LedgerWriter, ledger_name
 
@@ -61,7 +62,7 @@ def write_ledgers(folder: Path, trials: int, jobs: int) -> int:
         )
         for number in range(trials // jobs):
             name, now = f"{job}-{number}", 1.7e9 + number
-            point = {
+            point: Values = {
                 "lr": 10 ** rng.uniform(-5, -1),
                 "units": rng.randint(16, 512),
                 "dropout": rng.random(),

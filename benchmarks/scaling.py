@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
@@ -30,9 +31,10 @@ from hpogrid.engine.run import JobSpec, Run
 from hpogrid.space.parameter import Categorical, Float, Integer, Parameter
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 from hpogrid.study import exchange
 
-Config = dict[str, float]
+Config = dict[str, Any]
 _TRIAL_SECONDS = 60.0
 _MOST_TRIALS = 1000
 
@@ -48,13 +50,13 @@ class Objective:
 
 
 def _sphere(config: Config) -> float:
-    return sum((value - 0.3) ** 2 for value in config.values())
+    return float(sum((value - 0.3) ** 2 for value in config.values()))
 
 
 def _rosenbrock(config: Config) -> float:
     x = list(config.values())
     pairs = itertools.pairwise(x)
-    return sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in pairs)
+    return float(sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in pairs))
 
 
 def _ackley(config: Config) -> float:
@@ -95,7 +97,7 @@ OBJECTIVES = (
 )
 
 
-def make_project(objective: Objective, algorithm: str, params: dict[str, object]) -> Project:
+def make_project(objective: Objective, algorithm: str, params: Values) -> Project:
     """A project of an objective that is never called through a worker."""
     return Project(
         name=objective.name,

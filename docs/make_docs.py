@@ -165,6 +165,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "tasks_show": lambda: _options("tasks", "show"),
     "report": lambda: _options("report"),
     "compare": lambda: _options("compare"),
+    "confirm": lambda: _options("confirm"),
     "analyze": lambda: _options("analyze"),
     "dashboard": lambda: _options("dashboard"),
 }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hpogrid.experiment import Experiment
     from hpogrid.report.api import load_study
     from hpogrid.report.compare.api import compare
-    from hpogrid.trial.arguments import add_to_argparse
+    from hpogrid.space.options import add_to_argparse
     from hpogrid.trial.session import checkpoint, get_checkpoint, report
 
 __all__ = [
@@ -41,7 +41,7 @@ __all__ = [
 
 _HOMES = {
     "Experiment": "hpogrid.experiment",
-    "add_to_argparse": "hpogrid.trial.arguments",
+    "add_to_argparse": "hpogrid.space.options",
     "checkpoint": "hpogrid.trial.session",
     "compare": "hpogrid.report.compare.api",
     "get_checkpoint": "hpogrid.trial.session",

@@ -1,8 +1,10 @@
-"""The one error class that users see as a sentence, and the exit codes of the program."""
+"""The error classes that users see as a sentence, and the exit codes of the program."""
 
 from __future__ import annotations
 
 import enum
+
+from hpogrid.trial.errors import UserError, first_line
 
 
 class Exit(enum.IntEnum):
@@ -12,17 +14,8 @@ class Exit(enum.IntEnum):
     FAILURE = 1  # the command ran, and what it ran did not succeed
     USAGE = 2  # what was typed or stored is wrong: the message says what to type instead
     BUG = 70  # not the user's fault: a traceback was shown
+    AGAIN = 99  # a job that is to be queued again; Grid Engine does so by itself
     INTERRUPTED = 130  # Ctrl-C
-
-
-class UserError(Exception):
-    """Something a user can mend.
-
-    The message is one sentence: what is wrong, where, and what to type instead.
-    It is shown without a traceback (``hpogrid --debug`` shows it).
-    """
-
-    exit_code = Exit.USAGE
 
 
 class RunError(UserError):
@@ -31,7 +24,4 @@ class RunError(UserError):
     exit_code = Exit.FAILURE
 
 
-def first_line(error: BaseException) -> str:
-    """``TypeError: the first line of its message``, for reasons kept in records."""
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+__all__ = ["Exit", "RunError", "UserError", "first_line"]

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +67,7 @@ _READERS: dict[str, Any] = {
 """How the text after an option becomes a setting, by the setting's type."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Experiment:
     """A search, as the stored configs of the same name describe it.
 
@@ -74,7 +75,9 @@ class Experiment:
         script: the training script, or a folder of scripts.
         config_space: a dict of Python types and constants, or any form of a space that
             ``search_space create`` takes.
-        metric, mode: what is optimised, and whether min or max (several: ``a,b``, or a list).
+        metric, mode: what is optimised, and whether min or max (several: ``a,b``, or a list);
+            without a mode, the metric's name says it, as for the command line, and so does a
+            warning.
         name: of the configs and the project; the script's, if not given.
         model: a function or class in the script; None: the script itself is the trial.
         command: instead of a script: what starts a trial, with placeholders.
@@ -96,7 +99,7 @@ class Experiment:
     script: str
     config_space: Any
     metric: str | Sequence[str]
-    mode: str | Sequence[str] = "min"
+    mode: str | Sequence[str] | None = None
     name: str | None = None
     model: str | None = None
     command: str | None = None
@@ -117,10 +120,27 @@ class Experiment:
     hpo: Mapping[str, Any] = field(default_factory=dict)
     grid: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        metric = _joined(self.metric)
+        count = f"{self.trials} trials"
+        return f"<experiment {self.project_name}: {self.modes} of {metric}, {count}>"
+
     @property
     def project_name(self) -> str:
         """The name of the configs and the project."""
         return self.name or Path(self.script).stem
+
+    @property
+    def modes(self) -> str:
+        """Which way each metric is better."""
+        if self.mode is not None:
+            return _joined(self.mode)
+        return self._default_modes()[0]
+
+    def _default_modes(self) -> tuple[str, list[str]]:
+        from hpogrid.config.direction import default_modes
+
+        return default_modes(_joined(self.metric).split(","))
 
     def override(self, arguments: Sequence[str]) -> Experiment:
         """The same with other settings, from a command line: ``--max_wallclock_time 60``.
@@ -164,23 +184,13 @@ class Experiment:
         Raises:
             UserError: what is wrong with a setting.
         """
-        from hpogrid.config.assemble import assemble
-        from hpogrid.config.project import load_project, project_names
-        from hpogrid.config.store import STORES
+        from hpogrid.config.project import load_project
+        from hpogrid.config.whole import store_whole
 
-        name = self.project_name
-        for kind, config in self._configs().items():
-            store = STORES[kind]
-            exists = store.where(name).exists()
-            if not exists:
-                store.create(name, config)
-            elif not _is_same(store.load(name), config):
-                store.recreate(name, config)
-        kinds = dict.fromkeys(STORES, name)
-        exists = name in project_names()
-        if not exists or not self._is_stored(load_project(name)):
-            assemble(name, Path(self.script), kinds, replace=exists)
-        return load_project(name)
+        if self.mode is None:
+            _warn(self._default_modes()[1])
+        _warn(store_whole(self.project_name, self._configs(), Path(self.script)))
+        return load_project(self.project_name)
 
     def run(self) -> JobResult:
         """Run the experiment here, with a progress bar; return how it ended.
@@ -189,12 +199,13 @@ class Experiment:
             UserError: what is wrong with a setting, or with the script.
         """
         from hpogrid.cli.progress import progress_of_run
+        from hpogrid.site import HERE
         from hpogrid.site.local import run_here
         from hpogrid.site.tasks import new_task
 
         project = self.store()
-        task = new_task(project, site="local", foreground=True, start=self._start())
-        with progress_of_run(self.trials) as progress:
+        task = new_task(project, site=HERE, foreground=True, start=self._start())
+        with progress_of_run() as progress:
             return run_here(task, progress)
 
     def submit(self, n_jobs: int = 1) -> int:
@@ -237,7 +248,7 @@ class Experiment:
         settings: dict[str, Any] = {
             "algorithm": self.algorithm,
             "metric": _joined(self.metric),
-            "mode": _joined(self.mode),
+            "mode": self.modes,
             "trials": self.trials,
             "scheduler": self.scheduler,
             "time_limit": self.max_wallclock_time,
@@ -276,32 +287,10 @@ class Experiment:
         ]
         return Start(first=[point.suggested for point in points])
 
-    def _is_stored(self, project: Project) -> bool:
-        """Whether a stored project says the same as this experiment does now."""
-        from hpogrid.config.scripts import changed_scripts
-        from hpogrid.space.space import Space
 
-        configs = self._configs()
-        space = configs.pop("search_space")
-        assert isinstance(space, Space)
-        return (
-            all(_is_same(getattr(project, kind), config) for kind, config in configs.items())
-            and Space.from_json(project.search_space) == space
-            and not changed_scripts(Path(self.script), project.scripts)
-        )
-
-
-def _is_same(left: Any, right: Any) -> bool:
-    """Whether two configs, or two spaces, say the same: true is not 1."""
-    import msgspec
-
-    from hpogrid.space.space import Space
-    from hpogrid.space.value import canonical
-
-    if isinstance(left, Space):
-        return bool(left == right)
-    stored = msgspec.convert(msgspec.to_builtins(right), type(left))
-    return canonical(left) == canonical(stored)
+def _warn(notes: Sequence[str]) -> None:
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=4)
 
 
 def _joined(names: str | Sequence[str]) -> str:

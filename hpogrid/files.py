@@ -18,7 +18,7 @@ import msgspec
 
 from hpogrid.errors import RunError, UserError
 from hpogrid.signals import handled
-from hpogrid.space.value import plain
+from hpogrid.space.value import Values, plain
 
 T = TypeVar("T")
 _LARGEST_TEXT = 64 * 2**20
@@ -273,7 +273,7 @@ def parse_json(text: str, where: str) -> Any:
 
     text = text.replace("\\\n", " \n")
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> Values:
         result = dict(pairs)
         if len(result) < len(pairs):
             names = [name for name, _ in pairs]
@@ -317,7 +317,8 @@ def read_text(path: Path) -> str:
             data = stream.read(_LARGEST_TEXT + 1)
         if len(data) > _LARGEST_TEXT:
             raise UserError(f"{path} is larger than {_LARGEST_TEXT >> 20} MiB; name another file")
-        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
+        text = data.decode("utf-8-sig")  # Notepad and PowerShell begin files with a mark
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as error:
         raise UserError(f"no such file: {path}") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from hpogrid.errors import UserError
+from hpogrid.trial.errors import unknown
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One plug-in: where it is, and one line for the help and the documentation."""
+    """One plug-in: where it is, one line for the help, and the library that it needs, if any."""
 
     target: str  # "package.module:name"
     summary: str
+    library: str | None = None
 
 
 class Registry:
@@ -36,6 +39,10 @@ class Registry:
         """The one line that documents an entry."""
         return self._entries[name].summary
 
+    def library(self, name: str) -> str | None:
+        """The module that an entry needs besides hpogrid."""
+        return self._entries[name].library
+
     def check(self, name: str) -> None:
         """Raise a `UserError` that lists the known names unless ``name`` is one of them."""
         if name not in self._entries:
@@ -46,17 +53,6 @@ class Registry:
         self.check(name)
         module, _, attribute = self._entries[name].target.partition(":")
         return getattr(importlib.import_module(module), attribute)
-
-
-def unknown(kind: str, name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """The sentence for a name that is not known: close matches first, else all of them."""
-    import difflib
-
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
-    if close:
-        return f"unknown {kind} '{name}': did you mean {' or '.join(close)}?"
-    choices = ", ".join(known) if known else "none yet"
-    return f"unknown {kind} '{name}'; known: {choices}"
 
 
 def require(module: str, *, extra: str, what: str) -> ModuleType:
@@ -72,4 +68,12 @@ def require(module: str, *, extra: str, what: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name.split(".")[0]):
             raise
-        raise UserError(f"{what} needs {error.name}: pip install 'hpogrid[{extra}]'") from error
+        advice = f"pip install 'hpogrid[{extra}]'"
+        if os.environ.get("HPOGRID_RUN_MODE") == "grid":  # where nothing can be installed
+            advice = (
+                "choose an image that has it: hpogrid grid_config update NAME --container IMAGE"
+            )
+        raise UserError(f"{what} needs {error.name}: {advice}") from error
+
+
+__all__ = ["Entry", "Registry", "require", "unknown"]

@@ -6,6 +6,7 @@ A terminal would obey what is foreign, a spreadsheet would compute it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _OBEYED = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n)"
@@ -45,6 +46,20 @@ def csv_text(field: str) -> str:
     return field[1:] if field.startswith("'") and _FORMULA.match(field) else field
 
 
+def numbered(noun: str, numbers: Sequence[int]) -> str:
+    """Which of something: ``job 3``, ``jobs 0, 1``."""
+    return f"{noun if len(numbers) == 1 else noun + 's'} {', '.join(map(str, numbers))}"
+
+
 def counted(count: int, noun: str) -> str:
     """How many of something: ``1 trial``, ``2 trials``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def bytes_text(count: float) -> str:
+    """Bytes as people read them."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1000
+        units.pop(0)
+    return f"{count:.3g} {units[0]}"

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from hpogrid.errors import UserError
+from hpogrid.space.value import Values
 
 _NODES = 1_000_000
 """More values than this, aliases counted each time, are refused."""
@@ -66,7 +67,7 @@ class _Loader(yaml.SafeLoader):
 class _Dumper(yaml.SafeDumper):
     """Puts in quotes what the loader would not read as text."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
 
@@ -109,7 +110,7 @@ def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
     return text == "true"
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Values:
     seen: set[str] = set()
     for key_node, _ in node.value:
         if key_node.tag == _MERGE:
@@ -186,12 +187,12 @@ def parse_yaml(text: str, where: str) -> Any:
     return data
 
 
-def dump_yaml(data: Any) -> str:
+def dump_yaml(data: object) -> str:
     """Write JSON data as YAML that `parse_yaml` and other readers of YAML read back the same."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
-def _check(value: Any, left: list[int], depth: int) -> None:
+def _check(value: object, left: list[int], depth: int) -> None:
     """Refuse what is no JSON (an explicit !!set, !!binary), loops, and what is too large."""
     left[0] -= 1
     if left[0] < 0 or depth > _DEEPEST:

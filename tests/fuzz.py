@@ -29,7 +29,7 @@ import hypothesis
 import msgspec
 from hypothesis import strategies as st
 
-from hpogrid.config.guess import read_script
+from hpogrid.config.reading.script import read_script
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.config.store import read_config
 from hpogrid.errors import UserError
@@ -84,10 +84,17 @@ TEXTS = {
         "a= b.c= + ++ ~ interval( choice( range( tag( sort( shuffle( glob( int( float( str( bool( "
         "log ) [ ] { } ${ } null true nan inf start= stop= reverse= -m hydra/sweeper="
     ),
+    "ranges": words(
+        'a= b.c~ 1 : , 1e-5:1e-2 :log :int :float :step= "x" { } loguniform( ) -', "\n  "
+    ),
     "python_types": words(
         "{ } [ ] ( ) 'a' uniform( loguniform( randint( choice( ordinal( finrange( lambda x.y = "
         "kind= ** * None True import from def if not #"
     ),
+    "wandb": words(
+        "parameters: method: {min: max: value: values: [ ] } a b distribution: uniform q: 1", "\n  "
+    ),
+    "nni": words('{ } [ ] "a" "_type" "_value" "uniform" "choice" "randint" "quniform" : ,'),
     "idds": words(
         '{ } [ ] "points" "opt_space" "method" "dimension" "a" "uniform" "low" "high" "segment"'
     ),
@@ -278,7 +285,7 @@ def command_is_words(drawn: tuple[str, dict[str, str]]) -> None:
     _, refusal = attempt(placeholders.check_command, found, list(values), files)
     if refusal is None:
         filled = placeholders.fill(found, values, {})
-        spread = 2 * len(values) * found.count("{args}") + len(values) * found.count("{overrides}")
+        spread = len(values) * (found.count("{args}") + found.count("{overrides}"))
         kept = sum(word not in ("{args}", "{overrides}") for word in found)
         assert len(filled) == spread + kept
 
@@ -323,7 +330,7 @@ def _dialect_properties() -> dict[str, Property]:
     found = {"space": Property(st.one_of(*TEXTS.values(), anything), read)}
     for name in DIALECTS:
         read = functools.partial(read_or_refuse, dialect=name)
-        found[name] = Property(TEXTS[name] | anything, read)
+        found[name] = Property(TEXTS.get(name, anything) | anything, read)
         found[f"{name}, damaged"] = Property(st.tuples(spaces, seeds), damaged_or_refused(name))
     return found
 

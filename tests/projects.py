@@ -44,10 +44,11 @@ def store_project(
     model: str | None = "train",
     space: dict[str, Any] | None = None,
     param: dict[str, Any] | None = None,
+    python: str | None = None,
+    metric_regex: str | None = None,
     files: dict[str, str] | None = None,
     grid: dict[str, Any] | None = None,
     prep: list[tuple[str, list[str]]] | None = None,
-    metric_regex: str | None = None,
     **hpo: Any,
 ) -> Project:
     """Store a project with one script.
@@ -55,6 +56,7 @@ def store_project(
     Args:
         script: the text of ``train.py``.
         model: the function or class in it.
+        python, metric_regex: of the model config.
         files: further files by their names.
         prep: commands with their keys.
         hpo: settings of the hpo config; by default 3 trials, one at a time, each to its end.
@@ -71,6 +73,7 @@ def store_project(
             script="train.py",
             model=model,
             param=param or {},
+            python=python,
             metric_regex=metric_regex,
             prep=[PrepStage(command=command, keys=keys) for command, keys in prep or []],
         ),

@@ -1,32 +1,48 @@
 #!/usr/bin/env bash
 # The tests, in an environment of their own (.venv-test):
 #
-#     bash tests/run.sh           # what needs nothing but Python
+#     bash tests/run.sh           # what needs nothing but Python; installs no large library
 #     bash tests/run.sh all       # also those with real engines (.ci/packages.txt lists what they need)
+#                                 # and with Ray, torch, Ax, MLflow, which it installs
 #     bash tests/run.sh cov       # with the lines that no test reaches; it takes twice as long
 #     bash tests/run.sh -k space  # whatever else pytest understands
+#     bash tests/run.sh on python3.13   # what needs no large library, in another Python
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-venv=$PWD/.venv-test
-made_of="$PWD $(cat pyproject.toml constraints.txt | cksum)"
-if [ "$(cat "$venv/.made-of" 2>/dev/null)" != "$made_of" ]; then
-    python3 -m venv "$venv"
+# Half of the time of a quick test is waiting: two of them for each core.
+only=(-m "not engine" --numprocesses "$((2 * $(nproc)))") cover=() extra=quick on=() rooms=()
+while true; do
+    case "${1:-}" in
+    all) only=() extra=dev ;;
+    cov) cover=(--cov --cov-report term:skip-covered) ;;
+    on) on=("$2"); shift ;;
+    *) break ;;
+    esac
+    shift
+done
+
+constraints=$(cat pyproject.toml constraints.txt | cksum)
+python=python3 venv=$PWD/.venv-test needs=(--editable ".[$extra]")
+whole="$PWD $constraints"  # what an environment with all is made of
+made_of=$whole
+[ "$extra" = dev ] || made_of="$whole quick"
+if [ ${#on[@]} -gt 0 ]; then
+    python=${on[0]}
+    venv=$PWD/.venv-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    needs=(--requirement .ci/other-python.txt --editable .)
+    made_of="$whole $(cksum <.ci/other-python.txt)"
+    rooms=(tests/trial tests/engine tests/job --ignore tests/engine/test_ray_parts.py)
+fi
+there=$(cat "$venv/.made-of" 2>/dev/null || true)
+if [ "$there" != "$made_of" ] && [ "$there" != "$whole" ]; then
+    "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint constraints.txt --config-settings editable_mode=compat --editable '.[dev]'
+        --constraint constraints.txt --config-settings editable_mode=compat "${needs[@]}"
     printf '%s' "$made_of" >"$venv/.made-of"
 fi
 export PATH="$venv/bin:$PATH" VIRTUAL_ENV=$venv
 unset PYTHONDONTWRITEBYTECODE  # or each of the many processes compiles hpogrid anew
 
-only=(-m "not engine") cover=()
-while true; do
-    case "${1:-}" in
-    all) only=() ;;
-    cov) cover=(--cov --cov-report term:skip-covered) ;;
-    *) break ;;
-    esac
-    shift
-done
 # Which tests with real engines run side by side: tests/conftest.py.
-exec pytest "${cover[@]}" "${only[@]}" "$@"
+exec pytest "${cover[@]}" "${only[@]}" "${rooms[@]}" "$@"

@@ -12,8 +12,9 @@ import pytest
 
 from hpogrid import Experiment
 from hpogrid.errors import UserError
+from hpogrid.job.run import JobResult
 from hpogrid.site.tasks import find_tasks, load_task
-from hpogrid.space.dialects.python_types import choice, loguniform, randint
+from hpogrid.space.dialects.python_types import choice, loguniform, randint, uniform
 from hpogrid.study.study import read_study
 
 SCRIPT = """
@@ -140,3 +141,24 @@ def test_a_space_of_other_types_is_another(experiment: Experiment, before: Any, 
     first = stored(before)
     assert stored(after).search_space != first.search_space or stored(after).hash != first.hash
     assert repr(stored(after).search_space) != repr(first.search_space)
+
+
+def test_without_a_mode_the_metric_says_it_and_so_does_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "t.py"
+    path.write_text("def train(config):\n    return {'val_acc': config['x']}\n")
+    space = {"x": uniform(0, 1)}
+    made = Experiment(script=str(path), model="train", config_space=space, metric="val_acc")
+    with pytest.warns(UserWarning, match="mode max: val_acc is better when larger"):
+        assert made.store().hpo_config.mode == "max"
+    wrong = dataclasses.replace(made, name="w", mode="min")
+    with pytest.warns(UserWarning, match="looks for the worst trial"):
+        wrong.store()
+
+
+def test_what_a_notebook_shows_of_an_experiment_and_its_run_is_short(
+    experiment: Experiment,
+) -> None:
+    assert len(repr(experiment)) < 120
+    assert repr(experiment).startswith("<experiment ")
+    done = JobResult(state="done", reason="all 3 trials are done", finished=3, failed=1)
+    assert repr(done) == "<done: 3 trials finished, 1 of them failed: all 3 trials are done>"

@@ -56,6 +56,14 @@ def test_torch_comes_where_it_is_needed(extra: str) -> None:
 
 
 def test_all_brings_every_extra_that_is_not_for_developers() -> None:
-    left_out = {"all", "test", "dev", "examples", "psij"}  # psij pins what others need newer
+    left_out = {"all", "quick", "test", "dev", "examples"} | {
+        "psij"
+    }  # it pins what others need newer
     everything = closure([item for name in EXTRAS if name not in left_out for item in EXTRAS[name]])
     assert closure(EXTRAS["all"]) == everything
+
+
+def test_the_quick_tests_need_no_large_library() -> None:
+    large = {"torch", "ray", "ax-platform", "mlflow", "interpret", "hpbandster", "syne-tune"}
+    assert not large & closure(EXTRAS["quick"])
+    assert large <= closure(EXTRAS["dev"])

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects_or_files
 from hpogrid.cli.options import objective_options, task_filters
 from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
+from hpogrid.space.value import Values
 
 if TYPE_CHECKING:
     from hpogrid.report.analysis.model import Analysis, Share
+    from hpogrid.search.base import Mode
     from hpogrid.site.choice import Filters
 
 
 @click.command()
-@click.argument("target", metavar="PROJECT_OR_FILE")
+@click.argument("target", shell_complete=projects_or_files, metavar="PROJECT_OR_FILE")
 @task_filters()
 @objective_options
 @click.option("--interactions", type=click.IntRange(0), default=5, show_default=True,
@@ -30,7 +33,7 @@ def analyze(
     target: str,
     filters: Filters,
     metric: str | None,
-    mode: str | None,
+    mode: Mode | None,
     interactions: int,
     top: int,
     seed: int,
@@ -49,8 +52,7 @@ def analyze(
     from hpogrid.report.load import given_objectives, load_sources
     from hpogrid.report.source import make_results, remarks
 
-    chosen: Any = mode
-    objectives = given_objectives(metric, chosen)
+    objectives = given_objectives(metric, mode)
     with working("reading trials"):
         sources = load_sources(target, filters, objectives)
         results = make_results(sources, objectives=objectives)
@@ -73,8 +75,8 @@ def analyze(
     print_paths(paths, form)
 
 
-def _rows(analysis: Analysis) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _rows(analysis: Analysis) -> list[Values]:
+    rows: list[Values] = []
     for effect in analysis.effects:
         name = effect.name
         rows.append(

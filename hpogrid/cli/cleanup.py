@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects_or_files
 from hpogrid.cli.options import ids_option
-from hpogrid.cli.output import bytes_text, format_option, message, print_rows
+from hpogrid.cli.output import Row, format_option, message, print_rows
 from hpogrid.errors import Exit, UserError
+from hpogrid.text import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hpogrid.cleanup.targets import Plan, Target
     from hpogrid.cleanup.trash import Item
+    from hpogrid.search.base import Mode
 
 _MOST_NAMED = 20
 _KINDS = {"checkpoints": ("checkpoint",), "outputs": ("output",), "all": ("checkpoint", "output")}
 
 
 @click.command()
-@click.argument("target", metavar="PROJECT_OR_FOLDER")
+@click.argument("target", shell_complete=projects_or_files, metavar="PROJECT_OR_FOLDER")
 @click.option("--keep", default="best", show_default=True, metavar="POLICY",
               help="What stays: best, last, 'top K', or none.")  # fmt: skip
 @click.option("--only", type=click.Choice(list(_KINDS)), default="all", show_default=True,
@@ -49,7 +53,7 @@ def cleanup(
     purge: bool,
     ids: str | None,
     metric: str | None,
-    mode: str | None,
+    mode: Mode | None,
     idle: float,
     dry_run: bool,
     form: str,
@@ -71,9 +75,8 @@ def cleanup(
     if undo and purge:
         raise UserError("--undo and --purge do not go together; give one of them")
     check_policy(keep)
-    chosen: Any = mode
     targets = find_targets(
-        target, ids=ids, objectives=given_objectives(metric, chosen), idle=60 * idle
+        target, ids=ids, objectives=given_objectives(metric, mode), idle=60 * idle
     )
     really = yes and not dry_run
     if undo:
@@ -153,7 +156,7 @@ def _list_trash(targets: Sequence[Target], form: str) -> list[Item]:
     return [item for _, item in found]
 
 
-def _print(rows: list[dict[str, Any]], columns: list[str], form: str) -> None:
+def _print(rows: Sequence[Row], columns: list[str], form: str) -> None:
     plain = [{**row, "path": str(row["path"])} for row in rows]
     if plain or form != "table":
         print_rows(plain, columns, form)

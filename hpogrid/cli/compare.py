@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects_or_files
 from hpogrid.cli.options import objective_options, task_filters
-from hpogrid.cli.output import format_option, message, print_paths, print_rows
+from hpogrid.cli.output import Row, format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
-    from hpogrid.report.compare.model import Comparison
+    from hpogrid.report.compare.model import Comparison, Pair
+    from hpogrid.search.base import Mode
     from hpogrid.site.choice import Filters
 
 _COLUMNS = [
@@ -20,7 +22,13 @@ _COLUMNS = [
 
 
 @click.command()
-@click.argument("targets", metavar="PROJECT_OR_FILE...", nargs=-1, required=True)
+@click.argument(
+    "targets",
+    shell_complete=projects_or_files,
+    metavar="PROJECT_OR_FILE...",
+    nargs=-1,
+    required=True,
+)
 @task_filters()
 @objective_options
 @click.option("--at", metavar="BUDGET", help="Compare after so many trials (50) or so long "
@@ -39,7 +47,7 @@ def compare(
     targets: tuple[str, ...],
     filters: Filters,
     metric: str | None,
-    mode: Any,
+    mode: Mode | None,
     at: str | None,
     paired: bool,
     alpha: float,
@@ -88,11 +96,11 @@ def compare(
             print_paths(paths, form)
 
 
-def _rows(found: Comparison) -> list[dict[str, Any]]:
+def _rows(found: Comparison) -> list[Row]:
     first = found.standings[0].study
     trials = {item.name: [one.trials for one in item.replicates] for item in found.studies}
     tests = {frozenset((pair.first, pair.second)): pair for pair in found.pairs}
-    rows = []
+    rows: list[Row] = []
     for item in found.standings:
         fewest, most = min(trials[item.study]), max(trials[item.study])
         pair = tests.get(frozenset((first, item.study)))
@@ -113,7 +121,7 @@ def _rows(found: Comparison) -> list[dict[str, Any]]:
     return rows
 
 
-def _short(row: dict[str, Any]) -> dict[str, Any]:
+def _short(row: Row) -> Row:
     """Four digits are enough to look at."""
     return {
         name: float(f"{value:.4g}") if isinstance(value, float) else value
@@ -121,7 +129,7 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _verdict(pair: Any) -> str:
+def _verdict(pair: Pair) -> str:
     """What the pair says about the second one of it, which stands below the first."""
     turned = {"better": "worse", "worse": "better"}
     return turned.get(pair.verdict) or str(pair.verdict)

@@ -8,13 +8,16 @@ from typing import Any
 
 import click
 
+from hpogrid.cli.complete import named_by_group
 from hpogrid.cli.options import config_options, prep_options, prep_stages
 from hpogrid.cli.output import format_option, message, print_data, print_rows
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
-from hpogrid.config.schemas import SCHEMAS
+from hpogrid.config.direction import default_modes
+from hpogrid.config.schemas import SCHEMAS, GridConfig
 from hpogrid.config.store import STORES
 from hpogrid.schedule import SCHEDULERS
 from hpogrid.search import ALGORITHMS
+from hpogrid.space.value import Values
 
 _CHOICES = {"algorithm": list(ALGORITHMS), "scheduler": list(SCHEDULERS)}
 
@@ -46,7 +49,7 @@ def _group(kind: str, summary: str) -> click.Group:
 
 def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]) -> click.Command:
     @click.command(action, help=help_text)
-    @click.argument("name")
+    @click.argument("name", shell_complete=named_by_group)
     @click.option(
         "--file", type=click.Path(path_type=Path), help="JSON or YAML file to start from."
     )
@@ -56,20 +59,32 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
         from hpogrid.files import parse_file
 
         store = STORES[kind]
+        notes: list[str] = []
         where = f"{store.label} '{name}'"
         settings = _from_file(parse_file(file), str(file)) if file else {}
         given |= prep_stages(given.pop("prep", ()), given.pop("prep_keys", ()))
         settings |= {key: value for key, value in given.items() if value is not None}
+
+        def read(data: dict[str, Any]) -> Any:
+            config = read_config(kind, data, where)
+            if isinstance(config, GridConfig):
+                from hpogrid.site import make_site
+
+                make_site(config.site).check_config(config)
+            return config
+
         if action == "update":
             if not settings:
                 raise click.UsageError("nothing to change; name at least one option")
-            store.update(
-                name, lambda old: read_config(kind, _merged(store.write(old), settings), where)
-            )
+            store.update(name, lambda old: read(_merged(store.write(old), settings)))
         else:
-            config = read_config(kind, _merged({}, settings), where)
+            if kind == "hpo_config" and "metric" in settings and "mode" not in settings:
+                settings["mode"], notes = default_modes(str(settings["metric"]).split(","))
+            config = read(_merged({}, settings))
             (store.create if action == "create" else store.recreate)(name, config)
         message(f"{action}d {store.label} '{name}'")
+        for note in notes:
+            message(f"note: {note}")
         if kind == "hpo_config":
             from hpogrid.config.advice import hpo_notes
 
@@ -84,7 +99,7 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
     return prep_options(write) if kind == "model_config" else write
 
 
-def _from_file(data: Any, where: str) -> dict[str, Any]:
+def _from_file(data: object, where: str) -> Values:
     from hpogrid.errors import UserError
 
     if not isinstance(data, dict):
@@ -104,7 +119,7 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _add_show(group: click.Group, kind: str) -> None:
     @group.command("show")
-    @click.argument("name")
+    @click.argument("name", shell_complete=named_by_group)
     @format_option("json")
     def show(name: str, form: str) -> None:
         """Print the config NAME."""

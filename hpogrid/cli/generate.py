@@ -15,6 +15,7 @@ import click
 from hpogrid.cli.options import JsonObject, prep_options, prep_stages
 from hpogrid.cli.output import message
 from hpogrid.errors import UserError
+from hpogrid.space.value import Values
 
 if TYPE_CHECKING:
     from hpogrid.search.base import Mode
@@ -70,7 +71,7 @@ def generate(
     outfile: Path | None,
     algorithm: str,
     space: str | None,
-    algorithm_param: dict[str, Any] | None,
+    algorithm_param: Values | None,
     method: str | None,
     metric: str | None,
     mode: Mode,
@@ -130,7 +131,7 @@ def _write_grid(
     project_name: str | None,
     command: str | None,
     grid_config: str | None,
-    prep: dict[str, Any],
+    prep: Values,
 ) -> None:
     """Write the files of a grid search and print what to do with them."""
     import msgspec

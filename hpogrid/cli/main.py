@@ -27,6 +27,7 @@ CONTEXT = {
 }
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "tune": ("hpogrid.cli.tune:tune", "Search the best options of a script, in one command."),
     "hpo_config": ("hpogrid.cli.configs:hpo_config", "How to search: algorithm, metric, trials."),
     "grid_config": ("hpogrid.cli.configs:grid_config", "Where to run: site, container, data."),
     "model_config": ("hpogrid.cli.configs:model_config", "What to train: script and function."),
@@ -36,10 +37,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("hpogrid.cli.plan:plan", "Show what a run would do, before anything does."),
     "run": ("hpogrid.cli.run:run_command", "Submit the jobs of a project."),
     "local_run": ("hpogrid.cli.run:local_run", "Run a project here, in the foreground."),
+    "watch": ("hpogrid.cli.watch:watch", "Show how searches go on until they end."),
     "tasks": ("hpogrid.cli.tasks:tasks", "Watch, end, repeat what was submitted."),
     "study": ("hpogrid.cli.study:study", "List, show, create, export, import studies."),
     "serve": ("hpogrid.cli.serve:serve", "Keep the ledgers of jobs that share no disk."),
     "report": ("hpogrid.cli.report:report", "Show and export the results."),
+    "confirm": ("hpogrid.cli.confirm:confirm", "Evaluate the best again: how sure are they?"),
     "analyze": ("hpogrid.cli.analyze:analyze", "Explain what each hyperparameter did."),
     "compare": ("hpogrid.cli.compare:compare", "Put several studies side by side."),
     "dashboard": ("hpogrid.cli.dashboard:dashboard", "Look at a project in Optuna's dashboard."),
@@ -95,7 +98,12 @@ def cli(debug: bool) -> None:
     """Hyperparameter optimisation as many jobs: here, on a cluster, on the grid.
 
     \b
-    A first search:
+    A first search, of the options of a script that prints or reports val_acc:
+      hpogrid tune train.py --lr 1e-5:1e-2:log --layers 1:8:int \\
+          --metric val_acc --mode max -n 50
+
+    \b
+    The same in parts, of which each can be changed:
       hpogrid search_space create s \\
           '{"lr":{"method":"loguniform","dimension":{"low":1e-5,"high":1e-2}}}'
       hpogrid hpo_config create h --metric loss --mode min --trials 50

@@ -11,13 +11,15 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 import click
 import msgspec
 
+from hpogrid.cli.complete import metrics
 from hpogrid.errors import UserError
-from hpogrid.files import parse_file, parse_json
+from hpogrid.files import parse_file, parse_json, read_text
+from hpogrid.space.value import Values
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
-class JsonObject(click.ParamType[dict[str, Any]]):
+class JsonObject(click.ParamType[Values]):
     """A JSON object on the command line, or ``@FILE``."""
 
     name = "JSON"
@@ -31,6 +33,16 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         if not isinstance(data, dict):
             self.fail(f'{where} must be a JSON object such as {{"key": 1}}, not {value}')
         return data
+
+
+class Text(click.ParamType[str]):
+    """Text of several lines on the command line, or ``@FILE``."""
+
+    name = "TEXT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the file, if it is one."""
+        return read_text(Path(value[1:])).rstrip() if value.startswith("@") else str(value)
 
 
 def config_options(schema: type[msgspec.Struct], choices: dict[str, list[str]]) -> Callable[[F], F]:
@@ -50,6 +62,18 @@ def config_options(schema: type[msgspec.Struct], choices: dict[str, list[str]]) 
     return decorate
 
 
+def setting_options(function: F) -> F:
+    """The options of all configs at once, for a command that changes some settings of them."""
+    from hpogrid.config.schemas import SCHEMAS
+    from hpogrid.schedule import SCHEDULERS
+    from hpogrid.search import ALGORITHMS
+
+    choices = {"algorithm": list(ALGORITHMS), "scheduler": list(SCHEDULERS)}
+    for schema in reversed(SCHEMAS.values()):
+        function = config_options(schema, choices)(function)
+    return click.option("--max_concurrent", "-c", type=int, help="Trials at once.")(function)
+
+
 def _has_option(field: msgspec.structs.FieldInfo) -> bool:
     """Whether it is one; ``Meta(extra={"option": False})`` says that its command adds its own."""
     meta = _meta(field.type)
@@ -67,10 +91,10 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
         return click.option(*spellings, field.name, default=None, help=description + ".")
     if get_origin(kind) is Literal:
         choices = list(get_args(kind))
-    option_type: Any = kind
+    option_type: Any = Text() if ((meta.extra if meta else None) or {}).get("text") else kind
     if choices:
         option_type = click.Choice(choices)
-    elif get_origin(kind) is dict or issubclass(kind, msgspec.Struct):
+    elif get_origin(kind) is dict or (kind is option_type and issubclass(kind, msgspec.Struct)):
         option_type = JsonObject()
     help_text = f"{description}.{f'  [default: {default}]' if default else ''}"
     return click.option(*spellings, field.name, type=option_type, default=None, help=help_text)
@@ -110,13 +134,13 @@ def task_filters(*, versions: bool = True) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def command(
-            *arguments: Any,
+            *arguments: object,
             limit: int,
             days: float | None,
             taskname: str | None,
             ids: str | None,
             all_versions: bool = False,
-            **named: Any,
+            **named: object,
         ) -> Any:
             from hpogrid.site.choice import Filters
 
@@ -136,7 +160,18 @@ def objective_options(function: F) -> F:
     function = click.option(
         "--mode", type=click.Choice(["min", "max"]), help="Which way it is better."
     )(function)
-    return click.option("--metric", help="Look at this metric (with --mode).")(function)
+    return click.option(
+        "--metric", shell_complete=metrics, help="Look at this metric (with --mode)."
+    )(function)
+
+
+def server_option(function: F) -> F:
+    """The option ``--server``."""
+    return click.option(
+        "--server",
+        metavar="URL",
+        help="Ask the 'hpogrid serve' of another machine; a token to read is enough.",
+    )(function)
 
 
 def prep_options(function: F) -> F:
@@ -156,7 +191,7 @@ def prep_options(function: F) -> F:
     )(function)
 
 
-def prep_stages(commands: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+def prep_stages(commands: Sequence[str], keys: Sequence[str]) -> Values:
     """The setting ``prep`` that was given with `prep_options`; empty where none was.
 
     Raises:
@@ -174,7 +209,7 @@ def prep_stages(commands: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
     return {"prep": [{"command": command, "keys": own} for command, own in pairs]}
 
 
-def _meta(annotation: Any) -> msgspec.Meta | None:
+def _meta(annotation: object) -> msgspec.Meta | None:
     return next(
         (
             item

@@ -12,9 +12,9 @@ import click
 
 from hpogrid.text import csv_field, harmless, harmless_json, harmless_line
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 
 
 def format_option(default: str = "table") -> Callable[[F], F]:
@@ -40,7 +40,7 @@ def print_rows(rows: Sequence[Row], columns: Sequence[str], form: str) -> None:
         print_data(picked, form)
 
 
-def print_data(data: Any, form: str) -> None:
+def print_data(data: object, form: str) -> None:
     """Print data as JSON or YAML."""
     if form == "yaml":
         import yaml
@@ -70,7 +70,7 @@ def print_paths(paths: Iterable[Path], form: str) -> None:
         say(path, err=form != "table")
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """A value in a table: numbers short, lists and objects as JSON, nothing as nothing."""
     if value is None:
         return ""
@@ -81,15 +81,6 @@ def cell(value: Any) -> str:
     import msgspec
 
     return harmless_line(msgspec.json.encode(value).decode())
-
-
-def bytes_text(count: float) -> str:
-    """Bytes as people read them."""
-    units = ["B", "kB", "MB", "GB", "TB"]
-    while count >= 1000 and len(units) > 1:
-        count /= 1000
-        units.pop(0)
-    return f"{count:.3g} {units[0]}"
 
 
 def _print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -108,7 +99,7 @@ def print_file(text: str) -> None:
     sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
 
 
-def _exact(value: Any) -> Any:
+def _exact(value: object) -> Any:
     if isinstance(value, str):
         return csv_field(value)
     return value if value is None or isinstance(value, int | float) else cell(value)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from hpogrid.cli.options import objective_options, task_filters
-from hpogrid.cli.output import format_option, message, print_data, print_file, print_paths, say
+from hpogrid.cli.complete import columns, projects_or_files
+from hpogrid.cli.options import objective_options, server_option, task_filters
+from hpogrid.cli.output import F, format_option, message, print_data, print_file, print_paths, say
 from hpogrid.cli.progress import working
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hpogrid.report.results import Results
     from hpogrid.search.base import Mode
     from hpogrid.site.choice import Filters
 
 
-def _writer_options(function: Any) -> Any:
+def _writer_options(function: F) -> F:
     """An option for each report format."""
     from hpogrid.report import WRITERS
 
@@ -30,10 +34,11 @@ def _writer_options(function: Any) -> Any:
 
 
 @click.command()
-@click.argument("target", metavar="PROJECT_OR_FILE")
+@click.argument("target", shell_complete=projects_or_files, metavar="PROJECT_OR_FILE")
 @task_filters()
 @click.option(
     "--extra",
+    shell_complete=columns,
     multiple=True,
     metavar="COLUMN",
     help="More columns, also as a,b: site, task_time_s, time_s, taskid, version, reason, job, "
@@ -54,6 +59,11 @@ def _writer_options(function: Any) -> Any:
 @click.option("--plot", is_flag=True, help="Draw the history in the terminal.")
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
               help="Most rows of the printed table; 0: all.")  # fmt: skip
+@server_option
+@click.option("--live", is_flag=True, help="Serve the page on this machine, and follow the study.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Of the page  [default: any]."
+)
 @objective_options
 @format_option()
 def report(
@@ -66,10 +76,13 @@ def report(
     mode: Mode | None,
     form: str,
     plot: bool,
+    live: bool,
+    port: int,
     to_mlflow: bool,
     tracking_uri: str | None,
     to_tensorboard: bool,
     to_optuna: str | None,
+    server: str | None,
     **formats: bool,
 ) -> None:
     """Show the trials of a project, best first, and write them to files.
@@ -86,6 +99,8 @@ def report(
     from hpogrid.report.export import exporter
     from hpogrid.report.load import given_objectives, load_sources
     from hpogrid.report.source import make_results, remarks
+    from hpogrid.report.trust import sentences
+    from hpogrid.site.watching import looking_at
 
     chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
     for name in chosen:
@@ -98,7 +113,8 @@ def report(
     trackers = {name: (exporter(name), at) for name, at in targets.items() if at is not None}
     objectives = given_objectives(metric, mode)
     with working("reading trials"):
-        sources = load_sources(target, filters, objectives)
+        with looking_at(server, target) if server else contextlib.nullcontext():
+            sources = load_sources(target, filters, objectives)
         names = [name for item in extra for name in item.split(",") if name]
         results = make_results(sources, extra=names, objectives=objectives)
     for sentence in remarks(sources):
@@ -107,6 +123,8 @@ def report(
     if plot:
         _draw_history(results)
     message(results.summary)
+    for sentence in sentences(results):
+        message(sentence)
     for name in chosen:
         with working(f"writing {name}"):
             paths = save(results, name, outname)
@@ -115,6 +133,27 @@ def report(
         with working(f"writing to {name}"):
             said = tracker.export(results, at or _mlflow_uri(tracking_uri, results))
         message(said)
+    if live:
+
+        def again() -> Results:
+            return make_results(
+                load_sources(target, filters, objectives), extra=names, objectives=objectives
+            )
+
+        _serve(again, port)
+
+
+def _serve(read: Callable[[], Results], port: int) -> None:
+    """Show the page of a study as it grows, until Ctrl-C."""
+    import threading
+
+    from hpogrid.report.live import serving
+
+    with serving(read, port) as address:
+        say(address)
+        message("the page follows the study until Ctrl-C; only this machine can reach it")
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 def _mlflow_uri(given: str | None, results: Results) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from hpogrid.cli.complete import projects, sites
 from hpogrid.cli.options import JsonObject
-from hpogrid.cli.output import cell, message, say
+from hpogrid.cli.output import F, message, say
 from hpogrid.errors import Exit, UserError
+from hpogrid.space.value import Values
 from hpogrid.text import counted
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ _FAILURES = 3
 """So many failed trials are shown at the end of a run."""
 
 
-def _start_options(function: Any) -> Any:
+def _start_options(function: F) -> F:
     function = click.option(
         "--warm_start",
         metavar="FROM",
@@ -40,9 +44,11 @@ def _start_options(function: Any) -> Any:
 
 
 @click.command("run")
-@click.argument("project")
+@click.argument("project", shell_complete=projects)
 @click.option("-n", "--n_jobs", type=click.IntRange(1), default=1, show_default=True, help="Jobs.")
-@click.option("-s", "--site", help="Site of the jobs  [default: the grid config's].")
+@click.option(
+    "-s", "--site", shell_complete=sites, help="Site of the jobs  [default: the grid config's]."
+)
 @click.option("--independent", is_flag=True, help="Every job searches on its own.")
 @click.option(
     "-m",
@@ -76,23 +82,29 @@ def run_command(
         )
         return code
     from hpogrid.config.project import load_project
-    from hpogrid.site.control import plan, submit
+    from hpogrid.site.control import notes, plan, submit
 
-    _tell_drift(load_project(project))
+    bundle = load_project(project)
+    _tell_drift(bundle)
     if dry_run:
         for line in plan(project, site=site, n_jobs=n_jobs, mode=mode):
             say(line)
         return Exit.OK
-    start = _start(load_project(project), search_points, warm_start)
-    task = submit(project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode)
-    message(f"submitted {n_jobs} job(s) of project '{project}' to site {task.site}; watch: "
-            f"hpogrid tasks show {task.id} --watch")  # fmt: skip
+    for note in notes(project, site=site, mode=mode, ask=True):
+        message(f"note: {note}")
+    start = _start(bundle, search_points, warm_start)
+    with _told_of_default_site(bundle, site):
+        task = submit(
+            project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode
+        )
+    message(f"submitted {counted(n_jobs, 'job')} of project '{project}' to site {task.site}; "
+            f"watch: hpogrid watch {task.id}")  # fmt: skip
     say(task.id)
     return Exit.OK
 
 
 @click.command()
-@click.argument("project")
+@click.argument("project", shell_complete=projects)
 @click.option("--resume", is_flag=True, help="Go on with the last run of the project.")
 @click.option(
     "--point",
@@ -106,7 +118,7 @@ def run_command(
 def local_run(
     project: str,
     resume: bool,
-    point: dict[str, Any] | None,
+    point: Values | None,
     debug: bool,
     search_points: Path | None,
     warm_start: str | None,
@@ -118,6 +130,7 @@ def local_run(
     from hpogrid.cli.progress import progress_of_run
     from hpogrid.config.project import load_project
     from hpogrid.engine import choose_engine
+    from hpogrid.site import HERE
     from hpogrid.site.local import run_here
     from hpogrid.site.point import point_task
     from hpogrid.site.tasks import new_task
@@ -138,13 +151,13 @@ def local_run(
         task = _last_run(bundle)
     else:
         start = _start(bundle, search_points, warm_start)
-        task = new_task(bundle, site="local", foreground=True, start=start)
+        task = new_task(bundle, site=HERE, foreground=True, start=start)
     engine = choose_engine(task.read_project(), task.scripts)
     message(f"engine {engine.name}: {engine.why}")
     if debug:
         result = run_here(task, lambda run: None)
     else:
-        with progress_of_run(1 if point is not None else bundle.hpo_config.trials) as progress:
+        with progress_of_run() as progress:
             result = run_here(task, progress)
     _summarise(bundle, task, result)
     if result.state in ("interrupted", "unfinished"):
@@ -152,6 +165,24 @@ def local_run(
     if result.state == "interrupted":
         return Exit.INTERRUPTED
     return Exit.OK if result.finished > result.failed or not result.finished else Exit.FAILURE
+
+
+@contextlib.contextmanager
+def _told_of_default_site(project: Project, site: str | None) -> Iterator[None]:
+    """Where the default site takes nothing, say first how it runs without the grid."""
+    from hpogrid.config.schemas import GridConfig
+
+    try:
+        yield
+    except UserError as error:
+        if type(error) is not UserError or site is not None:
+            raise
+        if project.grid_config.site != GridConfig().site:
+            raise
+        raise UserError(
+            f"here it runs with: hpogrid run {project.name} --site local (no site was chosen, and "
+            f"the default is {project.grid_config.site} of the PanDA grid); for the grid: {error}"
+        ) from error
 
 
 def _tell_drift(project: Project) -> None:
@@ -171,11 +202,10 @@ def _start(project: Project, points: Path | None, warm_start: str | None) -> Sta
 
 
 def _last_run(project: Project) -> Task:
-    from hpogrid.site.point import POINT
     from hpogrid.site.tasks import find_tasks
 
     found = find_tasks(project=project.name)
-    task = next((task for task in found if task.foreground and POINT not in task.native), None)
+    task = next((task for task in found if task.foreground and task.searches), None)
     if task is None:
         raise UserError(f"project '{project.name}' has no run to resume; leave out --resume")
     if task.project_hash != project.hash:
@@ -188,6 +218,7 @@ def _last_run(project: Project) -> Task:
 
 def _summarise(project: Project, task: Task, result: JobResult) -> None:
     from hpogrid.config.advice import cut_note
+    from hpogrid.report.watch import best_words
     from hpogrid.site.point import debug_command
     from hpogrid.study.study import read_study
     from hpogrid.study.values import best_of
@@ -214,8 +245,5 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
     metric = config.metrics[0]
     best = best_of(study, metric, config.modes[0])
     if best is not None:
-        trial = best.trial
-        values = "  ".join(f"{name}={cell(value)}" for name, value in trial.applied.items())
-        which = f"trial {trial.id}" if best.complete else f"trial {trial.id}, ended early"
-        say(f"best {metric}={cell(best.value)}  with  {values}  ({which})")
+        say(best_words(metric, best))
     sys.stdout.flush()

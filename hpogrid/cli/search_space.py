@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from hpogrid.cli.output import cell, format_option, message, print_data, print_rows, say
+from hpogrid.cli.complete import named_by_group, parameters
+from hpogrid.cli.output import F, cell, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
 from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import DIALECTS
 from hpogrid.space.space import Space
+from hpogrid.text import counted
 
 STORE = STORES["search_space"]
 _MOST_POINTS = 100_000
@@ -20,7 +22,7 @@ _MOST_POINTS = 100_000
 _MOST_POINTS = 100_000
 
 _INPUT = (
-    click.argument("name"),
+    click.argument("name", shell_complete=named_by_group),
     click.argument("texts", nargs=-1, metavar="[JSON | @FILE | KEY=VALUE...]"),
     click.option("-s", "--search_space", "text_option", metavar="JSON", help="The space as JSON."),
     click.option(
@@ -38,7 +40,7 @@ _INPUT = (
 )
 
 
-def _input(function: Any) -> Any:
+def _input(function: F) -> F:
     for decorator in reversed(_INPUT):
         function = decorator(function)
     return function
@@ -101,7 +103,13 @@ def recreate(name: str, **given: Any) -> None:
 
 @search_space.command("update")
 @_input
-@click.option("--drop", multiple=True, metavar="PARAMETER", help="Remove a parameter.")
+@click.option(
+    "--drop",
+    shell_complete=parameters,
+    multiple=True,
+    metavar="PARAMETER",
+    help="Remove a parameter.",
+)
 def update(name: str, drop: tuple[str, ...], **given: Any) -> None:
     """Add or replace the given parameters of the search space NAME, and keep the others."""
     new: dict[str, Any] = {}
@@ -123,7 +131,7 @@ def update(name: str, drop: tuple[str, ...], **given: Any) -> None:
 
 
 @search_space.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=named_by_group)
 @click.option("--dialect", type=click.Choice(list(DIALECTS)), help="How to write it.")
 @format_option("json")
 def show(name: str, dialect: str | None, form: str) -> None:
@@ -182,11 +190,11 @@ def validate(name: str, **given: Any) -> None:
         space = _read(name, **given)
     else:
         space = STORE.load(name)
-    say(f"search space '{name}' is valid: {len(space.parameters)} parameters")
+    say(f"search space '{name}' is valid: {counted(len(space.parameters), 'parameter')}")
 
 
 @search_space.command("size")
-@click.argument("name")
+@click.argument("name", shell_complete=named_by_group)
 def size(name: str) -> None:
     """Print how many different configurations the space NAME has."""
     count = STORE.load(name).size()
@@ -194,7 +202,7 @@ def size(name: str) -> None:
 
 
 @search_space.command("sample")
-@click.argument("name")
+@click.argument("name", shell_complete=named_by_group)
 @click.option(
     "-n",
     "--number",
@@ -217,8 +225,8 @@ def sample(name: str, number: int, seed: int | None, form: str) -> None:
 
 
 @search_space.command("diff")
-@click.argument("left")
-@click.argument("right")
+@click.argument("left", shell_complete=named_by_group)
+@click.argument("right", shell_complete=named_by_group)
 @format_option()
 def diff(left: str, right: str, form: str) -> None:
     """Print in what the spaces LEFT and RIGHT differ."""
@@ -241,7 +249,7 @@ def diff(left: str, right: str, form: str) -> None:
 
 
 @search_space.command("convert")
-@click.argument("name")
+@click.argument("name", shell_complete=named_by_group)
 @click.option(
     "--to", "dialect", type=click.Choice(list(DIALECTS)), required=True, help="The other dialect."
 )

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 import click
 
+from hpogrid.cli.complete import named_by_group
 from hpogrid.cli.output import format_option, message, print_data, print_rows, say
 from hpogrid.errors import UserError
+from hpogrid.text import counted
 
 
 class Named(Protocol):
@@ -33,7 +35,7 @@ def add_list(group: click.Group, store: Callable[[], Named]) -> None:
     """Add ``list``."""
 
     @group.command("list")
-    @click.argument("pattern", default="*")
+    @click.argument("pattern", default="*", shell_complete=named_by_group)
     @click.option("-e", "--expr", default=None, hidden=True)
     @format_option()
     def list_names(pattern: str, expr: str | None, form: str) -> None:
@@ -53,7 +55,7 @@ def add_where(group: click.Group, store: Callable[[], Named]) -> None:
     """Add ``where``."""
 
     @group.command("where")
-    @click.argument("name")
+    @click.argument("name", shell_complete=named_by_group)
     def where(name: str) -> None:
         """Print where NAME is kept."""
         _must_match(store(), name)
@@ -64,7 +66,9 @@ def add_remove(group: click.Group, store: Callable[[], Named]) -> None:
     """Add ``remove``."""
 
     @group.command("remove")
-    @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+    @click.argument(
+        "names", shell_complete=named_by_group, nargs=-1, required=True, metavar="NAME..."
+    )
     @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
     @click.option("--dry_run", is_flag=True, help="Only say what would be removed.")
     def remove(names: tuple[str, ...], yes: bool, dry_run: bool) -> None:
@@ -75,7 +79,7 @@ def add_remove(group: click.Group, store: Callable[[], Named]) -> None:
             message(f"{'would remove' if dry_run else 'to remove'}: {', '.join(found)}")
         if dry_run:
             return
-        if not yes and not _confirmed(f"Remove {len(found)} {kind.label}(s)?"):
+        if not yes and not _confirmed(f"Remove {counted(len(found), kind.label)}?"):
             raise UserError("nothing was removed; answer y, or give --yes")
         for name in found:
             kept = kind.remove(name)
@@ -120,7 +124,7 @@ def add_copy_export_import(group: click.Group, kind: str) -> None:
     """Add ``copy``, ``export`` and ``import`` for configs that are one file."""
 
     @group.command("copy")
-    @click.argument("name")
+    @click.argument("name", shell_complete=named_by_group)
     @click.argument("new_name")
     def copy(name: str, new_name: str) -> None:
         """Store what is called NAME under NEW_NAME as well."""
@@ -130,7 +134,7 @@ def add_copy_export_import(group: click.Group, kind: str) -> None:
         message(f"created {STORES[kind].label} '{new_name}'")
 
     @group.command("export")
-    @click.argument("name")
+    @click.argument("name", shell_complete=named_by_group)
     @click.option(
         "--output", "-o", type=click.Path(path_type=Path), help="File  [default: stdout]."
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hpogrid.cli.complete import projects, tasks
 from hpogrid.cli.output import format_option, message, print_rows, say
 
 _storage = click.option(
@@ -50,7 +51,7 @@ def show(name: str, storage: str | None, form: str) -> None:
 
 
 @study.command("create")
-@click.argument("project")
+@click.argument("project", shell_complete=projects)
 @_storage
 def create(project: str, storage: str | None) -> None:
     """Make the study of a PROJECT in its storage (the first job would, too)."""
@@ -61,7 +62,7 @@ def create(project: str, storage: str | None) -> None:
 
 
 @study.command("export")
-@click.argument("task", type=int)
+@click.argument("task", type=int, shell_complete=tasks)
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="File  [default: PROJECT-TASK.tar.gz]."
 )

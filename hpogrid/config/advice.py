@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpogrid.config.direction import direction
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.config.scripts import changed_scripts
@@ -18,8 +19,6 @@ from hpogrid.schedule import SCHEDULERS, schedule_options
 if TYPE_CHECKING:
     from hpogrid.study.study import Trial
 
-_BETTER_HIGH = re.compile(r"(^|[^a-z])(acc|accuracy|auc|f1|precision|recall|reward|r2)($|[^a-z])")
-_BETTER_LOW = re.compile(r"(^|[^a-z])(loss|error|mse|mae|rmse|perplexity|cost|regret)($|[^a-z])")
 _MOST_NAMED = 3
 _RESTORES = re.compile(
     rb"get_checkpoint|load_checkpoint|checkpoint_dir|HPOGRID_RESTORE|def _restore\b"
@@ -30,9 +29,8 @@ def hpo_notes(config: HpoConfig) -> list[str]:
     """What the user of an hpo config should look at again."""
     notes = []
     for metric, mode in zip(config.metrics, config.modes, strict=True):
-        wrong = _BETTER_HIGH if mode == "min" else _BETTER_LOW
-        if wrong.search(metric.lower()):
-            other = "max" if mode == "min" else "min"
+        other = direction(metric)
+        if other is not None and other != mode:
             notes.append(
                 f"the metric '{metric}' with mode {mode} looks for the worst trial; "
                 f"give --mode {other}, or the --metric that is meant"
@@ -46,7 +44,47 @@ def hpo_notes(config: HpoConfig) -> list[str]:
     limit = default_max_t(config)
     if limit is not None:
         notes.append(f"scheduler {config.scheduler} ends every trial at {limit}")
-    return notes
+    return notes + _below_stop(config)
+
+
+def _below_stop(config: HpoConfig) -> list[str]:
+    """That the scheduler ends trials before ``stop`` does."""
+    options = schedule_options(config.scheduler, config.scheduler_param)
+    most, stop = getattr(options, "max_t", None), config.stop.get(options.time_attr)
+    if "max_t" not in config.scheduler_param or most is None or stop is None or most >= stop:
+        return []
+    return [
+        f"scheduler {config.scheduler} ends every trial at max_t={most} of {options.time_attr}, "
+        f"before stop at {stop:g} counts"
+    ]
+
+
+def project_notes(project: Project, files: Mapping[str, Path]) -> list[str]:
+    """What the user of a project should look at again, before any trial runs.
+
+    Args:
+        project: with its configs.
+        files: the scripts by their names.
+    """
+    return hpo_notes(project.hpo_config) + _metric_notes(project, files)
+
+
+def _metric_notes(project: Project, files: Mapping[str, Path]) -> list[str]:
+    """That the script, as far as its names can be read, reports other metrics."""
+    from hpogrid.config.reading.metrics import metrics_of
+    from hpogrid.trial.placeholders import command_words
+
+    model = project.model_config
+    if model.metric_regex is not None:
+        return []
+    words = command_words(model.command, model.script)
+    name = next((word for word in words if word in files and word.endswith(".py")), None)
+    names = metrics_of(files[name], name, model.model) if name is not None else []
+    other = [metric for metric in project.hpo_config.metrics if names and metric not in names]
+    return [
+        f"{name} reports {', '.join(names)}, and no '{metric}': name one of them as the metric"
+        for metric in other
+    ]
 
 
 def cut_note(config: HpoConfig, trials: Iterable[Trial]) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hpogrid.archives import Refused, reasonable, unpack
-from hpogrid.config.advice import checkpoint_notes
+from hpogrid.config.advice import checkpoint_notes, project_notes
 from hpogrid.config.project import (
     FILE,
     SCRIPTS,
@@ -40,6 +41,7 @@ def assemble(
     check: bool = True,
     replace: bool = False,
     base: Project | None = None,
+    change: Callable[[Project], Project] | None = None,
 ) -> list[str]:
     """Bundle stored configs and scripts into a project.
 
@@ -51,6 +53,7 @@ def assemble(
         check: whether to import the training script, in another process.
         replace: whether the project exists and is replaced, with a backup.
         base: a stored project.
+        change: what is changed in its copies of the configs.
 
     Returns:
         What the user should know.
@@ -64,10 +67,11 @@ def assemble(
         old = base if base is not None and base.name == name else load_project(name)
     files, notes, shown = _scripts(scripts, base)
     project = _project(name, shown, configs, base)
+    project = project if change is None else change(project)
     _check_param(project)
     _ = project.study_name  # is refused here and not in the job
     _check_files(project, files, shown)
-    notes += checkpoint_notes(project, files)
+    notes += project_notes(project, files) + checkpoint_notes(project, files)
     with draft_project(project, files) as (project, folder):
         notes += _check_words(project, folder / SCRIPTS)
         if check:
@@ -90,14 +94,15 @@ def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | 
     if "search_space" in parts:
         parts["search_space"] = parts["search_space"].to_json()
     parts |= {"name": name, "created": time.time(), "scripts_path": str(scripts)}
+    parts["made_of"] = {**(base.made_of if base is not None else {}), **configs}
     if base is not None:
         return msgspec.structs.replace(base, **parts)
     return Project(scripts={}, **parts)
 
 
 def _check_files(project: Project, files: dict[str, Path], shown: Path) -> None:
+    from hpogrid.config.prep import check_prep
     from hpogrid.trial.placeholders import check_command, command_words, trial_files, uses
-    from hpogrid.trial.prep import check_prep
 
     model = project.model_config
     for name in model.files:

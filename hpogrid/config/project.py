@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -29,6 +28,7 @@ from hpogrid.files import (
 from hpogrid.registry import unknown
 from hpogrid.space.parameter import Constant
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 
 VERSION = 1
 _REFERENCE = re.compile(r"\$\{([\w./-]+)\}")
@@ -42,17 +42,19 @@ class Project(msgspec.Struct, kw_only=True):
     Attributes:
         scripts: for each file, relative to the scripts folder, the SHA-256 of its content.
         hash: of the configs and the scripts; two projects with the same hash do the same.
+        made_of: the name of the stored config of each kind that it took a copy of.
     """
 
     name: str
     hpo_config: HpoConfig
     grid_config: GridConfig
     model_config: ModelConfig
-    search_space: dict[str, Any]
+    search_space: Values
     scripts: dict[str, str]
     scripts_path: str
     created: float
     hash: str = ""
+    made_of: dict[str, str] = {}
     version: int = VERSION
 
     @property
@@ -142,8 +144,15 @@ def load_project(name: str) -> Project:
     """
     folder = project_path(name)
     if not (folder / FILE).is_file():
-        raise UserError(unknown("project", name, project_names()))
+        known = project_names()
+        hint = "" if known and not name.endswith(".py") else _of_script(name)
+        raise UserError(unknown("project", name, known) + hint)
     return read_project(folder)
+
+
+def _of_script(name: str) -> str:
+    script = name if name.endswith(".py") else "SCRIPT.py"
+    return f"; a script becomes one with: hpogrid tune {script}, or hpogrid init {script}"
 
 
 def read_project(folder: Path) -> Project:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,19 +17,23 @@ from msgspec import Meta
 
 from hpogrid.errors import UserError
 from hpogrid.search.base import Mode
+from hpogrid.space.value import Values, as_number
 
 CONTAINER = (
     "/cvmfs/unpacked.cern.ch/gitlab-registry.cern.ch/aml/hyperparameter-optimization/"
     "alkaid-qt/hpogrid:latest"
 )
+DRIVER_PYTHON = "/cvmfs/sft.cern.ch/lcg/views/LCG_1*/{machine}-*-opt/bin/python3"
 OUT_DS = "user.${RUCIO_ACCOUNT}.hpogrid.{HPO_PROJECT_NAME}.out.$(date +%Y%m%d%H%M%S)"
 
 
 Positive = Annotated[float, Meta(gt=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
+AtLeast1 = Annotated[float, Meta(ge=1)]
 
 _WALLTIME = re.compile("([0-9]+-)?[0-9]+:[0-5][0-9]:[0-5][0-9]|[0-9]+[smhd]")
+_PYTHON = re.compile(r"/[\w./*?\[\]+-]+", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -93,10 +98,10 @@ class HpoConfig(Config):
         Meta(description="End a trial when a reported value reaches this: a JSON object"),
     ] = msgspec.field(default_factory=lambda: {"training_iteration": 1.0})
     scheduler_param: Annotated[
-        dict[str, Any], Meta(description="Parameters of the scheduler: a JSON object")
+        Values, Meta(description="Parameters of the scheduler: a JSON object")
     ] = msgspec.field(default_factory=lambda: {"max_concurrent": 4})
     algorithm_param: Annotated[
-        dict[str, Any], Meta(description="Parameters of the algorithm: a JSON object")
+        Values, Meta(description="Parameters of the algorithm: a JSON object")
     ] = msgspec.field(default_factory=dict)
     engine: Annotated[
         Literal["auto", "process", "ray", "debug"],
@@ -122,6 +127,10 @@ class HpoConfig(Config):
     trial_timeout: Annotated[
         Positive | None, Meta(description="Seconds after which a trial fails")
     ] = None
+    grace_seconds: Annotated[
+        float,
+        Meta(ge=0, description="Seconds that a trial has to end after SIGTERM, or its last report"),
+    ] = 10.0
     target: Annotated[
         float | None, Meta(description="End the search when the metric is as good as this")
     ] = None
@@ -139,10 +148,20 @@ class HpoConfig(Config):
     storage: Annotated[
         str | None,
         Meta(
-            description="URL of an Optuna storage through which jobs without a shared folder "
-            "see each other (postgresql, mysql, redis, journal, grpc)"
+            description="URL through which jobs without a shared folder see each other: of "
+            "'hpogrid serve' (http, https, ssh), or of an Optuna storage (postgresql, mysql, "
+            "redis, journal, grpc)"
         ),
     ] = None
+    serve_patience: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10**9,
+            description="Seconds that a job waits for 'hpogrid serve', at its start and when "
+            "it can do nothing without",
+        ),
+    ] = 600.0
     study_name: Annotated[
         str | None, Meta(description="Name of the study in the storage (default: the project's)")
     ] = None
@@ -242,7 +261,7 @@ class HpoConfig(Config):
     @property
     def max_concurrent(self) -> int:
         """How many trials of a job run at once."""
-        return int(self.scheduler_param.get("max_concurrent", 4))
+        return int(as_number(self.scheduler_param.get("max_concurrent", 4)))
 
 
 class GridConfig(Config):
@@ -270,6 +289,20 @@ class GridConfig(Config):
         str | None,
         Meta(description="Further folders to see in the container: /A,/OUTSIDE:/INSIDE"),
     ] = None
+    steering_container: Annotated[
+        str | None,
+        Meta(
+            description="Docker image with hpogrid in which PanDA's HPO service has points "
+            "proposed (default: the container, if docker has it)"
+        ),
+    ] = None
+    driver_python: Annotated[
+        str | None,
+        Meta(
+            description="Where a job finds a Python for hpogrid itself if its image has none from "
+            "3.11 on: paths with wildcards and {machine} (x86_64, aarch64), separated by commas"
+        ),
+    ] = DRIVER_PYTHON
     retry: Annotated[bool, Meta(description="Let the site retry failed jobs")] = False
     inDS: Annotated[str | None, Meta(description="Input dataset (for site local: a folder)")] = None
     outDS: Annotated[
@@ -281,7 +314,21 @@ class GridConfig(Config):
     walltime: Annotated[
         str | None, Meta(description="Time limit of a job: 12:00:00, 1-00:00:00, 90m, 12h")
     ] = None
+    max_attempts: Annotated[
+        AtLeastOne | None,
+        Meta(
+            description="A job whose time is up before its budget is spent is queued again by "
+            "itself, so often in all"
+        ),
+    ] = None
     memory: Annotated[str | None, Meta(description="Memory of a job: 500M, 4G, 1T")] = None
+    memory_factor: Annotated[
+        AtLeast1 | None,
+        Meta(
+            description="A job that was out of memory gets so many times as much when it is "
+            "retried",
+        ),
+    ] = None
     cpus: Annotated[
         AtLeastOne | None,
         Meta(description="CPU cores of a job (default: those of its trials, else the site's)"),
@@ -289,15 +336,36 @@ class GridConfig(Config):
     gpus: Annotated[
         Whole | None, Meta(description="GPUs of a job (default: those of its trials)")
     ] = None
-    extra: Annotated[
-        dict[str, Any], Meta(description="Native options of the site: a JSON object")
+    setup: Annotated[
+        str | None,
+        Meta(
+            description="Lines of shell before the job: 'module load gcc; ulimit -s unlimited', "
+            "or @FILE",
+            extra={"text": True},
+        ),
+    ] = None
+    environment: Annotated[
+        dict[str, str], Meta(description="Environment variables of the jobs: a JSON object")
     ] = msgspec.field(default_factory=dict)
+    extra: Annotated[Values, Meta(description="Native options of the site: a JSON object")] = (
+        msgspec.field(default_factory=dict)
+    )
 
     def __post_init__(self) -> None:
+        _check_setup(self.setup)
+        if self.memory_factor is not None and self.memory is None:
+            raise ValueError("memory_factor: of what? give the memory too, such as --memory 4G")
+        _check_environment(self.environment)
         if self.walltime is not None and not _WALLTIME.fullmatch(self.walltime):
             raise ValueError(f"walltime: '{self.walltime}' is no time; write 12:00:00, 90m or 12h")
         if self.memory is not None and not re.fullmatch("[0-9]+[MGT]", self.memory):
             raise ValueError(f"memory: '{self.memory}' is no size; write 500M, 4G or 1T")
+        for path in self.driver_python.split(",") if self.driver_python else []:
+            if not _PYTHON.fullmatch(path.replace("{machine}", "")):
+                raise ValueError(
+                    f"driver_python: '{path}' is no path; write /PATH/TO/bin/python3, with * and ? "
+                    "where there are several"
+                )
 
     @property
     def walltime_seconds(self) -> int | None:
@@ -350,9 +418,9 @@ class ModelConfig(Config):
         str | None,
         Meta(description="Function or class in the script; without it the script is the trial"),
     ] = None
-    param: Annotated[
-        dict[str, Any], Meta(description="Further settings for the model: a JSON object")
-    ] = msgspec.field(default_factory=dict)
+    param: Annotated[Values, Meta(description="Further settings for the model: a JSON object")] = (
+        msgspec.field(default_factory=dict)
+    )
     command: Annotated[
         str | None, Meta(description="Command instead of a script: 'python train.py {args}'")
     ] = None
@@ -385,6 +453,13 @@ class ModelConfig(Config):
     metric_regex: Annotated[
         str | None,
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
+    ] = None
+    python: Annotated[
+        str | None,
+        Meta(
+            description="Python of the trials, or the folder of its environment; auto: as the "
+            "script says, or the active environment (default: that of hpogrid)"
+        ),
     ] = None
     checkpoint_every: Annotated[
         int,
@@ -425,6 +500,21 @@ class ModelConfig(Config):
     def files(self) -> tuple[str, ...]:
         """The files of the project that it needs."""
         return tuple(name for name in (self.script, self.template) if name)
+
+
+def _check_setup(setup: str | None) -> None:
+    if setup is not None and re.search(r"[^\t\n -~\xa0-\U0010ffff]", setup):
+        raise ValueError("setup: it has a character that no shell reads; give lines of text")
+
+
+def _check_environment(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            raise ValueError(f"environment: '{name}' is no name of a variable; write NAME")
+        if name.startswith("HPOGRID_"):
+            raise ValueError(f"environment: {name} is set by hpogrid itself; leave it out")
+        if "\0" in value:
+            raise ValueError(f"environment: the value of {name} has a NUL in it")
 
 
 def _check_relative(name: str, path: str | None, folder: str) -> None:

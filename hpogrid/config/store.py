@@ -126,7 +126,7 @@ class Store(Generic[T]):
         return msgspec.json.format(data, indent=2) + b"\n"
 
 
-def read_config(kind: str, data: Any, where: str) -> Config:
+def read_config(kind: str, data: object, where: str) -> Config:
     """Check the data of an hpo, grid or model config.
 
     Raises:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from hpogrid.errors import RunError, UserError, first_line
 from hpogrid.registry import require
+from hpogrid.space.value import Values
 
 _SECONDS = 60
 _DID = re.compile(r"[A-Za-z0-9_.\-]+:[A-Za-z0-9_.\-/*?+=]+")
@@ -219,7 +220,7 @@ def configured() -> bool:
     return any(file and Path(file).is_file() for file in files)
 
 
-def _configuration_errors(errors: Any) -> tuple[type[Exception], ...]:
+def _configuration_errors(errors: object) -> tuple[type[Exception], ...]:
     names = (
         "ConfigNotFound", "ConfigLoadingError", "MissingClientParameter", "ClientProtocolNotFound",
         "ClientProtocolNotSupported",
@@ -242,7 +243,7 @@ def _safe(did: Did) -> bool:
     return "/" not in did.name and did.name not in ("", ".", "..")
 
 
-def _state(item: dict[str, Any]) -> str:
+def _state(item: Values) -> str:
     state = item.get("clientState")
     return str(getattr(state, "value", state))
 

@@ -42,16 +42,18 @@ def choose_engine(project: Project, scripts: Path) -> Choice:
         project: says what is run, and where.
         scripts: the folder with its training scripts.
     """
-    from hpogrid.engine.ray.script import uses_ray
+    from hpogrid.trial.raytune import uses_ray
 
-    config = project.hpo_config
+    config, model = project.hpo_config, project.model_config
     if config.ray_address is not None and config.engine != "process":
         whose = "who else may use it is up to its owner"
         return Choice("ray", f"the trials run on the Ray cluster at {config.ray_address}; {whose}")
     if config.engine != "auto":
         return Choice(config.engine, "the hpo config says so")
-    if uses_ray(scripts, project.model_config):
+    if model.python is not None:
+        return Choice("process", "the trials have a Python of their own")
+    if uses_ray(scripts, model.script if model.model else None):
         if importlib.util.find_spec("ray") is not None:
-            return Choice("ray", f"{project.model_config.script} is written for Ray Tune")
+            return Choice("ray", f"{model.script} is written for Ray Tune")
         return Choice("process", "Ray is not installed here")
     return Choice("process", "nothing here needs Ray")

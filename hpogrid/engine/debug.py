@@ -6,24 +6,21 @@ import contextlib
 import pdb
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from hpogrid.engine.messages import (
-    Evaluate,
-    Prepared,
-    ReportMade,
-    ToWorker,
-    Verdict,
-    evaluate_message,
-)
+from hpogrid.engine.messages import Tasks
 from hpogrid.engine.run import Run
-from hpogrid.engine.worker import WorkerSession, seed_everything
-from hpogrid.errors import first_line
 from hpogrid.trial.command import CommandObjective
+from hpogrid.trial.errors import UserError, first_line
+from hpogrid.trial.messages import Evaluate, Message, Model, ReportMade, Verdict
 from hpogrid.trial.objective import Objective, make_objective
 from hpogrid.trial.session import StopTrial, set_current
+from hpogrid.trial.worker import WorkerSession, seed_everything
+
+_PAUSE = 0.2
 
 
 class DebugEngine:
@@ -34,6 +31,7 @@ class DebugEngine:
     ) -> None:
         self._run = run
         self._scripts = scripts
+        self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
 
     def execute(self) -> None:
         """Run trials until the budget is spent.
@@ -41,16 +39,20 @@ class DebugEngine:
         Raises:
             UserError: the objective cannot be loaded, or is no Python.
         """
-        project, space = self._run.project, self._run.project.space
-        names = tuple(space.parameters)
-        objective = make_objective(
-            self._scripts, project.model_config, project.hpo_config.metrics, names
-        )
+        setup = self._tasks.setup(0)
+        objective = make_objective(self._scripts, Model(**setup.model), setup.metrics)
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             with contextlib.chdir(self._scripts):
-                while (assignment := self._run.next()) is not None:
-                    task = evaluate_message(assignment, self._run.spec.trials, space)
+                while (assignment := self._run.next()) is not None or self._run.waiting:
+                    if assignment is None:
+                        time.sleep(_PAUSE)
+                        continue
+                    try:
+                        task = self._tasks.evaluate(assignment)
+                    except UserError as error:  # a value that its template cannot say
+                        self._run.finish(assignment.trial, str(error))
+                        continue
                     self._run.finish(task.trial, self._failure(objective, task))
         finally:
             signal.signal(signal.SIGINT, before)
@@ -72,6 +74,8 @@ class DebugEngine:
             pdb.post_mortem(error.__traceback__)
             return first_line(error)
         finally:
+            if session.last:
+                self._run.report(task.trial, session.last)
             set_current(None)
             sys.stdout.flush()
         return None
@@ -83,13 +87,13 @@ class _Direct:
     def __init__(self, run: Run, trial: str) -> None:
         self._run = run
         self._trial = trial
-        self._go_on = True
+        self._decision = "continue"
 
-    def send(self, message: ReportMade | Prepared) -> None:
+    def send(self, message: Message) -> None:
         """Take in a report."""
         if isinstance(message, ReportMade):
-            self._go_on = self._run.report(self._trial, message.metrics) == "continue"
+            self._decision = self._run.report(self._trial, message.metrics)
 
-    def receive(self) -> ToWorker:
+    def receive(self) -> Message:
         """Whether the trial goes on."""
-        return Verdict(self._go_on)
+        return Verdict(self._decision)

@@ -1,19 +1,22 @@
-"""What driver and worker say to each other: one JSON line for each message."""
+"""What an engine tells a worker of a project and its trials (see `hpogrid.trial.messages`)."""
 
 from __future__ import annotations
 
-import select
-import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any
 
 import msgspec
 
+from hpogrid.config.project import Project
 from hpogrid.config.schemas import ModelConfig, PrepStage
+from hpogrid.engine.search_state import Assignment
+from hpogrid.space.value import Value, Values
+from hpogrid.trial.messages import Evaluate, Model, Setup
+from hpogrid.trial.placeholders import command_words, uses
 
-if TYPE_CHECKING:
-    from hpogrid.engine.search_state import Assignment
-    from hpogrid.space.space import Space
+SPARE = ".spare"
+"""In the folder of the trials: working folders that wait for the next trial."""
 
 
 class PrepSetup(msgspec.Struct):
@@ -21,136 +24,72 @@ class PrepSetup(msgspec.Struct):
 
     stages: list[PrepStage]
     folder: str
-    fixed: dict[str, Any]
+    fixed: Values
 
 
-class Setup(msgspec.Struct, tag="setup"):
-    """The first message to a worker: what it will evaluate."""
+class Tasks:
+    """Makes the messages to workers.
 
-    scripts: str
-    model: ModelConfig
-    metrics: tuple[str, ...]
-    logs: str  # folder for the logs of trials
-    slot: int
-    prep: PrepSetup | None = None
-    names: tuple[str, ...] = ()  # of all parameters
-    resource: str = ""  # the metric that counts the steps
+    Args:
+        project: what is evaluated.
+        scripts: the folder of the training scripts.
+        logs: the folder for the logs of trials.
+        trials: the folder of the trials' own.
 
+    Raises:
+        UserError: its template cannot be read.
+    """
 
-class Evaluate(msgspec.Struct, tag="evaluate"):
-    """Evaluate this trial. ``folder`` is the trial's own, made when it is needed."""
+    def __init__(self, project: Project, scripts: Path, logs: Path, trials: Path) -> None:
+        self._project = project
+        self._space = project.space
+        self._scripts = scripts.absolute()
+        self._logs = logs.absolute()
+        self._trials = str(trials.absolute())
+        self._fill = _filling(project, scripts)
 
-    trial: str
-    config: dict[str, Any]
-    seed: int
-    attempt: int
-    from_step: int
-    folder: str
-    restore: str | None = None
-    absent: tuple[str, ...] = ()  # parameters that the trial does not have, and that are null
+    def setup(self, slot: int) -> Setup:
+        """The first message to the worker of a slot."""
+        config, model = self._project.hpo_config, self._project.model_config
+        fields = {name: getattr(model, name) for name in Model.__dataclass_fields__}
+        return Setup(
+            str(self._scripts),
+            fields,
+            list(config.metrics),
+            str(self._logs),
+            slot,
+            f"{self._trials}/{SPARE}",
+            config.grace_seconds,
+            str(config.scheduler_param.get("time_attr", "")),
+        )
 
-
-def evaluate_message(assignment: Assignment, trials: Path, space: Space) -> Evaluate:
-    """What a worker is told of an assignment; ``trials`` is the folder of the trials' own."""
-    return Evaluate(
-        assignment.trial,
-        assignment.config,
-        assignment.seed,
-        assignment.attempt,
-        assignment.from_step,
-        str(trials / assignment.trial),
-        str(assignment.restore) if assignment.restore else None,
-        tuple(sorted(space.absent(assignment.config))),
-    )
-
-
-class Verdict(msgspec.Struct, tag="verdict"):
-    """The answer to a report, or to `Prepared`: whether to go on."""
-
-    go_on: bool
-
-
-class Ready(msgspec.Struct, tag="ready"):
-    """The objective is loaded."""
-
-
-class Prepared(msgspec.Struct, tag="prepared"):
-    """What the trial needs is there, after so many seconds; the worker waits for a `Verdict`."""
-
-    seconds: float
+    def evaluate(self, assignment: Assignment) -> Evaluate:
+        """What a worker is told of a trial."""
+        return Evaluate(
+            assignment.trial,
+            assignment.config,
+            assignment.seed,
+            assignment.attempt,
+            assignment.from_step,
+            f"{self._trials}/{assignment.trial}",
+            str(assignment.restore) if assignment.restore else None,
+            self._fill(assignment.config) if self._fill else None,
+            sorted(self._space.absent(assignment.config)),
+        )
 
 
-class ReportMade(msgspec.Struct, tag="report"):
-    """The objective reported; the worker waits for a `Verdict`."""
+def _filling(project: Project, scripts: Path) -> Callable[[Mapping[str, Value]], Any] | None:
+    """How the values of a trial get into the project's template, if it has one."""
+    model = project.model_config
+    if model.template is None or not _wants_tree(model):
+        return None
+    from hpogrid.space.template import read_template_file
 
-    metrics: dict[str, Any]
-
-
-class Done(msgspec.Struct, tag="done"):
-    """The trial ended; ``failure`` is the reason, ``details`` the traceback, if it failed."""
-
-    failure: str | None = None
-    details: str | None = None
-
-
-class Broken(msgspec.Struct, tag="broken"):
-    """The objective cannot be loaded: no trial can run."""
-
-    message: str
+    names = [*model.param, *project.space.parameters]
+    template = read_template_file(scripts / model.template, names)
+    write = template.fill if model.model is not None else template.write
+    return lambda values: write({**model.param, **values})
 
 
-ToWorker = Setup | Evaluate | Verdict
-FromWorker = Ready | Prepared | ReportMade | Done | Broken
-
-T = TypeVar("T")
-
-
-class Line(Protocol):
-    """What a trial speaks to its driver through."""
-
-    def send(self, message: ReportMade | Prepared) -> None:
-        """Send a message."""
-
-    def receive(self) -> ToWorker | None:
-        """Wait for the answer; None: the other side has gone."""
-
-
-class Channel(Generic[T]):
-    """Messages over a stream socket. ``kind`` is the union of those that come in."""
-
-    def __init__(self, stream: socket.socket, kind: Any) -> None:
-        self.socket = stream
-        self._decoder = msgspec.json.Decoder(kind)
-        self._encoder = msgspec.json.Encoder()
-        self._buffer = b""
-
-    def send(self, message: ToWorker | FromWorker) -> None:
-        """Send one message."""
-        self.socket.sendall(self._encoder.encode(message) + b"\n")
-
-    def receive(self) -> T | None:
-        """Wait for the next message; None: the other side has gone."""
-        while b"\n" not in self._buffer:
-            data = self._read()
-            if not data:
-                return None
-            self._buffer += data
-        line, self._buffer = self._buffer.split(b"\n", 1)
-        message: T = self._decoder.decode(line)
-        return message
-
-    @property
-    def has_more(self) -> bool:
-        """Whether a whole message is here already."""
-        return b"\n" in self._buffer
-
-    @property
-    def readable(self) -> bool:
-        """Whether there is something to receive, be it the end."""
-        return self.has_more or bool(select.select([self.socket], [], [], 0)[0])
-
-    def _read(self) -> bytes:
-        try:
-            return self.socket.recv(1 << 16)
-        except ConnectionError:
-            return b""
+def _wants_tree(model: ModelConfig) -> bool:
+    return model.model is not None or uses(command_words(model.command, model.script), "config")

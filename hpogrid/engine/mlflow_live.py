@@ -16,10 +16,9 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.engine.track import Tracking
-from hpogrid.errors import first_line
+from hpogrid.study.address import filled, why
 from hpogrid.study.ledger import SUFFIX, ledger_name
 from hpogrid.study.mlflow_runs import Runs
-from hpogrid.study.mlflow_uri import full_uri
 from hpogrid.study.study import LedgerFolder, Trial
 
 _TICK = 0.5
@@ -77,7 +76,7 @@ class Delivery:
         if self._runs is None:
             from mlflow import MlflowClient
 
-            address = full_uri(self.told.uri)
+            address = filled("mlflow", self.told.uri)
             client = MlflowClient(tracking_uri=address)
             started = min(trial.started for trial in self.waiting.values())
             self._runs = Runs(
@@ -111,7 +110,7 @@ def deliver(told: Tracking, over: threading.Event) -> str | None:
                 return None
             pause, problem = _TICK, ""
         except Exception as error:  # of the network, of MLflow, of its libraries
-            sentence = first_line(error) or type(error).__name__
+            sentence = why(told.uri, error) or type(error).__name__
             if sentence != problem:
                 sys.stderr.write(f"{time.strftime('%F %T')} {sentence}\n")
                 sys.stderr.flush()
@@ -141,11 +140,11 @@ def main() -> int:
         over.set()
 
     threading.Thread(target=wait, daemon=True).start()
-    why = deliver(told, over)
-    if why is not None:
-        sys.stdout.write(why)
+    problem = deliver(told, over)
+    if problem is not None:
+        sys.stdout.write(problem)
         sys.stdout.flush()
-    return 0 if why is None else 1
+    return 0 if problem is None else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Running the steps of a preparation, each once, whichever jobs need it (see `hpogrid.trial.prep`).
+"""Running the steps of a preparation (`hpogrid.config.prep`), each once, whichever jobs need it.
 
 Everything is in one folder, which all jobs of a task share where they share a disk::
 
@@ -18,23 +18,31 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import shutil
-import signal
 import socket
+import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import NamedTuple
 
 import msgspec
 
+from hpogrid.config.prep import Step, steps
 from hpogrid.engine.messages import PrepSetup
+from hpogrid.errors import UserError
 from hpogrid.files import copy_files, read_record, write_atomic, write_new
+from hpogrid.identity import Identity, this_process
+from hpogrid.space.value import Value
 from hpogrid.study.exchange import LEASE_SECONDS
-from hpogrid.trial.command import CommandFailed, how_it_ended, parameter_variables, program
+from hpogrid.trial.command import parameter_variables
+from hpogrid.trial.lifeline import CommandFailed, how_it_ended, kill_marked, program
 from hpogrid.trial.placeholders import fill, hpm_text, runnable
-from hpogrid.trial.prep import PREP, Step, steps
+from hpogrid.trial.session import PREP
 
 WORK, STEPS = "work", "steps"
 OUTCOME = "outcome.json"
@@ -45,7 +53,12 @@ _ATTEMPTS = 3
 """A step whose command is killed by a signal is tried so often in all."""
 
 _POLL_SECONDS = 0.1
+_PATIENCE_SECONDS = 1.0
 _BEATS = 6
+
+
+class Cancelled(Exception):
+    """The job is to end."""
 
 
 class StepEnd(msgspec.Struct, frozen=True):
@@ -55,15 +68,6 @@ class StepEnd(msgspec.Struct, frozen=True):
     title: str
     host: str
     seconds: float
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """The process that does a step: its number means something only in the same ``place``."""
-
-    host: str
-    place: str
-    pid: int
-    begun: str
 
 
 def make_workplace(folder: Path, scripts: Mapping[str, Path], beside: Path) -> None:
@@ -95,7 +99,7 @@ class Preparation:
     Args:
         setup: the stages, and where.
         scripts: the working directory of the trials.
-        before_failing: called before a failure is written down: it may be one of the whole job.
+        cancelled: whether the job is to end; what fails then has not failed by itself.
         lease: seconds after which a holder that gave no sign of life has gone.
     """
 
@@ -103,19 +107,27 @@ class Preparation:
         self,
         setup: PrepSetup,
         scripts: Path,
-        before_failing: Callable[[], None] = lambda: None,
+        cancelled: Event | None = None,
         lease: float = LEASE_SECONDS,
     ) -> None:
         self._setup = setup
         self._scripts = scripts
-        self._before_failing = before_failing
+        self._cancelled = cancelled or Event()
         self._lease = lease
         self._done: set[str] = set()
         self.work = Path(setup.folder) / WORK
-        os.environ[PREP] = str(self.work)
 
-    def prepare(self, applied: Mapping[str, Any]) -> str | None:
-        """See that everything that a trial needs is there; return why it cannot be, or None."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which trials find what was prepared."""
+        return {PREP: str(self.work)}
+
+    def prepare(self, applied: Mapping[str, Value]) -> str | None:
+        """See that everything that a trial needs is there; return why it cannot be, or None.
+
+        Raises:
+            Cancelled: the job is to end.
+        """
         for step in steps(self._setup.stages, applied, self._setup.fixed):
             if step.name in self._done:
                 continue
@@ -132,7 +144,8 @@ class Preparation:
         while (outcome := read_outcome(folder)) is None:
             claim = watch.take()
             if claim is None:
-                time.sleep(_POLL_SECONDS)
+                if self._cancelled.wait(_POLL_SECONDS):
+                    raise Cancelled
                 continue
             outcome = self._do(step, folder, claim)
             if watch.newest() == claim:
@@ -141,14 +154,14 @@ class Preparation:
 
     def _do(self, step: Step, folder: Path, claim: Path) -> StepEnd:
         began = time.time()
-        _end_leftovers(folder)
+        kill_marked([f"{_MARK}={folder}"])
         log = claim.with_suffix(".log")
         for attempt in range(_ATTEMPTS):
             reason, killed = self._run(step, folder, claim, log)
             if not killed or attempt == _ATTEMPTS - 1:
                 break
-        if reason is not None:
-            self._before_failing()
+        if reason is not None and self._cancelled.wait(_PATIENCE_SECONDS):
+            raise Cancelled  # a batch system tells all processes of a job to end
         seconds = time.time() - began
         return StepEnd(reason, step.title, socket.gethostname(), round(seconds, 3))
 
@@ -167,10 +180,9 @@ class Preparation:
         try:
             with (
                 log.open("ab") as output,
-                program(words, environment, output, self.work) as process,
+                program(words, environment, output, self.work) as running,
             ):
-                while (code := _wait(process, self._lease / _BEATS)) is None:
-                    os.utime(claim)
+                code = self._wait(running.process, claim)
         except CommandFailed as error:
             return str(error), False
         if code == 0:
@@ -178,14 +190,73 @@ class Preparation:
         text = log.read_text(errors="replace").splitlines()
         return how_it_ended(code, text), code < 0 or code > 128
 
+    def _wait(self, process: subprocess.Popen[bytes], claim: Path) -> int:
+        """Wait for the end of a command, and give signs of life."""
+        beaten = time.monotonic()
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(_POLL_SECONDS)
+            if self._cancelled.is_set():
+                raise Cancelled
+            if time.monotonic() - beaten > self._lease / _BEATS:
+                os.utime(claim)
+                beaten = time.monotonic()
 
-def _wait(process: Any, seconds: float) -> int | None:
-    import subprocess
 
-    try:
-        return int(process.wait(seconds))
-    except subprocess.TimeoutExpired:
-        return None
+class Prepared(NamedTuple):
+    """How the preparation of a trial went."""
+
+    trial: str
+    failure: str | None
+    seconds: float
+
+
+class Preparing:
+    """Prepares in threads, so that the engine need not wait.
+
+    Args:
+        setup, scripts: see `Preparation`.
+        count: for how many trials at once.
+
+    Attributes:
+        line: becomes readable when there is something `done`.
+    """
+
+    def __init__(self, setup: PrepSetup, scripts: Path, count: int) -> None:
+        self._cancelled = Event()
+        self._preparation = Preparation(setup, scripts, self._cancelled)
+        self._pool = ThreadPoolExecutor(count)
+        self._done: queue.SimpleQueue[Prepared] = queue.SimpleQueue()
+        self.line, self._bell = socket.socketpair()
+        self.environment = self._preparation.environment
+
+    def begin(self, trial: str, applied: Mapping[str, Value]) -> None:
+        """Begin to prepare for a trial."""
+        self._pool.submit(self._prepare, trial, applied)
+
+    def done(self) -> Iterator[Prepared]:
+        """What has been prepared since the last call."""
+        while not self._done.empty():
+            self.line.recv(1)
+            yield self._done.get()
+
+    def close(self) -> None:
+        """End what is being prepared."""
+        self._cancelled.set()
+        self._pool.shutdown(cancel_futures=True)
+        self.line.close()
+        self._bell.close()
+
+    def _prepare(self, trial: str, applied: Mapping[str, Value]) -> None:
+        began = time.monotonic()
+        try:
+            failure = self._preparation.prepare(applied)
+        except Cancelled:
+            return
+        except (UserError, OSError) as error:
+            failure = f"it could not be prepared: {error}"
+        self._done.put(Prepared(trial, failure, time.monotonic() - began))
+        self._bell.send(b".")
 
 
 # --- claims --------------------------------------------------------------------------------
@@ -211,47 +282,18 @@ class _Watch:
         if newest is not None and self._lives(newest):
             return None
         path = self._folder / f"{number:03d}.claim"
-        return path if write_new(path, msgspec.json.encode(_this_process())) else None
+        return path if write_new(path, msgspec.json.encode(this_process())) else None
 
     def _lives(self, claim: Path) -> bool:
-        holder = read_record(claim, Holder)
+        holder = read_record(claim, Identity)
         if holder is None:
             return False  # a file that a power cut left
-        if holder.place == _place():
-            return _begun(holder.pid) == holder.begun
+        if holder.here:
+            return holder.lives
         now, sign = time.monotonic(), (claim.name, claim.stat().st_mtime_ns)
         if sign != self._seen:
             self._seen, self._since = sign, now
         return now - self._since < self._lease
-
-
-def _this_process() -> Holder:
-    pid = os.getpid()
-    return Holder(socket.gethostname(), _place(), pid, _begun(pid) or "")
-
-
-def _place() -> str:
-    """Within what a process number means one process: this boot, this PID namespace."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-
-
-def _begun(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks; None: there is none, or a zombie."""
-    with contextlib.suppress(OSError, IndexError):
-        # The name, in brackets, may hold anything; what follows the last one are numbers.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        return None if fields[0] in ("Z", "X") else fields[19]
-    return None
-
-
-def _end_leftovers(folder: Path) -> None:
-    """Kill what an earlier holder's command has left running here."""
-    mark = f"{_MARK}={folder}".encode()
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                os.kill(int(entry.name), signal.SIGKILL)
 
 
 # --- what came of it -----------------------------------------------------------------------

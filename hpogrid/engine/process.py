@@ -2,120 +2,76 @@
 
 from __future__ import annotations
 
-import math
-import os
 import selectors
-import socket
-import subprocess
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from hpogrid.engine.messages import (
-    Broken,
-    Channel,
-    Done,
-    FromWorker,
-    Prepared,
-    Ready,
-    ReportMade,
-    Setup,
-    Verdict,
-    evaluate_message,
+from hpogrid.engine.cell import CELL, Cell
+from hpogrid.engine.messages import SPARE, Tasks
+from hpogrid.engine.prep import Preparing
+from hpogrid.engine.pythons import trial_python
+from hpogrid.engine.requests import UNWANTED
+from hpogrid.engine.resources import (
+    cpu_count,
+    gpu_ids,
+    share_gpus,
+    slot_environment,
+    trials_at_once,
 )
-from hpogrid.engine.resources import gpu_ids, share_cpus, share_gpus, slot_environment
 from hpogrid.engine.run import Assignment, Run
-from hpogrid.engine.worker import trial_log, worker_log
-from hpogrid.errors import RunError
-from hpogrid.space.space import Space
-from hpogrid.trial.lifeline import describe_exit, kill_session
+from hpogrid.errors import RunError, UserError
+from hpogrid.trial.lifeline import kill_marked
+from hpogrid.trial.messages import Broken, Done, Garbled, Message, Ready, ReportMade, Verdict
 
 _TICK = 0.2
 """Seconds between two looks at time limits and at the wish to stop."""
+
+_FEWER = (
+    "hpogrid: trials run {} at once, for the cores of this job are no more; "
+    "ask for others with --cpus of the grid config"
+)
+
+BROUGHT = ".python"
+"""In the folder of the trials: hpogrid for a Python that does not have it."""
 
 _MAX_DEATHS = 3
 """Workers that die one after another before they are ready, until the run is given up."""
 
 
-class Worker:
-    """A worker process and the trial it evaluates."""
-
-    def __init__(self, slot: int, setup: Setup, environment: dict[str, str], folder: Path) -> None:
-        self.slot = slot
-        self.assignment: Assignment | None = None
-        self.ready = False
-        self.since = time.monotonic()
-        self._prepares = setup.prep is not None
-        self._logs = Path(setup.logs)
-        ours, theirs = socket.socketpair()
-        log = worker_log(self._logs, slot)
-        with theirs, log.open("wb", buffering=0) as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "hpogrid.engine.worker", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=folder,
-                env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        self.channel: Channel[FromWorker] = Channel(ours, FromWorker)
-        self.channel.send(setup)
-
-    def evaluate(self, assignment: Assignment, trials: Path, space: Space) -> None:
-        """Hand over a trial."""
-        self.assignment = assignment
-        self.since = math.inf if self._prepares else time.monotonic()
-        self.channel.send(evaluate_message(assignment, trials, space))
-
-    def end(self) -> str:
-        """Kill the process with all its children; return how it had ended, in words."""
-        code = self.process.poll()
-        if code is None:
-            with suppress(subprocess.TimeoutExpired):
-                code = self.process.wait(0.05)
-        kill_session(self.process.pid)
-        self.process.wait()
-        self.channel.socket.close()
-        if self.assignment is not None:
-            log = worker_log(self._logs, self.slot)
-            if log.exists() and log.stat().st_size:
-                log.rename(trial_log(self._logs, self.assignment.trial, self.assignment.attempt))
-        return describe_exit(code)
-
-    @property
-    def output(self) -> str:
-        """The last lines of what it wrote before its first trial."""
-        text = worker_log(self._logs, self.slot).read_text(errors="replace")
-        return "\n".join(text.splitlines()[-20:])
-
-
 class ProcessEngine:
-    """Evaluates the trials of a `Run`, several at once.
+    """Evaluates the trials of a `Run`, several at once, each in a `Cell`.
 
     Args:
         run: the books.
-        scripts: the folder of the training scripts; workers have it as working directory.
+        scripts: the folder of the training scripts.
         logs: folder for the logs of trials.
         progress: called whenever a trial ended, and a few times a second.
+
+    Raises:
+        UserError: this job has less than a trial needs, or a template cannot be read.
     """
 
     def __init__(
         self, run: Run, scripts: Path, logs: Path, progress: Callable[[], None] = lambda: None
     ) -> None:
         self._run = run
-        self._space = run.project.space
-        self._scripts = scripts
         self._logs = logs
         self._progress = progress
         config = run.config
-        slots = min(share_cpus(config.max_concurrent, config.cpus_per_trial), config.trials)
-        gpus = gpu_ids() if config.gpus_per_trial else []
+        slots = trials_at_once(run.project)
+        if slots < min(config.max_concurrent, config.trials):
+            print(_FEWER.format(slots), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
+        wanted = config.gpus_per_trial or run.project.grid_config.gpus
+        gpus = gpu_ids() if wanted else []
         self._gpus = share_gpus(slots, config.gpus_per_trial, gpus)
-        self._workers: dict[int, Worker] = {}
+        self._python = trial_python(run.project.model_config, scripts, run.spec.trials / BROUGHT)
+        self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
+        self._preparing = Preparing(run.prep, scripts, len(self._gpus)) if run.prep else None
+        self._cells: dict[int, Cell] = {}
         self._selector = selectors.DefaultSelector()
         self._deaths = 0
 
@@ -126,16 +82,23 @@ class ProcessEngine:
             RunError: no trial can run, because the objective cannot be loaded.
         """
         self._logs.mkdir(parents=True, exist_ok=True)
+        if self._run.attempt > 1:  # what an attempt has left that was killed with all its guards
+            kill_marked(f"{CELL}={self._mark(slot)}" for slot in range(len(self._gpus)))
         with self._cleanup():
+            if self._preparing is not None:
+                self._selector.register(self._preparing.line, selectors.EVENT_READ)
             while True:
                 self._fill()
-                if not self._workers:
+                if not self._cells:
                     return
                 for key, _ in self._selector.select(_TICK):
-                    self._serve(key.data)
+                    if isinstance(key.data, Cell):
+                        key.data.silent |= key.fileobj is key.data.line
+                        self._serve(key.data)
+                self._take_prepared()
                 self._run.poll()
-                self._check_alive()
                 self._check_time()
+                self._bury()
                 self._progress()
                 if self._run.interrupted:
                     return
@@ -145,124 +108,171 @@ class ProcessEngine:
         try:
             yield
         finally:
-            workers = list(self._workers.values())
-            for worker in workers:
-                self._drop(worker)
+            if self._preparing is not None:
+                self._preparing.close()
+            for cell in self._cells.values():
+                cell.end()
+            cells = list(self._cells.values())
+            while self._cells:
+                for cell in list(self._cells.values()):
+                    if cell.gone():
+                        self._forget(cell)
+                time.sleep(0.01)
             self._selector.close()
+            for name in (SPARE, BROUGHT):
+                shutil.rmtree(self._run.spec.trials / name, ignore_errors=True)
             reason = self._run.stopped or "the driver stopped"
-            for worker in workers:
-                if worker.assignment is not None:
-                    self._run.interrupt(worker.assignment.trial, reason)
+            for cell in cells:
+                if cell.assignment is not None:
+                    self._run.interrupt(cell.assignment.trial, reason)
 
-    # --- workers ---------------------------------------------------------------------------
+    # --- cells -----------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        """Give every idle worker a trial; start workers while there are trials to give."""
-        for worker in list(self._workers.values()):
-            if worker.assignment is None:
-                assignment = self._run.next() if worker.ready else None
+        """Give every idle cell a trial; start cells while there are trials to give."""
+        for cell in list(self._cells.values()):
+            if cell.assignment is None and not cell.ending:
+                assignment = self._run.next() if cell.ready else None
                 if assignment is not None:
-                    self._hand_over(worker, assignment)
+                    self._hand_over(cell, assignment)
                 elif self._run.over:
-                    self._drop(worker)
+                    cell.end()
         if self._run.over:
             return
-        waiting = sum(worker.assignment is None for worker in self._workers.values())
+        waiting = sum(cell.assignment is None for cell in self._cells.values())
         wanted = self._run.open - waiting
-        for _ in range(min(wanted, len(self._gpus) - len(self._workers))):
-            self._start_worker()
+        for _ in range(min(wanted, len(self._gpus) - len(self._cells))):
+            self._start_cell()
 
-    def _start_worker(self) -> None:
-        slot = next(slot for slot in range(len(self._gpus)) if slot not in self._workers)
-        model = self._run.project.model_config
-        setup = Setup(
-            str(self._scripts),
-            model,
-            self._run.config.metrics,
-            str(self._logs),
-            slot,
-            self._run.prep,
-            tuple(self._space.parameters),
-            str(self._run.config.scheduler_param.get("time_attr", "")),
-        )
-        environment = slot_environment(self._gpus[slot], self._run.config.cpus_per_trial)
-        worker = Worker(slot, setup, environment, self._scripts)
-        self._workers[slot] = worker
-        self._selector.register(worker.channel.socket, selectors.EVENT_READ, worker)
+    def _start_cell(self) -> None:
+        slot = next(slot for slot in range(len(self._gpus)) if slot not in self._cells)
+        cores = self._run.config.cpus_per_trial or cpu_count() / len(self._gpus)
+        environment = slot_environment(self._gpus[slot], cores)
+        environment |= self._python.environment
+        if self._preparing is not None:
+            environment |= self._preparing.environment
+        program = self._python.program
+        cell = Cell(self._tasks.setup(slot), program, environment, self._mark(slot))
+        self._cells[slot] = cell
+        self._selector.register(cell.wire.socket, selectors.EVENT_READ, cell)
+        self._selector.register(cell.line, selectors.EVENT_READ, cell)
 
-    def _drop(self, worker: Worker) -> str:
-        self._selector.unregister(worker.channel.socket)
-        del self._workers[worker.slot]
-        return worker.end()
+    def _mark(self, slot: int) -> str:
+        return f"{self._run.spec.trials}:{slot}"
 
-    def _hand_over(self, worker: Worker, assignment: Assignment) -> None:
+    def _hand_over(self, cell: Cell, assignment: Assignment) -> None:
+        cell.assignment = assignment
+        if self._preparing is None:
+            self._evaluate(cell)
+        else:
+            self._preparing.begin(assignment.trial, assignment.config)
+
+    def _evaluate(self, cell: Cell) -> None:
+        assert cell.assignment is not None
+        cell.since = time.monotonic()
         try:
-            worker.evaluate(assignment, self._run.spec.trials, self._space)
-        except OSError:
-            self._died(worker)
+            self._send(cell, self._tasks.evaluate(cell.assignment))
+        except UserError as error:  # a value that its template cannot say
+            self._finish(cell, str(error))
+
+    def _finish(self, cell: Cell, failure: str | None) -> None:
+        assert cell.assignment is not None
+        trial, cell.assignment, cell.since = cell.assignment.trial, None, None
+        self._run.finish(trial, failure)
+
+    def _forget(self, cell: Cell) -> str:
+        for stream in (cell.wire.socket, cell.line):
+            if stream in self._selector.get_map():
+                self._selector.unregister(stream)
+        del self._cells[cell.slot]
+        return cell.close()
+
+    def _bury(self) -> None:
+        """Let go of the cells that are gone; a trial that one takes along has failed."""
+        for cell in list(self._cells.values()):
+            if not cell.gone():
+                continue
+            output, how = cell.output, self._forget(cell)
+            if cell.assignment is not None:
+                self._finish(cell, cell.why or f"the worker process {how}")
+            elif cell.lost and not cell.ready:
+                self._deaths += 1
+                if self._deaths >= _MAX_DEATHS:
+                    said = "\n".join(output)
+                    raise RunError(f"the worker process {how} before its first trial:\n{said}")
 
     # --- messages --------------------------------------------------------------------------
 
-    def _serve(self, worker: Worker) -> None:
-        """Handle the messages of a worker that are here."""
-        while True:
-            message = worker.channel.receive()
-            match message:
-                case None:
-                    return self._died(worker)
-                case Ready():
-                    worker.ready = True
-                    self._deaths = 0
-                case Broken(message=text):
-                    raise RunError(text)
-                case Prepared(seconds=seconds):
-                    assert worker.assignment is not None
-                    worker.since = time.monotonic()
-                    self._run.prepared(worker.assignment.trial, seconds)
-                    try:
-                        worker.channel.send(Verdict(True))
-                    except OSError:
-                        return self._died(worker)
-                case ReportMade(metrics=metrics):
-                    assert worker.assignment is not None
-                    decision = self._run.report(worker.assignment.trial, metrics)
-                    try:
-                        worker.channel.send(Verdict(decision == "continue"))
-                    except OSError:
-                        return self._died(worker)
-                case Done(failure=failure):
-                    assert worker.assignment is not None
-                    trial, worker.assignment = worker.assignment.trial, None
-                    self._run.finish(trial, failure)
-            if not worker.channel.has_more:
-                return None
+    def _send(self, cell: Cell, message: Message) -> None:
+        cell.wire.send(message)
+        self._watch(cell)
 
-    def _died(self, worker: Worker) -> None:
-        """The process is gone: its trial has failed, and a new worker takes its place."""
-        assignment = worker.assignment
-        output = "" if worker.ready else worker.output
-        how = self._drop(worker)
-        if assignment is not None:
-            self._run.finish(assignment.trial, f"the worker process {how}")
+    def _watch(self, cell: Cell) -> None:
+        """Wait for what a cell says, and for room if there is something to tell it."""
+        if not cell.wire.open:
+            if not cell.ending:
+                cell.lost = True
+                cell.end()
+            if cell.wire.socket in self._selector.get_map():
+                self._selector.unregister(cell.wire.socket)
             return
-        self._deaths += 1
-        if self._deaths >= _MAX_DEATHS:
-            raise RunError(f"the worker process {how} before its first trial:\n{output}")
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if cell.wire.waiting else 0)
+        if events != self._selector.get_key(cell.wire.socket).events:
+            self._selector.modify(cell.wire.socket, events, cell)
 
-    def _check_alive(self) -> None:
-        """Notice dead workers whose end of the channel is held open by processes they left."""
-        for worker in list(self._workers.values()):
-            if worker.process.poll() is not None and not worker.channel.readable:
-                self._died(worker)
+    def _serve(self, cell: Cell) -> None:
+        """Handle the messages of a cell that are here."""
+        try:
+            for message in cell.wire.receive():
+                if not cell.ending:
+                    self._handle(cell, message)
+        except Garbled as error:
+            cell.end(f"its process sent {error}; does it write to files that are not its own?")
+        self._watch(cell)
+
+    def _handle(self, cell: Cell, message: Message) -> None:
+        assignment = cell.assignment
+        match message:
+            case Ready():
+                cell.ready = True
+                self._deaths = 0
+            case Broken(message=text):
+                raise RunError(text)
+            case ReportMade() | Done() if assignment is None or (
+                message.trial,
+                message.attempt,
+            ) != (assignment.trial, assignment.attempt):
+                return  # late, or of a process that an earlier trial has left
+            case ReportMade(trial=trial, metrics=metrics):
+                self._send(cell, Verdict(self._run.report(trial, metrics)))
+            case Done(metrics=metrics, failure=failure, last=last):
+                if metrics:
+                    self._run.report(message.trial, metrics)
+                if last:
+                    cell.end()
+                self._finish(cell, failure)
+
+    def _take_prepared(self) -> None:
+        """Begin the trials for which everything has been prepared."""
+        if self._preparing is None:
+            return
+        cells = {cell.assignment.trial: cell for cell in self._cells.values() if cell.assignment}
+        for done in self._preparing.done():
+            cell = cells.get(done.trial)
+            if cell is None or cell.ending:
+                continue
+            if done.failure is not None:
+                self._finish(cell, done.failure)
+                continue
+            self._run.prepared(done.trial, done.seconds)
+            self._evaluate(cell)
 
     def _check_time(self) -> None:
         limit = self._run.config.trial_timeout
-        if limit is None:
-            return
-        for worker in list(self._workers.values()):
-            if worker.assignment is None:
+        for cell in self._cells.values():
+            if cell.assignment is not None and cell.assignment.trial in self._run.unwanted:
+                cell.end(UNWANTED)
+            if limit is None or cell.since is None or cell.assignment is None:
                 continue
-            if time.monotonic() - worker.since + worker.assignment.spent > limit:
-                trial = worker.assignment.trial
-                self._drop(worker)
-                self._run.finish(trial, f"it took longer than trial_timeout ({limit:g} s)")
+            if time.monotonic() - cell.since + cell.assignment.spent > limit:
+                cell.end(f"it took longer than trial_timeout ({limit:g} s)")

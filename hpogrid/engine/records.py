@@ -18,6 +18,7 @@ from hpogrid.config.project import Project
 from hpogrid.engine.search_state import JobSpec
 from hpogrid.errors import RunError, UserError
 from hpogrid.files import write_atomic
+from hpogrid.identity import boot_id
 from hpogrid.space.space import Space
 from hpogrid.study.events import Closed, Event, Opened
 from hpogrid.study.exchange import Exchange
@@ -28,7 +29,7 @@ from hpogrid.study.ledger import (
     ledger_attempts,
     ledger_name,
 )
-from hpogrid.study.takeover import BEAT_SECONDS, QUIET_SECONDS, boot_id, lives, steady_time
+from hpogrid.study.takeover import BEAT_SECONDS, QUIET_SECONDS, lives, steady_time
 
 _PROBE_BYTES = 1 << 16
 _LITTLE_BYTES = 1 << 30
@@ -202,7 +203,16 @@ def make_exchange(project: Project, space: Space, spec: JobSpec, lease: float) -
     if is_server(storage):
         from hpogrid.study.remote import RemoteExchange
 
-        return RemoteExchange(spec.ledgers, space, spec.job, url=storage, task=task, lease=lease)
+        return RemoteExchange(
+            spec.ledgers,
+            space,
+            spec.job,
+            url=storage,
+            task=task,
+            n_jobs=spec.n_jobs,
+            patience=config.serve_patience,
+            lease=lease,
+        )
     check_url(storage, spec.n_jobs)
     from hpogrid.study.storage_exchange import StorageExchange
 

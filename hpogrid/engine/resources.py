@@ -9,21 +9,57 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from hpogrid.config.project import Project
 from hpogrid.errors import UserError
 
 _GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+_CORES_VARIABLES = ("SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS", "ATHENA_PROC_NUMBER")
+"""How Slurm, Grid Engine, HTCondor and PanDA's pilot tell a job its cores."""
 _NO_GPU = ("", "-1", "NoDevFiles", "void", "none")
 
 
 def cpu_count() -> int:
     """The cores that this process may use: affinity, cgroups (v1 and v2), batch variables."""
     limits = [float(len(os.sched_getaffinity(0))), *_cgroup_limits()]
-    for variable in ("SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS"):
-        value = os.environ.get(variable, "")
-        if value.isdigit() and int(value):
-            limits.append(float(value))
-    return max(1, math.floor(min(limits)))
+    return max(1, math.floor(min([*limits, *_given_cores()])))
+
+
+def _given_cores() -> list[int]:
+    values = (os.environ.get(variable, "") for variable in _CORES_VARIABLES)
+    return [int(value) for value in values if value.isdigit() and int(value)]
+
+
+def presume_cores(count: int) -> None:
+    """Have so many cores where the batch system does not say how many there are."""
+    if not _given_cores():
+        os.environ[_CORES_VARIABLES[-1]] = str(count)
+
+
+def wanted_cores(project: Project) -> int | None:
+    """The cores that a job asks for; None: nobody says how many."""
+    config = project.hpo_config
+    if project.grid_config.cpus is not None or config.cpus_per_trial is None:
+        return project.grid_config.cpus
+    return math.ceil(config.cpus_per_trial * min(config.max_concurrent, config.trials))
+
+
+def cores_decide(project: Project) -> bool:
+    """Whether the cores that a job is given limit its trials: nobody asked for cores or GPUs."""
+    gpus = project.grid_config.gpus or project.hpo_config.gpus_per_trial
+    return wanted_cores(project) is None and not gpus
 
 
 def _cgroup_limits() -> list[float]:
@@ -67,14 +103,15 @@ def share_gpus(concurrent: int, per_trial: float, gpus: list[str]) -> list[tuple
 
     Args:
         concurrent: how many trials shall run at once.
-        per_trial: GPUs of a trial: a whole number, or a fraction below 1 to share one.
+        per_trial: GPUs of a trial: a whole number, a fraction below 1 to share one, or 0: deal
+            out those of the job.
         gpus: the ids there are.
 
     Raises:
         UserError: fewer GPUs than one trial needs.
     """
     if per_trial == 0:
-        return [()] * concurrent
+        return deal_gpus(concurrent, gpus)
     if len(gpus) < per_trial or not gpus:
         raise UserError(
             f"a trial needs {per_trial:g} GPUs and this job sees {len(gpus)}; "
@@ -90,28 +127,50 @@ def share_gpus(concurrent: int, per_trial: float, gpus: list[str]) -> list[tuple
     return slots[:concurrent]
 
 
-def slot_environment(gpus: tuple[str, ...], cpus: float | None) -> dict[str, str]:
-    """The environment of a worker: its GPUs, and how many threads libraries may start."""
+def deal_gpus(concurrent: int, gpus: list[str]) -> list[tuple[str, ...]]:
+    """The GPUs of a job among its slots: several each, or each one for several slots."""
+    if len(gpus) >= concurrent:
+        return [tuple(gpus[slot::concurrent]) for slot in range(concurrent)]
+    return [(gpus[slot % len(gpus)],) if gpus else () for slot in range(concurrent)]
+
+
+def slot_environment(gpus: tuple[str, ...], cpus: float) -> dict[str, str]:
+    """The environment of a worker: its GPUs, and how many threads libraries may start.
+
+    Args:
+        gpus: the ids of its GPUs.
+        cpus: its share of the cores.
+    """
     variables: dict[str, str] = {}
     if gpus:
         variables |= dict.fromkeys(_GPU_VARIABLES[:1], ",".join(gpus))
         for variable in _GPU_VARIABLES[1:]:
             if variable in os.environ:
                 variables[variable] = ",".join(gpus)
-    if cpus is not None:
-        threads = str(max(1, math.floor(cpus)))
-        variables |= {name: threads for name in _THREAD_VARIABLES if name not in os.environ}
-    return variables
+    threads = str(max(1, math.floor(cpus)))
+    return variables | {name: threads for name in _THREAD_VARIABLES if name not in os.environ}
 
 
-def share_cpus(concurrent: int, per_trial: float | None) -> int:
+def trials_at_once(project: Project) -> int:
+    """How many trials the cores of this job carry at once.
+
+    Raises:
+        UserError: fewer cores than one trial needs.
+    """
+    config = project.hpo_config
+    wanted = min(config.max_concurrent, config.trials)
+    if config.cpus_per_trial is not None:
+        return share_cpus(wanted, config.cpus_per_trial)
+    given = _given_cores()
+    return min(wanted, *given) if given and cores_decide(project) else wanted
+
+
+def share_cpus(concurrent: int, per_trial: float) -> int:
     """How many of ``concurrent`` trials the cores of this job carry at once.
 
     Raises:
         UserError: fewer cores than one trial needs.
     """
-    if per_trial is None:
-        return concurrent
     carried = math.floor(cpu_count() / per_trial + 1e-9)
     if carried < 1:
         raise UserError(

@@ -12,22 +12,28 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from hpogrid.config.prep import fixed_values
 from hpogrid.config.project import Project
 from hpogrid.engine.deadline import Deadline
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.records import Records, RunningAlready
+from hpogrid.engine.requests import Requests
 from hpogrid.engine.search_state import Assignment, JobSpec, SearchState, Start
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision
 from hpogrid.space.space import Point
+from hpogrid.space.value import Values
 from hpogrid.study.events import Ended, Event, Started
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.study.history import Past
 from hpogrid.study.study import Trial
 from hpogrid.trial.checkpoints import Keeper, go_back, latest, lend, take_lent
-from hpogrid.trial.prep import fixed_values
+
+_REST_SECONDS = 0.5
+"""How long not to look again, where everything is left to others for the moment."""
+_HEAR_SECONDS = 0.2
+"""How often reports are compared with what others have reported meanwhile, at most."""
 
 
 class Run:
@@ -56,20 +62,24 @@ class Run:
         self.spec = spec
         self.interrupted = False
         self.expired = False
+        self.told_to_stop = False
         space = project.space
         self._records = Records(project, space, spec, LEASE_SECONDS)
         self.study = self._records.study
         self.attempt = self._records.attempt
         self._exchange = self._records.exchange
         self.state = SearchState(
-            self.config, space, spec, self.study, host=self._records.host, first=first, past=past
-        )
+            self.config, space, spec, self.study, host=self._records.host, first=first, past=past,
+            may_take=self._exchange.may_take,
+        )  # fmt: skip
         self.budget = self.state.budget
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
-        self._began = time.monotonic()
+        self._began = self._heard = time.monotonic()
         self._deadline = Deadline.of_this_job()
+        self._requests = Requests(spec.requests)
         self.budget.whole = self._deadline.left
         self._told = 0
+        self._rest_until = 0.0
         self._records.open()
         self._writer = self._records.writer
         self._go_on()
@@ -110,18 +120,38 @@ class Run:
         """The next trial to evaluate, already in the ledger; None: start no further one."""
         if self.over:
             return None
-        self.poll()
-        while (step := self.state.next()) is not None:
-            if isinstance(step, Start):
-                if not step.asks or self._exchange.claim(step.point):
+        self.poll(now=True)
+        if time.monotonic() < self._rest_until:
+            return None
+        while True:
+            step = self.state.next()
+            if step is None:
+                if not self._wait():
+                    return None
+            elif isinstance(step, Start):
+                said = self._exchange.claim(step.point) if step.asks else "mine"
+                if said == "mine":
                     return self._start(step)
+                if said == "later":
+                    self.state.postpone(step.point)
             elif isinstance(step, Ended):
                 self._write(step)
             else:
                 self.poll(now=True)
                 point = next(self._exchange.abandoned(), None)
-                self.state.offer([] if point is None else [point])
-        return None
+                points = [] if point is None else [point]
+                self.state.offer(points, more=self._exchange.waits)
+
+    def _wait(self) -> bool:
+        """Nothing can be taken now: whether to look further; else there is a rest."""
+        if not self.state.waiting:
+            return False
+        if self._exchange.look_further():
+            return True
+        self._rest_until = time.monotonic() + _REST_SECONDS
+        if (why := self._exchange.gave_up) is not None and not self.running:
+            self.stop(why)
+        return False
 
     def _start(self, start: Start) -> Assignment:
         """Begin a trial, for the first time or again from a checkpoint."""
@@ -145,16 +175,19 @@ class Run:
         applied = start.point.applied
         return Assignment(start.trial, applied, start.seed, start.attempt, step, path, spent)
 
-    def report(self, trial: str, metrics: dict[str, Any]) -> Decision:
+    def report(self, trial: str, metrics: Values) -> Decision:
         """Take in a report of a running trial, and say whether the trial goes on.
 
         Unless it does, the engine ends the evaluation and calls `finish`.
         """
         self._tick()
+        if self.state.judges and time.monotonic() - self._heard > _HEAR_SECONDS:
+            self._heard = time.monotonic()
+            self.state.learn(self._exchange.poll(now=True))
         decision = self.state.report(trial, metrics, time.time())
         reports = self.state.unwritten(trial)
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
-        if reports and (reports[-1].step > 1 or (self.spec.trials / trial).is_dir()):
+        if reports and (reports[-1].step > 1 or latest(self.spec.trials / trial) is not None):
             self._write(*reports)
             record = self.study.trials[trial]
             self._keeper.reported(trial, self.state.counting(record))
@@ -198,10 +231,18 @@ class Run:
         Called a few times a second, it also ends the run when the time of the job is up.
         """
         if self._deadline.reached and not self.interrupted:
-            self.expired = True
-            self.stop("the time of the job is up", interrupt=True)
+            self.expire("the time of the job is up")
+        self._requests.look()
+        if self._requests.stop and self.stopped is None:
+            self.told_to_stop = True
+            self.stop("stopped by 'hpogrid tasks stop'")
         self._records.beat()
         self.state.learn(self._exchange.poll(now=now))
+
+    @property
+    def unwanted(self) -> frozenset[str]:
+        """The running trials that a user wants to end."""
+        return self._requests.unwanted
 
     def _write(self, *events: Event) -> None:
         """Put events into the ledger; then everyone is told."""
@@ -249,10 +290,15 @@ class Run:
         self.budget.seconds_left = self._deadline.left
 
     @property
+    def waiting(self) -> bool:
+        """Whether there is nothing to start now that may be later, whatever ends here."""
+        return self.state.waiting and not self.over
+
+    @property
     def out_of_time(self) -> bool:
-        """Whether the job's time is up before its budget is spent: another attempt goes on."""
+        """Whether the job ends before its budget is spent: another attempt goes on."""
         late = self.expired or (self.stopped is None and self.budget.too_late)
-        return late and self.budget.met is None
+        return (late or self.told_to_stop) and self.budget.met is None
 
     @property
     def open(self) -> int:
@@ -264,6 +310,11 @@ class Run:
         self.state.stopped = self.state.stopped or reason
         self.interrupted = self.interrupted or interrupt
 
+    def expire(self, reason: str) -> None:
+        """The time of the job is up: cut off what runs; another attempt goes on."""
+        self.expired = True
+        self.stop(reason, interrupt=True)
+
     def end_paused(self) -> None:
         """The search is over for good: trials that are still paused end where they are."""
         self._write(*self.state.end_paused())
@@ -274,6 +325,7 @@ class Run:
 
     def close(self) -> str:
         """Write the last line if that is possible; return why the run ended."""
+        self.state.notes += self._exchange.account()
         reason = self.state.reason
         self._records.close(reason, over=self.state.satisfied)
         return reason

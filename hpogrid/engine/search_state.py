@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 import statistics
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.budget import Budget
@@ -24,6 +24,7 @@ from hpogrid.search import make_searcher
 from hpogrid.search.base import FAILED, BaseSearcher, Outcome, Problem, derive_seed
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
+from hpogrid.space.value import Value, Values
 from hpogrid.study.events import Ended, Event, Metrics, Reported, Started, State
 from hpogrid.study.history import Past
 from hpogrid.study.study import Copied, Report, Source, Study, Trial, deaths, number_of
@@ -70,6 +71,8 @@ class JobSpec:
         trials: the folder of the trials' own folders (logs, checkpoints).
         shared: whether the jobs of the task are one search.
         n_jobs: how many jobs the task has.
+        begun_with: how many it had at first, which share the points to try first; 0: the same.
+        requests: the folder in which users ask for something while the job runs.
         prep: the folder in which what trials need is prepared; of all jobs that share a disk.
         after: numbers of trials begin after this one; earlier attempts, of which no ledger is
             here, may have given those up to it.
@@ -82,9 +85,18 @@ class JobSpec:
     trials: Path
     shared: bool = True
     n_jobs: int = 1
+    begun_with: int = 0
+    requests: Path | None = None
     after: int = 0
     prep: Path | None = None
     added: int = 0
+
+    def share(self, first: Sequence[Point]) -> Sequence[Point]:
+        """Those of the points to try first that are this job's; one that was added has none."""
+        if not self.shared:
+            return first
+        sharing = self.begun_with or self.n_jobs
+        return first[self.job :: sharing] if self.job < sharing else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ class Assignment:
     """
 
     trial: str
-    config: dict[str, Any]
+    config: Values
     seed: int
     attempt: int = 1
     from_step: int = 0
@@ -177,6 +189,7 @@ class SearchState:
         first: points to evaluate before the algorithm's own; the jobs of a shared search deal
             them out among themselves.
         past: results of earlier searches that the algorithm is told at the start.
+        may_take: whether a point may be taken now that may be later.
 
     Attributes:
         budget: what the job may still do.
@@ -196,6 +209,7 @@ class SearchState:
         host: str = "",
         first: Sequence[Point] = (),
         past: Iterable[Past] = (),
+        may_take: Callable[[Point], bool] = lambda point: True,
     ) -> None:
         self.config = config
         self._metrics, self._modes = config.metrics, config.modes
@@ -211,12 +225,13 @@ class SearchState:
         problem = Problem(space, self._modes, self._seed, config.trials)
         searcher = make_searcher(config.algorithm, problem, config.algorithm_param)
         begun = {space.identify(trial.applied) for trial in study} if first else set()
-        mine = first[spec.job :: spec.n_jobs] if spec.shared else first
-        self.proposer = Proposer(space, searcher, [one for one in mine if one.key not in begun])
+        mine = spec.share(first)
+        queue = [one for one in mine if one.key not in begun]
+        self.proposer = Proposer(space, searcher, queue, may_take)
         self._scheduler = make_scheduler(
             config.scheduler, config.scheduler_param, problem, config.stop
         )
-        self._attr: str = config.scheduler_param.get("time_attr", REPORTS)
+        self._attr = str(config.scheduler_param.get("time_attr", REPORTS))
         self._counts_seconds = SECONDS in (self._attr, *config.stop)
         listens = type(searcher).report is not BaseSearcher.report
         self._rungs = self._scheduler.rungs if listens else ()
@@ -230,6 +245,7 @@ class SearchState:
         self._repeats: deque[tuple[Point, str]] = deque()
         self.claimed: deque[Point] = deque()
         self._looked = False
+        self._more = False
         self._names: set[str] = set()
         self._numbers: set[str] = set()
         self._endings: list[str | None] | None = []  # why this attempt's first trials failed
@@ -243,6 +259,11 @@ class SearchState:
     def own(self) -> list[Trial]:
         """The trials of this job, of all attempts."""
         return [trial for trial in self.study if trial.job == self._job]
+
+    @property
+    def judges(self) -> bool:
+        """Whether reports of others may make a difference to a trial of this job."""
+        return self._scheduler.judges
 
     @property
     def over(self) -> bool:
@@ -360,10 +381,22 @@ class SearchState:
             self.proposer.take(trial.applied)
             self._learn(trial)
 
-    def offer(self, points: Iterable[Point]) -> None:
-        """The answer to ``look``: points that dead jobs have left, and this one has claimed now."""
+    def offer(self, points: Iterable[Point], *, more: bool = False) -> None:
+        """The answer to ``look``: points that dead jobs have left, and this one has claimed now.
+
+        With ``more``, others have points that may yet be left.
+        """
         self.claimed.extend(points)
-        self._looked = True
+        self._looked, self._more = True, more
+
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing can be taken now, and something may be later."""
+        return self.proposer.waiting or self._more
+
+    def postpone(self, point: Point) -> None:
+        """A point could not be claimed, and nobody else has it for certain."""
+        self.proposer.postpone(point)
 
     # --- what comes next ---------------------------------------------------------------------
 
@@ -383,10 +416,11 @@ class SearchState:
         if self.claimed:
             return self._new(self.claimed.popleft())
         if not looked:
+            self._more = False
             point = self.proposer.ask()
             return "look" if point is None else self._new(point, asks=True)
         step = self._released(fresh=False) or self._suspect()
-        if step is None and not self.running:
+        if step is None and not (self.running or self.waiting):
             self.stopped = self.stopped or _ALL_TRIED
         return step
 
@@ -676,7 +710,7 @@ class SearchState:
                 self.budget.see(trial)
         return decision
 
-    def _judge(self, trial: Trial, step: int, metrics: Mapping[str, Any]) -> Decision:
+    def _judge(self, trial: Trial, step: int, metrics: Mapping[str, Value]) -> Decision:
         """Tell the scheduler of a report, and at its rungs the algorithm; return what follows."""
         loss, resource = self.loss(metrics), self._resource(step, metrics)
         if loss is None or resource is None or step <= trial.changed_at:
@@ -688,7 +722,7 @@ class SearchState:
             self.proposer.report(trial.suggested, outcome, rung)
         return self._scheduler.on_report(trial.id, resource, loss)
 
-    def _resource(self, step: int, metrics: Mapping[str, Any]) -> float | None:
+    def _resource(self, step: int, metrics: Mapping[str, Value]) -> float | None:
         """The resource after a report; None: the report does not say, and counts as nothing."""
         return number({REPORTS: step, **metrics}.get(self._attr))
 
@@ -703,7 +737,7 @@ class SearchState:
         present = (item for item in trial.reports if item.step > trial.changed_at)
         return counting_step(present, self._metrics[0], self._modes[0], self.config.aggregate)
 
-    def loss(self, metrics: Mapping[str, Any]) -> float | None:
+    def loss(self, metrics: Mapping[str, Value]) -> float | None:
         """The first objective so that smaller is better; None: it is not there."""
         value = number(metrics.get(self._metrics[0]))
         return None if value is None else as_loss(value, self._modes[0])
@@ -748,7 +782,7 @@ class SearchState:
                 found[name] = f"{found[name]} and {who}" if name in found else who
         return found
 
-    def _note_names(self, metrics: Mapping[str, Any]) -> None:
+    def _note_names(self, metrics: Mapping[str, Value]) -> None:
         if not self._names.issuperset(metrics):
             self._names.update(metrics)
         if self._checks:

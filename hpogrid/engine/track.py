@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.config.project import Project
-from hpogrid.study.storage import without_secret
+from hpogrid.study.address import without_secret
 
 GRACE_SECONDS = 10.0
 """After the search: so long goes what fails on being tried, until the rest is left for later."""

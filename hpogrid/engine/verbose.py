@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
@@ -38,7 +37,7 @@ def _line(trial: Trial) -> str:
     return f"trial {trial.id} {trial.state} after {trial.duration:.1f} s: {said}  with  {values}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,37 +1,63 @@
-"""The first thing a batch job does: is this a Python that can run it?
-
-``python -m hpogrid.job.entry FOLDER JOB``, with the wheel that came with the task on the path.
-It needs the standard library only, so that a bad image draws a sentence, not a traceback.
-"""
+"""What `hpogrid_job.py` calls, once there is a Python that can run a job."""
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
-import os
-import re
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-_OLDEST = (3, 11)
+from hpogrid._version import VERSION
+from hpogrid.errors import Exit
 
 
-def problem() -> str | None:
-    """Why this Python cannot run a job, or None."""
-    if sys.version_info < _OLDEST:
-        return f"this Python is {sys.version.split()[0]}; hpogrid needs {_OLDEST[0]}.{_OLDEST[1]}"
-    missing = [name for name in _needed() if not _installed(name)]
-    if missing:
-        return (
-            f"this Python ({sys.executable}) lacks {', '.join(missing)}; "
-            "use an image made from docker/, or install hpogrid's requirements in it"
-        )
+def main(arguments: Sequence[str], folder: str) -> int:
+    """Run the job of a task, or that of the bundle in ``folder``; return the exit code."""
+    parser = argparse.ArgumentParser(prog="hpogrid_job.py")
+    parser.add_argument(
+        "--task", nargs=2, metavar=("FOLDER", "JOB"), help="a job, from 0, of a task"
+    )
+    parser.add_argument(
+        "--job", type=int, default=1, help="number of the job, from 1 (0: the first too)"
+    )
+    parser.add_argument("--evaluate", nargs=2, metavar=("POINT", "LOSS"), help="files of one point")
+    parser.add_argument("--probe", action="store_true", help="only tell what is here")
+    options = parser.parse_args(arguments)
+    other = other_version()
+    if other is not None:
+        _say(f"{other} is installed here; this job uses {VERSION}, which came with it")
+    place = Path(options.task[0] if options.task else folder)
+    why = unwritable(place)
+    if why is not None:
+        _say(f"a job writes into its folder {place}, and cannot: {why}")
+        return Exit.FAILURE
+    if options.task:
+        from hpogrid.job import here
+
+        return here.main(*options.task)
+    if options.probe:
+        from hpogrid.job import probe
+
+        return probe.main(place)
+    from hpogrid.job import worknode
+
+    return worknode.main(place, max(1, options.job) - 1, options.evaluate)
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why nothing can be written into a folder, or None."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            stream.write(bytes(2**16))
+    except OSError as error:
+        return error.strerror or str(error)
     return None
 
 
 def other_version() -> str | None:
     """The version of an hpogrid that is installed here beside the one that runs."""
-    from hpogrid._version import VERSION
-
     own = Path(__file__).resolve().parents[2]
     for found in importlib.metadata.distributions(name="hpogrid"):
         where = Path(str(found.locate_file(""))).resolve()
@@ -40,40 +66,5 @@ def other_version() -> str | None:
     return None
 
 
-def _needed() -> list[str]:
-    lines = importlib.metadata.requires("hpogrid") or []
-    names = (re.match(r"[\w.-]+", line) for line in lines if "extra ==" not in line)
-    return [name.group() for name in names if name]
-
-
-def _installed(name: str) -> bool:
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def main(arguments: list[str]) -> int:
-    """Check, then run the job (see `hpogrid.job.here`)."""
-    wrong = problem()
-    if wrong is not None:
-        sys.stderr.write(f"hpogrid: {wrong}\n")
-        return 1
-    from hpogrid._version import VERSION
-    from hpogrid.job.here import main as run
-
-    other = other_version()
-    if other is not None:
-        sys.stderr.write(
-            f"hpogrid: {other} is installed here; this job uses {VERSION}, which came with it\n"
-        )
-    return run(*arguments)
-
-
-if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A user's script may have left threads behind that would keep the process alive.
-    os._exit(code)
+def _say(text: str) -> None:
+    sys.stderr.write(f"hpogrid: {text}\n")

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hpogrid.engine.run import Run
-from hpogrid.errors import Exit, UserError
+from hpogrid.errors import UserError
+from hpogrid.job.again import exit_code
 from hpogrid.job.run import JobResult, run_job
 from hpogrid.job.settings import TaskFolder, read_settings
 from hpogrid.text import counted
@@ -32,6 +33,8 @@ def run_in_folder(
         n_jobs=settings.n_jobs,
         prep=task.prep,
         added=settings.added,
+        begun_with=settings.begun_with,
+        requests=task.requests,
         progress=progress,
     )
 
@@ -44,7 +47,7 @@ def main(folder: str, job: str) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     sys.stdout.write(f"{counted(result.finished, 'trial')} finished: {result.reason}\n")
-    return Exit.INTERRUPTED if result.state == "interrupted" else Exit.OK
+    return exit_code(TaskFolder(Path(folder)), int(job), result)
 
 
 if __name__ == "__main__":

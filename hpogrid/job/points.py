@@ -11,7 +11,6 @@ import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -24,6 +23,7 @@ from hpogrid.job.start import Start, read_start, write_start
 from hpogrid.registry import unknown
 from hpogrid.space.parameter import Constant, Value
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.metadata import METADATA, small_metadata
 from hpogrid.study.study import Study, Trial, read_study
@@ -98,7 +98,7 @@ def evaluate(
     return Exit.OK
 
 
-def _values(path: Path) -> dict[str, Any]:
+def _values(path: Path) -> Values:
     values = parse_file(path)
     if isinstance(values, list) and len(values) == 2:  # of a segmented search: [model, point]
         values = values[1]

@@ -26,6 +26,7 @@ from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, read_record, write_atomic
 from hpogrid.job.start import read_start
 from hpogrid.signals import handled
+from hpogrid.text import counted
 
 RESULT = "result.json"
 PREP = "prep"
@@ -57,6 +58,10 @@ class JobResult(msgspec.Struct, kw_only=True):
     started: float = 0.0
     ended: float = 0.0
 
+    def __repr__(self) -> str:
+        failed = f", {self.failed} of them failed" if self.failed else ""
+        return f"<{self.state}: {counted(self.finished, 'trial')} finished{failed}: {self.reason}>"
+
 
 def run_job(
     bundle: Path,
@@ -70,6 +75,8 @@ def run_job(
     after: int = 0,
     prep: Path | None = None,
     added: int = 0,
+    begun_with: int = 0,
+    requests: Path | None = None,
     progress: Callable[[Run], None] = lambda run: None,
 ) -> JobResult:
     """Run one job to its end.
@@ -78,7 +85,7 @@ def run_job(
         bundle: the project as it was submitted.
         folder: the job's own; gets ``work/`` (a copy of the scripts, and the working directory
             of trials), ``trials/``, the logs and the result.
-        job, seed, ledgers, shared, n_jobs, after: see `JobSpec`.
+        job, seed, ledgers, shared, n_jobs, after, begun_with, requests: see `JobSpec`.
         prep: the folder of preparations; the job's own, if not given.
         added: trials that the budget has beyond that of the project.
         progress: called a few times a second.
@@ -93,14 +100,26 @@ def run_job(
         prep = prep or folder / PREP
         if project.model_config.prep:
             make_workplace(prep, files_below(bundle / SCRIPTS), folder / "work")
-        spec = JobSpec(job, seed, ledgers, folder / "trials", shared, n_jobs, after, prep, added)
+        spec = JobSpec(
+            job,
+            seed,
+            ledgers,
+            folder / "trials",
+            shared,
+            n_jobs,
+            begun_with,
+            requests,
+            after,
+            prep,
+            added,
+        )
         start = read_start(bundle)
         first = [project.space.apply(values) for values in start.first]
         run = Run(project, spec, first, start.past)
     except RunningAlready:
         raise  # the result is for the other driver to write
     except UserError as error:
-        _write(folder, JobResult(state="failed", reason=str(error), started=started))
+        write_result(folder, JobResult(state="failed", reason=str(error), started=started))
         raise
     (folder / RESULT).unlink(missing_ok=True)
     if run.remark:
@@ -172,7 +191,7 @@ def _conclude(run: Run, folder: Path, state: JobState, reason: str, started: flo
         failed=len(failed),
         started=started,
     )
-    _write(folder, result)
+    write_result(folder, result)
     run.hand_over()
     return result
 
@@ -182,7 +201,8 @@ def read_result(folder: Path) -> JobResult | None:
     return read_record(folder / RESULT, JobResult)
 
 
-def _write(folder: Path, result: JobResult) -> None:
+def write_result(folder: Path, result: JobResult) -> None:
+    """Write how a job ended, at this moment."""
     result.ended = time.time()
     write_atomic(folder / RESULT, msgspec.json.encode(result) + b"\n")
 
@@ -209,10 +229,21 @@ def _prepare(project: Project, bundle: Path, folder: Path) -> Path:
     return inside if inside.is_dir() and inside.samefile(work) else work
 
 
+_WARNINGS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+"""What batch systems send, if asked to, before a job's time is up."""
+
+
 def _stop_on_signals(run: Run) -> contextlib.AbstractContextManager[None]:
-    """Let Ctrl-C and SIGTERM end the run in good order, where Python allows it."""
+    """Let Ctrl-C, SIGTERM and a closed terminal end the run in good order, if Python can."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        run.stop(f"interrupted by {signal.Signals(number).name}", interrupt=True)
+        name = signal.Signals(number).name
+        if number in _WARNINGS:
+            run.expire(f"the time of the job is up: {name}")
+        else:
+            run.stop(f"interrupted by {name}", interrupt=True)
 
-    return handled(stop, signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM, *_WARNINGS]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        numbers.append(signal.SIGHUP)  # the terminal was closed
+    return handled(stop, *numbers)

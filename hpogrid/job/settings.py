@@ -9,8 +9,10 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.files import load_record
 
+START = "hpogrid_job.sh"
+"""The program that a job starts: it finds a Python."""
 ENTRY = "hpogrid_job.py"
-"""The program that a job starts."""
+"""The program that this Python runs."""
 SETTINGS = "hpogrid_job.json"
 LEDGER = "hpogrid_ledger.jsonl"
 """The output that holds what a job did: its ledgers, one after the other."""
@@ -34,6 +36,7 @@ class JobSettings(msgspec.Struct, kw_only=True):
         seconds: the time limit of a job.
         earlier: where earlier ledgers of the task may be found.
         added: how many trials were added to the budget of each job.
+        begun_with: how many jobs there were at first; 0: as many as now.
     """
 
     name: str
@@ -43,6 +46,7 @@ class JobSettings(msgspec.Struct, kw_only=True):
     seconds: int | None = None
     earlier: str | None = None
     added: int = 0
+    begun_with: int = 0
 
 
 def read_settings(path: Path) -> JobSettings:
@@ -83,6 +87,11 @@ class TaskFolder:
     def prep(self) -> Path:
         """What was prepared for the trials of all jobs."""
         return self.path / "prep"
+
+    @property
+    def requests(self) -> Path:
+        """What users ask of jobs that run."""
+        return self.path / "requests"
 
     def job(self, number: int) -> Path:
         """What belongs to one job."""

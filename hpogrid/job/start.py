@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from hpogrid.files import load_record, write_atomic
+from hpogrid.space.value import Values
 from hpogrid.study.history import Past
 
 FILE = "start.json"
@@ -22,7 +22,7 @@ class Start(msgspec.Struct, kw_only=True):
         task: the name that the task got first, unique among all; trackers know it by that.
     """
 
-    first: list[dict[str, Any]] = []
+    first: list[Values] = []
     past: list[Past] = []
     task: str = ""
 

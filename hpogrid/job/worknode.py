@@ -1,6 +1,6 @@
 """A job on a machine that does not see the task's folder: a worker node of the grid.
 
-`hpogrid_job.py`, which came with the bundle, calls `main` in the directory of the job. Only that
+`hpogrid.job.entry` calls `main` in the directory of the job. Only that
 directory needs to be writable; there may be no network and no home. Whatever happens, what was
 found out gets out: in the ledger (an output), in the job's log (a copy of the ledger's lines), and
 in ``userJobMetadata.json``.
@@ -8,7 +8,6 @@ in ``userJobMetadata.json``.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
@@ -25,6 +24,7 @@ from types import FrameType
 from hpogrid.archives import Refused, unpack
 from hpogrid.config.project import SCRIPTS, read_project
 from hpogrid.engine.prep import STEPS
+from hpogrid.engine.resources import presume_cores, wanted_cores
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
 from hpogrid.job.run import PREP, JobResult, run_job
@@ -62,8 +62,9 @@ class Place:
 
     def __init__(self, folder: Path, index: int) -> None:
         self.folder = folder
-        self.index = index
         self.settings = read_settings(folder / SETTINGS)
+        # Where the numbers of jobs begin with 0 and not with 1, the first one has the last's index.
+        self.index = index if index >= 0 else index + self.settings.n_jobs
         self.bundle = folder / BUNDLE
         self.job = folder / "job"
         self.ledgers = folder / "ledger"
@@ -76,23 +77,25 @@ class Place:
         return name in ours or name.startswith(("hpogrid_", "point-", "__", "."))
 
 
-def main(arguments: Sequence[str], folder: str) -> int:
-    """Run the job that the bundle in ``folder`` holds; return the exit code.
+def main(folder: Path, index: int, point: Sequence[str] | None) -> int:
+    """Run the job that the bundle in a folder holds, or evaluate a point; return the exit code.
 
     It is 0 as soon as results are written, for PanDA keeps the results of such jobs only.
+
+    Args:
+        folder: the bundle, unpacked.
+        index: which job of the task, from 0.
+        point: the files with one point for PanDA's HPO service, and for its loss.
     """
-    parser = argparse.ArgumentParser(prog="hpogrid_job.py")
-    parser.add_argument("--job", type=int, default=1, help="number of the job, from 1")
-    parser.add_argument("--evaluate", nargs=2, metavar=("POINT", "LOSS"), help="files of one point")
-    options = parser.parse_args(arguments)
-    place = Place(Path(folder), options.job - 1)
+    place = Place(folder, index)
     os.chdir(place.folder)
     _make_home(place)
-    if options.evaluate:
-        return _evaluate(place, *map(Path, options.evaluate))
+    if point:
+        return _evaluate(place, *map(Path, point))
     _say(f"task {place.settings.name}, job {place.index}, attempt {place.attempt}")
     result: JobResult | None = None
     try:
+        _presume_cores(place)
         seed, after = _go_on(place)
         _prepare(place, place.job / "work")
         with _time_limit(place.settings.seconds), _Log(place.ledgers) as log:
@@ -126,10 +129,17 @@ def _evaluate(place: Place, given: Path, wanted: Path) -> int:
     point = prepare_point(place.folder)
     _prepare(place, point / "job" / "work")
     with _Log(point / "ledger"):
+        _presume_cores(place)
         return evaluate(place.bundle, place.folder, point, job, place.settings.seed, given, wanted)
 
 
 # --- before ---------------------------------------------------------------------------------
+
+
+def _presume_cores(place: Place) -> None:
+    """Have as many cores as were asked for, if the pilot does not say how many there are."""
+    project = read_project(place.bundle)
+    presume_cores(wanted_cores(project) or int(str(project.grid_config.extra.get("nCore") or 1)))
 
 
 def _make_home(place: Place) -> None:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.charts import draw
 from hpogrid.report.charts.as_plotly import plotly_figure
 from hpogrid.report.load import given_objectives, load_sources
+from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import EXTRAS, Results
 from hpogrid.report.source import make_results, remarks
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import LIMIT, Filters
+from hpogrid.space.value import Values
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
+
+_MISSING = {
+    "pareto": "only one metric is optimised",
+    "curves": "no trial has reported more than once",
+    "contour": "it needs two hyperparameters that differ between the trials",
+    "slices": "no hyperparameter differs between the trials",
+}
+"""What a plot needs beside results."""
 
 
 def load_study(
@@ -77,7 +91,7 @@ class LoadedStudy:
         return self.results.name
 
     @property
-    def best(self) -> dict[str, Any] | None:
+    def best(self) -> Values | None:
         """The configuration of the best trial; None where no trial has a result."""
         return self.results.best.applied if self.results.best else None
 
@@ -87,7 +101,14 @@ class LoadedStudy:
         return self.results.value(self.results.best) if self.results.best else None
 
     @property
-    def trials(self) -> Any:
+    def trust(self) -> list[str]:
+        """How sure the best result is, a sentence each (see ``hpogrid confirm``)."""
+        from hpogrid.report.trust import sentences
+
+        return sentences(self.results)
+
+    @property
+    def trials(self) -> DataFrame:
         """A pandas DataFrame: one row a trial, best first; the columns as in reports, all of them.
 
         Raises:
@@ -98,42 +119,55 @@ class LoadedStudy:
         results = self.results.with_extra([*reported, *EXTRAS])
         return pandas.DataFrame(list(results.rows()), columns=results.names)
 
-    def plot_history(self, objective: int = 0) -> Any:
+    def plot_history(self, objective: int = 0) -> Figure:
         """The result of each trial in the order in which they ended, and the best so far."""
         return self._plot("history", objective)
 
-    def plot_parallel(self) -> Any:
+    def plot_parallel(self) -> Figure:
         """Parallel coordinates."""
         from hpogrid.report.pcp import figure
 
         return figure(self.results)
 
-    def plot_importance(self, objective: int = 0) -> Any:
+    def plot_importance(self, objective: int = 0) -> Figure:
         """How much of the variance each hyperparameter explains, with its uncertainty."""
         return self._plot("importance", objective)
 
-    def plot_slices(self, objective: int = 0) -> Any:
+    def plot_slices(self, objective: int = 0) -> Figure:
         """The result over each hyperparameter alone."""
         return self._plot("slices", objective)
 
-    def plot_contour(self, objective: int = 0) -> Any:
+    def plot_contour(self, objective: int = 0) -> Figure:
         """The result over the two most important hyperparameters."""
         return self._plot("contour", objective)
 
-    def plot_curves(self, objective: int = 0) -> Any:
+    def plot_curves(self, objective: int = 0) -> Figure:
         """Learning curves."""
         return self._plot("curves", objective)
 
-    def plot_timeline(self) -> Any:
+    def plot_timeline(self) -> Figure:
         """When each trial ran."""
         return self._plot("timeline", 0)
 
-    def plot_pareto(self) -> Any:
+    def plot_pareto(self) -> Figure:
         """The first two objectives, and the trials that no other one beats."""
         return self._plot("pareto", 0)
 
-    def _plot(self, name: str, objective: int) -> Any:
+    def _why(self, name: str, objective: int) -> str:
+        """What is missing for a plot."""
+        results = self.results
+        if not len(results):
+            return "there is no trial yet"
+        if not results.objectives:
+            return "it is not known what was optimised; give load_study a metric and a mode"
+        if results.best is None and name != "curves":
+            return "no trial has a result"
+        if name == "importance":
+            return rank_hyperparameters(results, objective)[1]
+        return _MISSING.get(name, "no trial has what it shows")
+
+    def _plot(self, name: str, objective: int) -> Figure:
         charts = draw(self.results, name, objective)
         if not charts:
-            raise UserError(f"there is nothing to draw for '{name}' in {self!r}")
+            raise UserError(f"there is nothing to draw for '{name}': {self._why(name, objective)}")
         return plotly_figure(charts)

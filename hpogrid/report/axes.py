@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from hpogrid.report.base import text
 from hpogrid.report.results import Column, Results
 from hpogrid.space.scale import Log, LogNormal, ReverseLog
+from hpogrid.space.value import Value
 from hpogrid.study.values import is_missing, number
 
 Scale = Literal["linear", "log", "reverse log", "category"]
@@ -74,7 +75,7 @@ def _around(place: float) -> tuple[float, float]:
     return place - half, place + half
 
 
-def make_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
+def make_axis(results: Results, column: Column, values: Sequence[Value]) -> Axis:
     """The axis for the values of a column.
 
     Numbers lie on the scale of their parameter. A column with text, lists or bools, and an
@@ -86,19 +87,19 @@ def make_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
     return Axis(column.name, scale, [_place(value, scale) for value in values])
 
 
-def _is_category(results: Results, column: Column, values: Sequence[Any]) -> bool:
+def _is_category(results: Results, column: Column, values: Sequence[Value]) -> bool:
     if _choices(results, column) is not None:
         return True
     return any(number(value) is None and not is_missing(value) for value in values)
 
 
-def _choices(results: Results, column: Column) -> tuple[Any, ...] | None:
+def _choices(results: Results, column: Column) -> tuple[Value, ...] | None:
     if column.kind != "parameter" or results.space is None:
         return None
     return getattr(results.space.parameters.get(column.key), "choices", None)
 
 
-def _category_axis(results: Results, column: Column, values: Sequence[Any]) -> Axis:
+def _category_axis(results: Results, column: Column, values: Sequence[Value]) -> Axis:
     """Null is a category of a hyperparameter; elsewhere there is just no value."""
     given = values if column.kind == "parameter" else [item for item in values if item is not None]
     names = labels([*(_choices(results, column) or ()), *given])
@@ -110,12 +111,12 @@ def _category_axis(results: Results, column: Column, values: Sequence[Any]) -> A
     return Axis(column.name, "category", positions, categories)
 
 
-def label(value: Any) -> str:
+def label(value: object) -> str:
     """A value as a category: null is 'none'."""
     return "none" if value is None else text(value)
 
 
-def labels(values: Iterable[Any]) -> dict[bytes, str]:
+def labels(values: Iterable[Value]) -> dict[bytes, str]:
     """The labels of values by their JSON: text that reads like another value stands in quotes."""
     different = {_key(value): value for value in values}
     often = Counter(map(label, different.values()))
@@ -125,7 +126,7 @@ def labels(values: Iterable[Any]) -> dict[bytes, str]:
     }
 
 
-def _key(value: Any) -> bytes:
+def _key(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
@@ -136,7 +137,7 @@ def _natural(item: str) -> tuple[int, float, str]:
         return (1, 0.0, item)
 
 
-def _scale(results: Results, column: Column, values: Sequence[Any]) -> Scale:
+def _scale(results: Results, column: Column, values: Sequence[Value]) -> Scale:
     known = [value for value in map(number, values) if value is not None]
     positive = bool(known) and min(known) > 0
     parameter = results.space.parameters.get(column.key) if results.space else None
@@ -162,7 +163,7 @@ def numeric_axis(name: str, values: Sequence[float]) -> Axis:
     return Axis(name, scale, [_place(value, scale) for value in values])
 
 
-def _place(value: Any, scale: Scale) -> float | None:
+def _place(value: object, scale: Scale) -> float | None:
     known = number(value)
     if known is None:
         return None

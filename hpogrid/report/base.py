@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
@@ -29,7 +29,7 @@ class Writer(ABC):
         return [self]
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """A JSON value as people and spreadsheets read it.
 
     Text as it is, nothing for null, all else as JSON; floats keep every digit.

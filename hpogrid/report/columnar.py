@@ -73,7 +73,7 @@ class ExcelWriter(Writer):
         book.save(stream)
 
 
-def _cell(sheet: Any, value: Any) -> Any:
+def _cell(sheet: object, value: object) -> Any:
     """A value as a cell; text stays text, also where it looks like a formula or an error."""
     shown = _excel(value)
     if not isinstance(shown, str):
@@ -84,7 +84,7 @@ def _cell(sheet: Any, value: Any) -> Any:
     return cell
 
 
-def _excel(value: Any) -> Any:
+def _excel(value: object) -> Any:
     """A value that a sheet can hold: text without control letters, and not too long."""
     if value is None or isinstance(value, bool | float):
         return value

@@ -6,12 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
 from hpogrid.report.base import Writer, text
 from hpogrid.report.results import Results
+from hpogrid.space.value import Value
 from hpogrid.text import csv_field
 
 _ROWS = 1000
@@ -40,7 +41,7 @@ class CsvWriter(Writer):
         lines.detach()
 
 
-def _cells(column: Sequence[Any]) -> Iterable[str]:
+def _cells(column: Sequence[Value]) -> Iterable[str]:
     """The values of a column as they stand in the file."""
     if not _NUMBERS.issuperset(map(type, column)):
         return [csv_field(cell) if isinstance(cell, str) else text(cell) for cell in column]

@@ -14,7 +14,8 @@ from hpogrid.report.page import page_data
 from hpogrid.report.results import Results
 
 SCRIPTS = (
-    "base", "plot", "summary", "history", "parallel", "importance", "curves", "table", "main",
+    "base", "plot", "summary", "history", "parallel", "importance", "curves", "table", "keep",
+    "main",
 )  # fmt: skip
 """The parts of the page's script, in order."""
 
@@ -26,15 +27,24 @@ class HtmlWriter(Writer):
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
-        write_page(stream, results.name or "Results", page_data(results), SCRIPTS)
+        write_report(stream, results.name or "Results", page_data(results))
 
 
-def write_page(stream: BinaryIO, title: str, data: object, scripts: Sequence[str]) -> None:
+def write_report(stream: BinaryIO, title: str, data: object, *, live: bool = False) -> None:
+    """Write the page of a report; a ``live`` one listens to who serves it."""
+    write_page(stream, title, data, SCRIPTS, live=live)
+
+
+def write_page(
+    stream: BinaryIO, title: str, data: object, scripts: Sequence[str], *, live: bool = False
+) -> None:
     """Write a page that needs nothing else: the scripts draw the data, in the house's style."""
     parts = {
         "title": escape(title),
         "style": _asset("page.css"),
         "data": _embedded(data),
+        "live": _asset("live.js") if live else "",
+        "connect": "; connect-src 'self'" if live else "",
         "script": "\n".join(_asset(f"{name}.js") for name in scripts),
     }
     for chunk in _asset("page.html").split("{{"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from hpogrid.registry import require
 from hpogrid.report.base import Writer
@@ -11,6 +11,9 @@ from hpogrid.report.charts import CHARTS, draw
 from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.model import Chart
 from hpogrid.report.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def all_charts(results: Results) -> dict[str, list[Chart]]:
@@ -66,8 +69,8 @@ class PdfWriter(Writer):
                 pages.savefig(_empty(results))
 
 
-def _empty(results: Results) -> Any:
+def _empty(results: Results) -> Figure:
     figures = require("matplotlib.figure", extra="images", what="--to_pdf")
-    figure = figures.Figure(figsize=(8, 2))
+    figure: Figure = figures.Figure(figsize=(8, 2))
     figure.text(0.05, 0.5, f"{results.name}: there is no trial to draw.")
     return figure

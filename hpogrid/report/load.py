@@ -21,7 +21,8 @@ from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import Filters, study_of, version_of
 from hpogrid.study.ledger import SUFFIX
-from hpogrid.study.study import LedgerFolder, Study
+from hpogrid.study.study import LedgerFolder, Study, Trial
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.site.tasks import Task
@@ -74,6 +75,7 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
         said = "\n".join(warning for source in sources for warning in source.warnings)
         sources[0].warnings[:0] = [problem for problem in problems if problem not in said]
         sources[0].left_out = left_out
+        sources[-1].confirmed = _confirmed(name, sources[-1].task.version)
         return sources
     if problems:
         raise UserError(f"project '{name}' has no tasks here, and {problems[0]}")
@@ -83,6 +85,14 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
         f"no task of project '{name}' passes the filters (--days, --limit, --taskname, --range); "
         "'hpogrid tasks show' lists all"
     )
+
+
+def _confirmed(name: str, version: str) -> list[Trial]:
+    """The fresh evaluations of configurations of this version that have come to their end."""
+    from hpogrid.site.confirm import confirm_tasks
+
+    sources, _ = _readable(confirm_tasks(name, version))
+    return [trial for source in sources for trial in source.study.finished]
 
 
 def _readable(tasks: Iterable[Task]) -> tuple[list[Source], list[str]]:
@@ -108,9 +118,7 @@ def _task_source(task: Task) -> Source:
     source = _source(task.ledgers, f"*{SUFFIX}")
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
     warnings += _missing(task)
-    budget = None
-    if source.project:
-        budget = (source.project.hpo_config.trials + task.added) * task.n_jobs
+    budget = task.budget(source.project) if source.project else None
     return msgspec.structs.replace(
         source, name=task.project, task=_own(task, source.study), budget=budget, warnings=warnings
     )
@@ -125,8 +133,8 @@ def _missing(task: Task) -> list[str]:
     if not left:
         return []
     return [
-        f"task {task.id}: {len(left)} of {task.n_jobs} job(s) are unfinished (job {left[0].job}: "
-        f"{left[0].reason}); 'hpogrid tasks retry {task.id}' goes on"
+        f"task {task.id}: {len(left)} of {counted(task.n_jobs, 'job')} unfinished "
+        f"(job {left[0].job}: {left[0].reason}); 'hpogrid tasks retry {task.id}' goes on"
     ]
 
 

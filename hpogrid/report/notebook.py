@@ -7,15 +7,19 @@ that it is still there when the notebook is opened again.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from hpogrid.report.results import Results
 from hpogrid.report.table import ROWS, cell_text
+from hpogrid.report.watch import Standing, lines
+from hpogrid.space.value import Value
 
 _CELL = "padding:2px 12px 2px 0;border-bottom:1px solid rgba(128,128,128,.35);white-space:nowrap"
 _NUMBER = f"{_CELL};text-align:right;font-variant-numeric:tabular-nums"
 _TEXT = f"{_CELL};text-align:left"
+_WIDTH = 100
 
 
 def in_notebook() -> bool:
@@ -26,34 +30,30 @@ def in_notebook() -> bool:
 
 
 class Bar:
-    """A bar that is drawn once, and then changed.
+    """How a run stands: drawn once, and then changed."""
 
-    Args:
-        total: when it is full.
-    """
-
-    def __init__(self, total: int) -> None:
+    def __init__(self) -> None:
         from IPython.display import display
 
-        self._total = total
-        self._done = 0
-        self._note = ""
+        self._now: Standing | None = None
         self._handle: Any = display(self, display_id=True)  # type: ignore[no-untyped-call]
 
-    def show(self, done: int, note: str) -> None:
-        """Set it to ``done``, with a note beside it."""
-        self._done, self._note = done, note
+    def show(self, now: Sequence[Standing]) -> None:
+        """Show the search that runs."""
+        (self._now,) = now
         self._handle.update(self)
 
     def __repr__(self) -> str:
-        return f"{self._done}/{self._total} trials  {self._note}"
+        return "\n".join(lines(self._now, _WIDTH)) if self._now else ""
 
     def _repr_html_(self) -> str:
+        if self._now is None:
+            return ""
+        text = escape("\n".join(lines(self._now, _WIDTH)))
         return (
-            f'<div style="font-variant-numeric:tabular-nums">'
-            f'<progress value="{self._done}" max="{self._total}" aria-label="trials" '
-            f'style="width:240px;vertical-align:middle"></progress> '
-            f"{self._done}/{self._total} {escape(self._note)}</div>"
+            f'<progress value="{self._now.finished}" max="{self._now.budget}" '
+            f'aria-label="trials" style="width:240px"></progress>'
+            f'<pre style="margin:0;overflow-x:auto">{text}</pre>'
         )
 
 
@@ -79,10 +79,10 @@ def table(results: Results, rows: int = ROWS) -> str:
     )
 
 
-def _style(cells: list[Any]) -> str:
+def _style(cells: list[Value]) -> str:
     numbers = all(isinstance(cell, int | float | None) for cell in cells)
     return _NUMBER if numbers and cells else _TEXT
 
 
-def _text(cell: Any) -> str:
+def _text(cell: object) -> str:
     return escape(cell_text(cell))

@@ -13,49 +13,93 @@ import msgspec
 from hpogrid._version import VERSION
 from hpogrid.report.axes import make_axis
 from hpogrid.report.comparable import early_note
-from hpogrid.report.curves import curves
+from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
 from hpogrid.report.ranking import rank_hyperparameters
-from hpogrid.report.results import ALWAYS, STATES, Column, Results
+from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
 from hpogrid.report.sample import choose_rows, end_order, fair_rows
+from hpogrid.report.trust import sentences
+from hpogrid.space.value import Value, Values
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 
 MOST_TRIALS = 10_000
 MOST_CELLS = 250_000
 MOST_REASONS = 15
+MOST_METRICS = 20
+"""So many metrics are on the page beside what is optimised."""
 MOST_FAIR = 1500
 LONGEST_TEXT = 300
 
 
 def page_data(results: Results) -> dict[str, Any]:
     """The document. See ``assets/base.js`` for who reads it."""
+    results, missing = _with_metrics(results)
     order = end_order(results)
     most = min(MOST_TRIALS, MOST_CELLS // max(len(results.columns), 1))
     rows = choose_rows(results, most, order)
     shown = [results.trials[row] for row in rows]
+    columns = _columns(results, rows)
+    reported = _reported(results, columns)
     start = min((trial.started for trial in results.trials), default=0.0)
     return {
         "name": results.name,
         "version": VERSION,
         "written": time.strftime("%Y-%m-%d %H:%M %Z"),
         "summary": results.summary,
-        "notes": results.notes,
+        "notes": results.notes + missing,
         "early": early_note(results),
         "counting": STATES.index(results.counting),
         "states": results.states,
         "objectives": _objectives(results),
-        "columns": _columns(results, rows),
+        "reported": reported,
+        "columns": columns,
         "trials": _trials(results, rows, order, start),
         "reasons": _reasons(shown),
+        "hosts": _hosts(shown),
         "tasks": _tasks(results),
         "failures": failures(results),
         "spent": _spent(results, start),
         "best": _best(results),
+        "trust": [sentence[:1].upper() + sentence[1:] + "." for sentence in sentences(results)],
         "left_out": len(results) - len(rows),
         "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
-        "curves": [curves(shown, item.name, results.trials) for item in results.objectives],
+        "curves": _curves(results, shown, reported),
     }
+
+
+def _with_metrics(results: Results) -> tuple[Results, list[str]]:
+    """The same with every metric that was reported, as far as there is room; what is left out."""
+    if not results.objectives:
+        return results, []
+    known = {column.key for column in results.columns if column.kind == "metric"}
+    others = [name for name in results.reported if name not in known and name not in EXTRAS]
+    shown, rest = others[:MOST_METRICS], others[MOST_METRICS:]
+    asked = [column.key for column in results.columns if column.kind == "extra"]
+    extra = [*known, *shown, *(key for key in asked if key in EXTRAS)]
+    note = f"Of the other metrics {len(rest)} are left out here: {', '.join(rest)}."
+    return results.with_extra(extra), [_cut(note)] if rest else []
+
+
+def _reported(results: Results, columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The numbers that were reported beside what is optimised: nobody said which way is better."""
+    named = {item.name for item in results.objectives}
+    return [
+        {"name": shown["name"], "mode": "max", "column": place, "key": column.key}
+        for place, ((_, column), shown) in enumerate(zip(_shown(results), columns, strict=True))
+        if named and column.kind == "metric" and column.key not in named
+        if shown["scale"] != "category"
+    ]
+
+
+def _curves(
+    results: Results, shown: Sequence[Trial], reported: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The curves of each metric: of the others as many together as of what is optimised."""
+    few = max(MOST_CURVES // max(len(reported), 1), FEWEST_CURVES)
+    found = [curves(shown, item.name, results.trials) for item in results.objectives]
+    found += [curves(shown, str(item["key"]), results.trials, few) for item in reported]
+    return [item.to_json() for item in found]
 
 
 def _fair(results: Results, rows: Sequence[int]) -> list[int]:
@@ -73,7 +117,7 @@ def _shown(results: Results) -> list[tuple[int, Column]]:
     ]
 
 
-def _objectives(results: Results) -> list[dict[str, Any]]:
+def _objectives(results: Results) -> list[Values]:
     shown = [column for _, column in _shown(results)]
     places = {column.key: i for i, column in enumerate(shown) if column.kind == "metric"}
     return [
@@ -82,7 +126,7 @@ def _objectives(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _columns(results: Results, rows: Sequence[int]) -> list[dict[str, Any]]:
+def _columns(results: Results, rows: Sequence[int]) -> list[Values]:
     chosen = set(rows)
     cells = [cells for row, cells in enumerate(results.rows()) if row in chosen]
     return [
@@ -90,10 +134,10 @@ def _columns(results: Results, rows: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _column(results: Results, column: Column, values: list[Any]) -> dict[str, Any]:
+def _column(results: Results, column: Column, values: list[Value]) -> Values:
     axis = make_axis(results, column, values)
     if axis.scale == "category":
-        shown: list[Any] = [place if place is None else int(place) for place in axis.positions]
+        shown: list[Value] = [place if place is None else int(place) for place in axis.positions]
     else:
         shown = [_short(value) for value in values]
     return {
@@ -105,7 +149,7 @@ def _column(results: Results, column: Column, values: list[Any]) -> dict[str, An
     }
 
 
-def _short(value: Any) -> float | None:
+def _short(value: object) -> float | None:
     if type(value) is int and abs(value) < 2**53:
         return value
     known = number(value)
@@ -118,16 +162,19 @@ def _cut(words: str) -> str:
 
 def _trials(
     results: Results, rows: Sequence[int], order: Sequence[int | None], start: float
-) -> dict[str, list[Any]]:
+) -> dict[str, list[Value]]:
     shown = [results.trials[row] for row in rows]
     tasks = {id(task): place for place, task in enumerate(results.parts)}
     reasons = {reason: place for place, reason in enumerate(_reasons(shown))}
+    hosts = {host: place for place, host in enumerate(_hosts(shown))}
     return {
         "id": [trial.id for trial in shown],
         "task": [tasks[id(results.tasks[row])] for row in rows],
         "job": [trial.job for trial in shown],
         "state": [STATES.index(trial.state) for trial in shown],
         "reason": [reasons[_cut(trial.reason or "")] for trial in shown],
+        "host": [hosts[_cut(trial.host)] for trial in shown],
+        "attempt": [trial.attempt for trial in shown],
         "started": [round(trial.started - start, 3) for trial in shown],
         "ended": [
             None if trial.ended is None else round(trial.ended - start, 3) for trial in shown
@@ -142,6 +189,10 @@ def _reasons(shown: Sequence[Trial]) -> list[str]:
     return list(dict.fromkeys(["", *(_cut(trial.reason or "") for trial in shown)]))
 
 
+def _hosts(shown: Sequence[Trial]) -> list[str]:
+    return list(dict.fromkeys(_cut(trial.host) for trial in shown))
+
+
 def failures(results: Results) -> list[tuple[str, int]]:
     """The reasons of failures with their counts, most frequent first."""
     found = results.reasons
@@ -150,7 +201,7 @@ def failures(results: Results) -> list[tuple[str, int]]:
     return [*top, (f"{len(found) - MOST_REASONS} other reasons", others)] if others else top
 
 
-def _tasks(results: Results) -> list[dict[str, Any]]:
+def _tasks(results: Results) -> list[Values]:
     counts = Counter(map(id, results.tasks))
     return [
         {"id": task.id, "site": task.site, "seconds": task.seconds, "trials": counts[id(task)]}
@@ -158,7 +209,7 @@ def _tasks(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _spent(results: Results, start: float) -> dict[str, Any]:
+def _spent(results: Results, start: float) -> Values:
     trials = results.trials
     end = max((trial.ended or trial.started for trial in trials), default=start)
     tasks = map(id, results.tasks)
@@ -173,7 +224,7 @@ def _spent(results: Results, start: float) -> dict[str, Any]:
     }
 
 
-def _best(results: Results) -> dict[str, Any] | None:
+def _best(results: Results) -> Values | None:
     if results.best is None:
         return None
     objective = results.objectives[0]

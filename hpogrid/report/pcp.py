@@ -6,14 +6,18 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.base import Writer
 from hpogrid.report.results import Column, Results
+from hpogrid.space.value import Value, Values
 from hpogrid.study.values import WITH_RESULT, as_loss
 from hpogrid.text import counted
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 _LONG = 32
 MOST_LINES = 2000
@@ -55,7 +59,7 @@ class PcpWriter(Writer):
         stream.write(b"</main></body></html>\n")
 
 
-def figure(results: Results) -> Any:
+def figure(results: Results) -> Figure:
     """The plot as a plotly figure."""
     graph = require("plotly.graph_objects", extra="plot", what="a plot")
     columns = [item for item in results.columns if item.kind != "extra"]
@@ -65,7 +69,8 @@ def figure(results: Results) -> Any:
     drawn, same = _axes(results, columns, rows)
     many = len(drawn) > 8
     dimensions = [_dimension(axis, column, results, len(drawn)) for column, axis in drawn]
-    left = max((len(label) for label in dimensions[0]["ticktext"]), default=0) if drawn else 0
+    ticks = dimensions[0]["ticktext"] if drawn else None
+    left = max(map(len, ticks), default=0) if isinstance(ticks, list) else 0
     trace = graph.Parcoords(
         dimensions=dimensions,
         line=_line(results, drawn),
@@ -89,7 +94,7 @@ def figure(results: Results) -> Any:
 
 
 def _axes(
-    results: Results, columns: list[Column], rows: list[list[Any]]
+    results: Results, columns: list[Column], rows: list[list[Value]]
 ) -> tuple[list[tuple[Column, Axis]], list[str]]:
     """The axes to draw, and ``name = value`` for each hyperparameter that never changed."""
     drawn: list[tuple[Column, Axis]] = []
@@ -118,7 +123,7 @@ def _chosen(results: Results) -> list[int]:
     return sorted(known[:best] + others)
 
 
-def _dimension(axis: Axis, column: Column, results: Results, axes: int) -> dict[str, Any]:
+def _dimension(axis: Axis, column: Column, results: Results, axes: int) -> Values:
     """An axis; where a trial has no value, its line passes below the others at a dash."""
     low, high = axis.range
     places, labels = axis.ticks()
@@ -171,7 +176,7 @@ def shared_prefix(names: Sequence[str]) -> str:
     return "".join(f"{parts[0]}." for parts in same)
 
 
-def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> dict[str, Any]:
+def _line(results: Results, drawn: list[tuple[Column, Axis]]) -> Values:
     """Lines coloured by the first metric, better ones darker and drawn over the others.
 
     The worst twentieth share the last colour.

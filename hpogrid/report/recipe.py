@@ -13,6 +13,7 @@ from typing import Any
 from hpogrid.errors import UserError
 from hpogrid.report.results import Objective, Origin, span
 from hpogrid.report.source import Source
+from hpogrid.space.value import Values
 from hpogrid.study.study import Report, Study, Trial
 from hpogrid.study.values import best_number, number
 
@@ -93,7 +94,7 @@ def _report(line: str, start: float) -> Report:
     return Report(int(step), start + float(metrics.get(_ELAPSED, 0.0)), metrics)
 
 
-def _hyperparams(path: Path) -> dict[str, Any]:
+def _hyperparams(path: Path) -> Values:
     found = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         name, sign, text = line.partition("=")

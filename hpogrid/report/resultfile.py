@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -12,6 +11,7 @@ from hpogrid.files import parse_file
 from hpogrid.report.results import Objective, Origin
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
+from hpogrid.space.value import Values
 from hpogrid.study.study import Study, Trial
 from hpogrid.study.values import number
 
@@ -19,7 +19,7 @@ from hpogrid.study.values import number
 class _File(msgspec.Struct):
     """``result`` holds a row for each trial: hyperparameters, metrics, ``time_s``."""
 
-    result: dict[str, dict[str, Any]]
+    result: dict[str, Values]
     hyperparameters: list[str]
     metric: str
     mode: Mode
@@ -50,7 +50,7 @@ def read_result_file(path: Path) -> Source:
     return Source(file.project_name or path.stem, task, study, objectives=objectives)
 
 
-def _trial(name: str, row: dict[str, Any], file: _File) -> Trial:
+def _trial(name: str, row: Values, file: _File) -> Trial:
     point = {key: row.get(key) for key in file.hyperparameters}
     own = ("time_s", "timestamp", *file.hyperparameters)
     metrics = {key: value for key, value in row.items() if key not in own}

@@ -21,6 +21,7 @@ from hpogrid.report import pareto
 from hpogrid.report.repeats import Repeats, best_repeats, gather
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
+from hpogrid.space.value import Value, Values
 from hpogrid.study.events import Metrics
 from hpogrid.study.study import Study, Trial
 from hpogrid.study.values import WITH_RESULT, as_loss, number, result_of
@@ -28,7 +29,7 @@ from hpogrid.study.values import objectives as objective_values
 from hpogrid.text import counted
 
 Kind = Literal["parameter", "metric", "extra"]
-Cells = Callable[[Trial], list[Any]]
+Cells = Callable[[Trial], list[Value]]
 
 
 class Origin(msgspec.Struct, gc=False):
@@ -126,6 +127,7 @@ class Results:
         budget: how many trials were asked for, where it is known.
         mlflow, experiment: where the project logs to MLflow, if it does.
         notes: a sentence for each thing that is left out.
+        confirmed: fresh evaluations of some of the configurations (``hpogrid confirm``).
 
     Attributes:
         trials: complete ones, best first; then those that were ended early, best first; then
@@ -151,6 +153,7 @@ class Results:
         mlflow: str | None = None,
         experiment: str | None = None,
         notes: Sequence[str] = (),
+        confirmed: Sequence[Trial] = (),
     ) -> None:
         self.name = name
         self.project = project
@@ -158,6 +161,7 @@ class Results:
         self.mlflow = mlflow
         self.experiment = experiment
         self.notes = list(notes)
+        self.confirmed = list(confirmed)
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]
@@ -255,7 +259,7 @@ class Results:
         modes = [item.mode for item in self.objectives]
         return None if values is None else tuple(map(as_loss, values, modes))
 
-    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Any]]:
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[list[Value]]:
         """The rows in order, each a list of JSON values as `columns` says."""
         applied = _picker(column.key for column in self.columns if column.kind == "parameter")
         metrics = _picker(column.key for column in self.columns if column.kind == "metric")
@@ -380,7 +384,7 @@ def _last_report(trial: Trial) -> Metrics:
     return trial.reports[-1].metrics if trial.reports else trial.metrics
 
 
-def _picker(keys: Iterable[str]) -> Callable[[dict[str, Any]], Iterable[Any]]:
+def _picker(keys: Iterable[str]) -> Callable[[Values], Iterable[Value]]:
     """Takes the values of some keys out of a mapping; None for one that is not there."""
     names = list(keys)
     if not names:
@@ -390,7 +394,7 @@ def _picker(keys: Iterable[str]) -> Callable[[dict[str, Any]], Iterable[Any]]:
         return lambda values: (values.get(only),)
     quick = itemgetter(*names)
 
-    def pick(values: dict[str, Any]) -> Iterable[Any]:
+    def pick(values: Values) -> Iterable[Value]:
         try:
             return quick(values)  # type: ignore[no-any-return]
         except KeyError:

@@ -8,7 +8,7 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.report.results import Objective, Origin, Results
-from hpogrid.study.study import Study
+from hpogrid.study.study import Study, Trial
 
 
 class Source(msgspec.Struct):
@@ -23,6 +23,7 @@ class Source(msgspec.Struct):
         budget: how many trials were asked for; None where it is not known.
         warnings: a sentence for each thing that was skipped.
         left_out: a sentence for each kind of task that is not part of the study.
+        confirmed: fresh evaluations of its configurations, which are no part of it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Source(msgspec.Struct):
     budget: int | None = None
     warnings: list[str] = []
     left_out: list[str] = []
+    confirmed: list[Trial] = []
 
 
 def remarks(sources: Iterable[Source]) -> list[str]:
@@ -77,4 +79,5 @@ def make_results(
         experiment=project.hpo_config.mlflow_experiment if project else None,
         budget=sum(budgets) if None not in budgets else None,  # type: ignore[arg-type]
         notes=[note for source in sources for note in source.left_out],
+        confirmed=[trial for source in sources for trial in source.confirmed],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from hpogrid.report.base import text
 from hpogrid.report.results import Results
@@ -30,7 +30,7 @@ def print_table(results: Results, stream: TextIO, rows: int | None = ROWS) -> No
         stream.write(f"... and {more} more trials (--rows 0 prints all, --to_csv writes all)\n")
 
 
-def cell_text(value: Any) -> str:
+def cell_text(value: object) -> str:
     """A value as it stands in a table: floats to six digits, a dash for none."""
     if isinstance(value, float):
         return f"{value:.6g}"

@@ -12,6 +12,7 @@ from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
 from hpogrid.schedule.base import ScheduleOptions, Scheduler
 from hpogrid.search.base import Problem, read_options
+from hpogrid.space.value import Values
 
 SCHEDULERS = Registry(
     "scheduler",
@@ -37,7 +38,7 @@ SCHEDULERS = Registry(
 )
 
 
-def schedule_options(name: str, params: dict[str, Any]) -> ScheduleOptions:
+def schedule_options(name: str, params: Values) -> ScheduleOptions:
     """Check ``scheduler_param``.
 
     Raises:
@@ -81,7 +82,7 @@ def longest(name: str, params: Mapping[str, Any], stop: Mapping[str, float]) -> 
 
 def make_scheduler(
     name: str,
-    params: dict[str, Any],
+    params: Values,
     problem: Problem | None = None,
     stop: Mapping[str, float] | None = None,
 ) -> Scheduler:

@@ -45,6 +45,8 @@ class Scheduler(Protocol):
     """The algorithms that it goes with; None: all."""
     pauses: ClassVar[bool]
     """Whether it pauses trials at all."""
+    judges: ClassVar[bool]
+    """Whether what others report may end a trial."""
     needs_checkpoints: ClassVar[bool]
     """Whether a trial without checkpoints cannot be served."""
     rungs: tuple[float, ...]
@@ -106,6 +108,7 @@ class BaseScheduler:
     Settings: ClassVar[type[Options]] = ScheduleOptions
     algorithms: ClassVar[tuple[str, ...] | None] = None
     pauses: ClassVar[bool] = False
+    judges: ClassVar[bool] = True
     needs_checkpoints: ClassVar[bool] = False
     rungs: tuple[float, ...] = ()
 

@@ -8,6 +8,8 @@ from hpogrid.schedule.base import BaseScheduler, Decision
 class NoScheduler(BaseScheduler):
     """Lets every trial run to its end."""
 
+    judges = False
+
     def on_report(self, trial: str, resource: float, loss: float) -> Decision:
         """Continue (see `Scheduler`)."""
         return "continue"

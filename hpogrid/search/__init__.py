@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
 from hpogrid.search.base import Problem, Searcher, free_axes, read_options, several_refused
 from hpogrid.search.random import RandomSearcher
+from hpogrid.space.value import Values
 
 ALGORITHMS = Registry(
     "algorithm",
@@ -19,6 +18,7 @@ ALGORITHMS = Registry(
         "auto": Entry(
             "hpogrid.search.auto:AutoSearcher",
             "chooses by space and number of trials, and says what it chose",
+            "optuna",
         ),
         "tune": Entry(
             "hpogrid.search.random:RandomSearcher",
@@ -31,36 +31,43 @@ ALGORITHMS = Registry(
         "hyperopt": Entry(
             "hpogrid.search.hyperopt:HyperoptSearcher",
             "tree-structured Parzen estimator of the Hyperopt library",
+            "hyperopt",
         ),
         "optuna": Entry(
             "hpogrid.search.optuna:OptunaSearcher",
             "Optuna's samplers: TPE, Gaussian process (extra optuna-gp), CMA-ES, NSGA-II",
+            "optuna",
         ),
         "skopt": Entry(
             "hpogrid.search.skopt:SkoptSearcher",
             "scikit-optimize: Gaussian process, forests or boosted trees",
+            "skopt",
         ),
         "bohb": Entry(
             "hpogrid.search.bohb:BohbSearcher",
             "kernel densities for each budget; made for the scheduler bohbhyperband",
+            "hpbandster",
         ),
         "ax": Entry(
             "hpogrid.search.ax:AxSearcher",
             "Bayesian optimisation with Ax and BoTorch",
+            "ax",
         ),
         "bayesian": Entry(
             "hpogrid.search.bayesian:BayesianSearcher",
             "Gaussian process of the bayesian-optimization library",
+            "bayes_opt",
         ),
         "nevergrad": Entry(
             "hpogrid.search.nevergrad:NevergradSearcher",
             "Nevergrad's evolutionary algorithms",
+            "nevergrad",
         ),
     },
 )
 
 
-def make_searcher(algorithm: str, problem: Problem, params: dict[str, Any]) -> Searcher:
+def make_searcher(algorithm: str, problem: Problem, params: Values) -> Searcher:
     """The searcher called ``algorithm``, with its ``algorithm_param`` checked.
 
     Raises:
@@ -75,7 +82,7 @@ def make_searcher(algorithm: str, problem: Problem, params: dict[str, Any]) -> S
     return searcher
 
 
-def check_params(algorithm: str, params: dict[str, Any], objectives: int = 1) -> None:
+def check_params(algorithm: str, params: Values, objectives: int = 1) -> None:
     """Refuse an unknown algorithm or parameter, or too many objectives.
 
     The algorithm's library is not loaded.

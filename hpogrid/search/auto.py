@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hpogrid.search.base import Options, Outcome, Problem, free_axes, unbounded
 from hpogrid.space.latent import Latents
+from hpogrid.space.value import Values
 
 _FEW_TRIALS = 12
 """Below it, a model has nothing to learn from."""
@@ -17,7 +18,7 @@ _GP_TRIALS = 200
 
 _GP_AXES = 10
 
-_TPE: dict[str, Any] = {"sampler": "tpe"}
+_TPE: Values = {"sampler": "tpe"}
 _GROUPED = _TPE | {"n_startup_trials": 20}
 """Where parameters have conditions: each combination of them needs trials of its own first."""
 
@@ -32,7 +33,7 @@ class Choice(NamedTuple):
     """An algorithm, its ``algorithm_param``, and the end of the sentence that says why."""
 
     algorithm: str
-    params: dict[str, Any]
+    params: Values
     why: str
 
 
@@ -49,7 +50,7 @@ class AutoSearcher:
         self.remark = f"algorithm auto chose {choice.why}"
 
     @classmethod
-    def objectives(cls, options: Any) -> int:
+    def objectives(cls, options: object) -> int:
         """As many as there are."""
         return 99
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -14,6 +15,7 @@ from hpogrid.registry import require
 from hpogrid.search.base import Options, Problem
 from hpogrid.search.model import ModelSearcher
 from hpogrid.space.latent import Axis, Category, Latents, from_unit, to_unit
+from hpogrid.space.value import Values
 
 
 class AxOptions(Options, frozen=True):
@@ -33,12 +35,12 @@ class AxSearcher(ModelSearcher):
             self._library("ax.api.client")
 
     @classmethod
-    def objectives(cls, options: Any) -> int:
+    def objectives(cls, options: object) -> int:
         """Several; the expected hypervolume gets slow beyond a handful."""
         return 99
 
     @staticmethod
-    def _library(module: str) -> Any:
+    def _library(module: str) -> ModuleType:
         return require(module, extra="ax", what="algorithm ax")
 
     def _propose(
@@ -61,7 +63,7 @@ class AxSearcher(ModelSearcher):
         losses: list[tuple[float, ...]],
         running: list[Latents],
         seed: int,
-    ) -> dict[str, Any]:
+    ) -> Values:
         metrics = [f"loss{index}" for index in range(len(self.problem.modes))]
         client = self._client(metrics, seed)
         numbers = [client.attach_trial(self._parameters(point)) for point in points]
@@ -69,7 +71,7 @@ class AxSearcher(ModelSearcher):
         for point in running:
             client.attach_trial(self._parameters(point))
         [found] = client.get_next_trials(1).values()
-        parameters: dict[str, Any] = found
+        parameters: Values = found
         return parameters
 
     def _complete(
@@ -119,7 +121,7 @@ class AxSearcher(ModelSearcher):
         strategies = self._library("ax.generation_strategy.generation_strategy")
         return strategies.GenerationStrategy(name="model", nodes=[node])
 
-    def _effort(self) -> dict[str, Any]:
+    def _effort(self) -> Values:
         """Where all axes are continuous, no second search for a point after a warning.
 
         It takes a third of the time and finds nothing better.

@@ -20,6 +20,7 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, middle
 from hpogrid.space.space import Space, identity, plain
+from hpogrid.space.value import Value, Values
 
 Mode = Literal["min", "max"]
 
@@ -70,12 +71,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``algorithm_param`` of an algorithm: its fields with their defaults."""
 
     @classmethod
-    def translated(cls, data: dict[str, Any]) -> dict[str, Any]:
+    def translated(cls, data: Values) -> Values:
         """Parameters by our names, where others write them in a way of their own."""
         return data
 
     @classmethod
-    def variant(cls, data: Mapping[str, Any]) -> type[Options]:
+    def variant(cls, data: Mapping[str, Value]) -> type[Options]:
         """The struct to read ``data`` with, where one parameter decides which others there are."""
         return cls
 
@@ -129,7 +130,7 @@ class BaseSearcher(ABC):
         self._waiting: list[Latents] = []
 
     @classmethod
-    def objectives(cls, options: Any) -> int:
+    def objectives(cls, options: object) -> int:
         """How many objective values it can handle with these options."""
         return 1
 
@@ -251,7 +252,7 @@ def derive_seed(*parts: object) -> int:
     return int.from_bytes(digest, "big") % (2**31 - 1)
 
 
-def read_options(kind: type[Options], data: dict[str, Any], what: str) -> Options:
+def read_options(kind: type[Options], data: Values, what: str) -> Options:
     """Read the parameters of an algorithm or scheduler.
 
     Args:

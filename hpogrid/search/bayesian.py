@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from types import ModuleType
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -31,7 +32,7 @@ class BayesianSearcher(ModelSearcher):
         self._library()
 
     @staticmethod
-    def _library() -> Any:
+    def _library() -> ModuleType:
         return require("bayes_opt", extra="bayesian", what="algorithm bayesian")
 
     def _propose(

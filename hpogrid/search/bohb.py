@@ -7,7 +7,7 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -45,7 +45,7 @@ class BohbSearcher(BaseSearcher):
         self._last: dict[bytes, tuple[float, float]] = {}
 
     @staticmethod
-    def _library(module: str) -> Any:
+    def _library(module: str) -> ModuleType:
         return require(module, extra="bohb", what="algorithm bohb")
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:

@@ -19,7 +19,7 @@ from hpogrid.search.base import FAILED, Mode, Outcome, Problem, derive_seed
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.dialects.idds import Segments, parse_segments
 from hpogrid.space.space import Space
-from hpogrid.space.value import Value
+from hpogrid.space.value import Value, Values
 
 FAILURE = 1e5
 """What PanDA records as the loss of a point whose evaluation failed three times."""
@@ -37,12 +37,12 @@ class Known(msgspec.Struct):
 
 
 def generate(
-    content: Any,
+    content: object,
     *,
     n_point: int,
     max_point: int | None = None,
     algorithm: str = "nevergrad",
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Value] | None = None,
     mode: Mode = "min",
     space: Any = None,
     where: str = "the input",
@@ -74,7 +74,7 @@ def generate(
         for model, own in segments
     }
     counts = Counter(item.model for item in known)
-    found: list[Any] = []
+    found: list[Value] = []
     while len(found) < left and proposers:
         model = min(proposers, key=lambda name: counts[name])
         point = proposers[model].ask()
@@ -91,7 +91,7 @@ def _proposer(
     space: Space,
     known: list[Known],
     algorithm: str,
-    params: dict[str, Any],
+    params: Values,
     mode: Mode,
 ) -> Proposer:
     """An algorithm that has learnt all that is known of a model."""
@@ -117,7 +117,7 @@ def _outcome(loss: float) -> Outcome:
     return FAILED if loss == FAILURE or not math.isfinite(loss) else Outcome((loss,))
 
 
-def _segments(content: Any, space: Any, where: str) -> Segments:
+def _segments(content: object, space: object, where: str) -> Segments:
     if space is not None:
         return parse_segments(space, "the search space")[0]
     if not isinstance(content, dict) or not content.get("opt_space"):
@@ -125,14 +125,14 @@ def _segments(content: Any, space: Any, where: str) -> Segments:
     return parse_segments(content, where)[0]
 
 
-def _known(content: Any, where: str) -> list[Known]:
+def _known(content: object, where: str) -> list[Known]:
     points = content.get("points", []) if isinstance(content, dict) else None
     if not isinstance(points, list):
         raise UserError(f'{where} has to be an object with "points" and "opt_space"')
     return [_read(item, f"{where}: point {number}") for number, item in enumerate(points, 1)]
 
 
-def _read(item: Any, where: str) -> Known:
+def _read(item: object, where: str) -> Known:
     if not isinstance(item, list) or len(item) != 2:
         raise UserError(f"{where} has to be [point, loss], with null for a loss not known yet")
     point, loss = item

@@ -64,7 +64,7 @@ class HyperoptSearcher(BaseSearcher):
         self._trials.refresh()
 
 
-def _nothing(config: Any) -> None:
+def _nothing(config: object) -> None:
     """Stands for the objective, which Hyperopt never calls here."""
 
 

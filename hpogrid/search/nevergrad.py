@@ -10,6 +10,7 @@ from hpogrid.registry import require
 from hpogrid.search.base import BaseSearcher, Options, Problem
 from hpogrid.space.latent import Axis, Category, Latents, Unit
 from hpogrid.space.space import identity
+from hpogrid.space.value import Value
 
 
 class NevergradOptions(Options, frozen=True):
@@ -55,10 +56,10 @@ class NevergradSearcher(BaseSearcher):
             chosen = _ONE_DIMENSION
         self._optimizer = library.optimizers.registry[chosen](space, budget=problem.trials)
         self._asked: Any = None
-        self._running: dict[bytes, list[Any]] = {}
+        self._running: dict[bytes, list[Value]] = {}
 
     @classmethod
-    def objectives(cls, options: Any) -> int:
+    def objectives(cls, options: object) -> int:
         """Several: it minimises by hypervolume."""
         return 99
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -23,7 +24,7 @@ from hpogrid.space.latent import (
     to_unit,
 )
 from hpogrid.space.space import Space, identity
-from hpogrid.space.value import Value
+from hpogrid.space.value import Value, Values
 
 Count = Annotated[int, Meta(ge=1)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -35,7 +36,7 @@ class OptunaOptions(Options, frozen=True):
     sampler: Literal["tpe", "gp", "cmaes", "nsga2", "random"] = "tpe"
 
     @classmethod
-    def translated(cls, data: dict[str, Any]) -> dict[str, Any]:
+    def translated(cls, data: Values) -> Values:
         """Our names for what Hydra's sweeper for Optuna lists under ``sampler``."""
         own = dict(data)
         if "_target_" in own:
@@ -51,7 +52,7 @@ class OptunaOptions(Options, frozen=True):
         return {name: value for name, value in own.items() if name not in _WITHOUT_EFFECT}
 
     @classmethod
-    def variant(cls, data: Mapping[str, Any]) -> type[Options]:
+    def variant(cls, data: Mapping[str, Value]) -> type[Options]:
         """The options of the sampler that ``data`` names."""
         sampler = data.get("sampler", "tpe")
         return _OPTIONS.get(sampler, cls) if isinstance(sampler, str) else cls
@@ -149,7 +150,7 @@ class OptunaSearcher(BaseSearcher):
         )
         self._grouped = getattr(self.options, "group", False) and _has_conditions(problem.space)
         self._asked: Any = None
-        self._running: dict[bytes, list[Any]] = {}
+        self._running: dict[bytes, list[Value]] = {}
 
     @classmethod
     def objectives(cls, options: Any) -> int:
@@ -157,7 +158,7 @@ class OptunaSearcher(BaseSearcher):
         return 1 if options.sampler == "cmaes" else 99
 
     @staticmethod
-    def _optuna() -> Any:
+    def _optuna() -> ModuleType:
         return require("optuna", extra="optuna", what="algorithm optuna")
 
     def _sampler(self, name: str, seed: int) -> Any:

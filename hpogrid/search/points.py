@@ -11,7 +11,7 @@ from hpogrid.files import parse_file
 from hpogrid.registry import unknown
 from hpogrid.space.parameter import Constant, Reference
 from hpogrid.space.space import Point, Space
-from hpogrid.space.value import same, shown
+from hpogrid.space.value import Value, Values, same, shown
 
 
 def read_points(path: Path, space: Space) -> list[Point]:
@@ -29,7 +29,7 @@ def read_points(path: Path, space: Space) -> list[Point]:
     return [complete(item, space, f"{path}: point {n}") for n, item in enumerate(data, start=1)]
 
 
-def complete(values: Any, space: Space, where: str) -> Point:
+def complete(values: object, space: Space, where: str) -> Point:
     """The point with these values, and the middle for those that are not given.
 
     Raises:
@@ -47,9 +47,9 @@ def complete(values: Any, space: Space, where: str) -> Point:
     return point
 
 
-def _searched(values: Mapping[str, Any], space: Space, where: str) -> dict[str, Any]:
+def _searched(values: Mapping[str, Value], space: Space, where: str) -> Values:
     """The given values of searched parameters, as the space itself has them (3 for 3.0)."""
-    found: dict[str, Any] = {}
+    found: Values = {}
     for name, value in values.items():
         item = space.parameters[name]
         if isinstance(item, Constant | Reference) or (value is None and item.needs()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -31,7 +32,7 @@ class SkoptSearcher(ModelSearcher):
         self._skopt()
 
     @staticmethod
-    def _skopt() -> Any:
+    def _skopt() -> ModuleType:
         return require("skopt", extra="skopt", what="algorithm skopt")
 
     def _propose(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hpogrid.registry import Entry, Registry
-from hpogrid.site.base import Site
+from hpogrid.site.base import ServerSite, Site
+from hpogrid.site.tasks import Task
 
 SITES = Registry(
     "site",
@@ -23,12 +26,43 @@ SITES = Registry(
 )
 
 
+HERE = "local"
+"""The site that is always there."""
+
+QUEUES = "panda"
+"""The kind of site whose queues have all the names that no other site has."""
+
+
 def site_kind(name: str) -> str:
-    """The kind of a site: its own name, or ``panda``, whose queues have all other names."""
-    return name if name in SITES else "panda"
+    """The kind of a site: its own name, or that of all queues."""
+    return name if name in SITES else QUEUES
 
 
 def make_site(name: str) -> Site:
     """The site called ``name``."""
     site: Site = SITES.load(site_kind(name))()
     return site
+
+
+def keeper(task: Task, job: int | None = None) -> str:
+    """The kind of site that knows how a task's jobs are, or one of them.
+
+    Of jobs that were imported no server does.
+    """
+    kind = site_kind(task.site if job is None else task.site_of(job))
+    return HERE if task.imported and make_site(kind).server else kind
+
+
+def keepers(task: Task) -> set[str]:
+    """The kinds of sites at which a task has jobs."""
+    return {keeper(task), *(keeper(task, job) for job in task.sites)}
+
+
+def jobs_at(task: Task, kind: str) -> list[int]:
+    """The jobs of a task that are at sites of a kind."""
+    return [job for job in range(task.n_jobs) if keeper(task, job) == kind]
+
+
+def servers() -> Iterator[ServerSite]:
+    """The sites with a server that may know tasks which were submitted elsewhere."""
+    return (site.server for site in map(make_site, SITES) if site.server)

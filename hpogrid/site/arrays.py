@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from hpogrid.files import read_record
-from hpogrid.job.run import read_result
+from hpogrid.job.run import RESULT, read_result
 from hpogrid.site.base import RESULTS, TRANSITIONS, JobStatus
 from hpogrid.site.batchsystem import Member
 from hpogrid.site.tasks import Task
@@ -16,34 +14,63 @@ END_RECORD = "ended.json"
 """The file in a job's folder that says how it ended, where the job itself did not."""
 
 
-class Array(msgspec.Struct, frozen=True):
+KILLED = "killed"
+"""The file in a job's folder that says that it was killed from here."""
+
+MISSING = "missing"
+"""The file in a job's folder whose age is how long nobody has seen the job."""
+
+
+class Array(msgspec.Struct, frozen=True, omit_defaults=True):
     """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``.
 
     Attributes:
-        id: the scheduler's.
+        site: the kind of batch system.
+        id: the scheduler's; empty while nobody knows whether it took the array.
         folder: of its script and its logs.
         jobs: of the task.
         first: which member of the script its first member is.
+        name: by which the scheduler may know it too.
+        time: when it was submitted, in seconds since 1970.
+        said: what the scheduler said that was not understood.
     """
 
+    site: str
     id: str
     folder: str
     jobs: list[int]
     first: int = 1
+    name: str = ""
+    time: float = 0.0
+    said: str = ""
+
+
+class Submissions(msgspec.Struct):
+    """What a batch site keeps of a task: its arrays, oldest first."""
+
+    arrays: list[Array] = []
 
 
 def arrays_of(task: Task) -> list[Array]:
     """The submissions of a task, oldest first."""
-    found: Any = task.native.get("arrays", [])
-    return msgspec.convert(found, list[Array])
+    return task.native_as(Submissions).arrays
+
+
+def array_of(task: Task, job: int) -> Array | None:
+    """The one in which a job was submitted last."""
+    return next((array for array in reversed(arrays_of(task)) if job in array.jobs), None)
 
 
 def member_of(task: Task, job: int) -> Member | None:
-    """Where the job was submitted last."""
-    for array in reversed(arrays_of(task)):
-        if job in array.jobs:
-            return array.id, array.jobs.index(job) + 1
-    return None
+    """As what the scheduler knows a job."""
+    array = array_of(task, job)
+    return (array.id, array.jobs.index(job) + 1) if array and array.id else None
+
+
+def forget_end(task: Task, job: int) -> None:
+    """Forget how a job ended: it is started again, perhaps at another site."""
+    for name in (RESULT, END_RECORD, KILLED, MISSING):
+        (task.job_folder(job) / name).unlink(missing_ok=True)
 
 
 def settled(task: Task, job: int) -> JobStatus | None:

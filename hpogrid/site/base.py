@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
+from hpogrid.engine.resources import cores_decide
+from hpogrid.errors import RunError
 from hpogrid.site.tasks import Task
+from hpogrid.space.value import Value, Values
 
 JobState = Literal["queued", "running", "done", "unfinished", "failed", "killed", "lost", "unknown"]
 Event = Literal["start", "finish", "time up", "fail", "kill", "vanish", "retry", "extend"]
@@ -45,6 +50,11 @@ ENDED = ("done", "finished", "failed", "broken", "aborted", "exhausted")
 """The statuses, in PanDA's words, of tasks in which nothing goes on by itself."""
 
 
+Steering = Literal["finish", "finish softly", "pause", "resume", "reload"]
+"""What a server does with a task besides ending and repeating it: end it and keep what is done, at
+once or when running jobs are done; hold it; go on with it; look at its input again."""
+
+
 class JobStatus(msgspec.Struct, frozen=True):
     """One job of a task.
 
@@ -60,23 +70,95 @@ class JobStatus(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a kind of site can do: outside its own room nobody asks for its name or class.
+
+    Attributes:
+        shared_disk: its jobs see the task's folder and write into it.
+        here: its jobs run on this machine.
+        image: the default image of the specification is there.
+        modes: who can run the search (``hpogrid run --mode``).
+    """
+
+    shared_disk: bool = True
+    here: bool = False
+    image: bool = False
+    modes: tuple[str, ...] = ("grid",)
+
+
+class Finding(NamedTuple):
+    """One thing that has to be right; ``text`` says what was found, or what mends it."""
+
+    item: str
+    state: Literal["good", "bad", "unknown", "note"]
+    text: str
+
+
+class Kept(RunError):
+    """Some of a task's jobs were taken, the others can be retried: the task stays."""
+
+
+class Unsure(Kept):
+    """Nobody knows whether jobs were taken: the task stays, and they are looked for."""
+
+
 class Site(Protocol):
     """A kind of place where jobs run. One status call serves any number of tasks."""
+
+    @property
+    def traits(self) -> Traits:
+        """What it can do."""
+
+    @property
+    def server(self) -> ServerSite | None:
+        """The same site, where a server of its own keeps the truth about its jobs."""
+
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
+        """What one should know before jobs of a project are submitted, a sentence each.
+
+        Args:
+            task: as it would be.
+            project: what it would run.
+            ask: whether to ask servers for what is not known here.
+        """
+
+    def check_config(self, grid: GridConfig) -> None:
+        """Refuse settings with which no job of any project could be submitted.
+
+        Raises:
+            UserError: which, and what to write instead.
+        """
+
+    def check(self, project: Project | None, name: str) -> Iterator[Finding]:
+        """Whether all is ready for jobs, of a project if one is given; ``name`` is the site's."""
 
     def plan(self, task: Task) -> list[list[str]]:
         """The commands that `submit` runs, as argument lists."""
 
+    def scripts(self, task: Task) -> dict[Path, str]:
+        """The files that `submit` writes, such as a submit script, with their texts.
+
+        Raises:
+            UserError: something in the configs is wrong.
+        """
+
     def submit(self, task: Task) -> None:
-        """Start the jobs of a task; what is needed to find them again is kept in the task."""
+        """Start the jobs of a task; what is needed to find them again is kept in the task.
+
+        Raises:
+            Kept: some jobs were taken.
+            Unsure: it is not known whether they were.
+            UserError: all were refused.
+        """
 
     def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
-        """The jobs of each task, by its id."""
+        """The jobs of each task that are at this site, by the task's id."""
 
-    def kill(self, task: Task) -> None:
-        """End all jobs that have not ended."""
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """End those of the jobs that have not ended."""
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
-        """Start these jobs again; they go on from their ledgers."""
+        """Start these jobs, for the first time or again; they go on from their ledgers."""
 
     def logs(self, task: Task, job: int) -> str:
         """What a job wrote to stdout and stderr."""
@@ -92,15 +174,20 @@ class Seen(msgspec.Struct, frozen=True):
     jobs: list[JobStatus] = []
 
 
-@runtime_checkable
 class ServerSite(Site, Protocol):
     """A site whose server keeps the truth, and knows tasks that were submitted elsewhere."""
+
+    label: str
+    """What people call the server."""
 
     def look(self, tasks: Sequence[Task], *, details: bool = False) -> dict[int, Seen]:
         """Ask after tasks; without ``details`` jobs are only counted by their state.
 
         A task whose number turns out only now is given it.
         """
+
+    def remembered(self, task: Task) -> Seen:
+        """The state of a task as it was last seen, for when the server does not answer."""
 
     def others(self, known: Sequence[Task], *, days: float, username: str | None) -> list[Task]:
         """Tasks on the server that are not among the known ones; they have no folder here."""
@@ -111,19 +198,35 @@ class ServerSite(Site, Protocol):
     def files(self, task: Task) -> list[tuple[str, int]]:
         """What is sent with the task: names and sizes in bytes."""
 
+    def examine(
+        self, project: Project, name: str, *, image: bool, probe: bool
+    ) -> Iterator[Finding]:
+        """What `check` finds of a project after a closer look: in its image, by a job there."""
+
+    def retry_otherwise(
+        self, task: Task, jobs: Sequence[int], options: Mapping[str, Value]
+    ) -> None:
+        """Start jobs again, with other parameters of the task from now on."""
+
+    def steer(self, task: Task, what: Steering) -> None:
+        """Have the server go on otherwise with the task."""
+
     def fetch_job(self, task: Task, job: int) -> None:
         """Bring the logs and checkpoints of a job's trials into its folder."""
 
-    def metadata(self, task: Task) -> dict[str, Any]:
+    def metadata(self, task: Task) -> Values:
         """What the jobs left as ``userJobMetadata.json``, by the server's number of the job."""
 
 
-@runtime_checkable
-class WithScripts(Protocol):
-    """A site that writes files when it submits, such as a submit script."""
-
-    def scripts(self, task: Task) -> dict[Path, str]:
-        """Those files, with their texts."""
+def one_core_note(project: Project, who: str) -> list[str]:
+    """What to know where a job that asks for no cores is given one."""
+    at_once = min(project.hpo_config.max_concurrent, project.hpo_config.trials)
+    if at_once == 1 or not cores_decide(project):
+        return []
+    return [
+        f"{who} gives a job one core if it asks for none, and then its trials run one at a time "
+        f"(max_concurrent is {at_once}): ask with --cpus of the grid config"
+    ]
 
 
 def task_status(jobs: Sequence[JobStatus]) -> str:

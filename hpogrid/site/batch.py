@@ -9,29 +9,66 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
+import shlex
+import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from hpogrid.config.home import home
-from hpogrid.config.project import Project, load_project
-from hpogrid.errors import RunError
+from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
+from hpogrid.errors import RunError, UserError
 from hpogrid.files import locked, write_atomic
-from hpogrid.job.run import RESULT, read_result
-from hpogrid.site.arrays import END_RECORD, Array, arrays_of, member_of, settled
-from hpogrid.site.base import ACTIVE, JobStatus
-from hpogrid.site.batchsystem import BatchSystem, Member, MemberState, Request, Target
-from hpogrid.site.commands import run_command
-from hpogrid.site.polling import Poll
-from hpogrid.site.script import job_script, make_request
-from hpogrid.site.tasks import Task
+from hpogrid.job.run import read_result
+from hpogrid.site import jobs_at
+from hpogrid.site.arrays import (
+    END_RECORD,
+    KILLED,
+    MISSING,
+    Array,
+    Submissions,
+    array_of,
+    arrays_of,
+    forget_end,
+    member_of,
+    settled,
+)
+from hpogrid.site.base import (
+    ACTIVE,
+    Finding,
+    JobStatus,
+    Kept,
+    Traits,
+    Unsure,
+    one_core_note,
+)
+from hpogrid.site.batchsystem import NO_MEMORY, BatchSystem, Member, MemberState, Request, Target
+from hpogrid.site.carry import write_carried
+from hpogrid.site.check import check_parts, look
+from hpogrid.site.commands import NoAnswer, NotHere, run_command
+from hpogrid.site.polling import Poll, Told
+from hpogrid.site.script import job_script, make_request, names_cores
+from hpogrid.site.tasks import Task, next_number, project_at, sketch
 
-_KILLED = "killed"
-_MISSING = "missing"
 _GRACE_SECONDS = 20.0
 """How long after a job left the queue its result or its record may still turn up."""
+
+_UNSURE_SECONDS = 600.0
+"""How long an array is looked for of which it is not known whether it was taken."""
+
+
+class Part(NamedTuple):
+    """What is submitted by a command of its own: jobs, being some of the members of a script."""
+
+    request: Request
+    jobs: Sequence[int]
+    members: Sequence[int]
 
 
 class BatchSite:
@@ -46,133 +83,304 @@ class BatchSite:
         path = home() / "sites" / f"{scheduler.name}.json"
         self._poll = Poll(path, self._ask)
 
+    @property
+    def traits(self) -> Traits:
+        """A cluster whose nodes see the task's folder."""
+        return Traits()
+
+    server = None
+
+    def check_config(self, grid: GridConfig) -> None:
+        """Refuse native options that there are not, or that contradict a setting."""
+        self.scheduler.check_options(grid.extra)
+        name = self.scheduler.time_option(grid.extra)
+        if name and grid.walltime:
+            raise UserError(
+                f"extra: '{name}' and walltime both limit the time of a job; leave one of them out"
+            )
+
     # --- submission ----------------------------------------------------------------------------
 
     def plan(self, task: Task) -> list[list[str]]:
-        """The command that submits all jobs; where there are no arrays, one for each of them."""
-        return [self.scheduler.submit(part) for part in self._parts(task, range(task.n_jobs))]
+        """The commands that submit all jobs: one for each array."""
+        return [self.scheduler.submit(part.request) for part in self._parts(task)]
+
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
+        """What the cluster would do otherwise than one may think."""
+        unfit = self._unfit() if ask else None
+        notes = [unfit] if unfit else []
+        if project.grid_config.max_attempts and self.scheduler.again is None:
+            notes.append(
+                f"max_attempts has no effect at {self.scheduler.label}: when the time of a job is "
+                "up, 'hpogrid tasks retry' goes on"
+            )
+        if not self.scheduler.cores_by_number and not names_cores(project.grid_config):
+            notes += one_core_note(project, self.scheduler.label)
+        nodes = self.scheduler.nodes(project.grid_config.extra)
+        if nodes > 1:
+            notes.append(
+                f"each job gets {nodes} nodes, and hpogrid runs its trials on the first one only: "
+                "the others serve trials that start programs there themselves (srun, torchrun)"
+            )
+        return notes
+
+    def _unfit(self) -> str | None:
+        """Why no machine can run jobs that need this disk, as far as the cluster tells."""
+        commands = self.scheduler.pool()
+        try:
+            answers = [run_command(command, self.scheduler.label) for command in commands]
+        except RunError:
+            return None
+        if not answers or any(answer.code != 0 for answer in answers):
+            return None
+        return self.scheduler.unfit([answer.text for answer in answers])
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """The files that `submit` writes, with their texts."""
-        return self._files(task, range(task.n_jobs))
+        return self._files(task, self._parts(task))
 
     def submit(self, task: Task) -> None:
-        """Submit all jobs as one array, or one after the other.
+        """Submit all jobs: as arrays as large as the cluster takes them, or one after the other.
 
         Raises:
+            Kept: some jobs were taken.
+            Unsure: nobody knows whether they were.
             RunError: the scheduler is not here, does not answer, or refuses; in its words.
         """
         self._start(task, range(task.n_jobs))
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
-        """Submit these jobs as a new array; they go on from their ledgers."""
-        self._files(task, jobs)  # refuses what is wrong before anything is forgotten
+        """Submit these jobs anew; they go on from their ledgers."""
+        self._files(task, self._parts(task, jobs))  # refuses what is wrong before all is forgotten
         for job in jobs:
-            for name in (RESULT, END_RECORD, _KILLED, _MISSING):
-                (task.job_folder(job) / name).unlink(missing_ok=True)
+            end = settled(task, job)
+            if end is not None and (end.reason or "").startswith(NO_MEMORY):
+                times = task.short_of_memory.get(job, 0) + 1
+                task.short_of_memory = {**task.short_of_memory, job: times}
+            forget_end(task, job)
         self._start(task, jobs)
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
         """Submit jobs. What the scheduler took is kept in the task at once."""
         with locked(task.folder):
-            before = arrays_of(task)
-            parts = self._parts(task, jobs)
-            for path, text in self._files(task, jobs).items():
-                write_atomic(path, text.encode())
-                path.chmod(0o755)
-            self._prepare(task)
+            write_carried(project_at(task, self.scheduler.name).grid_config)
+            waiting = [part.jobs for part in self._parts(task, jobs)]
+            left, number = list(jobs), len(arrays_of(task)) + 1
             try:
-                for part in parts:
-                    self._submit(task, part, jobs)
+                while waiting:
+                    if self.scheduler.arrays:
+                        number = len(arrays_of(task)) + 1
+                    part = self._part(task, waiting.pop(0), jobs, number)
+                    try:
+                        self._submit(task, part)
+                    except RunError as error:
+                        if not self._is_limit(error) or len(part.jobs) == 1:
+                            raise
+                        middle = (len(part.jobs) + 1) // 2
+                        waiting = [part.jobs[:middle], part.jobs[middle:], *waiting]
+                        continue
+                    left = [job for job in left if job not in part.jobs]
             except RunError as error:
+                raise self._cut_short(task, left, len(jobs), error) from error
+            finally:
                 self._poll.forget()
-                raise self._cut_short(
-                    task, jobs, len(arrays_of(task)) - len(before), error
-                ) from error
-        self._poll.forget()
 
-    def _submit(self, task: Task, part: Request, jobs: Sequence[int]) -> None:
-        answer = run_command(self.scheduler.submit(part), self.scheduler.label)
+    def _submit(self, task: Task, part: Part) -> None:
+        """Submit one array. It is noted before: should this be cut off, it can be looked for.
+
+        Raises:
+            Unsure: nobody knows whether it was taken.
+            RunError: it was refused.
+        """
+        request, label = part.request, self.scheduler.label
+        for path, text in self._files(task, [part]).items():
+            write_atomic(path, text.encode())
+            path.chmod(0o755)
+        before = arrays_of(task)
+        array = Array(
+            self.scheduler.name, "", request.folder.name, list(part.jobs), request.only or 1
+        )
+        array = replace(array, name=request.name, time=time.time(), said="it was cut off")
+        task.keep(Submissions([*before, array]))
+        try:
+            answer = run_command(self.scheduler.submit(request), label)
+        except NoAnswer as error:
+            raise self._unsure(task, array, str(error)) from error
+        except RunError:
+            task.keep(Submissions(before))
+            raise
         number = self.scheduler.submitted(answer.code, answer.text)
-        if number is None:
-            raise RunError(f"{self.scheduler.label} refused the job: {answer.words}")
-        members = list(jobs) if part.only is None else [jobs[part.only - 1]]
-        array = Array(number, part.folder.name, members, part.only or 1)
-        task.native["arrays"] = msgspec.to_builtins([*arrays_of(task), array])
-        task.save()
+        if number is not None:
+            task.keep(Submissions([*before, replace(array, id=number, said="")]))
+        elif answer.code == 0 or any(word in answer.all for word in self.scheduler.cut_off):
+            raise self._unsure(task, array, answer.words)
+        else:
+            task.keep(Submissions(before))
+            raise RunError(f"{label} refused the job: {answer.words}")
 
-    def _cut_short(self, task: Task, jobs: Sequence[int], done: int, error: RunError) -> RunError:
+    def _unsure(self, task: Task, array: Array, said: str) -> Unsure:
+        """Note what the scheduler said; the array may be in its queue."""
+        task.keep(Submissions([*arrays_of(task)[:-1], replace(array, said=said)]))
+        return Unsure(
+            f"it is not known whether {self.scheduler.label} took the job, which answered: {said}; "
+            f"the task stays, and 'hpogrid tasks show {task.id}' looks for it"
+        )
+
+    def _is_limit(self, error: RunError) -> bool:
+        """Whether fewer jobs at once might be taken."""
+        return any(word in str(error) for word in self.scheduler.too_many)
+
+    def _cut_short(self, task: Task, left: list[int], asked: int, error: RunError) -> RunError:
         """Mark the jobs that were not submitted; say how many were."""
-        started = jobs[:done] if not self.scheduler.arrays else []
-        for job in jobs[len(started) :]:
-            self._write_end(task, job, MemberState("failed", f"not submitted: {error}"))
-        if not started:
+        unsure = [job for job in left if (array := array_of(task, job)) and not array.id]
+        for job in left:
+            if job not in unsure:
+                self._write_end(task, job, MemberState("failed", f"not submitted: {error}"))
+        if len(left) == asked or isinstance(error, Unsure):
             return error
-        return RunError(
-            f"{error}; {len(started)} of {len(jobs)} jobs were submitted, "
+        return Kept(
+            f"{error}; {asked - len(left)} of {asked} jobs were submitted, "
             f"'hpogrid tasks retry {task.id}' submits the others"
         )
 
-    def _parts(self, task: Task, jobs: Sequence[int]) -> list[Request]:
+    def _parts(self, task: Task, jobs: Sequence[int] | None = None) -> list[Part]:
         """What is submitted by a command of its own."""
-        request = self._request(task, jobs)
+        jobs = range(task.n_jobs) if jobs is None else jobs
+        most = 1
         if self.scheduler.arrays:
-            return [request]
-        return [dataclasses.replace(request, only=number + 1) for number in range(len(jobs))]
+            most = (self._largest_array() if len(jobs) > 1 else None) or len(jobs)
+        groups = [same[at : at + most] for same in self._by_memory(task, jobs)
+                  for at in range(0, len(same), most)]  # fmt: skip
+        first, step = len(arrays_of(task)) + 1, int(self.scheduler.arrays)
+        return [self._part(task, group, jobs, first + at * step) for at, group in enumerate(groups)]
 
-    def _prepare(self, task: Task) -> None:
-        """Put hpogrid itself beside the bundle."""
-        from hpogrid.site.carry import write_wheel
+    def _by_memory(self, task: Task, jobs: Sequence[int]) -> list[Sequence[int]]:
+        """The jobs, apart by how much memory they get: one script asks for the same for all."""
+        times = [task.short_of_memory.get(job, 0) for job in jobs]
+        if not self.scheduler.arrays or len(set(times)) == 1:
+            return [jobs]
+        both = list(zip(jobs, times, strict=True))
+        return [[job for job, own in both if own == one] for one in sorted(set(times))]
 
-        write_wheel(task.folder)
+    def _part(self, task: Task, group: Sequence[int], jobs: Sequence[int], number: int) -> Part:
+        """An array of some of the jobs that are submitted together.
 
-    def _request(self, task: Task, jobs: Sequence[int]) -> Request:
-        folder = task.folder / "batch" / f"{len(arrays_of(task)) + 1:03d}"
-        return make_request(task, _project(task), folder, len(jobs))
+        Args:
+            task: whose they are.
+            group: the jobs of the array.
+            jobs: all; together their arrays keep to ``max_jobs``.
+            number: of its script.
+        """
+        self.check_config(project_at(task, self.scheduler.name).grid_config)
+        cores = self.scheduler.cores_by_number
+        members, only = group, None
+        if not self.scheduler.arrays:
+            members, only = jobs, jobs.index(group[0]) + 1
+        folder = task.folder / "batch" / f"{number:03d}"
+        request = make_request(
+            task, project_at(task, self.scheduler.name), folder, len(members), cores=cores
+        )
+        most = request.grid.max_jobs
+        share = most * len(group) // len(jobs) if most and only is None else most
+        if share == 0:
+            raise RunError(
+                f"max_jobs: {self.scheduler.label} takes these {len(jobs)} jobs as several arrays "
+                f"only, which cannot keep to {most} at once together; give more, or fewer jobs"
+            )
+        times = max(task.short_of_memory.get(job, 0) for job in members)
+        grid = replace(request.grid, max_jobs=share, memory=_memory(request.grid, times))
+        name = request.name if number == 1 else f"{request.name}-{number}"
+        return Part(dataclasses.replace(request, grid=grid, name=name, only=only), group, members)
 
-    def _files(self, task: Task, jobs: Sequence[int]) -> dict[Path, str]:
-        request = self._request(task, jobs)
-        script = job_script(self.scheduler, request, task, _project(task), jobs)
-        texts = {request.script.name: script, **self.scheduler.files(request)}
-        return {request.folder / name: text for name, text in texts.items()}
+    def _largest_array(self) -> int | None:
+        """How many members an array may have, if the cluster tells."""
+        command = self.scheduler.settings()
+        try:
+            text = run_command(command, self.scheduler.label).text if command else ""
+        except RunError:
+            return None
+        return self.scheduler.largest_array(text)
+
+    def _files(self, task: Task, parts: Sequence[Part]) -> dict[Path, str]:
+        files: dict[Path, str] = {}
+        project = project_at(task, self.scheduler.name)
+        for request, _, members in parts:
+            script = job_script(self.scheduler, request, task, project, members)
+            texts = {request.script.name: script, **self.scheduler.files(request)}
+            files |= {request.folder / name: text for name, text in texts.items()}
+        return files
 
     # --- what became of it ---------------------------------------------------------------------
 
     def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
         """Look at the results, and ask the scheduler once about all jobs that have none."""
-        known = {(task.id, job): settled(task, job) for task in tasks for job in range(task.n_jobs)}
+        for task in tasks:
+            self._look_for_unsure(task)
+        jobs = {task.id: jobs_at(task, self.scheduler.name) for task in tasks}
+        known = {(task.id, job): settled(task, job) for task in tasks for job in jobs[task.id]}
         wanted = {
             member
             for task in tasks
-            for job in range(task.n_jobs)
+            for job in jobs[task.id]
             if known[task.id, job] is None and (member := member_of(task, job))
         }
-        seen: dict[Member, MemberState] = {}
-        problem = None
+        told, problem = Told({}), None
         if wanted:
             try:
-                seen = self._poll.look(wanted)
+                told = self._poll.look(wanted)
             except RunError as error:
                 problem = str(error)
         return {
             task.id: [
-                known[task.id, job] or self._open(task, job, seen, problem)
-                for job in range(task.n_jobs)
+                known[task.id, job] or self._open(task, job, told, problem) for job in jobs[task.id]
             ]
             for task in tasks
         }
 
-    def _ask(self, members: Collection[Member]) -> dict[Member, MemberState]:
+    def _look_for_unsure(self, task: Task) -> None:
+        """Look for arrays by their names of which it is not known whether they were taken."""
+        if not any(self._may_be_there(array) for array in arrays_of(task)):
+            return
+        with locked(task.folder):
+            arrays = [self._identified(array) for array in arrays_of(task)]
+            if arrays != arrays_of(task):
+                task.keep(Submissions(arrays))
+                self._poll.forget()
+
+    def _may_be_there(self, array: Array) -> bool:
+        own = array.site == self.scheduler.name
+        return own and not array.id and time.time() - array.time < _UNSURE_SECONDS
+
+    def _identified(self, array: Array) -> Array:
+        command = self.scheduler.search(array.name) if self._may_be_there(array) else []
+        if not command:
+            return array
+        try:
+            answer = run_command(command, self.scheduler.label)
+        except RunError:
+            return array
+        number = self.scheduler.found(answer.code, answer.text, array.name)
+        return replace(array, id=number, said="") if number else array
+
+    def _ask(self, members: Collection[Member]) -> Told:
         """What queue and accounting say; a member that neither knows is left out."""
         scheduler = self.scheduler
         queue = self._queue(sorted({array for array, _ in members}))
         seen = {member: queue[member] for member in members if member in queue}
         gone = sorted({array for array, number in members if (array, number) not in seen})
+        problem = None
         for command in scheduler.history(gone) if gone else []:
-            answer = run_command(command, scheduler.label)
-            known = scheduler.in_history(answer.code, answer.text)
-            seen |= {m: known[m] for m in members if m in known and m not in seen}
-        return seen
+            try:
+                answer = run_command(command, scheduler.label)
+            except RunError as error:
+                problem = str(error)
+                continue
+            text = answer.text if answer.code == 0 else answer.all
+            known = scheduler.in_history(answer.code, text)
+            if known is None:
+                problem = f"'{command[0]}' said: {answer.words}"
+            seen |= {m: known[m] for m in members if known and m in known and m not in seen}
+        return Told(seen, problem)
 
     def _queue(self, arrays: Sequence[str]) -> dict[Member, MemberState]:
         scheduler = self.scheduler
@@ -182,31 +390,86 @@ class BatchSite:
             raise RunError(f"{scheduler.label} does not answer: {answer.words}; try again later")
         return queue
 
-    def check(self) -> str:
-        """Ask the scheduler whether it is there.
+    # --- before a submission -------------------------------------------------------------------
+
+    def check(self, project: Project | None, name: str) -> Iterator[Finding]:
+        """The parts of a project, whether its jobs would be taken, and the scheduler itself."""
+        if project is not None:
+            task = sketch(project, name, 1, number=next_number())
+            yield from check_parts(project, task, here=False)
+            yield look("submission", lambda: self._rehearse(task))
+        if unfit := self._unfit():
+            yield Finding("shared disk", "bad", unfit)
+        yield look(name, self._answer)
+        version = self._version()
+        if version:
+            tested = ", ".join(self.scheduler.tested) or "none"
+            known = any(version.startswith(one) for one in self.scheduler.tested)
+            text = f"{self.scheduler.label} {version}; tested with: {tested}"
+            yield Finding("version", "good" if known else "unknown", text)
+
+    def _rehearse(self, task: Task) -> str:
+        """Ask whether the scheduler would take the jobs; where it cannot tell, look at the files.
 
         Raises:
-            RunError: it is not, or does not answer.
+            UserError: it would not.
+        """
+        part = self._parts(task)[0]
+        files, scheduler = self._files(task, [part]), self.scheduler
+        told = shlex.join(scheduler.submit(part.request))
+        with tempfile.TemporaryDirectory(prefix="hpogrid-") as folder:
+            request = dataclasses.replace(part.request, folder=Path(folder), home=Path(folder))
+            command = scheduler.rehearsal(request)
+            if not command:
+                return told
+            script = files[part.request.script].replace(f"{task.folder}", folder)
+            request.script.write_text(script)
+            try:
+                answer = run_command(command, scheduler.label)
+            except NotHere:
+                return told
+        if answer.code != 0:
+            raise RunError(f"{scheduler.label} would refuse the job: {answer.words}")
+        return told
+
+    def _answer(self) -> str:
+        """What the scheduler has of the user.
+
+        Raises:
+            RunError: it is not here, or does not answer.
         """
         active = [state for state in self._queue([]).values() if state.state in ACTIVE]
         return f"{self.scheduler.label} answers; {len(active)} jobs of yours wait or run"
 
-    def _open(
-        self, task: Task, job: int, seen: dict[Member, MemberState], problem: str | None
-    ) -> JobStatus:
+    def _version(self) -> str | None:
+        command = self.scheduler.version()
+        if not command:
+            return None
+        try:
+            answer = run_command(command, self.scheduler.label)
+        except RunError:
+            return None
+        match = re.search(r"\d+(\.\d+)+\w*", answer.text)
+        return match.group() if match else None
+
+    # --- the state of a job --------------------------------------------------------------------
+
+    def _open(self, task: Task, job: int, told: Told, problem: str | None) -> JobStatus:
         """The state of a job that has written no final result."""
         if problem is not None:
             return JobStatus(job, "unknown", problem)
         member = member_of(task, job)
-        found = seen.get(member) if member else None
+        if member is None and (array := array_of(task, job)) is not None:
+            return settled(task, job) or self._unidentified(job, array)
+        found = told.seen.get(member) if member else None
         folder = task.job_folder(job)
         if found is not None and found.state in ACTIVE:
-            (folder / _MISSING).unlink(missing_ok=True)
+            (folder / MISSING).unlink(missing_ok=True)
             return JobStatus(job, *found)
         late = settled(task, job)
         if late is not None:
             return late
-        if (folder / _KILLED).exists():
+        if (folder / KILLED).exists():
             killed = MemberState("killed", "killed by 'hpogrid tasks kill'")
             return self._write_end(task, job, killed)
         if found is not None and found.state != "done":
@@ -214,18 +477,27 @@ class BatchSite:
         result = read_result(folder)
         if result is not None:
             return self._write_end(task, job, MemberState("killed", result.reason))
-        return self._vanished(job, folder, found)
+        return self._vanished(job, folder, found, told.problem)
 
-    def _vanished(self, job: int, folder: Path, found: MemberState | None) -> JobStatus:
+    def _unidentified(self, job: int, array: Array) -> JobStatus:
+        label = self.scheduler.label
+        if self._may_be_there(array):
+            return JobStatus(job, "queued", f"{label} may have it or not: it said '{array.said}'")
+        return JobStatus(job, "lost", f"{label} knows no job called {array.name}: it was not taken")
+
+    def _vanished(
+        self, job: int, folder: Path, found: MemberState | None, problem: str | None
+    ) -> JobStatus:
         """A job that ended without a result, as far as one sees: it may still turn up."""
-        mark = folder / _MISSING
+        mark = folder / MISSING
         with contextlib.suppress(FileExistsError):
             mark.touch(exist_ok=False)
         if time.time() - mark.stat().st_mtime < _GRACE_SECONDS:
             return JobStatus(job, "running", "it has left the queue; waiting for its result")
         if found is not None:
             return JobStatus(job, "lost", "it ended with exit code 0 and left no result")
-        return JobStatus(job, "lost", f"{self.scheduler.label} knows no such job any more")
+        why = f"; how it ended cannot be read: {problem}" if problem else ""
+        return JobStatus(job, "lost", f"{self.scheduler.label} knows no such job any more{why}")
 
     def _write_end(self, task: Task, job: int, seen: MemberState) -> JobStatus:
         """Keep how a job ended: schedulers forget it within minutes."""
@@ -235,36 +507,53 @@ class BatchSite:
 
     # --- the rest ------------------------------------------------------------------------------
 
-    def kill(self, task: Task) -> None:
-        """End what waits or runs.
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """End those of the jobs that wait or run.
 
         Raises:
             RunError: the scheduler does not answer or refuses.
         """
         self._poll.forget()
-        targets: list[Target] = []
-        asked: list[int] = []
+        self._look_for_unsure(task)
+        unsure = [array for array in arrays_of(task) if self._may_be_there(array)]
+        refused = []
+        for target, ended in self._targets(task, jobs):
+            answer = run_command(self.scheduler.kill([target]), self.scheduler.label)
+            if answer.code == 0:
+                for job in ended:
+                    (task.job_folder(job) / KILLED).touch()
+            else:  # unless it had ended before, of something else
+                refused.append(f"{self.scheduler.label} did not kill {target[0]}: {answer.words}")
+        self._poll.forget()
+        if refused and self._still_there(task, jobs):
+            raise RunError("; ".join(refused))
+        if unsure:
+            raise RunError(
+                f"{self.scheduler.label} may have taken {unsure[0].name} without having said so, "
+                f"and does not show it: look at 'hpogrid tasks show {task.id}' in some minutes"
+            )
+
+    def _targets(self, task: Task, jobs: Collection[int]) -> Iterator[tuple[Target, list[int]]]:
+        """What is to be killed by a command of its own, and which of the jobs that are."""
         for array in arrays_of(task):
             members = [
                 number
                 for number, job in enumerate(array.jobs, start=1)
-                if member_of(task, job) == (array.id, number) and settled(task, job) is None
+                if job in jobs
+                and array.site == self.scheduler.name
+                and member_of(task, job) == (array.id, number)
+                and settled(task, job) is None
             ]
-            asked += [array.jobs[number - 1] for number in members]
-            if members:
-                targets.append((array.id, members if len(members) < len(array.jobs) else None))
-        if targets:
-            answer = run_command(self.scheduler.kill(targets), self.scheduler.label)
-            if answer.code != 0 and self._still_there(task):
-                arrays = ", ".join(array for array, _ in targets)
-                raise RunError(f"{self.scheduler.label} did not kill {arrays}: {answer.words}")
-            if answer.code == 0:  # else they had ended before, of something else
-                for job in asked:
-                    (task.job_folder(job) / _KILLED).touch()
-        self._poll.forget()
+            if self.scheduler.kill_one:
+                yield from (((array.id, [n]), [array.jobs[n - 1]]) for n in members)
+            elif members:
+                whole = len(members) == len(array.jobs)
+                ended = [array.jobs[number - 1] for number in members]
+                yield (array.id, None if whole else members), ended
 
-    def _still_there(self, task: Task) -> bool:
-        return any(status.state in ACTIVE for status in self.status([task])[task.id])
+    def _still_there(self, task: Task, jobs: Collection[int]) -> bool:
+        found = self.status([task])[task.id]
+        return any(status.state in ACTIVE for status in found if status.job in jobs)
 
     def logs(self, task: Task, job: int) -> str:
         """What all attempts of the job wrote, oldest first."""
@@ -282,6 +571,8 @@ class BatchSite:
         """Nothing to do: the ledgers are in the task's folder."""
 
 
-def _project(task: Task) -> Project:
-    """The task's project; before there is a bundle, as it would be."""
-    return task.read_project() if task.bundle.exists() else load_project(task.project)
+def _memory(grid: GridConfig, times: int) -> str | None:
+    """The memory of a job that ended so many times for lack of it."""
+    if grid.memory_mb is None or grid.memory_factor is None or not times:
+        return grid.memory
+    return f"{int(grid.memory_mb * grid.memory_factor**times)}M"

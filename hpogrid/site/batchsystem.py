@@ -6,6 +6,8 @@ kind of cluster is one small file, and a test needs no cluster.
 
 from __future__ import annotations
 
+import os
+import pwd
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from hpogrid.registry import unknown
 from hpogrid.site.base import JobState
 
 SCRIPT = "job.sh"
+NO_MEMORY = "out of memory"
+"""How the reason begins of a job that ended for lack of memory."""
 
 Member = tuple[str, int]
 """A member of an array: the array's native id, and its number in it, from 1."""
@@ -74,18 +78,55 @@ class BatchSystem(ABC):
         member: a shell expression for the number of the running member, from 1.
         end_time: a shell command that prints when the running member has to be over, in
             seconds since 1970, or nothing; "" if there is none.
+        again: a shell expression for the command by which a running member queues itself again;
+            empty: its exit code does; None: it cannot.
         arrays: whether one submission takes all members; else each is submitted on its own.
+        cores_by_number: whether a job may ask for cores without knowing the cluster.
+        kill_one: whether a command ends one member only.
         options: the native options that ``--extra`` takes.
         reserved: native options that are hpogrid's own business.
+        tested: the versions that hpogrid's tests ran with.
+        cut_off: words in an error of a submission that may have been taken all the same.
+        too_many: words in the refusal of a submission that might be taken with fewer jobs.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     member: ClassVar[str]
     end_time: ClassVar[str] = ""
+    again: ClassVar[str | None] = None
     arrays: ClassVar[bool] = True
+    cores_by_number: ClassVar[bool] = True
+    kill_one: ClassVar[bool] = False
+    tested: ClassVar[tuple[str, ...]] = ()
+    cut_off: ClassVar[tuple[str, ...]] = ("timed out", "timeout", "Connection reset")
+    too_many: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
+
+    def pool(self) -> list[list[str]]:
+        """Commands that tell whether any machine can run jobs that need this disk."""
+        return []
+
+    def unfit(self, answers: Sequence[str]) -> str | None:
+        """Why no machine can, by what those commands print; None: some can, or who knows."""
+        return None
+
+    def check_options(self, extra: Mapping[str, Any]) -> None:
+        """Refuse native options that are unknown, or not the user's to set.
+
+        Raises:
+            UserError: which, and what there is.
+        """
+        native_options(extra, self.options, self.reserved, self.label)
+
+    def time_option(self, extra: Mapping[str, Any]) -> str | None:
+        """The native option among these that limits a job's time."""
+        return None
+
+    def nodes(self, extra: Mapping[str, Any]) -> int:
+        """How many nodes of a job native options ask for."""
+        return 1
 
     @abstractmethod
     def directives(self, request: Request) -> list[str]:
@@ -101,7 +142,31 @@ class BatchSystem(ABC):
 
     @abstractmethod
     def submitted(self, code: int, text: str) -> str | None:
-        """The native id of what was submitted; None: it was refused."""
+        """The native id of what was submitted; None: there is none in the answer."""
+
+    def search(self, name: str) -> list[str]:
+        """The command that looks for an array by its name; empty: there is none."""
+        return []
+
+    def found(self, code: int, text: str, name: str) -> str | None:
+        """The native id of the array of that name, if it is there."""
+        return None
+
+    def version(self) -> list[str]:
+        """The command that tells the version; empty: there is none."""
+        return []
+
+    def rehearsal(self, request: Request) -> list[str]:
+        """The command that asks whether a submission would be taken; empty: there is none."""
+        return []
+
+    def settings(self) -> list[str]:
+        """The command that tells how the cluster is set up; empty: none is asked."""
+        return []
+
+    def largest_array(self, text: str) -> int | None:
+        """How many members an array may have, by those settings; None: any number."""
+        return None
 
     @abstractmethod
     def queue(self, arrays: Sequence[str]) -> list[str]:
@@ -116,8 +181,16 @@ class BatchSystem(ABC):
         """The commands that tell how members of arrays have ended."""
 
     @abstractmethod
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
-        """How members have ended, as far as one of the commands tells."""
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
+        """How members have ended, as far as one of the commands tells.
+
+        Args:
+            code: of the command.
+            text: what it printed; where it failed, what it complained about.
+
+        Returns:
+            None: the command was not understood, or could not read the record.
+        """
 
     @abstractmethod
     def kill(self, targets: Sequence[Target]) -> list[str]:
@@ -126,6 +199,14 @@ class BatchSystem(ABC):
     def logs(self, folder: Path, member: int) -> list[Path]:
         """Where a member's output is."""
         return [folder / f"{member}.log"]
+
+
+def cluster_user() -> str:
+    """Who this process is to the cluster, whatever the environment says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def named(targets: Sequence[Target], member: Callable[[str, int], str]) -> list[str]:

@@ -1,90 +1,100 @@
-"""hpogrid itself, as a wheel beside the bundle: jobs install nothing and need no network.
+"""What goes with a task besides its project, so that jobs install nothing and need no network.
 
-The wheel is put on the job's ``PYTHONPATH`` as it is: hpogrid is pure Python, and what it needs
-is in the image, or in the environment that also runs here.
+hpogrid itself goes as it is: it is pure Python. Of what it needs a job uses msgspec alone, which
+goes along for all Pythons that may be there, and two programs: a shell script that finds a Python,
+and what that Python runs.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
+import io
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
-from importlib import metadata
+from importlib import resources
 from pathlib import Path
 
+import msgspec
+
 import hpogrid
-from hpogrid._version import VERSION
-from hpogrid.files import explained, write_atomic
+from hpogrid.config.home import home
+from hpogrid.config.schemas import GridConfig
+from hpogrid.files import explained, files_below, make_folder
+from hpogrid.job.settings import ENTRY, LIB, START, VENDOR
 
-FOLDER = "hpogrid"
-_DATE = (1980, 1, 1, 0, 0, 0)
+Content = dict[str, Path | bytes]
+"""Files to send: for each name a file, or what it holds."""
 
-
-def wheel_path(folder: Path) -> Path:
-    """Where `write_wheel` puts the wheel of a task."""
-    return folder / FOLDER / f"hpogrid-{VERSION}-py3-none-any.whl"
-
-
-def write_wheel(folder: Path) -> Path:
-    """Write the hpogrid that runs here as a wheel; the same content gives the same file."""
-    import io
-
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in _files():
-            entry = zipfile.ZipInfo(name, _DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data)
-    path = wheel_path(folder)
-    with explained(path):
-        path.parent.mkdir(exist_ok=True)
-        write_atomic(path, buffer.getvalue())
-    return path
+_WHEELS = "job/wheels/"
 
 
-def _files() -> Iterator[tuple[str, bytes]]:
-    """The files of the wheel, the list of them last."""
-    info = f"hpogrid-{VERSION}.dist-info"
-    contents = [
-        *_package(),
-        (f"{info}/METADATA", _metadata().encode()),
-        (f"{info}/WHEEL", b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
-        (f"{info}/entry_points.txt", b"[console_scripts]\nhpogrid = hpogrid.__main__:main\n"),
-    ]
-    yield from contents
-    rows = [f"{name},{_digest(data)},{len(data)}\n" for name, data in contents]
-    yield f"{info}/RECORD", "".join([*rows, f"{info}/RECORD,,\n"]).encode()
+def carried(grid: GridConfig) -> Content:
+    """The files that go with a task; the same from the same hpogrid."""
+    programs = resources.files("hpogrid.job") / "program"
+    start = (programs / START).read_text(encoding="utf-8")
+    places = (grid.driver_python or "").replace(",", " ").replace("{machine}", "$machine")
+    return {
+        START: start.replace("@PLACES@", places).encode(),
+        ENTRY: (programs / ENTRY).read_bytes(),
+        **{
+            f"{LIB}/hpogrid/{name}": path
+            for name, path in files_below(Path(hpogrid.__file__).parent).items()
+            if "__pycache__" not in name and not name.startswith(_WHEELS)
+        },
+        **{f"{VENDOR}/msgspec/{name}": data for name, data in _msgspec()},
+    }
 
 
-def _package() -> Iterator[tuple[str, bytes]]:
-    own = Path(hpogrid.__file__).parent
-    if own.parent.suffix == ".whl":  # this is a job that was itself started from a wheel
-        with zipfile.ZipFile(own.parent) as archive:
-            for name in sorted(archive.namelist()):
-                if name.startswith("hpogrid/"):
-                    yield name, archive.read(name)
+def carried_path(content: Content) -> Path:
+    """Where `write_carried` puts them: all tasks with the same files share one folder."""
+    digest = hashlib.sha256()
+    for name, source in sorted(content.items()):
+        data = _bytes(source)
+        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    return home() / "carried" / digest.hexdigest()[:16]
+
+
+def write_carried(grid: GridConfig) -> Path:
+    """Put what goes with a task where jobs of this machine or cluster see it; return the folder."""
+    content = carried(grid)
+    target = carried_path(content)
+    if target.is_dir():
+        return target
+    with explained(target):
+        make_folder(target.parent)
+        draft = Path(tempfile.mkdtemp(prefix=".", dir=target.parent))
+        try:
+            for name, source in content.items():
+                make_folder((draft / name).parent)
+                (draft / name).write_bytes(_bytes(source))
+            draft.chmod(0o755)
+            draft.rename(target)
+        except OSError:
+            if not target.is_dir():  # else another submission was faster
+                raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def _bytes(source: Path | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _msgspec() -> Iterator[tuple[str, bytes]]:
+    """msgspec's files from the wheels beside `hpogrid.job`, else as it is installed here."""
+    wheels = resources.files("hpogrid.job") / "wheels"
+    if not wheels.is_dir():  # in a job: what came with that is for all Pythons already
+        for name, path in files_below(Path(msgspec.__file__).parent).items():
+            if "__pycache__" not in name:
+                yield name, path.read_bytes()
         return
-    for path in sorted(own.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield f"hpogrid/{path.relative_to(own).as_posix()}", path.read_bytes()
-
-
-def _metadata() -> str:
-    lines = ["Metadata-Version: 2.1", "Name: hpogrid", f"Version: {VERSION}"]
-    return "\n".join([*lines, *(f"Requires-Dist: {item}" for item in requirements())]) + "\n"
-
-
-def requirements() -> list[str]:
-    """What hpogrid needs, without its extras; as its installation says."""
-    try:
-        found = metadata.requires("hpogrid") or []
-    except metadata.PackageNotFoundError:
-        return []
-    return [item for item in found if "extra ==" not in item]
-
-
-def _digest(data: bytes) -> str:
-    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=")
-    return f"sha256={digest.decode()}"
+    for wheel in sorted(wheels.iterdir(), key=lambda item: item.name):
+        with zipfile.ZipFile(io.BytesIO(wheel.read_bytes())) as archive:
+            for name in archive.namelist():
+                if name.startswith("msgspec/") and not name.endswith((".pyi", "/")):
+                    yield name.removeprefix("msgspec/"), archive.read(name)
+                elif name.endswith("/LICENSE"):
+                    yield "LICENSE", archive.read(name)

@@ -12,7 +12,6 @@ import msgspec
 
 from hpogrid.config.project import load_project
 from hpogrid.errors import UserError
-from hpogrid.site.point import POINT
 from hpogrid.site.tasks import IdRange, Task, TaskFilter, find_tasks
 from hpogrid.text import counted
 
@@ -74,10 +73,10 @@ def study_of(name: str, filters: Filters | None = None) -> Choice:
     """
     filters = filters or Filters()
     found, notes = choose(filters, project=name)
-    searches = [task for task in found if POINT not in task.native]
+    searches = [task for task in found if task.searches]
     if not searches:
         return Choice(found, notes)
-    if single := len(found) - len(searches):
+    if single := sum(task.point for task in found):
         notes.append(f"{counted(single, 'task')} of a single point left out: --range ID shows it")
     if filters.all_versions:
         return Choice(searches, notes)

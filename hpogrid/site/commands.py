@@ -14,12 +14,25 @@ SECONDS = 60.0
 _MOST_WORDS = 300
 
 
+class NoAnswer(RunError):
+    """A command did not end in time; what it was to do may have been done."""
+
+
+class NotHere(RunError):
+    """There is no such command on this machine."""
+
+
 class Answer(NamedTuple):
     """What a command said. ``text`` is its stdout."""
 
     code: int
     text: str
     error: str
+
+    @property
+    def all(self) -> str:
+        """Everything that it said."""
+        return f"{self.text}\n{self.error}"
 
     @property
     def words(self) -> str:
@@ -37,11 +50,13 @@ def run_command(command: Sequence[str], what: str, *, seconds: float = SECONDS) 
         seconds: how long to wait.
 
     Raises:
-        RunError: it is not installed here, or did not answer in time.
+        NoAnswer: it did not answer in time.
+        NotHere: it is not installed.
+        RunError: it cannot be run.
     """
     program = command[0]
     if shutil.which(program) is None:
-        raise RunError(
+        raise NotHere(
             f"{what} is not on this machine: there is no '{program}' on the PATH; "
             "log in to a machine of the cluster, or load the module that brings it"
         )
@@ -56,7 +71,7 @@ def run_command(command: Sequence[str], what: str, *, seconds: float = SECONDS) 
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise RunError(
+        raise NoAnswer(
             f"{what} does not answer: '{shlex.join(command[:3])}' took longer than {seconds:g} s; "
             "try again later"
         ) from error

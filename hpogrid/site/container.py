@@ -16,6 +16,7 @@ from typing import Literal
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import CONTAINER
 from hpogrid.errors import UserError
+from hpogrid.site.carry import carried, carried_path
 from hpogrid.site.tasks import Task
 
 PROJECT = "/hpogrid/project"
@@ -54,6 +55,7 @@ class Wanted:
         runtimes: those that may run it, the best first.
         binds: (outside, inside) pairs of folders.
         gpus: whether to show the node's GPUs.
+        variables: names of environment variables that jobs get.
     """
 
     image: str
@@ -61,6 +63,7 @@ class Wanted:
     runtimes: tuple[str, ...]
     binds: tuple[tuple[str, str], ...]
     gpus: bool = False
+    variables: tuple[str, ...] = ()
 
 
 # --- the runtimes --------------------------------------------------------------------------
@@ -76,7 +79,7 @@ def _apptainer(program: str) -> Callable[[Wanted], list[str]]:
 
 def _podman(wanted: Wanted) -> list[str]:
     binds = [f"--volume={outside}:{inside}" for outside, inside in wanted.binds]
-    passed = [f"--env={name}" for name in _PASSED_ON]
+    passed = [f"--env={name}" for name in (*_PASSED_ON, *wanted.variables)]
     image = [wanted.image]
     if wanted.kind == "folder":
         image = [f"--env=PATH={_PATH}", "--rootfs", wanted.image]
@@ -165,7 +168,8 @@ def wanted(
             f"this machine has no program to run the container {image} ({programs}); "
             "install one, or run without with --container none"
         )
-    return Wanted(image, kind, usable, tuple(_binds(project, task)), gpus)
+    binds = tuple(_binds(project, task))
+    return Wanted(image, kind, usable, binds, gpus, tuple(grid.environment))
 
 
 def _kind(image: str, here: bool) -> Kind:
@@ -192,6 +196,8 @@ def _is_visible(path: Path) -> bool:
 def _binds(project: Project, task: Task) -> Iterable[tuple[str, str]]:
     yield f"{task.folder}", f"{task.folder}"
     yield f"{task.folder}/jobs/{JOB}/work", PROJECT
+    came_along = str(carried_path(carried(project.grid_config)))
+    yield came_along, came_along
     data = project.grid_config.inDS
     if data and Path(data).is_dir():
         yield str(Path(data).absolute()), str(Path(data).absolute())

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from hpogrid.config.project import load_project, project_path
 from hpogrid.engine.prep import prep_logs
-from hpogrid.engine.worker import trial_log
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
 from hpogrid.job.start import Start
-from hpogrid.site import make_site, site_kind
+from hpogrid.site import keeper, keepers, make_site, servers
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
     RETRYABLE,
     JobStatus,
+    Kept,
     Seen,
     ServerSite,
     Site,
-    WithScripts,
+    Steering,
     task_status,
 )
 from hpogrid.site.choice import Filters, choose
 from hpogrid.site.elsewhere import SERVER_DAYS
 from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
-    IMPORTED,
     IdRange,
     Task,
     find_tasks,
@@ -42,10 +39,12 @@ from hpogrid.site.tasks import (
     sketch,
     tasks_path,
 )
+from hpogrid.space.value import Value, Values
 from hpogrid.study.metadata import job_metadata
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
 from hpogrid.text import counted
+from hpogrid.trial.worker import trial_log
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,26 @@ class Overview:
         return any(job.state in ACTIVE for job in self.jobs)
 
     @cached_property
+    def _ended(self) -> tuple[int, int]:
+        """How many trials have finished, and how many of them failed."""
+        results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
+        known = [result for result in results if result]
+        if results and len(known) == len(results):
+            return sum(one.finished for one in known), sum(one.failed for one in known)
+        trials = read_study(self.task.ledgers)[0].finished
+        return len(trials), sum(trial.state == "failed" for trial in trials)
+
+    @property
     def finished(self) -> int:
         """How many trials have finished."""
-        results = [read_result(self.task.job_folder(job.job)) for job in self.jobs]
-        if results and all(results):
-            return sum(result.finished for result in results if result)
-        return len(read_study(self.task.ledgers)[0].finished)
+        return self._ended[0]
 
     @cached_property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> Values:
         """For each job the summary of its finished trials."""
-        site = make_site(self.task.site)
-        if isinstance(site, ServerSite):
-            return site.metadata(self.task)
+        server = make_site(self.task.site).server
+        if server is not None:
+            return server.metadata(self.task)
         project = self.task.read_project()
         study, _ = read_study(self.task.ledgers)
         return {
@@ -89,7 +95,18 @@ class Overview:
             for job in self.jobs
         }
 
-    def row(self) -> dict[str, Any]:
+    @property
+    def trouble(self) -> str | None:
+        """That all trials failed, which the status does not tell."""
+        finished, failed = self._ended
+        if self.active or not finished or failed < finished:
+            return None
+        return (
+            f"task {self.task.id}: all {counted(finished, 'trial')} failed; 'hpogrid report "
+            f"{self.task.project}' shows why"
+        )
+
+    def row(self) -> Values:
         """The task as a row, with the column names of the specification."""
         return {
             "jeditaskid": self.task.id,
@@ -124,38 +141,36 @@ def submit(
         mode: ``idds``: PanDA's HPO service runs the search, and the jobs evaluate its points.
 
     Raises:
-        UserError: unknown project or site; nothing is submitted then.
+        Kept: some jobs were taken, or perhaps all; the task stays.
+        UserError: unknown project or site, or a refusal; nothing is submitted then.
     """
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
-    native = _native(where, mode, start)
+    _check_mode(name, where, mode, start)
     if project.storage is not None and shared:
         check_url(project.storage, n_jobs)
-    if isinstance(where, WithScripts):
-        where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
-    task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start)
-    task.native |= native
+    where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
+    task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start, mode=mode)
     try:
         where.submit(task)
+    except Kept:
+        raise
     except UserError:
-        if not task.native:
-            shutil.rmtree(task.folder, ignore_errors=True)
+        shutil.rmtree(task.folder, ignore_errors=True)
         raise
     return task
 
 
-def _native(where: Site, mode: str, start: Start | None) -> dict[str, Any]:
-    """What a task is marked with whose search PanDA's HPO service runs."""
-    if mode != "idds":
-        return {}
-    if not isinstance(where, ServerSite):
-        raise UserError("--mode idds is for queues of PanDA; choose one with --site")
-    if start is not None and start != Start():
+def _check_mode(name: str, where: Site, mode: str, start: Start | None) -> None:
+    """Refuse that somebody runs the search who cannot."""
+    if mode not in where.traits.modes:
+        able = ", ".join(site.label for site in servers() if mode in site.traits.modes)
+        raise UserError(f"site {name} has no --mode {mode}: that is for queues of {able}")
+    if mode != "grid" and start is not None and start != Start():
         raise UserError(
-            "PanDA's HPO service takes neither --search_points nor --warm_start; use --mode grid"
+            f"--mode {mode} takes neither --search_points nor --warm_start; use --mode grid"
         )
-    return {"mode": mode}
 
 
 def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
@@ -168,25 +183,20 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
     tasks = list(tasks)
     seen: dict[int, Seen] = {}
     jobs: dict[int, list[JobStatus]] = {}
-    for kind in {_kind(task) for task in tasks}:
-        group = [task for task in tasks if _kind(task) == kind]
+    for kind in {kind for task in tasks for kind in keepers(task)}:
+        group = [task for task in tasks if kind in keepers(task)]
         site = make_site(kind)
-        if isinstance(site, ServerSite):
-            seen |= site.look(group, details=details)
-        else:
-            jobs |= site.status(group)
+        if site.server is not None:
+            seen |= site.server.look(group, details=details)
+            continue
+        for number, found in site.status(group).items():
+            jobs[number] = sorted([*jobs.get(number, []), *found], key=lambda status: status.job)
     return [
         Overview(task, seen[task.id].jobs, seen[task.id].status)
         if task.id in seen
         else Overview(task, jobs[task.id])
         for task in tasks
     ]
-
-
-def _kind(task: Task) -> str:
-    """Who knows how the jobs of a task are: of one that was imported no server does."""
-    kind = site_kind(task.site)
-    return "local" if IMPORTED in task.native and kind == "panda" else kind
 
 
 @dataclass(frozen=True)
@@ -210,20 +220,17 @@ def survey(
     """
     filters = filters or Filters()
     own, left_out = choose(filters, username=username)
-    site = make_site("panda")
-    assert isinstance(site, ServerSite)
     problems: list[str] = []
     tasks = list(own)
     if ask:
-        try:
-            days = filters.days or SERVER_DAYS
-            others = site.others(find_tasks(), days=days, username=username)
-        except UserError as error:
-            others = []
-            problems.append(str(error))
-        # The server knows whose a task is, but no wildcards; and it has names of its own.
-        pattern = username if username and re.search(r"[*?\[]", username) else None
-        wanted = filters.wanted(username=pattern)
+        others: list[Task] = []
+        for server in servers():
+            try:
+                days = filters.days or SERVER_DAYS
+                others += server.others(find_tasks(), days=days, username=username)
+            except UserError as error:
+                problems.append(str(error))
+        wanted = filters.wanted(username=username)
         tasks += [task for task in others if wanted.passes(task)]
         tasks.sort(key=lambda task: (task.created, task.id), reverse=True)
         if (more := len(tasks) - filters.limit) > 0:
@@ -232,14 +239,17 @@ def survey(
     try:
         return Survey(overview(tasks), problems, left_out)
     except UserError as error:
-        here = [task for task in own if site_kind(task.site) != "panda"]
-        last = [_last_seen(task) for task in own if site_kind(task.site) == "panda"]
+        here = [task for task in own if make_site(keeper(task)).server is None]
+        last = [_last_seen(task) for task in own if make_site(keeper(task)).server is not None]
         found = sorted(overview(here) + last, key=lambda item: item.task.created, reverse=True)
         return Survey(found, [str(error)], left_out)
 
 
 def _last_seen(task: Task) -> Overview:
-    return Overview(task, [], str(task.native.get("status", "unknown")))
+    server = make_site(keeper(task)).server
+    assert server is not None
+    seen = server.remembered(task)
+    return Overview(task, seen.jobs, seen.status)
 
 
 def any_task(number: int) -> Task:
@@ -250,10 +260,8 @@ def any_task(number: int) -> Task:
     """
     if (tasks_path() / str(number)).is_dir():
         return load_task(number)
-    site = make_site("panda")
-    assert isinstance(site, ServerSite)
-    task = site.other(number)
-    return task if task is not None else load_task(number)
+    found = (task for server in servers() if (task := server.other(number)) is not None)
+    return next(found, None) or load_task(number)
 
 
 def select(texts: Sequence[str]) -> list[Task]:
@@ -274,18 +282,40 @@ def select(texts: Sequence[str]) -> list[Task]:
     return [found[number] for number in sorted(found)]
 
 
-def kill(task: Task) -> None:
-    """End what is active of a task.
+def kill(task: Task, jobs: Sequence[int] = ()) -> None:
+    """End what is active of a task, or of these jobs of it.
 
     Raises:
         UserError: nothing is.
     """
-    if not _sure(overview([task])[0]).active:
-        raise UserError(f"task {task.id} has no job that waits or runs")
-    make_site(task.site).kill(task)
+    for job in jobs:
+        _check_job(task, job)
+    item = sure(overview([task], details=bool(jobs))[0])
+    wanted = jobs or range(task.n_jobs)
+    if jobs:
+        active = any(job.state in ACTIVE for job in item.jobs if job.job in wanted)
+    else:
+        active = item.active
+    if not active:
+        which = f"job {', '.join(map(str, jobs))} of task {task.id}" if jobs else f"task {task.id}"
+        raise UserError(f"{which} has no job that waits or runs" if not jobs else
+                        f"{which} neither waits nor runs")  # fmt: skip
+    _at_sites(task, wanted, lambda site, some: site.kill(task, some))
 
 
-def _sure(item: Overview) -> Overview:
+def _at_sites(task: Task, jobs: Iterable[int], act: Callable[[Site, list[int]], None]) -> None:
+    """Do something with jobs, site by site."""
+    jobs = list(jobs)
+    for kind in sorted({keeper(task, job) for job in jobs}):
+        act(make_site(kind), [job for job in jobs if keeper(task, job) == kind])
+
+
+def _check_job(task: Task, job: int) -> None:
+    if job >= task.n_jobs:
+        raise UserError(f"task {task.id} has the jobs 0 to {task.n_jobs - 1}, not {job}")
+
+
+def sure(item: Overview) -> Overview:
     """The overview, unless its site did not answer."""
     unsure = next((job for job in item.jobs if job.state == "unknown"), None)
     if unsure is not None:
@@ -299,7 +329,7 @@ def retryable(task: Task) -> list[int]:
     Raises:
         UserError: there is none.
     """
-    status = _sure(overview([task], details=True)[0])
+    status = sure(overview([task], details=True)[0])
     jobs = [job.job for job in status.jobs if job.state in RETRYABLE]
     if not jobs:
         hint = "" if status.active else f"; 'hpogrid tasks extend {task.id} --trials N' adds trials"
@@ -310,56 +340,79 @@ def retryable(task: Task) -> list[int]:
     return jobs
 
 
-def retry(task: Task) -> list[int]:
-    """Start the jobs again that are unfinished, failed, were killed or lost; return them."""
+def retry(task: Task, options: Mapping[str, Value] | None = None) -> list[int]:
+    """Start the jobs again that are unfinished, failed, were killed or lost; return them.
+
+    Args:
+        task: whose jobs.
+        options: parameters of the task, for its server, that are to be others from now on.
+
+    Raises:
+        UserError: there is nothing to start, or no server.
+    """
+    server = _server(task, "other options for its jobs") if options else None
     jobs = retryable(task)
-    make_site(task.site).retry(task, jobs)
+    forget_requests(task)
+    if server is not None and options:
+        server.retry_otherwise(task, jobs, options)
+    else:
+        start_jobs(task, jobs)
     return jobs
 
 
-def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
-    """Add trials to the budget of each job of a task, and start those that do not run.
-
-    The new budget is written before anything is started: whatever is killed then, a retry goes
-    on to the same budget.
-
-    Returns:
-        The jobs that were started, and those that still run or wait: with the budget that they
-        knew when they started, so that they are unfinished when they end.
+def steer(task: Task, what: Steering) -> None:
+    """Have the server of a task go on otherwise with it.
 
     Raises:
-        UserError: the jobs do not see the task's folder.
+        UserError: it has none, or refuses.
     """
-    site = make_site(task.site)
-    if isinstance(site, ServerSite):
+    _server(task, what).steer(task, what)
+
+
+def _server(task: Task, what: str) -> ServerSite:
+    server = make_site(task.site).server
+    if server is None:
         raise UserError(
-            f"task {task.id} is at {task.site}, where jobs have a copy of the task of their own; "
-            f"submit more of them with: hpogrid run {task.project} --warm_start {task.id}"
+            f"task {task.id} is at {task.site}, where nobody can do this ({what}): it is for the "
+            "grid; 'hpogrid tasks kill' and 'retry' do elsewhere"
         )
-    _sure(overview([task])[0])
-    task.add_trials(trials)
-    states = overview([task], details=True)[0].jobs
-    jobs = [job.job for job in states if job.state in RETRYABLE]
-    if jobs:
-        site.retry(task, jobs)
-    return jobs, [job.job for job in states if job.state in ACTIVE]
+    return server
 
 
-def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:
-    """What `submit` would do: the files of the bundle with their sizes, and the commands."""
+def start_jobs(task: Task, jobs: Iterable[int]) -> None:
+    """Start jobs, each at its site."""
+    _at_sites(task, jobs, lambda site, some: site.retry(task, some))
+
+
+def forget_requests(task: Task) -> None:
+    """What was asked of earlier attempts is not asked of the next ones."""
+    shutil.rmtree(task.requests, ignore_errors=True)
+
+
+def notes(project_name: str, *, site: str | None, mode: str = "grid", ask: bool) -> list[str]:
+    """What is to be said before a project is submitted (see `Site.notes`)."""
     project = load_project(project_name)
     name = site or project.grid_config.site
     where = make_site(name)
-    task = sketch(project, name, n_jobs, number=next_number())
-    task.native |= _native(where, mode, None)
-    files = where.files(task) if isinstance(where, ServerSite) else _files(project_name)
-    lines = [f"site: {name}", f"jobs: {n_jobs}", f"bundle of project {project.hash}:"]
-    lines += [f"  {size:>10}  {path}" for path, size in files]
-    lines += ["commands:"]
+    _check_mode(name, where, mode, None)
+    return where.notes(sketch(project, name, 1, mode=mode), project, ask=ask)
+
+
+def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:
+    """What `submit` would do: the commands, what is to be said, and the files of the bundle."""
+    project = load_project(project_name)
+    name = site or project.grid_config.site
+    where = make_site(name)
+    _check_mode(name, where, mode, None)
+    task = sketch(project, name, n_jobs, number=next_number(), mode=mode)
+    files = where.server.files(task) if where.server else _files(project_name)
+    lines = [f"site: {name}", f"jobs: {n_jobs}", "commands:"]
     lines += [f"  {shlex.join(command)}" for command in where.plan(task)]
-    if isinstance(where, WithScripts):
-        for path, text in where.scripts(task).items():
-            lines += [f"{path}:", *(f"  {line}".rstrip() for line in text.splitlines())]
+    lines += [f"note: {note}" for note in where.notes(task, project, ask=False)]
+    lines += [f"bundle of project {project.hash}:"]
+    lines += [f"  {size:>10}  {path}" for path, size in files]
+    for path, text in where.scripts(task).items():
+        lines += [f"{path}:", *(f"  {line}".rstrip() for line in text.splitlines())]
     return lines
 
 
@@ -380,33 +433,43 @@ def read_logs(task_id: int, job: int | None, trial: str | None, *, prep: bool = 
         return _prep_logs(task, job)
     if trial is not None:
         return [_trial_log(task, trial)]
-    if job is not None and job >= task.n_jobs:
-        raise UserError(f"task {task.id} has the jobs 0 to {task.n_jobs - 1}, not {job}")
-    site = make_site(task.site)
+    if job is not None:
+        _check_job(task, job)
     jobs = [job] if job is not None else range(task.n_jobs)
-    return [f"--- job {index}\n{site.logs(task, index)}".rstrip() for index in jobs]
+    return [
+        f"--- job {index}\n{make_site(keeper(task, index)).logs(task, index)}".rstrip()
+        for index in jobs
+    ]
 
 
 def _prep_logs(task: Task, job: int | None) -> list[str]:
     """What was prepared: for all jobs together, or by each where they share no disk."""
-    site = make_site(task.site)
+    server = make_site(task.site).server
     jobs = [job] if job is not None else range(task.n_jobs)
     folders = [task.prep]
-    if isinstance(site, ServerSite):
+    if server is not None:
         folders = [task.job_folder(index) / PREP for index in jobs]
         for index in jobs:
-            site.fetch_job(task, index)
+            server.fetch_job(task, index)
     return [text for folder in folders for text in prep_logs(folder)]
+
+
+def trial_names(names: list[str]) -> str:
+    """What the trials are called that there are."""
+    if not names:
+        return "none has begun yet"
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"it has {shown}"
 
 
 def _trial_log(task: Task, trial: str) -> str:
     study, _ = read_study(task.ledgers)
     if trial not in study.trials:
-        raise UserError(f"task {task.id} has no trial '{trial}'; they are called 0-1, 0-2, ...")
+        raise UserError(f"task {task.id} has no trial '{trial}'; {trial_names(list(study.trials))}")
     record = study.trials[trial]
-    site = make_site(task.site)
-    if isinstance(site, ServerSite):
-        site.fetch_job(task, record.job)
+    server = make_site(task.site).server
+    if server is not None:
+        server.fetch_job(task, record.job)
     project = task.read_project()
     path = trial_log(
         task.job_folder(record.job) / project.hpo_config.log_dir, trial, record.attempt

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hpogrid.config.project import load_project, project_names
 from hpogrid.errors import UserError
 from hpogrid.site import make_site, site_kind
-from hpogrid.site.base import ServerSite
 from hpogrid.site.tasks import TaskFilter, find_tasks, take_in
 
 SERVER_DAYS = 30.0
@@ -27,15 +26,16 @@ def adopt(name: str, wanted: TaskFilter) -> list[str]:
     project = load_project(name)
     known = find_tasks()
     sites = [project.grid_config.site, *(task.site for task in known if task.project == name)]
-    if all(site_kind(site) != "panda" for site in sites):
-        return []
-    site = make_site("panda")
-    assert isinstance(site, ServerSite)
-    try:
-        others = site.others(known, days=wanted.days or SERVER_DAYS, username=None)
-    except UserError as error:
-        return [str(error)]
-    for task in others:
-        if task.project == name and wanted.passes(task):
-            take_in(task, project)
-    return []
+    problems = []
+    for kind in dict.fromkeys(map(site_kind, sites)):
+        server = make_site(kind).server
+        try:
+            days = wanted.days or SERVER_DAYS
+            others = server.others(known, days=days, username=None) if server else []
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        for task in others:
+            if task.project == name and wanted.passes(task):
+                take_in(task, project)
+    return problems

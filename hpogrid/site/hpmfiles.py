@@ -12,11 +12,11 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.files import explained, read_text, write_atomic
 from hpogrid.space.space import Space
+from hpogrid.space.value import Value
 from hpogrid.trial.placeholders import check_shell_names, hpm_text
 
 _NAME = re.compile(r"([1-9][0-9]*)\.hpm(\.old)?")
@@ -53,7 +53,7 @@ class Numbering:
         return found
 
 
-def point_texts(space: Space, param: Mapping[str, Any]) -> list[str]:
+def point_texts(space: Space, param: Mapping[str, Value]) -> list[str]:
     """The text of a file for each point of a finite space.
 
     Args:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpogrid.errors import Exit
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import (
+    NO_MEMORY,
     BatchSystem,
     Member,
     MemberState,
@@ -24,7 +25,7 @@ from hpogrid.site.batchsystem import (
 SUBMIT_FILE = "job.sub"
 
 _STATES: dict[int, JobState] = {1: "queued", 2: "running", 5: "queued", 6: "running", 7: "running"}
-_REASONS = {34: "out of memory", 46: "it reached its time limit", 47: "it reached its time limit"}
+_REASONS = {34: NO_MEMORY, 46: "it reached its time limit", 47: "it reached its time limit"}
 """Why the cluster held a job that is then removed, by ``HoldReasonCode``."""
 
 _OPTIONS = """accounting_group accounting_group_user allowed_execute_duration
@@ -49,12 +50,15 @@ class HTCondor(BatchSystem):
 
     name = "htcondor"
     label = "HTCondor"
+    too_many = ("MAX_JOBS_PER",)
+    cut_off = (*BatchSystem.cut_off, "Failed to receive", "Failed to send")
     member = "$1"
     end_time = (
         "sed -n 's/^Allowed[JE][a-z]*Duration = \\([0-9][0-9]*\\)$/\\1/p' \"$_CONDOR_JOB_AD\""
         " 2>/dev/null | sort -n | head -n 1"
         " | while read -r limit; do echo $(($(date +%s) + limit)); done"
     )
+    again = ""
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(
         ["arguments", "batch_name", "error", "executable", "initialdir", "log", "max_materialize",
@@ -82,6 +86,8 @@ class HTCondor(BatchSystem):
             "# A job that the cluster holds because it used too much has ended.",
             "periodic_remove = (JobStatus == 5) && member(HoldReasonCode, {34, 46, 47})",
         ]
+        if grid.max_attempts and "on_exit_remove" not in grid.extra:
+            lines.append(f"on_exit_remove = ExitBySignal || ExitCode != {Exit.AGAIN:d}")
         if grid.max_jobs:
             lines.append(f"max_materialize = {grid.max_jobs}")
         if request.seconds:
@@ -99,6 +105,33 @@ class HTCondor(BatchSystem):
         lines += [f"{name} = {json.dumps(value)}" for name, value in own.items()]
         return {SUBMIT_FILE: "\n".join([*lines, f"queue {request.count}"]) + "\n"}
 
+    def pool(self) -> list[list[str]]:
+        """The domain of this machine's disks, and those of the pool's machines."""
+        return [
+            ["condor_config_val", "FILESYSTEM_DOMAIN"],
+            ["condor_status", "-autoformat", "FileSystemDomain"],
+        ]
+
+    def unfit(self, answers: Sequence[str]) -> str | None:
+        """Jobs match machines of the same domain only."""
+        here, there = answers[0].strip(), set(answers[1].split())
+        if not here or not there or here in there:
+            return None
+        return (
+            f"no machine of the pool shares a disk with this one (FILESYSTEM_DOMAIN is {here} here "
+            f"and {', '.join(sorted(there)[:3])} there): the jobs would wait for ever; submit from "
+            "a machine whose disk they see"
+        )
+
+    def check_options(self, extra: Mapping[str, Any]) -> None:
+        """Attributes of one's own begin with a plus."""
+        super().check_options({name: extra[name] for name in extra if not name.startswith("+")})
+
+    def time_option(self, extra: Mapping[str, Any]) -> str | None:
+        """The two durations."""
+        limits = ("allowed_job_duration", "allowed_execute_duration")
+        return next((name for name in limits if name in extra), None)
+
     def submit(self, request: Request) -> list[str]:
         """``condor_submit``."""
         return ["condor_submit", "-terse", str(request.folder / SUBMIT_FILE)]
@@ -108,15 +141,23 @@ class HTCondor(BatchSystem):
         match = re.search(r"^(\d+)\.\d+ - \d+\.\d+$", text, re.MULTILINE)
         return match.group(1) if code == 0 and match else None
 
+    def search(self, name: str) -> list[str]:
+        """The cluster of that batch name."""
+        words = ["-json", "-attributes", "ClusterId,ProcId"]
+        return ["condor_q", "-constraint", f'JobBatchName == "{name}"', *words]
+
+    def found(self, code: int, text: str, name: str) -> str | None:
+        """The number in any of its records."""
+        ads = (_ads(text) if code == 0 else None) or []
+        return str(ads[0]["ClusterId"]) if ads else None
+
+    def version(self) -> list[str]:
+        """``$CondorVersion: 23.4.0 ...``."""
+        return ["condor_version"]
+
     def queue(self, arrays: Sequence[str]) -> list[str]:
-        """What the user has in the queue, as JSON."""
-        return [
-            "condor_q",
-            getpass.getuser(),
-            "-json",
-            "-attributes",
-            _ATTRIBUTES,
-        ]
+        """These clusters' jobs, as JSON: who submitted them is the pool's business."""
+        return ["condor_q", *arrays, "-json", "-attributes", _ATTRIBUTES]
 
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """Also members that are not made yet: their siblings tell how many follow."""
@@ -138,9 +179,11 @@ class HTCondor(BatchSystem):
         """``condor_history``, in one call."""
         return [["condor_history", *arrays, "-json", "-attributes", _ATTRIBUTES]]
 
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """How jobs left the queue."""
-        ads = (_ads(text) if code == 0 else None) or []
+        ads = _ads(text) if code == 0 else None
+        if ads is None:
+            return None
         return {(str(ad["ClusterId"]), ad["ProcId"] + 1): _state(ad) for ad in ads}
 
     def kill(self, targets: Sequence[Target]) -> list[str]:

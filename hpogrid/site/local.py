@@ -10,34 +10,37 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hpogrid.config.home import home
-from hpogrid.config.project import load_project
+from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.deadline import END_VARIABLES
 from hpogrid.engine.resources import cpu_count
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
 from hpogrid.files import explained, write_atomic
+from hpogrid.identity import Identity
 from hpogrid.job.here import run_in_folder
-from hpogrid.job.run import RESULT, JobResult, read_result
+from hpogrid.job.run import JobResult, read_result
 from hpogrid.job.settings import TaskFolder
-from hpogrid.site import processes
-from hpogrid.site.arrays import settled
-from hpogrid.site.base import JobStatus
-from hpogrid.site.carry import write_wheel
-from hpogrid.site.script import contained_script
-from hpogrid.site.tasks import Task, load_task
+from hpogrid.site import HERE, jobs_at, processes
+from hpogrid.site.arrays import KILLED, forget_end, settled
+from hpogrid.site.base import ACTIVE, Finding, JobStatus, Traits
+from hpogrid.site.carry import write_carried
+from hpogrid.site.check import check_parts, look
+from hpogrid.site.script import local_script
+from hpogrid.site.tasks import Task, load_task, next_number, project_at, sketch
+from hpogrid.text import numbered
 
-SCRIPT = "contained.sh"
+SCRIPT = "local.sh"
 _LOCK = "job.lock"
-_KILLED = "killed"
 _QUEUED = "queued"
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
@@ -48,18 +51,42 @@ _PYTHON = (sys.executable, "-P", "-m")  # -P: the user's folder hides no module
 class LocalSite:
     """Jobs as processes of this machine (see `Site`)."""
 
+    traits = Traits(here=True)
+    server = None
+
+    def check_config(self, grid: GridConfig) -> None:
+        """Nothing is wrong of itself."""
+
+    def check(self, project: Project | None, name: str) -> Iterator[Finding]:
+        """The parts of a project, and the machine."""
+        if project is not None:
+            task = sketch(project, name, 1, number=next_number())
+            yield from check_parts(project, task, here=True)
+            yield look("submission", lambda: self._submission(task))
+        yield Finding(name, "good", f"this machine, {cpu_count()} cores")
+
+    def _submission(self, task: Task) -> str:
+        self.scripts(task)
+        return shlex.join(self._runner(task, range(task.n_jobs)))
+
     def plan(self, task: Task) -> list[list[str]]:
         """The runner's command."""
         return [self._runner(task, range(task.n_jobs))]
 
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
+        """What has no effect here. Jobs wait for the cores that they need."""
+        if project.grid_config.max_attempts is None:
+            return []
+        return ["max_attempts has no effect here: when time is up, 'hpogrid tasks retry' goes on"]
+
     def scripts(self, task: Task) -> dict[Path, str]:
-        """The script that runs a job in its container, if it wants one.
+        """The script that runs a job in its container, or after its setup, if it wants that.
 
         Raises:
             UserError: the container cannot be used on this machine.
         """
-        project = task.read_project() if task.bundle.exists() else load_project(task.project)
-        text = contained_script(task, project)
+        project = project_at(task, HERE)
+        text = local_script(task, project)
         return {} if text is None else {task.folder / SCRIPT: text}
 
     def submit(self, task: Task) -> None:
@@ -70,16 +97,32 @@ class LocalSite:
         """Look at results, then at locks."""
         return {task.id: self._statuses(task) for task in tasks}
 
-    def kill(self, task: Task) -> None:
-        """End runner and jobs: first by asking, after ten seconds by force."""
-        _end(self._runner_locks(task), signal.SIGKILL)
-        folders = [task.job_folder(job) for job in range(task.n_jobs)]
-        for folder in folders:
-            if read_result(folder) is None:
-                (folder / _KILLED).touch()
-        locks = [folder / _LOCK for folder in folders]
-        _end(locks, signal.SIGTERM)
-        _end(locks, signal.SIGKILL)
+    def kill(self, task: Task, jobs: Collection[int]) -> None:
+        """End jobs: by asking first, and when their trials have had time, by force.
+
+        The runner ends with the last of them.
+
+        Raises:
+            RunError: they run elsewhere, or do not end.
+        """
+        locks = {job: task.job_folder(job) / _LOCK for job in jobs}
+        runners = self._runner_locks(task)
+        _refuse_elsewhere(task, [*runners, *locks.values()])
+        open_jobs = [job for job in locks if read_result(task.job_folder(job)) is None]
+        waiting = [job for job in open_jobs if self._is_queued(task, task.job_folder(job))]
+        if set(jobs_at(task, HERE)) <= {*jobs, *self._ended(task)}:
+            _end(runners, signal.SIGKILL)
+        for job in waiting:
+            (task.job_folder(job) / KILLED).touch()  # its runner passes over it
+        grace = task.read_project().hpo_config.grace_seconds
+        _end(locks.values(), signal.SIGTERM, grace + _GRACE_SECONDS)
+        _end(locks.values(), signal.SIGKILL)
+        for job in open_jobs:
+            if not processes.held(locks[job]):
+                (task.job_folder(job) / KILLED).touch()
+        left = [job for job, lock in locks.items() if processes.held(lock)]
+        if left:
+            raise RunError(f"task {task.id}: {numbered('job', left)} did not end; try again")
 
     def retry(self, task: Task, jobs: Sequence[int]) -> None:
         """Start a new runner for these jobs."""
@@ -106,7 +149,7 @@ class LocalSite:
 
     def _start(self, task: Task, jobs: Sequence[int]) -> None:
         for path, text in self.scripts(task).items():
-            write_wheel(task.folder)
+            write_carried(project_at(task, HERE).grid_config)
             write_atomic(path, text.encode())
         lock = task.folder / f"runner-{len(self._runner_locks(task)):03d}.lock"
         handle = processes.take(lock, _PATIENCE)
@@ -115,9 +158,8 @@ class LocalSite:
         try:
             for job in jobs:
                 folder = task.job_folder(job)
+                forget_end(task, job)
                 write_atomic(folder / _QUEUED, lock.name.encode())
-                for name in (_KILLED, RESULT):
-                    (folder / name).unlink(missing_ok=True)
             command = self._runner(task, jobs)
             log = task.folder / "runner.log"
             with explained(log):
@@ -126,7 +168,10 @@ class LocalSite:
             processes.release([handle])
 
     def _statuses(self, task: Task) -> list[JobStatus]:
-        return [self._status(task, job) for job in range(task.n_jobs)]
+        return [self._status(task, job) for job in jobs_at(task, HERE)]
+
+    def _ended(self, task: Task) -> list[int]:
+        return [status.job for status in self._statuses(task) if status.state not in ACTIVE]
 
     def _status(self, task: Task, job: int) -> JobStatus:
         folder = task.job_folder(job)
@@ -137,7 +182,7 @@ class LocalSite:
         if (ended := settled(task, job)) is not None:
             return ended
         result = read_result(folder)
-        if (folder / _KILLED).exists():
+        if (folder / KILLED).exists():
             return JobStatus(job, "killed", "killed by 'hpogrid tasks kill'")
         if result is not None:
             return JobStatus(job, "killed", result.reason)
@@ -161,33 +206,36 @@ def run_here(task: Task, progress: Callable[[Run], None]) -> JobResult:
     handle = processes.take(task.job_folder(0) / _LOCK, _PATIENCE)
     if handle is None:
         raise RunError(f"task {task.id} is running already; 'hpogrid tasks show {task.id}'")
-    processes.write_holder(handle, os.getpid())
-    (task.job_folder(0) / _KILLED).unlink(missing_ok=True)
+    processes.write_holder(handle)
+    (task.job_folder(0) / KILLED).unlink(missing_ok=True)
     try:
         return run_in_folder(TaskFolder(task.folder), 0, progress)
     finally:
         processes.release([handle])
 
 
-def _end(locks: Sequence[Path], number: signal.Signals) -> None:
-    """Send a signal to those who hold the locks, and wait for their end, ten seconds at most."""
-    told: set[int] = set()
-    deadline = time.monotonic() + _GRACE_SECONDS
+def _refuse_elsewhere(task: Task, locks: Iterable[Path]) -> None:
+    """Refuse to signal processes of another machine or container: numbers mean others here."""
+    for lock in locks:
+        found = processes.holder(lock)
+        if found is not None and not found.here:
+            raise RunError(
+                f"task {task.id} runs on {found.host} (process {found.pid} there), which cannot be "
+                f"reached from here: type 'hpogrid tasks kill {task.id}' on {found.host}, in the "
+                "container that it was started in if there is one"
+            )
+
+
+def _end(locks: Collection[Path], number: signal.Signals, seconds: float = _GRACE_SECONDS) -> None:
+    """Send a signal to those who hold the locks, and wait so many seconds for their end."""
+    told: set[Identity] = set()
+    deadline = time.monotonic() + seconds
     while any(map(processes.held, locks)) and time.monotonic() < deadline:
-        holders = {pid for lock in locks if (pid := processes.holder(lock))}
-        for pid in holders - told:
-            _signal(pid, number)
+        holders = {found for lock in locks if (found := processes.holder(lock))}
+        for found in holders - told:
+            found.signal(number)
         told |= holders
         time.sleep(_POLL_SECONDS)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process, and to its group if that is its own."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, number)
-        else:
-            os.kill(pid, number)
 
 
 # --- the runner ----------------------------------------------------------------------------
@@ -195,7 +243,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 def run_jobs(task: Task, jobs: Sequence[int]) -> None:
     """Start each job as soon as the machine has cores for it, and wait for all to end."""
-    project = task.read_project()
+    project = project_at(task, HERE)
     config, grid = project.hpo_config, project.grid_config
     cores = config.max_concurrent * (config.cpus_per_trial or 1)
     needed = min(math.ceil(cores), cpu_count())
@@ -206,6 +254,9 @@ def run_jobs(task: Task, jobs: Sequence[int]) -> None:
             time.sleep(_POLL_SECONDS)
         held = _wait_for(slots, needed)
         folder = task.job_folder(job)
+        if (folder / KILLED).exists():  # while it waited
+            processes.release(held)
+            continue
         own = processes.take(folder / _LOCK, _PATIENCE)
         if own is None:
             processes.release(held)

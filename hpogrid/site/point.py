@@ -11,13 +11,11 @@ from hpogrid.config.project import FILE, Project
 from hpogrid.errors import UserError
 from hpogrid.files import write_atomic
 from hpogrid.job.points import at_point
+from hpogrid.site import HERE
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.parameter import Value
 from hpogrid.space.space import Space
 from hpogrid.space.value import same
-
-POINT = "point"
-"""What such a task is marked with, in `Task.native`."""
 
 
 def point_task(project: Project, values: Mapping[str, Value], *, debug: bool = False) -> Task:
@@ -37,9 +35,9 @@ def point_task(project: Project, values: Mapping[str, Value], *, debug: bool = F
     if debug:
         config = msgspec.structs.replace(fixed.hpo_config, engine="debug")
         fixed = msgspec.structs.replace(fixed, hpo_config=config).with_hash()
-    task = new_task(project, site="local", foreground=True)
+    task = new_task(project, site=HERE, foreground=True)
     write_atomic(task.bundle / FILE, msgspec.json.encode(fixed))
-    task.project_hash, task.native = fixed.hash, {POINT: True}
+    task.project_hash, task.point = fixed.hash, True
     task.save()
     return task
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,7 +19,15 @@ FIRST_SECONDS = 1.0
 MOST_SECONDS = 30.0
 _GROWTH = 1.5
 
-Ask = Callable[[Collection[Member]], dict[Member, MemberState]]
+
+class Told(NamedTuple):
+    """What a scheduler says about members; ``problem`` is what it could not be asked, if any."""
+
+    seen: dict[Member, MemberState]
+    problem: str | None = None
+
+
+Ask = Callable[[Collection[Member]], Told]
 
 
 class _Answer(msgspec.Struct):
@@ -28,6 +37,7 @@ class _Answer(msgspec.Struct):
     interval: float
     asked: list[str]
     seen: list[tuple[Member, MemberState]]
+    problem: str | None = None
 
 
 class Poll:
@@ -42,20 +52,20 @@ class Poll:
         self._path = path
         self._ask = ask
 
-    def look(self, members: Collection[Member]) -> dict[Member, MemberState]:
+    def look(self, members: Collection[Member]) -> Told:
         """What is known about members; the scheduler is asked if the last answer is too old."""
         last = self._read()
         arrays = sorted({array for array, _ in members})
         fresh = last is not None and 0 <= time.time() - last.time < last.interval
         if last is not None and fresh and set(arrays) <= set(last.asked):
-            return dict(last.seen)
-        seen = self._ask(members)
+            return Told(dict(last.seen), last.problem)
+        seen, problem = told = self._ask(members)
         interval = FIRST_SECONDS
         if last is not None and dict(last.seen) == seen:
             interval = min(last.interval * _GROWTH, MOST_SECONDS)
-        answer = _Answer(time.time(), interval, arrays, list(seen.items()))
+        answer = _Answer(time.time(), interval, arrays, list(seen.items()), problem)
         write_atomic(self._path, msgspec.json.encode(answer))
-        return seen
+        return told
 
     def forget(self) -> None:
         """Ask anew at the next look: something was submitted or ended."""

@@ -1,6 +1,6 @@
 """Processes that outlive the terminal, known by the lock that they hold.
 
-A lock file holds the number of the process; that it is locked tells that the process lives.
+A lock file holds the identity of the process; that it is locked tells that the process lives.
 The lock is taken before the process starts and handed to it, so there is no moment between.
 """
 
@@ -13,6 +13,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+
+import msgspec
+
+from hpogrid.files import read_record
+from hpogrid.identity import Identity, this_process
 
 _PAUSE = 0.005
 
@@ -61,10 +66,10 @@ def release(handles: Sequence[int]) -> None:
         os.close(handle)
 
 
-def write_holder(handle: int, pid: int) -> None:
-    """Note in a lock file whose lock it is."""
+def write_holder(handle: int) -> None:
+    """Note in a lock file that its lock is this process's."""
     os.ftruncate(handle, 0)
-    os.pwrite(handle, str(pid).encode(), 0)
+    os.pwrite(handle, msgspec.json.encode(this_process()), 0)
 
 
 def held(path: Path) -> bool:
@@ -82,13 +87,9 @@ def held(path: Path) -> bool:
     return False
 
 
-def holder(path: Path) -> int | None:
-    """The number of the living process that holds the lock, if it is written already."""
-    if not held(path):
-        return None
-    text = path.read_text()
-    # Never 0, 1 or less: a signal to such a number goes to others, or to everybody.
-    return int(text) if text.isdecimal() and int(text) > 1 else None
+def holder(path: Path) -> Identity | None:
+    """The living process that holds the lock, if it is written already."""
+    return read_record(path, Identity) if held(path) else None
 
 
 def start_detached(
@@ -101,7 +102,7 @@ def start_detached(
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own; it keeps the locks until it ends.
 
-    It gets ``environment`` besides ours. Its number is written to the first lock before it runs:
+    It gets ``environment`` besides ours. Its identity is written to the first lock before it runs:
     whoever starts it may be killed.
     """
     with stdout.open("ab") as out, stderr.open("ab") as err:
@@ -113,5 +114,5 @@ def start_detached(
             env={**os.environ, **environment},
             pass_fds=list(locks),
             start_new_session=True,
-            preexec_fn=lambda: write_holder(locks[0], os.getpid()),
+            preexec_fn=lambda: write_holder(locks[0]),
         )

@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from hpogrid.errors import UserError
@@ -68,8 +68,7 @@ class Psij(BatchSystem):
         """What PSI/J is asked for."""
         self._check(request)
         extra = request.grid.extra
-        if extra and not self.options:
-            raise UserError(f"extra: PSI/J passes no native option on to {self.label}")
+        self.check_options(extra)
         custom = {name: value for name, value in extra.items() if self._custom(name)}
         native = {name: value for name, value in extra.items() if name not in custom}
         known = self.options | {f"{self.name}.*"}
@@ -86,6 +85,13 @@ class Psij(BatchSystem):
             "attributes": attributes,
         }
         return {JOB_FILE: json.dumps(job, indent=2) + "\n"}
+
+    def check_options(self, extra: Mapping[str, Any]) -> None:
+        """Those of the batch system have its name before them."""
+        if extra and not self.options:
+            raise UserError(f"extra: PSI/J passes no native option on to {self.label}")
+        native = {name: value for name, value in extra.items() if not self._custom(name)}
+        native_options(native, self.options | {f"{self.name}.*"}, self.reserved, self.label)
 
     def _custom(self, name: str) -> bool:
         return name.startswith(f"{self.name}.") and name != f"{self.name}."
@@ -155,7 +161,7 @@ class Psij(BatchSystem):
         """PSI/J keeps no record but the exit code, which `queue` tells."""
         return []
 
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """Never asked."""
         return {}
 

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from hpogrid.config.prep import Step, check_prep, fixed_values, needs, steps
 from hpogrid.config.schemas import GridConfig, ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.files import read_text, write_atomic
+from hpogrid.site import HERE, SITES
 from hpogrid.site.batchsystem import Request
 from hpogrid.site.hpmfiles import Numbering, number_points, point_texts, write_points
 from hpogrid.site.sge import GridEngine
@@ -28,7 +30,6 @@ from hpogrid.trial.placeholders import (
     hpm_text,
     runnable,
 )
-from hpogrid.trial.prep import Step, check_prep, fixed_values, needs, steps
 
 PREP, TRAIN = "prep.sh", "sge-train.sh"
 _MARK = "# Written by 'hpogrid generate --grid'"
@@ -120,6 +121,12 @@ def submit_commands(grid: GridConfig, numbering: Numbering) -> list[list[str]]:
     Raises:
         UserError: the options are not Grid Engine's.
     """
+    if grid.site in SITES and grid.site not in (GridEngine.name, HERE):
+        raise UserError(
+            f"--grid writes scripts for Grid Engine (qsub), not for site {grid.site}: choose a "
+            f"grid config with --site {GridEngine.name}; on other sites 'hpogrid run' with "
+            "--algorithm grid evaluates the same points"
+        )
     request = Request(
         "grid", Path(), Path(), len(numbering.numbers), grid, grid.cpus, grid.gpus,
         grid.walltime_seconds,

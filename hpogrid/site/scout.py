@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hpogrid.config.advice import drift_notes
-from hpogrid.config.project import Project, load_project
+from hpogrid.config.advice import drift_notes, project_notes
+from hpogrid.config.project import SCRIPTS, Project, load_project, project_path
 from hpogrid.config.schemas import SCHEMAS
 from hpogrid.errors import RunError
-from hpogrid.site import control, site_kind
+from hpogrid.files import files_below
+from hpogrid.site import control, make_site
 from hpogrid.site.container import wanted
 from hpogrid.site.tasks import sketch
 from hpogrid.study.study import read_study
@@ -47,14 +48,16 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
     if scout:
         lines += _times(project, n_jobs)
         commands = control.plan(project_name, site=site, n_jobs=n_jobs)  # after the scout's task
-    lines += [("note", text) for text in drift_notes(project)]
+    files = files_below(project_path(project_name) / SCRIPTS)
+    notes = drift_notes(project) + project_notes(project, files)
+    lines += [("note", text) for text in notes]
     lines += [("default", text) for text in _defaults(project)]
     return [*lines, *(("", text) for text in commands)]
 
 
 def _container(project: Project, site: str) -> str:
     """The image that jobs run in; the default one is for the grid only."""
-    if site_kind(site) == "panda":
+    if make_site(site).traits.image:
         return project.grid_config.container
     found = wanted(project, sketch(project, site, 1))
     return "none" if found is None else found.image

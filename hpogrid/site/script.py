@@ -11,23 +11,39 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from hpogrid._version import VERSION
 from hpogrid.config.home import home
 from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
+from hpogrid.engine.resources import wanted_cores
+from hpogrid.job.again import ATTEMPTS, COMMAND
+from hpogrid.job.settings import ENTRY, START
 from hpogrid.site import container
 from hpogrid.site.batchsystem import BatchSystem, Request
-from hpogrid.site.carry import wheel_path
+from hpogrid.site.carry import carried, carried_path
+from hpogrid.site.setup import in_bash, setup_lines
 from hpogrid.site.tasks import Task
 
+_CORES = re.compile("cpu|task|core|exclusive|processes|^pe$")
 
-def make_request(task: Task, project: Project, folder: Path, count: int) -> Request:
+
+def names_cores(grid: GridConfig) -> bool:
+    """Whether a native option has to do with the number of cores."""
+    return any(map(_CORES.search, grid.extra))
+
+
+def make_request(
+    task: Task, project: Project, folder: Path, count: int, *, cores: bool = True
+) -> Request:
     """What to ask a scheduler for.
 
-    Where the grid config does not say, cores and GPUs follow from what a trial needs.
+    Where the grid config does not say, cores and GPUs follow from what a trial needs; that is one
+    core, if nobody says, and where ``cores`` may be asked for by number.
     """
     grid, hpo = project.grid_config, project.hpo_config
-    cpus, gpus = grid.cpus, grid.gpus
-    if cpus is None and hpo.cpus_per_trial is not None:
-        cpus = math.ceil(hpo.cpus_per_trial * hpo.max_concurrent)
+    cpus, gpus = wanted_cores(project), grid.gpus
+    if cpus is None and cores and not names_cores(grid):
+        cpus = min(hpo.max_concurrent, hpo.trials)
     if gpus is None and hpo.gpus_per_trial:
         gpus = math.ceil(hpo.gpus_per_trial * hpo.max_concurrent)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task.name)
@@ -43,45 +59,73 @@ def job_script(
     Raises:
         UserError: a native option is not valid, or the container cannot be used.
     """
-    start = ["-m", "hpogrid.job.entry", str(task.folder), container.JOB]
     wanted = container.wanted(project, task, gpus=bool(request.gpus))
-    if wanted is None:
-        path = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
-        run = f"export {path}\nexec {container.shell_words([sys.executable, *start])}"
-    else:
-        run = container.shell_fragment(wanted, ["python3", *start])
     return _fill(
         "job.sh",
         directives="\n".join(scheduler.directives(request)),
+        shell=in_bash(request.grid),
+        setup=setup_lines(request.grid),
+        version=VERSION,
         task=task.id,
         project=task.project,
         command=shlex.join(scheduler.submit(request)),
         member=scheduler.member,
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
-        environment=_environment(task, wanted),
-        run=run,
+        environment=_environment(task, wanted) + _again(scheduler, request),
+        run=_run(task, project, wanted),
     )
 
 
-def contained_script(task: Task, project: Project) -> str | None:
-    """The script that runs a job in a container on this machine, or None without a container.
+def _again(scheduler: BatchSystem, request: Request) -> str:
+    """Lines that tell a job how often it goes on by itself, and how."""
+    if request.grid.max_attempts is None or scheduler.again is None:
+        return ""
+    lines = f"\nexport {ATTEMPTS}={request.grid.max_attempts}"
+    return lines + (f"\nexport {COMMAND}={scheduler.again}" if scheduler.again else "")
+
+
+def _run(task: Task, project: Project, wanted: container.Wanted | None) -> str:
+    """What the script becomes: the job, in its container if it wants one."""
+    if wanted is not None:
+        return container.shell_fragment(wanted, _found(task, project))
+    return f"exec {container.shell_words([sys.executable, *_start(task, project)])}"
+
+
+def local_script(task: Task, project: Project) -> str | None:
+    """The script that runs a job on this machine, if it wants a container or a setup; or None.
 
     Raises:
         UserError: the container cannot be used here.
     """
     gpus = project.grid_config.gpus or project.hpo_config.gpus_per_trial
     wanted = container.wanted(project, task, gpus=bool(gpus), here=True)
-    if wanted is None:
+    grid = project.grid_config
+    if wanted is None and not setup_lines(grid):
         return None
-    start = ["python3", "-m", "hpogrid.job.entry", str(task.folder), container.JOB]
     return _fill(
-        "contained.sh",
+        "local.sh",
+        shell=in_bash(grid),
+        setup=setup_lines(grid),
         task=task.id,
         project=task.project,
         environment=_environment(task, wanted),
-        run=container.shell_fragment(wanted, start),
+        run=_run(task, project, wanted),
     )
+
+
+def _carried(project: Project) -> Path:
+    return carried_path(carried(project.grid_config))
+
+
+def _start(task: Task, project: Project) -> list[str]:
+    """The program that came along, and what it is told."""
+    return [str(_carried(project) / ENTRY), "--task", str(task.folder), container.JOB]
+
+
+def _found(task: Task, project: Project) -> list[str]:
+    """The same in an image: with its Python, or one that is found."""
+    return ["sh", str(_carried(project) / START), "python3", *_start(task, project)]
 
 
 def _fill(name: str, **values: object) -> str:
@@ -91,10 +135,11 @@ def _fill(name: str, **values: object) -> str:
 
 def _environment(task: Task, wanted: container.Wanted | None) -> str:
     """Lines that set what a job needs to find itself."""
-    variables = {"HPOGRID_HOME": str(home()), "PYTHONPATH": str(wheel_path(task.folder))}
-    if wanted is not None:
-        variables |= container.ENVIRONMENT
-    return "\n".join(f"export {name}={shlex.quote(text)}" for name, text in variables.items())
+    variables = {"HPOGRID_HOME": str(home())} | (container.ENVIRONMENT if wanted else {})
+    lines = [f"export {name}={shlex.quote(text)}" for name, text in variables.items()]
+    if wanted is None:
+        lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    return "\n".join(lines)
 
 
 def _end_time(scheduler: BatchSystem, request: Request) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from xml.etree import ElementTree
 
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import (
+    NO_MEMORY,
     BatchSystem,
     Member,
     MemberState,
     Request,
     Target,
+    cluster_user,
     named,
     native_options,
 )
@@ -38,6 +40,9 @@ class GridEngine(BatchSystem):
     """See `BatchSystem`."""
 
     name = "sge"
+    tested = ("8.1.9",)
+    too_many = ("jobs are allowed", "tasks are allowed")
+    cores_by_number = False  # it takes a parallel environment, which every cluster calls its own
     label = "Grid Engine"
     member = '"$SGE_TASK_ID"'
     end_time = (
@@ -45,6 +50,7 @@ class GridEngine(BatchSystem):
         " | sed -n 's/^hard resource_list:.*h_rt=\\([0-9]*\\).*/\\1/p'"
         " | while read -r limit; do echo $(($(date +%s) + limit)); done"
     )
+    again = ""
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(["b", "cwd", "e", "i", "j", "N", "o", "r", "S", "sync", "t", "tc", "wd"])
 
@@ -70,6 +76,11 @@ class GridEngine(BatchSystem):
         lines += [f"-{name} {value}" if value is not None else f"-{name}" for name, value in native]
         return [f"#$ {line}" for line in lines]
 
+    def time_option(self, extra: Mapping[str, Any]) -> str | None:
+        """``h_rt`` and ``s_rt`` of the resource list."""
+        found = re.search(r"\b[hs]_rt\b", str(extra.get("l", extra.get("-l", ""))))
+        return f"l {found.group()}" if found else None
+
     def submit(self, request: Request) -> list[str]:
         """``qsub -t 1:N -tc C``."""
         most = ["-tc", str(request.grid.max_jobs)] if request.grid.max_jobs else []
@@ -80,16 +91,29 @@ class GridEngine(BatchSystem):
         match = re.search(r"^(\d+)(\.\S*)?$", text, re.MULTILINE)
         return match.group(1) if code == 0 and match else None
 
+    def search(self, name: str) -> list[str]:
+        """All jobs, with their whole names."""
+        return ["qstat", "-u", cluster_user(), "-r", "-xml"]
+
+    def found(self, code: int, text: str, name: str) -> str | None:
+        """The number in the element that has the name."""
+        root = _xml(text) if code == 0 else None
+        for job in root.iter("job_list") if root is not None else ():
+            if job.findtext("full_job_name") == name:
+                return job.findtext("JB_job_number")
+        return None
+
+    def version(self) -> list[str]:
+        """Its first line is ``SGE 8.1.9``."""
+        return ["qstat", "-help"]
+
     def queue(self, arrays: Sequence[str]) -> list[str]:
         """All members of the user that have not ended, each on its own."""
-        return ["qstat", "-u", getpass.getuser(), "-g", "d", "-xml"]
+        return ["qstat", "-u", cluster_user(), "-g", "d", "-xml"]
 
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """The XML of ``qstat``."""
-        try:
-            root = ElementTree.fromstring(text) if code == 0 else None  # noqa: S314 (the cluster's own)
-        except ElementTree.ParseError:
-            return None
+        root = _xml(text) if code == 0 else None
         if root is None:
             return None
         found: dict[Member, MemberState] = {}
@@ -103,10 +127,12 @@ class GridEngine(BatchSystem):
         """``qacct`` takes one job at a time."""
         return [["qacct", "-j", array] for array in arrays]
 
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """Blocks of ``name value`` lines; of several runs of a member the last counts."""
         found: dict[Member, MemberState] = {}
-        for block in re.split(r"^=+$", text, flags=re.MULTILINE) if code == 0 else []:
+        if code != 0:
+            return found if "not found" in text else None
+        for block in re.split(r"^=+$", text, flags=re.MULTILINE):
             lines = (line.split(maxsplit=1) for line in block.splitlines())
             record = {words[0]: words[1].strip() for words in lines if len(words) == 2}
             if record.get("taskid", "").isdigit():
@@ -116,6 +142,13 @@ class GridEngine(BatchSystem):
     def kill(self, targets: Sequence[Target]) -> list[str]:
         """``qdel``."""
         return ["qdel", *named(targets, lambda array, member: f"{array}.{member}")]
+
+
+def _xml(text: str) -> ElementTree.Element | None:
+    try:
+        return ElementTree.fromstring(text)  # noqa: S314 (the cluster's own)
+    except ElementTree.ParseError:
+        return None
 
 
 def _state(letters: str, job: str) -> MemberState:
@@ -148,7 +181,7 @@ def _ended(record: dict[str, str]) -> MemberState:
     if code == "137" and limit and spent and int(spent.group()) >= int(limit.group(1)):
         return MemberState("failed", "it reached its time limit")
     if code != "0" and _over_memory(record):
-        return MemberState("failed", "out of memory: it reached the limit of its h_vmem")
+        return MemberState("failed", f"{NO_MEMORY}: it reached the limit of its h_vmem")
     if code.isdigit() and int(code) > 128:
         return MemberState("failed", f"killed by signal {int(code) - 128}")
     return MemberState("failed", f"exit code {code}")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hpogrid.site.base import JobState
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import (
+    NO_MEMORY,
     BatchSystem,
     Member,
     MemberState,
     Request,
     Target,
+    cluster_user,
     named,
     native_options,
 )
@@ -44,8 +46,8 @@ _STATES: dict[str, JobState] = {
 """All other states are ends that went wrong."""
 
 _REASONS = {
-    "OUT_OF_MEMORY": "out of memory",
-    "OUT_OF_ME": "out of memory",
+    "OUT_OF_MEMORY": NO_MEMORY,
+    "OUT_OF_ME": NO_MEMORY,
     "TIMEOUT": "it reached its time limit",
     "DEADLINE": "it could not end before its deadline",
     "CANCELLED": "cancelled",
@@ -63,7 +65,7 @@ _REASONS = {
     "AssocGrpCPUMinutesLimit": "the account has used up its time",
 }
 
-_OPTIONS = """account acctg-freq batch bb begin clusters comment constraint container contiguous
+_OPTIONS = """account acctg-freq batch bb begin comment constraint container contiguous
 core-spec cores-per-socket cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency
 distribution exclude exclusive export get-user-env gpu-bind gpu-freq gpus gpus-per-node
 gpus-per-socket gpus-per-task gres gres-flags hint hold licenses mail-type mail-user mcs-label
@@ -84,10 +86,13 @@ class Slurm(BatchSystem):
         'echo "${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue --noheader --format=%e'
         ' --jobs="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID")" 2>/dev/null)}"'
     )
+    again = '"scontrol requeue $SLURM_JOB_ID"'
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(
         ["array", "chdir", "error", "input", "job-name", "open-mode", "output", "parsable", "wrap"]
     )
+    tested = ("22.05",)
+    too_many = ("job submit limit", "MaxSubmit", "Invalid job array specification")
 
     def directives(self, request: Request) -> list[str]:
         """Options as ``#SBATCH`` lines; native ones come last and win."""
@@ -98,6 +103,9 @@ class Slurm(BatchSystem):
             ("open-mode", "append"),
             ("requeue", None),
         ]
+        extra = request.grid.extra
+        if not any(name.lstrip("-").startswith(("nodes", "ntasks")) for name in extra):
+            options += [("nodes", "1"), ("ntasks", "1")]
         if request.seconds:
             options.append(("time", _duration(request.seconds)))
         if request.cpus:
@@ -106,8 +114,18 @@ class Slurm(BatchSystem):
             options.append(("gres", f"gpu:{request.gpus}"))
         if request.grid.memory:
             options.append(("mem", request.grid.memory))
-        options += native_options(request.grid.extra, self.options, self.reserved, self.label)
+        options += native_options(extra, self.options, self.reserved, self.label)
         return [f"#SBATCH --{name}" + _value(value) for name, value in options]
+
+    def time_option(self, extra: Mapping[str, Any]) -> str | None:
+        """``time``."""
+        return next((name for name in extra if name.lstrip("-") == "time"), None)
+
+    def nodes(self, extra: Mapping[str, Any]) -> int:
+        """``nodes``, of a range the least."""
+        asked = next((text for name, text in extra.items() if name.lstrip("-") == "nodes"), 1)
+        match = re.match(r"\d+", str(asked))
+        return int(match.group()) if match else 1
 
     def submit(self, request: Request) -> list[str]:
         """``sbatch --array=1-N%C``."""
@@ -119,10 +137,36 @@ class Slurm(BatchSystem):
         match = re.search(r"^(\d+)(;.*)?$", text, re.MULTILINE)
         return match.group(1) if code == 0 and match else None
 
+    def search(self, name: str) -> list[str]:
+        """``squeue --name``."""
+        return ["squeue", "--noheader", "--states=all", f"--name={name}", "--Format=ArrayJobID"]
+
+    def found(self, code: int, text: str, name: str) -> str | None:
+        """One number a line."""
+        numbers = [word for word in text.split() if word.isdigit()] if code == 0 else []
+        return numbers[0] if numbers else None
+
+    def version(self) -> list[str]:
+        """``slurm 22.05.8``."""
+        return ["sbatch", "--version"]
+
+    def rehearsal(self, request: Request) -> list[str]:
+        """``sbatch --test-only``, which queues nothing."""
+        return ["sbatch", "--test-only", str(request.script)]
+
+    def settings(self) -> list[str]:
+        """``scontrol show config``."""
+        return ["scontrol", "show", "config"]
+
+    def largest_array(self, text: str) -> int | None:
+        """``MaxArraySize`` is one more than the largest number of a member; ours are from 1."""
+        match = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
+        return max(int(match.group(1)) - 1, 1) if match else None
+
     def queue(self, arrays: Sequence[str]) -> list[str]:
         """Running, waiting and (for minutes) ended members of the user, in one call."""
         fields = "ArrayJobID:|,ArrayTaskID:|,State:|,Reason:|,exit_code:"
-        user = f"--user={getpass.getuser()}"
+        user = f"--user={cluster_user()}"
         return ["squeue", "--noheader", "--array", "--states=all", user, f"--Format={fields}"]
 
     def in_queue(self, code: int, text: str) -> dict[Member, MemberState] | None:
@@ -135,11 +179,13 @@ class Slurm(BatchSystem):
         """``sacct``, in one call. Without accounting it says so, and nothing else is known."""
         fields = "--format=JobID,State,ExitCode"
         jobs = f"--jobs={','.join(arrays)}"
-        return [["sacct", "--noheader", "--parsable2", "--allocations", "--array", jobs, fields]]
+        return [["sacct", "--noheader", "--parsable2", "--allocations", jobs, fields]]
 
-    def in_history(self, code: int, text: str) -> dict[Member, MemberState]:
+    def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """Lines ``123_4|CANCELLED by 0|0:15``."""
-        rows = (line.split("|") for line in text.splitlines() if code == 0 and line.count("|") == 2)
+        if code != 0:
+            return {} if "accounting storage is disabled" in text else None
+        rows = (line.split("|") for line in text.splitlines() if line.count("|") == 2)
         return _members([*job.partition("_")[::2], state, "", exit_] for job, state, exit_ in rows)
 
     def kill(self, targets: Sequence[Target]) -> list[str]:

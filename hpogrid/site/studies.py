@@ -7,7 +7,6 @@ import tarfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -19,16 +18,15 @@ from hpogrid.files import explained, files_below, load_record, scratch, writing
 from hpogrid.job.run import RESULT
 from hpogrid.registry import unknown
 from hpogrid.site.choice import study_of
-from hpogrid.site.point import POINT
 from hpogrid.site.tasks import (
     FILE,
-    IMPORTED,
     Task,
     claim_folder,
     find_tasks,
     load_task,
     tasks_path,
 )
+from hpogrid.space.value import Values
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import Trial, read_study
 from hpogrid.study.values import best_of
@@ -40,7 +38,7 @@ _PART = re.compile(
 """What an export holds."""
 
 
-def stored_studies(url: str) -> list[dict[str, Any]]:
+def stored_studies(url: str) -> list[Values]:
     """The studies of an Optuna storage: name, directions, trials, best value, start.
 
     Raises:
@@ -63,12 +61,12 @@ def stored_studies(url: str) -> list[dict[str, Any]]:
     ]
 
 
-def own_studies() -> list[dict[str, Any]]:
+def own_studies() -> list[Values]:
     """A row for each project that was run: its trials and the best of them."""
     return [_summary(name) for name in dict.fromkeys(task.project for task in find_tasks()[::-1])]
 
 
-def own_study(name: str) -> dict[str, Any]:
+def own_study(name: str) -> Values:
     """The row of one project, with how many trials are in which state.
 
     Raises:
@@ -80,13 +78,13 @@ def own_study(name: str) -> dict[str, Any]:
     return _summary(name)
 
 
-def stored_study(url: str, name: str) -> dict[str, Any]:
+def stored_study(url: str, name: str) -> Values:
     """One study of a storage.
 
     Raises:
         UserError: no such study.
     """
-    rows = {row["study"]: row for row in stored_studies(url)}
+    rows = {str(row["study"]): row for row in stored_studies(url)}
     if name not in rows:
         raise UserError(unknown("study", name, list(rows)))
     return rows[name]
@@ -98,7 +96,8 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
     Raises:
         UserError: neither names a storage, or it cannot be used.
     """
-    from hpogrid.study.storage import open_study, without_secret
+    from hpogrid.study.address import without_secret
+    from hpogrid.study.storage import open_study
 
     project = load_project(project_name)
     config = project.hpo_config
@@ -113,7 +112,7 @@ def create_study(project_name: str, url: str | None) -> tuple[str, str]:
     return name, without_secret(where)
 
 
-def _summary(name: str) -> dict[str, Any]:
+def _summary(name: str) -> Values:
     """A row for the study of a project."""
     tasks, left_out = study_of(name)
     project = tasks[0].read_project()
@@ -170,8 +169,7 @@ def import_task(path: Path) -> Task:
         except UserError as error:
             problem = str(error).replace(f"{folder}/", "")
             raise UserError(f"{path} is no export of a task: {problem}") from error
-        native = {IMPORTED: True} | {key: True for key in (POINT,) if key in task.native}
-        task = msgspec.structs.replace(task, id=claim_folder(), native=native)
+        task = msgspec.structs.replace(task, id=claim_folder(), imported=True, native={})
         (folder / "ledger").mkdir(exist_ok=True)
         task.save(folder)
         with explained(task.folder):

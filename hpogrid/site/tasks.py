@@ -15,26 +15,31 @@ import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from hpogrid.config.home import home
-from hpogrid.config.project import SCRIPTS, Project, copy_bundle, read_project
+from hpogrid.config.project import SCRIPTS, Project, copy_bundle, load_project, read_project
+from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
 from hpogrid.files import Damaged, explained, load_record, locked, make_folder, write_atomic
 from hpogrid.job.settings import TaskFolder
 from hpogrid.job.start import Start, write_start
 from hpogrid.study.events import Time
 
+T = TypeVar("T")
 FILE = TaskFolder.RECORD
 DAY = 86400.0
 LARGEST = 10**6
 """The table's own numbers stay below this; those of PanDA's tasks, everybody's, are above."""
 
 MOST_JOBS = 100_000
-IMPORTED = "imported"
-"""What a task is marked with, in `Task.native`, whose jobs ran elsewhere."""
+PROVISIONAL = "provisional"
+"""What a task is marked with, in `Task.native`, whose number is the table's own for a while."""
+
+OWNER = "owner"
+"""Under which, in `Task.native`, a server's name for the user is, such as the full name."""
 
 _Line = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z", max_length=1000)]
 """Text that is one line, without what a terminal would obey."""
@@ -49,7 +54,16 @@ class Task(msgspec.Struct, kw_only=True):
         created: seconds since the epoch.
         shared: whether the jobs are one search.
         added: how many trials were added to the budget of each job after the submission.
-        native: what the site needs to find the jobs again.
+        begun_with: how many jobs there were at first, if some were added; 0: as many as now.
+        sites: where single jobs are that are not at the task's site.
+        grids: how jobs run at sites to which they were moved or added, instead of as the grid
+            config in the bundle says.
+        short_of_memory: how often a job ended for lack of memory and was retried.
+        mode: who runs the search, of those that the site can have do it.
+        point: whether it is one trial with values that the user chose.
+        confirms: whether it evaluates configurations of a search anew.
+        imported: whether its jobs ran elsewhere.
+        native: what the site needs to find the jobs again: a record of its own (`native_as`).
     """
 
     id: int
@@ -64,8 +78,21 @@ class Task(msgspec.Struct, kw_only=True):
     shared: bool = True
     foreground: bool = False
     added: Annotated[int, msgspec.Meta(ge=0)] = 0
+    begun_with: Annotated[int, msgspec.Meta(ge=0)] = 0
+    sites: dict[int, _Line] = {}
+    grids: dict[str, GridConfig] = {}
+    short_of_memory: dict[int, int] = {}
+    mode: str = "grid"
+    point: bool = False
+    confirms: bool = False
+    imported: bool = False
     native: dict[str, Any] = {}
     version: int = 1
+
+    @property
+    def searches(self) -> bool:
+        """Whether its trials are part of the study."""
+        return not (self.point or self.confirms)
 
     @property
     def folder(self) -> Path:
@@ -92,6 +119,15 @@ class Task(msgspec.Struct, kw_only=True):
         """What was prepared for the trials of all jobs."""
         return TaskFolder(self.folder).prep
 
+    @property
+    def requests(self) -> Path:
+        """What users ask of jobs that run."""
+        return TaskFolder(self.folder).requests
+
+    def site_of(self, job: int) -> str:
+        """Where a job is."""
+        return self.sites.get(job, self.site)
+
     def job_folder(self, job: int) -> Path:
         """What belongs to one job."""
         return TaskFolder(self.folder).job(job)
@@ -100,10 +136,30 @@ class Task(msgspec.Struct, kw_only=True):
         """The project as it was when it was submitted."""
         return read_project(self.bundle)
 
+    def budget(self, project: Project) -> int:
+        """How many trials its jobs do together."""
+        return (project.hpo_config.trials + self.added) * self.n_jobs
+
     def save(self, folder: Path | None = None) -> None:
         """Write ``task.json``, where its folder is not in its place yet into ``folder``."""
         data = msgspec.json.format(msgspec.json.encode(self), indent=2)
         write_atomic((folder or self.folder) / FILE, data + b"\n")
+
+    def native_as(self, kind: type[T]) -> T:
+        """What the site keeps, as the record that it is.
+
+        Raises:
+            Damaged: it is none.
+        """
+        try:
+            return msgspec.convert(self.native, kind)
+        except msgspec.ValidationError as error:
+            raise Damaged(f"{self.folder / FILE} is damaged: {error}") from error
+
+    def keep(self, record: msgspec.Struct) -> None:
+        """Keep what the site needs to find the jobs again."""
+        self.native = msgspec.to_builtins(record)
+        self.save()
 
     def add_trials(self, count: int) -> None:
         """Add trials to the budget of each job; jobs know it when they start the next time."""
@@ -112,13 +168,28 @@ class Task(msgspec.Struct, kw_only=True):
             self.save()
 
     def renumber(self, number: int) -> None:
-        """Take the number that a server gave; where it is taken here, keep the own one."""
+        """Take the number that a server gave; where it is taken here, keep the own one.
+
+        One that another task only has until a server gives it one makes room.
+        """
         target = tasks_path() / str(number)
+        if target != self.folder and target.exists() and load_task(number).native.get(PROVISIONAL):
+            target = self._make_room(number)
         with locked(tasks_path()):
             if not target.exists():
                 self.folder.rename(target)
                 self.id = number
+        self.native.pop(PROVISIONAL, None)
         self.save()
+
+    def _make_room(self, number: int) -> Path:
+        """Give the other task of a number a new one; return the place that becomes free."""
+        other, new = load_task(number), claim_folder()
+        place = other.folder
+        place.rename(tasks_path() / str(new))
+        other.id = new
+        other.save()
+        return place
 
 
 def tasks_path() -> Path:
@@ -134,6 +205,7 @@ def sketch(
     number: int = 0,
     shared: bool = True,
     foreground: bool = False,
+    mode: str = "grid",
 ) -> Task:
     """A task as it would be, without a folder."""
     from hpogrid.search.base import derive_seed
@@ -152,6 +224,7 @@ def sketch(
         project_hash=project.hash,
         shared=shared,
         foreground=foreground,
+        mode=mode,
     )
 
 
@@ -163,10 +236,17 @@ def new_task(
     shared: bool = True,
     foreground: bool = False,
     start: Start | None = None,
+    mode: str = "grid",
 ) -> Task:
     """Make a task's folder with a bundle of the project as it is now."""
     task = sketch(
-        project, site, n_jobs, number=claim_folder(), shared=shared, foreground=foreground
+        project,
+        site,
+        n_jobs,
+        number=claim_folder(),
+        shared=shared,
+        foreground=foreground,
+        mode=mode,
     )
     try:
         copy_bundle(project, task.bundle)
@@ -244,6 +324,13 @@ def load_task(number: int) -> Task:
     return msgspec.structs.replace(task, id=number)
 
 
+def project_at(task: Task, kind: str) -> Project:
+    """The project of a task as it runs at a kind of site; before there is a bundle, as it would."""
+    project = task.read_project() if task.bundle.exists() else load_project(task.project)
+    grid = task.grids.get(kind, project.grid_config)
+    return msgspec.structs.replace(project, grid_config=grid)
+
+
 class TaskFilter(msgspec.Struct, frozen=True):
     """Which tasks to take: those that match all of what is given (see `find_tasks`)."""
 
@@ -258,10 +345,15 @@ class TaskFilter(msgspec.Struct, frozen=True):
         return (
             (self.project is None or task.project == self.project)
             and (self.taskname is None or fnmatch.fnmatchcase(task.name, self.taskname))
-            and (self.username is None or fnmatch.fnmatchcase(task.user, self.username))
+            and (self.username is None or self._is_of(task, self.username))
             and (self.days is None or task.created >= time.time() - self.days * DAY)
             and (self.ids is None or task.id in self.ids)
         )
+
+    def _is_of(self, task: Task, username: str) -> bool:
+        """Whether it is a user's, by the short name or by that of a server."""
+        names = (task.user, str(task.native.get(OWNER, "")))
+        return any(fnmatch.fnmatchcase(name, username) for name in names)
 
 
 def find_tasks(

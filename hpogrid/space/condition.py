@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from hpogrid.space.value import Value, check_value, is_number, same
+from hpogrid.space.value import Value, as_number, check_value, is_number, same
 
 Operator = Literal[
     "equal", "not_equal", "in", "not_in", "gt", "ge", "lt", "le", "all", "any", "not"
 ]
 
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+_ORDER: dict[str, Callable[[float, float], bool]] = {
     "gt": operator.gt,
     "ge": operator.ge,
     "lt": operator.lt,
@@ -71,8 +71,8 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         if self.on is None or self.on not in applied:
             return False
         found = applied[self.on]
-        if self.op in ("in", "not_in"):
+        if isinstance(self.value, list | tuple) and self.op in ("in", "not_in"):
             return any(same(found, value) for value in self.value) == (self.op == "in")
         if self.op in ("equal", "not_equal"):
             return same(found, self.value) == (self.op == "equal")
-        return is_number(found) and _ORDER[self.op](found, self.value)
+        return is_number(found) and _ORDER[self.op](found, as_number(self.value))

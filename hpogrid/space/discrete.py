@@ -138,8 +138,7 @@ class Reference(BaseParameter, frozen=True, kw_only=True, tag="reference"):
 
 def _rounded(left: Value, right: Value) -> bool:
     """Whether both are real numbers that differ by rounding only."""
-    numbers = is_number(left) and is_number(right) and isinstance(right, float)
-    return numbers and math.isclose(left, right, rel_tol=CLOSE)
+    return is_number(left) and isinstance(right, float) and math.isclose(left, right, rel_tol=CLOSE)
 
 
 def _identical(left: Value, right: Value) -> bool:

@@ -110,7 +110,7 @@ def _plain(branch: Any) -> Any:
     return {key: _plain(part) for key, part in branch.items()}
 
 
-def places(tree: Any, path: Path = ()) -> Sequence[tuple[Path, Any]]:
+def places(tree: object, path: Path = ()) -> Sequence[tuple[Path, Any]]:
     """Every place of a tree with what is there, from the root."""
     found: list[tuple[Path, Any]] = [(path, tree)]
     if isinstance(tree, dict):

@@ -14,7 +14,15 @@ from hpogrid.errors import UserError
 from hpogrid.space.checks import check_names, check_products, evaluation_order
 from hpogrid.space.latent import Axis, Latents, middle
 from hpogrid.space.parameter import Constant, Parameter, Reference, Value
-from hpogrid.space.value import canonical, check_value, exactly, is_number, plain, shown
+from hpogrid.space.value import (
+    as_number,
+    canonical,
+    check_value,
+    exactly,
+    is_number,
+    plain,
+    shown,
+)
 
 __all__ = ["VERSION", "Point", "Space", "identity", "plain"]
 
@@ -85,7 +93,7 @@ class Space:
         return data
 
     @classmethod
-    def from_json(cls, data: Any, where: str = "search space") -> Space:
+    def from_json(cls, data: object, where: str = "search space") -> Space:
         """Read the form of `to_json`.
 
         Raises:
@@ -182,7 +190,7 @@ class Space:
             else:
                 value = active[name] = suggested[name]
                 if item.source is not None:
-                    value = _product(name, value, applied[item.source])
+                    value = _product(name, as_number(value), as_number(applied[item.source]))
             applied[name] = seen[name] = value
         return Point(
             {name: active[name] for name in self.parameters if name in active},

@@ -6,12 +6,19 @@ import contextlib
 import math
 import reprlib
 import sys
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
 
-Value = Any
-"""A JSON value: number, text, bool, null, list or object."""
+if TYPE_CHECKING:
+    Value = None | bool | int | float | str | Sequence["Value"] | Mapping[str, "Value"]
+    """A JSON value: number, text, bool, null, list or object."""
+else:
+    Value = Any  # msgspec knows no type that holds itself
+
+Values = dict[str, Value]
+"""Values by the names of parameters, metrics or settings."""
 
 _DEEPEST = 64
 _LARGEST = sys.float_info.max
@@ -71,7 +78,7 @@ def check_text(text: str) -> None:
         raise ValueError(f"{text!r} is not valid Unicode text") from error
 
 
-def canonical(value: Value) -> bytes:
+def canonical(value: object) -> bytes:
     """A form that is equal for equal values of equal types: 1, 1.0 and true differ."""
     return msgspec.json.encode(value, order="deterministic")
 
@@ -87,7 +94,7 @@ def same(left: Value, right: Value) -> bool:
     return bool(left == right)
 
 
-def is_number(value: Value) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -98,8 +105,7 @@ def as_number(value: Value) -> float:
         raise ValueError(f"{shown(value)} is not a number")
     if not -_LARGEST <= value <= _LARGEST:
         raise ValueError(f"{shown(value)} is not a finite number")
-    number: float = value
-    return number
+    return value
 
 
 def check_whole(name: str, number: float) -> None:
@@ -120,7 +126,7 @@ def exactly(number: float) -> str:
     return short if float(short) == number else repr(number)
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A short form for a message."""
     return _short.repr(value)
 

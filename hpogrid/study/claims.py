@@ -11,21 +11,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import msgspec
 
 from hpogrid.files import read_record, write_new
+from hpogrid.space.value import Values
 
 _SUFFIX = ".claim"
+
+
+Taken = Literal["mine", "taken", "later"]
+"""What became of a claim: this job's, another's, or that cannot be known at the moment."""
 
 
 class Claim(msgspec.Struct, frozen=True):
     """Who has which configuration."""
 
     job: int
-    suggested: dict[str, Any]
-    applied: dict[str, Any]
+    suggested: Values
+    applied: Values
 
 
 class Claims:
@@ -40,9 +45,10 @@ class Claims:
         self._folder = folder
         self._job = job
 
-    def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> bool:
-        """Claim the configuration with identity ``key``; False: another job has it."""
-        return make_claim(self._folder, digest(key), 0, Claim(self._job, suggested, applied))
+    def take(self, key: bytes, suggested: Values, applied: Values) -> Taken:
+        """Claim the configuration with identity ``key``."""
+        claim = Claim(self._job, suggested, applied)
+        return "mine" if make_claim(self._folder, digest(key), 0, claim) else "taken"
 
     def owner(self, key: bytes) -> Claim | None:
         """Who has a configuration now: the last who took it over."""
@@ -76,10 +82,15 @@ def claim_path(folder: Path, name: str, generation: int) -> Path:
     return folder / f"{name}.{generation:03d}{_SUFFIX}"
 
 
-def read_claims(folder: Path) -> dict[str, tuple[int, Claim]]:
-    """The newest claim of each configuration that can be read, with its generation."""
+def read_claims(folder: Path, name: str = "*") -> dict[str, tuple[int, Claim]]:
+    """The newest claim of each configuration that can be read, with its generation.
+
+    Args:
+        folder: where they are kept.
+        name: of the only configuration that is asked for.
+    """
     found: dict[str, tuple[int, Claim]] = {}
-    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+    for path in sorted(folder.glob(f"{name}.*{_SUFFIX}")):
         stem, _, generation = path.name.removesuffix(_SUFFIX).partition(".")
         claim = read_record(path, Claim)
         if claim is not None and generation.isdecimal():

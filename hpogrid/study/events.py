@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from hpogrid.space.value import Values
+
 State = Literal["running", "complete", "pruned", "failed", "interrupted"]
 """``complete`` and ``pruned`` (stopped early by a scheduler) have a result; ``failed`` has a
 reason instead; ``interrupted`` was cut off and may be run again under the same id."""
@@ -52,8 +54,8 @@ class Started(_Event, frozen=True, tag="start"):
 
     trial: str
     seed: int
-    suggested: dict[str, Any]
-    applied: dict[str, Any] | None = None
+    suggested: Values
+    applied: Values | None = None
     attempt: int = 1
     from_step: int = 0
     parent: str | None = None

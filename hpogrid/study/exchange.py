@@ -16,7 +16,8 @@ from pathlib import Path
 
 from hpogrid.files import explained
 from hpogrid.space.space import Point, Space
-from hpogrid.study.claims import Claims, digest
+from hpogrid.space.value import Values
+from hpogrid.study.claims import Claims, Taken, digest
 from hpogrid.study.ledger import SUFFIX, ledger_name
 from hpogrid.study.study import LedgerFolder, Trial
 
@@ -27,6 +28,12 @@ CLOSING_SECONDS = 60.0
 """How long a job that has ended tries to deliver its last lines."""
 
 _POLL_SECONDS = 0.2
+_SECONDS_A_LEDGER = 2.0
+"""A job that has nothing to decide opens no more ledgers a second than one in so many."""
+
+_SHARE = 0.01
+"""How much of its time a job spends looking at others, at most."""
+
 _CLAIMS = "claims"
 
 
@@ -54,7 +61,10 @@ class Exchange:
         self._seen: dict[int, tuple[str, int, int]] = {}
         self._changed: dict[int, float] = {}
         self._own: Path | None = None
+        self._watched = 0.0
         self._polled = 0.0
+        self._took = 0.0
+        self._interval = _POLL_SECONDS
         self._ledgers.poll()
         self.study = self._ledgers.study
 
@@ -105,15 +115,27 @@ class Exchange:
     def poll(self, *, now: bool = False) -> list[Trial]:
         """The trials of other jobs that changed since the last look, each once.
 
-        A look is taken a few times a second, or ``now``.
+        A look is taken ``now`` that there is something to decide, else ever more seldom while
+        it brings nothing, the more so the more ledgers there are. However that is, looking takes
+        one hundredth of the time at most.
         """
-        time_now = time.monotonic()
-        if not self._shared or not (now or time_now - self._polled >= _POLL_SECONDS):
+        began = time.monotonic()
+        if not self._shared or began - self._polled < self._pause(now):
             return []
-        self._polled = time_now
-        if self._claims is not None:
-            self._watch(time_now)
-        return list({trial.id: trial for trial in self._ledgers.poll()}.values())
+        self._watch(began)
+        found = list({trial.id: trial for trial in self._ledgers.poll()}.values())
+        self._interval = _POLL_SECONDS if now or found else 2 * self._interval
+        self._polled = time.monotonic()
+        self._took = self._polled - began
+        return found
+
+    def _pause(self, now: bool) -> float:
+        """How long after the last look the next one may be."""
+        busy = self._took / _SHARE
+        if now:
+            return busy
+        idle = min(self._interval, LEASE_SECONDS / 10)
+        return max(idle, busy, _SECONDS_A_LEDGER * self._ledgers.count)
 
     def hand_over(self) -> None:
         """The job has written its last line: wait for a while for those who should know it."""
@@ -140,10 +162,32 @@ class Exchange:
 
     # --- finite spaces -----------------------------------------------------------------------
 
-    def claim(self, point: Point) -> bool:
+    @property
+    def waits(self) -> bool:
+        """Whether points that others have may come back, so that the job shall not end yet."""
+        return False
+
+    @property
+    def gave_up(self) -> str | None:
+        """Why it is no use to wait any longer for those without whom nothing can be taken."""
+        return None
+
+    def may_take(self, point: Point) -> bool:
+        """Whether a point could be this job's now; if not, it may be later."""
+        return True
+
+    def look_further(self) -> bool:
+        """All that may be taken is: whether to ask for what was left to others."""
+        return False
+
+    def account(self) -> list[str]:
+        """What could not be exact, with numbers; a part of a sentence each."""
+        return []
+
+    def claim(self, point: Point) -> Taken:
         """Whether this job is the one to evaluate a point."""
         if self._claims is None:
-            return True
+            return "mine"
         return self._claims.take(self._key(point.applied), point.suggested, point.applied)
 
     def still_mine(self, trial: Trial) -> bool:
@@ -175,15 +219,19 @@ class Exchange:
             if self._claims.take_over(self._key(claim.applied), claim):
                 yield Point(claim.suggested, claim.applied)
 
-    def _key(self, applied: dict[str, object]) -> bytes:
+    def _key(self, applied: Values) -> bytes:
         return self._space.identify(applied)
 
     def _alive(self, job: int) -> bool:
+        """Whether a job was alive at the last look: between two looks nobody has fallen silent."""
         changed = self._changed.get(job)
-        return changed is None or time.monotonic() - changed < self._lease
+        return changed is None or self._watched - changed < self._lease
 
     def _watch(self, now: float) -> None:
-        """Note which jobs' files have changed, by this machine's own steady clock."""
+        """Before ledgers are read: which jobs' files have changed, by our own steady clock."""
+        self._watched = now
+        if self._claims is None:
+            return
         for path in self._ledgers.folder.glob(f"*{SUFFIX}"):
             with contextlib.suppress(OSError, ValueError):
                 job = int(path.name.split(".")[0].removeprefix("job-"))

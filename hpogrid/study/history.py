@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,19 +15,24 @@ from hpogrid.errors import UserError
 from hpogrid.files import parse_file
 from hpogrid.registry import require
 from hpogrid.space.space import Space
+from hpogrid.space.value import Value, Values
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
 from hpogrid.study.values import number
 from hpogrid.text import csv_text
 
-Row = Mapping[str, Any]
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+Row = Mapping[str, Value]
 """Parameters and metrics by name; ``state`` is there if the result failed."""
 
 
 class Past(msgspec.Struct, frozen=True):
     """A configuration of an earlier search; ``values`` is None if it failed."""
 
-    suggested: dict[str, Any]
+    suggested: Values
     values: tuple[float, ...] | None
 
 
@@ -116,17 +121,18 @@ def _fit(row: Row, space: Space, metrics: Sequence[str]) -> Past:
     return Past(suggested, tuple(value for value in values if value is not None))
 
 
-def _value(value: Any, choices: Sequence[Any]) -> Any:
+def _value(value: Value, choices: Sequence[Value]) -> Value:
     """A value as the space has it; text, as CSV files have it, is read as JSON where it is that."""
     if not isinstance(value, str) or value in choices:
         return value
     try:
-        return msgspec.json.decode(value)
+        found: Value = msgspec.json.decode(value)
     except msgspec.DecodeError:
         return None if value == "" else value
+    return found
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     if isinstance(value, str):
         try:
             value = float(value)
@@ -179,7 +185,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
     return iter(rows)
 
 
-def _json_rows(data: Any, where: str) -> Iterator[Row]:
+def _json_rows(data: object, where: str) -> Iterator[Row]:
     """Rows of a list, of ``userJobMetadata.json`` (``result``), or of several of these by job."""
     if isinstance(data, list) and all(isinstance(item, dict) for item in data):
         return iter(data)
@@ -195,13 +201,14 @@ def _json_rows(data: Any, where: str) -> Iterator[Row]:
 
 
 def _storage_rows(source: str, metrics: Sequence[str]) -> Iterator[Row]:
-    from hpogrid.study.storage import reach, without_secret
+    from hpogrid.study.address import without_secret
+    from hpogrid.study.storage import reach
 
     url, _, name = source.partition("#")
     shown = without_secret(url)
     require("optuna", extra="optuna", what="a warm start from a storage")
 
-    def read(storage: Any) -> list[Any]:
+    def read(storage: BaseStorage) -> list[FrozenTrial]:
         ids = {study.study_name: study._study_id for study in storage.get_all_studies()}
         if not ids:
             raise UserError(f"warm start: there is no study in {shown}")
@@ -210,13 +217,12 @@ def _storage_rows(source: str, metrics: Sequence[str]) -> Iterator[Row]:
         if not name and len(ids) > 1:
             known = ", ".join(ids)
             raise UserError(f"warm start: say which study: {shown}#NAME with one of {known}")
-        found: list[Any] = storage.get_all_trials(ids[name or next(iter(ids))], deepcopy=False)
-        return found
+        return storage.get_all_trials(ids[name or next(iter(ids))], deepcopy=False)
 
     return (_optuna_row(trial, metrics) for trial in reach(url, read))
 
 
-def _optuna_row(trial: Any, metrics: Sequence[str]) -> Row:
+def _optuna_row(trial: FrozenTrial, metrics: Sequence[str]) -> Row:
     names = trial.user_attrs.get("metrics") or {}
     values = dict(zip(metrics, trial.values or (), strict=False))
     state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")

@@ -75,7 +75,7 @@ class LedgerWriter:
             RunError: the disk is full or has gone.
         """
         self.check()
-        data = b"".join(_encoder.encode(event) + b"\n" for event in events)
+        data = _encoder.encode_lines(events)
         try:
             written = os.write(self._file, data)
             while written < len(data):  # the next attempt tells why that was not all

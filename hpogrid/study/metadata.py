@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from hpogrid.config.project import Project
+from hpogrid.space.value import Values
 from hpogrid.study.study import Trial
 from hpogrid.study.values import WITH_RESULT, best_first, best_of, result_of
 
@@ -49,7 +50,7 @@ def job_metadata(project: Project, trials: Iterable[Trial]) -> dict[str, Any]:
     }
 
 
-def _row(trial: Trial) -> dict[str, Any]:
+def _row(trial: Trial) -> Values:
     return {
         "time_s": trial.duration,
         "timestamp": trial.ended,
@@ -61,7 +62,7 @@ def _row(trial: Trial) -> dict[str, Any]:
 def small_metadata(
     project: Project,
     trials: Iterable[Trial],
-    about: Mapping[str, Any],
+    about: Mapping[str, object],
     largest: int = LARGEST,
 ) -> bytes:
     """The content of ``userJobMetadata.json``: `job_metadata`, cut so that the grid keeps it.
@@ -84,19 +85,18 @@ def small_metadata(
     def write(kept: int) -> bytes:
         chosen = {trial.id for trial in ranked[:kept]}
         rows = [trial for trial in done if trial.id in chosen]
-        data = job_metadata(project, rows)
         ids = {str(index): trial.id for index, trial in enumerate(rows)}
-        data["hpogrid"] = {**about, **counts, "trials": ids}
+        told = {**about, **counts, "trials": ids}
         if kept < len(ranked):
             found = (result_of(trial, metric) for trial in ranked[kept:])
             values = [value for value in found if value is not None]
-            data["hpogrid"]["omitted"] = {
+            told["omitted"] = {
                 "trials": len(ranked) - kept,
                 "min": min(values, default=None),
                 "max": max(values, default=None),
                 "mean": fmean(values) if values else None,
             }
-        return msgspec.json.encode(data)
+        return msgspec.json.encode({**job_metadata(project, rows), "hpogrid": told})
 
     most, least = len(ranked), 0
     content = write(most)

@@ -6,6 +6,7 @@ runs: a trial is known by its key, and to write it again changes nothing.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Mapping
@@ -207,11 +208,17 @@ class Runs:
 
 
 def short_name(name: str) -> str:
-    """A name as MLflow takes it: letters, digits, and ``_-. :/``."""
-    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:250].strip("/") or "_"
+    """A name as MLflow takes it: letters, digits, and ``_-. :/``.
+
+    One that has to be changed ends in a sign of what it was, so that two names stay two.
+    """
+    taken = re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:240].strip("/")
+    if taken == name:
+        return name
+    return f"{taken}_{hashlib.blake2b(name.encode(), digest_size=3).hexdigest()}"
 
 
-def _param(value: Any) -> str:
+def _param(value: object) -> str:
     """A JSON value as a parameter: text as it is, null by its name."""
     if isinstance(value, str):
         return value[:_LONGEST_PARAM] or "null"

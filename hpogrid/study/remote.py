@@ -1,159 +1,116 @@
 """Exchange through ``hpogrid serve``: for jobs that have a network but share no disk.
 
 Each job appends its own ledger to the copy that the server keeps, and mirrors the others' into
-its own folder of ledgers, where it reads them as if the disk were shared. A job that loses the
-server carries on alone; what it wrote meanwhile is delivered when the server is back.
+its own folder of ledgers, where it reads them as if the disk were shared. A thread does that, so
+a network that hangs does not keep the trials waiting. A job that loses the server carries on
+alone; what it wrote meanwhile is delivered when the server is back.
 """
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import logging
 import os
-import ssl
+import random
+import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import msgspec
-
-from hpogrid.errors import UserError, first_line
-from hpogrid.files import Damaged, decode
-from hpogrid.space.space import Space
-from hpogrid.study.claims import Claim, Claims, digest
+from hpogrid.errors import UserError
+from hpogrid.space.space import Point, Space
+from hpogrid.study.claims import Claim, digest
 from hpogrid.study.exchange import LEASE_SECONDS, Exchange
-from hpogrid.study.ledger import SUFFIX, ledger_name
-from hpogrid.study.server import Listing
+from hpogrid.study.ledger import SUFFIX, ledger_name, was_closed
+from hpogrid.study.serve.calls import Claims as Standing
+from hpogrid.study.serve.calls import Part
+from hpogrid.study.serve.client import Answer, Client, Refused, Unreachable
+from hpogrid.study.serve.share import Share
 from hpogrid.study.study import Trial
+from hpogrid.text import counted
 
-TOKEN = "HPOGRID_TOKEN"  # noqa: S105 - the name of a variable
-"""The environment variable with the token; ``HPOGRID_TOKEN_FILE`` names a file with it."""
+PATIENCE_SECONDS = 600.0
+"""How long a job waits for the server, at its start and when it can do nothing without it."""
 
-_TIMEOUT = 10.0
 _SYNC_SECONDS = 1.0
-_RETRY_SECONDS = 15.0
-_PART_BYTES = 16 * 2**20
+_PART_BYTES = 2**20
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
-class Unreachable(Exception):
-    """The server does not answer, or not as it should."""
-
-
-class Client:
-    """Talks to the server about one task.
+class Link:
+    """What a job asks of the server about its task, and whether it can.
 
     Args:
-        url: ``http://host:port`` or ``https://host:port``.
+        url: of the server.
         task: the key of the task.
+        job: on whose behalf.
+
+    Attributes:
+        online: whether the server answered the last time.
+        shown: when it last took a sign of life of the job.
+        away: seconds without it, all stretches together; `stretches` counts them.
     """
 
-    def __init__(self, url: str, task: str) -> None:
-        self._base = f"{url.rstrip('/')}/{task}"
-        self._token = read_token()
-        context = ssl.create_default_context(cafile=os.environ.get("HPOGRID_CA_FILE"))
-        # No proxy: the server is one of ours, and a token must not go elsewhere.
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
-        self._retry_at = 0.0
+    def __init__(self, url: str, task: str, job: int) -> None:
+        self.task = task
+        self.job = job
+        self.mail = Client(url)
+        self.desk = Client(url)  # so that a claim does not wait for a delivery
+        self.online = False
+        self.shown = -float("inf")
+        self.stretches = 0
+        self._away = 0.0
+        self._lost_at: float | None = None
 
-    def try_again(self) -> None:
-        """Do not wait before the next attempt to reach the server."""
-        self._retry_at = 0.0
+    @property
+    def away(self) -> float:
+        """Seconds without the server since it answered first."""
+        return self._away + self.missing
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        """Send a request; return status and body.
+    @property
+    def missing(self) -> float:
+        """For how many seconds it has been out of reach now."""
+        return 0.0 if self._lost_at is None else time.monotonic() - self._lost_at
 
-        Raises:
-            Unreachable: no answer, or a refusal; for a while it is then not tried again.
-        """
-        if time.monotonic() < self._retry_at:
-            raise Unreachable("it was out of reach a moment ago")
-        request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-            f"{self._base}/{path}",
-            data=body,
-            method=method,
-            headers={"Authorization": f"Bearer {self._token}"},
-        )
+    def found(self) -> None:
+        """It answered."""
+        if self._lost_at is not None:
+            self._away += self.missing
+            self._lost_at = None
+            _log.warning("the server is back")
+        self.online = True
+
+    def lost(self, error: Exception) -> None:
+        """It did not."""
+        if self._lost_at is None:
+            self._lost_at = time.monotonic()
+            self.stretches += 1
+            _log.warning("server out of reach: %s", error)
+        self.online = False
+
+    # --- what a `Share` asks -----------------------------------------------------------------
+
+    def claim(self, name: str, generation: int, claim: Claim) -> None:
+        """Make a claim."""
+        self._asking(lambda: self.desk.claim(self.task, name, generation, claim))
+
+    def claims(self) -> Standing:
+        """All claims."""
+        return self._asking(lambda: self.desk.claims(self.task))
+
+    def open_share(self, job: int) -> None:
+        """Let others take of a job's share."""
+        self._asking(lambda: self.desk.open_share(self.task, job))
+
+    def _asking(self, call: Callable[[], T]) -> T:
         try:
-            with self._opener.open(request, timeout=_TIMEOUT) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == 409:
-                    return 409, error.read()
-                text = f"{error.code} {error.reason}"
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            text = first_line(error)
-        self._retry_at = time.monotonic() + _RETRY_SECONDS
-        logging.getLogger(__name__).warning("server out of reach: %s", text)
-        raise Unreachable(text)
-
-
-def read_token() -> str:
-    """The token of the server, from the environment or the file that it names.
-
-    Raises:
-        UserError: neither is set.
-    """
-    token = os.environ.get(TOKEN)
-    path = os.environ.get(f"{TOKEN}_FILE")
-    if not token and path:
-        try:
-            token = Path(path).read_text().strip()
-        except OSError as error:
-            raise UserError(f"{TOKEN}_FILE: cannot read {path}: {error.strerror}") from error
-    if not token:
-        raise UserError(
-            f"the server wants a token: set {TOKEN} or {TOKEN}_FILE where the jobs run "
-            "('hpogrid serve' says where it is)"
-        )
-    return token
-
-
-class RemoteClaims(Claims):
-    """Claims that the server keeps; without it a job takes what it likes."""
-
-    def __init__(self, client: Client, job: int) -> None:
-        self._client = client
-        self._job = job
-
-    def take(self, key: bytes, suggested: dict[str, Any], applied: dict[str, Any]) -> bool:
-        """See `Claims.take`."""
-        return self._post(key, 0, Claim(self._job, suggested, applied))
-
-    def owner(self, key: bytes) -> Claim | None:
-        """See `Claims.owner`."""
-        found = {name: claim for name, _, claim in self._list()}
-        return found.get(digest(key))
-
-    def take_over(self, key: bytes, claim: Claim) -> bool:
-        """See `Claims.take_over`."""
-        found = {name: (generation, owner) for name, generation, owner in self._list()}
-        generation, owner = found.get(digest(key), (-1, None))
-        mine = Claim(self._job, claim.suggested, claim.applied)
-        return owner == claim and self._post(key, generation + 1, mine)
-
-    def all(self) -> Iterator[tuple[bytes, Claim]]:
-        """See `Claims.all`."""
-        return ((name.encode(), claim) for name, _, claim in self._list())
-
-    def _post(self, key: bytes, generation: int, claim: Claim) -> bool:
-        try:
-            path = f"claims/{digest(key)}.{generation:03d}"
-            return self._client.ask("PUT", path, msgspec.json.encode(claim))[0] != 409
-        except Unreachable:
-            return True
-
-    def _list(self) -> list[tuple[str, int, Claim]]:
-        try:
-            _, body = self._client.ask("GET", "claims")
-            return decode(body, list[tuple[str, int, Claim]], "the server's list of claims")
-        except (Unreachable, Damaged):
-            return []
+            return call()
+        except Unreachable as error:
+            self.lost(error)
+            raise
 
 
 class RemoteExchange(Exchange):
@@ -163,9 +120,11 @@ class RemoteExchange(Exchange):
         folder, space, job: as for `Exchange`; the folder may be the job's own.
         url: of the server.
         task: the key of the task.
+        n_jobs: how many jobs the task has.
+        patience: seconds (see `PATIENCE_SECONDS`).
 
     Raises:
-        UserError: the server cannot be reached at the start. Later it may be out of reach.
+        UserError: the server was out of reach for all that time, or refuses the token.
     """
 
     def __init__(
@@ -176,28 +135,59 @@ class RemoteExchange(Exchange):
         *,
         url: str,
         task: str,
+        n_jobs: int,
+        patience: float = PATIENCE_SECONDS,
         lease: float = LEASE_SECONDS,
     ) -> None:
-        self._client = Client(url, task)
+        self._link = Link(url, task, job)
         self._folder = folder
         self._own = None
-        self._there = Listing(0, {})
+        self._patience = patience
+        self._cursor: str | None = None
+        self._ages: dict[str, float] = {}
+        self._sizes: dict[str, int] = {}
         self._copies: set[Path] = set()
         self._quiet = False
+        self._wanted = False
         self._prefix = ledger_name(job, 0).split(".")[0] + "."
-        self._synced = 0.0
-        try:
-            self._mirror()
-        except Unreachable as error:
-            raise UserError(f"storage {url} cannot be reached: {error}") from error
+        self._mirroring = threading.RLock()
+        self._widened = -float("inf")
+        self._unbegun = False
+        self._closed: set[int] = set()
+        self._stop = threading.Event()
+        self._share = Share(self._link, job, n_jobs, lease) if space.finite else None
+        self._wait_for_server(url)
         super().__init__(folder, space, job, shared=True, lease=lease)
-        self._claims = RemoteClaims(self._client, job) if space.finite else None
+        self._claims = self._share
+        if self._share is not None:
+            own = (trial for trial in self.study if trial.job == job)
+            self._share.recall(
+                (Claim(job, trial.suggested, trial.applied) for trial in own),
+                lambda claim: digest(self._key(claim.applied)),
+            )
+        threading.Thread(target=_carry, args=(weakref.ref(self), self._stop), daemon=True).start()
 
-    def poll(self, *, now: bool = False) -> list[Trial]:
-        """Deliver, mirror, then look (see `Exchange.poll`)."""
-        if now or time.monotonic() - self._synced >= _SYNC_SECONDS:
-            self._sync()
-        return super().poll(now=now)
+    def _wait_for_server(self, url: str) -> None:
+        end, said = time.monotonic() + self._patience, False
+        while True:
+            try:
+                self._mirror()
+                return
+            except Refused as error:
+                raise UserError(f"storage {url} refuses: {error}") from error
+            except (Unreachable, Answer) as error:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise UserError(
+                        f"storage {url} cannot be reached: {error} (tried for "
+                        f"{self._patience:g} s; hpo_config --serve_patience sets how long)"
+                    ) from error
+                if not said:
+                    _log.warning("waiting up to %g s for %s: %s", self._patience, url, error)
+                    said = True
+            time.sleep(min(left, random.uniform(0.5, 1.0)))
+
+    # --- the own ledger ----------------------------------------------------------------------
 
     def beat(self) -> None:
         """Show the server that this job lives, with the next delivery (see `Exchange.beat`)."""
@@ -206,7 +196,8 @@ class RemoteExchange(Exchange):
 
     def look(self) -> None:
         """See `Exchange.look`."""
-        self._sync()
+        if self._link.online:
+            self.sync()
 
     def is_copy(self, path: Path) -> bool:
         """See `Exchange.is_copy`."""
@@ -214,20 +205,46 @@ class RemoteExchange(Exchange):
 
     def age(self, path: Path) -> float:
         """How many seconds ago a ledger changed, by the server's clock if it knows the ledger."""
-        if path.name not in self._there.ledgers:
-            return super().age(path)
-        return (self._there.now - self._there.ledgers[path.name][1]) / 1e9
+        seen = self._ages.get(path.name)
+        return super().age(path) if seen is None else time.monotonic() - seen
 
     def deliver(self) -> bool:
         """See `Exchange.deliver`."""
-        self._client.try_again()
-        return self._sync()
+        return self.sync()
 
-    def _sync(self) -> bool:
+    def hand_over(self) -> None:
+        """See `Exchange.hand_over`."""
+        super().hand_over()
+        self._stop.set()
+
+    # --- the others' -------------------------------------------------------------------------
+
+    def poll(self, *, now: bool = False) -> list[Trial]:
+        """Mirror if the server is there and a look is wanted ``now`` (see `Exchange.poll`)."""
+        if now and self._link.online:
+            self.sync()
+        return super().poll(now=now)
+
+    def _watch(self, now: float) -> None:
+        super()._watch(now)
+        if self._share is not None:  # nothing that these jobs did is unknown afterwards
+            self._closed = set(self._jobs_closed())
+
+    def _jobs_closed(self) -> Iterator[int]:
+        newest = {
+            path.name.split(".")[0]: path for path in sorted(self._folder.glob("job-*.jsonl"))
+        }
+        for stem, path in newest.items():
+            number = stem.removeprefix("job-")
+            if number.isdecimal() and was_closed(path):
+                yield int(number)
+
+    def sync(self) -> bool:
         """Bring both sides up to date; False: the server is out of reach."""
         try:
             self._mirror()
-        except Unreachable:
+        except (Unreachable, Answer) as error:
+            self._link.lost(error)
             return False
         return True
 
@@ -235,52 +252,184 @@ class RemoteExchange(Exchange):
         """Push this job's ledgers, and pull the others' (and its own from another machine).
 
         Raises:
-            Unreachable: the server does not answer.
+            Unreachable, Answer: the server does not answer.
         """
-        self._synced = time.monotonic()
-        _, body = self._client.ask("GET", "ledgers")
-        try:
-            self._there = there = decode(body, Listing, "the server's answer")
-        except Damaged as error:
-            raise Unreachable(str(error)) from error
-        for path in sorted(self._folder.glob(f"{self._prefix}*{SUFFIX}")):
-            self._push(path, there.ledgers.get(path.name, (0, 0))[0])
-        for name, (size, changed) in there.ledgers.items():
-            path = self._folder / Path(name).name
-            if path != self._own:
-                self._pull(path, size, changed)
+        with self._mirroring:
+            self._wanted = False
+            if self._cursor is None:
+                self._pull_all()
+            else:
+                self._pull_changes(self._cursor)
+            if self._share is not None:
+                self._share.hand_in()
+            for path in sorted(self._folder.glob(f"{self._prefix}*{SUFFIX}")):
+                self._push(path)
+            self._link.found()
+            if self._share is not None and self._link.shown > 0:
+                self._share.see(wanted=self._wanted)
 
-    def _push(self, path: Path, at: int) -> None:
+    def _pull_all(self) -> None:
+        listing = self._link.mail.listing(self._link.task)
+        now = time.monotonic()
+        for name, file in listing.ledgers.items():
+            self._sizes[name], self._ages[name] = file.size, now - file.age
+            path = self._folder / Path(name).name
+            while path != self._own and (have := _size(path)) < file.size:
+                data = self._link.mail.read(self._link.task, name, have)
+                if not data:
+                    break
+                self._keep(Part(name, have, data))
+        self._cursor = listing.cursor
+
+    def _pull_changes(self, cursor: str) -> None:
+        try:
+            found = self._link.mail.changes(self._link.task, cursor, self._link.job)
+        except Answer:  # another server, or this one after a restart
+            self._cursor = None
+            self._pull_all()
+            return
+        now = time.monotonic()
+        for part in found.parts:
+            self._ages[part.name] = now
+            end = part.at + len(part.data)
+            self._sizes[part.name] = max(end, self._sizes.get(part.name, 0))
+            if self._folder / part.name != self._own:
+                self._keep(part)
+        self._cursor = found.cursor
+        self._wanted = found.wanted
+
+    def _keep(self, part: Part) -> None:
+        """Add to this machine's copy of a ledger what it lacks; it changed now."""
+        path = self._folder / Path(part.name).name
+        have = _size(path)
+        if have < part.at:  # something is missing in between
+            part = Part(part.name, have, self._link.mail.read(self._link.task, part.name, have))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if have < part.at + len(part.data):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                # At its place: another job of this machine may be doing the same.
+                os.pwrite(handle, part.data, part.at)
+            finally:
+                os.close(handle)
+            self._copies.add(path)
+        if path in self._copies:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+    def _push(self, path: Path) -> None:
         """Append to the server's copy what it lacks, or nothing to show that this job lives."""
         alive = path == self._own and self._quiet
+        at = self._sizes.get(path.name, 0)
         with path.open("rb") as stream:
-            stream.seek(at)
             while True:
+                stream.seek(at)
                 data = stream.read(_PART_BYTES)
                 data = data[: data.rfind(b"\n") + 1]
                 if not (data or alive):
                     return
-                self._client.ask("PUT", f"ledgers/{path.name}?at={at}", data)
+                before = time.monotonic()
+                at = self._append(path.name, at, data)
+                self._sizes[path.name] = at
+                if path == self._own:
+                    self._link.shown = before
                 alive = self._quiet = False
-                at += len(data)
-                stream.seek(at)
 
-    def _pull(self, path: Path, size: int, changed: int) -> None:
-        """Append to this machine's copy what it lacks; it changed when the server's did."""
+    def _append(self, name: str, at: int, data: bytes) -> int:
+        link = self._link
         try:
-            have = path.stat().st_size
-        except FileNotFoundError:
-            have = -1
-        if size > max(have, 0):
-            _, data = self._client.ask("GET", f"ledgers/{path.name}?from={max(have, 0)}")
-            self._folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            try:
-                # At its place: another job of this machine may be doing the same.
-                os.pwrite(handle, data, max(have, 0))
-            finally:
-                os.close(handle)
-            self._copies.add(path)
-            os.utime(path, ns=(changed, changed))
-        elif have >= 0 and path.stat().st_mtime_ns < changed:
-            os.utime(path, ns=(changed, changed))
+            return link.mail.append(link.task, name, at, data)
+        except Answer as answer:
+            if answer.status != 409:
+                raise
+        file = link.mail.listing(link.task).ledgers.get(name)
+        return link.mail.append(link.task, name, file.size if file else 0, b"")
+
+    # --- finite spaces -----------------------------------------------------------------------
+
+    def may_take(self, point: Point) -> bool:
+        """See `Exchange.may_take`."""
+        return self._share is None or self._share.may(self._key(point.applied))
+
+    def look_further(self) -> bool:
+        """See `Exchange.look_further`."""
+        now = time.monotonic()
+        if self._share is None or now - self._widened < _SYNC_SECONDS:
+            return False
+        self._widened = now
+        return self._share.look_everywhere()
+
+    @property
+    def waits(self) -> bool:
+        """Whether another job has claimed what nobody has begun: it may still come to nothing."""
+        return self._unbegun
+
+    def abandoned(self) -> Iterator[Point]:
+        """See `Exchange.abandoned`."""
+        if self._claims is not None:
+            known = {digest(self._key(trial.applied)).encode() for trial in self.study}
+            others = (name for name, claim in self._claims.all() if claim.job != self._job)
+            self._unbegun = any(name not in known for name in others)
+        return super().abandoned()
+
+    def _alive(self, job: int) -> bool:
+        return job not in self._closed and super()._alive(job)
+
+    @property
+    def gave_up(self) -> str | None:
+        """See `Exchange.gave_up`."""
+        if self._share is None or self._link.missing < self._patience:
+            return None
+        return (
+            f"the server has been out of reach for {self._link.missing:.0f} s, and without it "
+            "nothing of the space can be taken that others might not take as well"
+        )
+
+    def account(self) -> list[str]:
+        """See `Exchange.account`."""
+        link, notes = self._link, []
+        if link.stretches:
+            notes.append(
+                f"the server was out of reach {counted(link.stretches, 'time')}, for "
+                f"{link.away:.0f} s together"
+            )
+        if self._share is not None and self._share.alone:
+            notes.append(f"{counted(self._share.alone, 'trial')} of this job's own share meanwhile")
+        doubled = self._doubled()
+        if doubled:
+            notes.append(
+                f"{counted(doubled, 'configuration')} evaluated by another job as well, which "
+                "took this one to be dead"
+            )
+        return notes
+
+    def _doubled(self) -> int:
+        """How many configurations of this job's finished trials another one has taken over."""
+        if self._claims is None or not self._link.stretches:
+            return 0
+        others = {name for name, claim in self._claims.all() if claim.job != self._job}
+        own = (trial for trial in self.study.finished if trial.job == self._job)
+        return sum(digest(self._key(trial.applied)).encode() in others for trial in own)
+
+
+def _carry(of: weakref.ref[RemoteExchange], stop: threading.Event) -> None:
+    """Sync again and again, until the job is over."""
+    pause = _SYNC_SECONDS
+    while not stop.wait(pause):
+        exchange = of()
+        if exchange is None:
+            return
+        try:
+            there = exchange.sync()
+        except OSError as error:  # the disk of this machine; the job's own ledger tells
+            _log.warning("cannot mirror the ledgers: %s", error)
+            there = False
+        pause = _SYNC_SECONDS * (1.0 if there else random.uniform(0.5, 1.5))
+        del exchange
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from hpogrid.errors import UserError, first_line
+from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.search.base import Mode
+from hpogrid.study.address import check_no_secret, filled, why, without_secret
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 _ATTEMPTS = 5
 T = TypeVar("T")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def is_server(url: str) -> bool:
     """Whether a storage is the server of ``hpogrid serve``."""
-    return url.startswith(("http://", "https://"))
+    return url.startswith(("http://", "https://", "ssh://"))
 
 
 def check_url(url: str, n_jobs: int = 1) -> None:
@@ -37,13 +39,19 @@ def check_url(url: str, n_jobs: int = 1) -> None:
             f"storage: '{url}' is no URL; write for example postgresql://host/db, "
             "redis://host:6379/0, journal:///path/to/file or grpc://host:13000"
         )
-    if is_server(url):
-        return
-    if parts.password and not _VARIABLE.fullmatch(parts.password):
+    if parts.password and is_server(url):
         raise UserError(
-            "storage: keep the password out of the config, which is copied with every job: "
-            "write ${NAME} in its place and set that variable where the jobs run"
+            "storage: 'hpogrid serve' takes no password in the address; it takes the token of "
+            "HPOGRID_TOKEN_FILE, and ssh your keys"
         )
+    if is_server(url):
+        check_no_secret(
+            "storage", url, "set HPOGRID_TOKEN or HPOGRID_TOKEN_FILE where the jobs run"
+        )
+        return
+    check_no_secret(
+        "storage", url, "write ${NAME} in its place and set that variable where the jobs run"
+    )
     if parts.scheme.startswith("sqlite") and n_jobs > 1:
         raise UserError(
             "storage: SQLite loses or blocks what several jobs write at once; leave the storage "
@@ -52,7 +60,7 @@ def check_url(url: str, n_jobs: int = 1) -> None:
         )
 
 
-def open_storage(url: str) -> Any:
+def open_storage(url: str) -> BaseStorage:
     """The Optuna storage at a URL; ``${NAME}`` in it is taken from the environment.
 
     Raises:
@@ -60,7 +68,11 @@ def open_storage(url: str) -> Any:
     """
     optuna = require("optuna", extra="storage", what="storage")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    full = _VARIABLE.sub(_variable, url)
+    found: BaseStorage = _storage(optuna, filled("storage", url))
+    return found
+
+
+def _storage(optuna: Any, full: str) -> Any:
     parts = urlsplit(full)
     if parts.scheme in ("redis", "rediss"):
         require("redis", extra="storage", what="a redis:// storage")
@@ -79,7 +91,7 @@ def open_storage(url: str) -> Any:
 
 def open_study(
     url: str, name: str, metrics: Sequence[str], modes: Sequence[Mode]
-) -> tuple[Any, int]:
+) -> tuple[BaseStorage, int]:
     """Open a study, or make it: the storage, and the study's number in it.
 
     The study gets the names of the metrics, which its dashboard shows, unless it has names.
@@ -115,7 +127,7 @@ def open_study(
     raise AssertionError("unreachable")
 
 
-def reach(url: str, action: Callable[[Any], T]) -> T:
+def reach(url: str, action: Callable[[BaseStorage], T]) -> T:
     """Do something with a storage that is there.
 
     Raises:
@@ -124,7 +136,7 @@ def reach(url: str, action: Callable[[Any], T]) -> T:
     path = urlsplit(url).path
     path = path.removeprefix("/") if url.startswith("sqlite") else path
     if url.startswith(("sqlite:///", "journal://")) and path and not os.path.exists(path):
-        raise UserError(f"storage {url} cannot be used: there is no file {path}")
+        raise UserError(f"storage {without_secret(url)} cannot be used: there is no file {path}")
     try:
         return action(open_storage(url))
     except UserError:
@@ -133,18 +145,5 @@ def reach(url: str, action: Callable[[Any], T]) -> T:
         raise _unusable(url, error) from error
 
 
-def without_secret(url: str) -> str:
-    """A URL as it can be shown: without user and password."""
-    return re.sub(r"//[^@/]*@", "//", url)
-
-
 def _unusable(url: str, error: Exception) -> UserError:
-    return UserError(f"storage {without_secret(url)} cannot be used: {first_line(error)}")
-
-
-def _variable(match: re.Match[str]) -> str:
-    name = match.group(1)
-    try:
-        return os.environ[name]
-    except KeyError as error:
-        raise UserError(f"storage: the environment variable {name} is not set") from error
+    return UserError(f"storage {without_secret(url)} cannot be used: {why(url, error)}")

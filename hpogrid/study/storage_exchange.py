@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hpogrid.errors import first_line
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Point, Space
+from hpogrid.space.value import Values
 from hpogrid.study import values
+from hpogrid.study.claims import Taken
 from hpogrid.study.exchange import Exchange
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import open_study
 from hpogrid.study.study import Report, Trial
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 10.0
@@ -56,7 +61,7 @@ class StorageExchange(Exchange):
         self._distributions = distributions(space)
         self._numbers: dict[str, int] = {}
         self._claimed: dict[bytes, int] = {}
-        self._known: dict[int, Any] = {}
+        self._known: dict[int, tuple[object, int]] = {}
         self._late: dict[str, Trial] = {}
         self._sent: dict[str, int] = {}
         self._retry_at = 0.0
@@ -96,9 +101,11 @@ class StorageExchange(Exchange):
             self._reachable(lambda: changed.extend(self._changes()))
         return changed
 
-    def claim(self, point: Point) -> bool:
+    def claim(self, point: Point) -> Taken:
         """Note the point in the storage; on a finite space the first to do so has it."""
-        return not self._reachable(lambda: self._note(point)) or self._is_first(point)
+        if not self._reachable(lambda: self._note(point)) or self._is_first(point):
+            return "mine"
+        return "taken"
 
     def orphans(self) -> list[Point]:
         """Points that this job noted but never started."""
@@ -128,7 +135,7 @@ class StorageExchange(Exchange):
 
     # --- the details -------------------------------------------------------------------------
 
-    def _reachable(self, action: Any) -> bool:
+    def _reachable(self, action: Callable[[], object]) -> bool:
         """Do something with the storage; False: it is out of reach (for a while)."""
         if time.monotonic() < self._retry_at:
             return False
@@ -143,7 +150,7 @@ class StorageExchange(Exchange):
     def _note(self, point: Point) -> None:
         self._claimed[self._key(point.applied)] = self._create(point.suggested, point.applied)
 
-    def _create(self, suggested: dict[str, Any], applied: dict[str, Any]) -> int:
+    def _create(self, suggested: Values, applied: Values) -> int:
         from optuna.trial import TrialState, create_trial
 
         frozen = create_trial(
@@ -216,8 +223,8 @@ class StorageExchange(Exchange):
                 self._storage.set_trial_intermediate_value(number, report.step, value)
                 self._sent[trial.id] = report.step
 
-    def _fetch(self) -> list[Any]:
-        found: list[Any] = self._storage.get_all_trials(self._id, deepcopy=False)
+    def _fetch(self) -> list[FrozenTrial]:
+        found: list[FrozenTrial] = self._storage.get_all_trials(self._id, deepcopy=False)
         return found
 
     def _changes(self) -> list[Trial]:
@@ -234,7 +241,7 @@ class StorageExchange(Exchange):
                 changed.append(trial)
         return changed
 
-    def _foreign(self, frozen: Any) -> Trial | None:
+    def _foreign(self, frozen: FrozenTrial) -> Trial | None:
         """A trial of another job, or of another tool; None: it says nothing about this space."""
         if frozen.user_attrs.get("duplicate") or (
             not frozen.state.is_finished() and not frozen.params
@@ -264,7 +271,7 @@ class StorageExchange(Exchange):
             ],
         )
 
-    def _identity(self, frozen: Any) -> bytes:
+    def _identity(self, frozen: FrozenTrial) -> bytes:
         applied = frozen.user_attrs.get(_ATTRIBUTE, {}).get("applied")
         if applied is None:
             applied = from_params(self._space, frozen.params)

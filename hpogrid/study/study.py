@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from hpogrid.space.value import Values
 from hpogrid.study.events import (
     FINISHED,
     Closed,
@@ -35,8 +36,8 @@ class Report(NamedTuple):
 class Copied(NamedTuple):
     """A trial at one of its reports: the values that it had, and what it reported with them."""
 
-    suggested: dict[str, Any]
-    applied: dict[str, Any]
+    suggested: Values
+    applied: Values
     metrics: Metrics
 
 
@@ -65,8 +66,8 @@ class Trial(msgspec.Struct, gc=False):
 
     id: str
     state: State
-    suggested: dict[str, Any]
-    applied: dict[str, Any]
+    suggested: Values
+    applied: Values
     seed: int
     job: int
     host: str
@@ -283,6 +284,11 @@ class LedgerFolder:
                 if trial is not None:
                     changed.append(trial)
         return changed
+
+    @property
+    def count(self) -> int:
+        """How many files there are to look at."""
+        return len(self._readers)
 
     def ignore(self, path: Path) -> None:
         """Leave a file out from now on: the one that this process writes itself."""

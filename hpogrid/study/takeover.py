@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hpogrid.identity import boot_id
 from hpogrid.study.exchange import Exchange
 from hpogrid.study.ledger import LedgerReader, lock_of, was_closed
 
@@ -30,16 +31,7 @@ QUIET_SECONDS = 30.0
 LONG_AGO_SECONDS = 600.0
 """A ledger that has not changed for so long is not watched any more."""
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def boot_id() -> str:
-    """What tells this machine, since it was started, from all others; empty: nothing does."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
 
 
 def steady_time() -> float:

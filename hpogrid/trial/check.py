@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpogrid.errors import UserError
 from hpogrid.trial.declared import read_script
+from hpogrid.trial.errors import UserError
 from hpogrid.trial.lifeline import describe_exit
 from hpogrid.trial.placeholders import hands_over
 
@@ -21,8 +21,14 @@ _SECONDS = 60
 _MARK = "hpogrid-check: "
 
 
-def check_script(folder: Path, script: str, model: str) -> str | None:
+def check_script(folder: Path, script: str, model: str, *, python: str | None = None) -> str | None:
     """Import a script in another process and look for the model in it.
+
+    Args:
+        folder: with the script.
+        script: its name there.
+        model: the function or class.
+        python: which Python imports it; None: this one.
 
     Returns:
         None, or a note on why it could not be checked here (a library that is not installed,
@@ -32,7 +38,9 @@ def check_script(folder: Path, script: str, model: str) -> str | None:
         UserError: the script is wrong: with its own traceback, or the names that are there.
     """
     # -P: what lies in the working directory hides no library; -B: nothing is written there.
-    command = [sys.executable, "-P", "-B", "-m", "hpogrid.trial.check", str(folder), script, model]
+    # An older Python has no -P, and takes trials from the folder itself.
+    own = [sys.executable, "-P"] if python is None else [python]
+    command = [*own, "-B", "-m", "hpogrid.trial.check", str(folder), script, model]
     try:
         answer = subprocess.run(
             command,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PREFIX = "checkpoint_"
@@ -22,10 +23,14 @@ def checkpoint_step(path: Path | None) -> int:
 
 def checkpoint_steps(folder: Path) -> dict[int, Path]:
     """The whole checkpoints of a trial's folder by their step, in order."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # most trials have no folder
+        return {}
     found = {}
-    for path in sorted(folder.glob(f"{_PREFIX}[0-9]*")):
-        with contextlib.suppress(ValueError):
-            found[int(path.name.removeprefix(_PREFIX))] = path
+    for name in names:
+        if name.startswith(_PREFIX) and name[len(_PREFIX) :].isdecimal():
+            found[int(name[len(_PREFIX) :])] = folder / name
     return found
 
 
@@ -70,6 +75,48 @@ def saving(folder: Path, step: int) -> Iterator[Path]:
     if target.exists():
         shutil.rmtree(target)
     draft.rename(target)
+
+
+class Mirror:
+    """The checkpoint folder of a program that knows nothing of hpogrid.
+
+    The program finds its folder where there is something to go on from, and only then. What is in
+    it when the program reports becomes the checkpoint of that report.
+
+    Args:
+        folder: the program's, made by it.
+        restore: the checkpoint to go on from, if there is one.
+    """
+
+    def __init__(self, folder: Path, restore: Path | None) -> None:
+        self._folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        if restore is not None:
+            shutil.copytree(restore, folder)
+        self._kept = self._content()
+
+    def keep(self, checkpoint: Callable[[], contextlib.AbstractContextManager[Path]]) -> None:
+        """Save what has changed as ``checkpoint``, unless it is being written meanwhile."""
+        content = self._content()
+        if not content or content == self._kept:
+            return
+        with contextlib.suppress(_BeingWritten, OSError, shutil.Error), checkpoint() as draft:
+            shutil.copytree(self._folder, draft, dirs_exist_ok=True)
+            if self._content() != content:
+                raise _BeingWritten
+            self._kept = content
+
+    def _content(self) -> dict[str, tuple[int, int]]:
+        found = {}
+        for path in self._folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                found[str(path)] = (status.st_mtime_ns, status.st_size)
+        return found
+
+
+class _BeingWritten(Exception):
+    """A checkpoint changed while it was copied; the next report may have a whole one."""
 
 
 def keep_only(folder: Path, *kept: tuple[int, Path] | None) -> None:

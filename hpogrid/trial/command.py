@@ -12,12 +12,14 @@ Placeholders in the command, each a whole argument or part of one:
 ``{prep}``         the folder with what was prepared
 ``{metrics}``      path where the program may write metrics (JSON, or one JSON object a line)
 ``{folder}``       the trial's own folder
+``{checkpoint}``   a folder for its checkpoint, there only where one is to go on from
 ``{lr}``           the value of the parameter ``lr``
 =================  =========================================================================
 
 The environment has the same: ``HPOGRID_CONFIG`` (the JSON file), ``HPOGRID_METRICS``,
-``HPOGRID_FOLDER``, ``HPOGRID_PREP``, ``HPOGRID_RESTORE``, ``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and
-each parameter as ``HPOGRID_PARAM_<name>``. A parameter that the trial does not have is left out.
+``HPOGRID_FOLDER``, ``HPOGRID_CHECKPOINT``, ``HPOGRID_PREP``, ``HPOGRID_RESTORE``,
+``HPOGRID_SEED``, ``HPOGRID_TRIAL``, and each parameter as ``HPOGRID_PARAM_<name>``. A parameter
+that the trial does not have is left out.
 
 Metrics come from `hpogrid.report` in a Python script, from lines ``[tune-metric]: {...}`` on
 stdout (Syne Tune's reporter), from the metrics file, or by regular expressions over the output.
@@ -26,27 +28,29 @@ stdout (Syne Tune's reporter), from the metrics file, or by regular expressions 
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import os
 import re
 import runpy
 import selectors
-import signal
-import subprocess
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, TextIO
 
-from hpogrid.config.schemas import ModelConfig
-from hpogrid.errors import UserError
+from hpogrid.trial.checkpoints import Mirror
 from hpogrid.trial.declared import Arguments, read_script
+from hpogrid.trial.errors import UserError
 from hpogrid.trial.hydra_app import CALLBACK, OBJECTIVES
-from hpogrid.trial.lifeline import die_with_parent
+from hpogrid.trial.lifeline import GRACE, CommandFailed, Program, how_it_ended, program
+from hpogrid.trial.messages import Model
 from hpogrid.trial.output import Output
 from hpogrid.trial.placeholders import (
+    Template,
     command_words,
     fill,
     hpm_text,
@@ -56,8 +60,7 @@ from hpogrid.trial.placeholders import (
     runnable,
     uses,
 )
-from hpogrid.trial.prep import PREP
-from hpogrid.trial.session import REPORTS, Session, plain_metrics
+from hpogrid.trial.session import PREP, REPORTS, Session, StopTrial, plain_metrics
 from hpogrid.trial.words import as_text
 
 _TICK = 0.05
@@ -67,62 +70,61 @@ class CommandObjective:
     """Runs a program for every trial (see the module).
 
     Args:
-        config: the model config, with a script or a command.
+        model: with a script or a command.
         metrics: names of the objectives; an unnamed regular expression gives the first.
-        names: of all parameters, also of those that some trials do not have.
+        grace: seconds that the program has to end, once it has reported all or is told to.
         resource: the metric that counts the steps of a trial.
     """
 
     def __init__(
         self,
         scripts: Path,
-        config: ModelConfig,
-        metrics: tuple[str, ...],
-        names: Iterable[str] = (),
+        model: Model,
+        metrics: Sequence[str],
+        grace: float = GRACE,
         resource: str = "",
     ) -> None:
-        self._scripts = scripts
+        self._command = command_words(model.command, model.script)
+        self._model = model
+        self._grace = grace
         self._resource = resource
-        self._command = command_words(config.command, config.script)
         script = read_script(self._command, scripts)
         self._variables = {OBJECTIVES: ",".join(metrics)}
         if script is not None and "hydra" in script.uses and "{overrides}" in self._command:
             self._variables["HYDRA_FULL_ERROR"] = "1"  # the reason of a failure, and no advert
-            if config.metric_regex is None:
+            if model.metric_regex is None:
                 self._command.insert(self._command.index("{overrides}") + 1, CALLBACK)
-        self._arguments = Arguments(self._command, scripts, config.arg_style)
-        self._config = config
-        self._writers: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {}
-        if config.template is not None and uses(self._command, "config"):
-            from hpogrid.space.template import read_template_file
+        self._arguments = Arguments(self._command, scripts, model.arg_style)
+        self._template: Template | None = None
+        if model.template is not None and uses(self._command, "template"):
+            self._template = read_template(scripts / model.template)
+        self._patterns = metric_patterns(model.metric_regex, metrics[0])
 
-            tree = read_template_file(scripts / config.template, [*config.param, *names])
-            self._writers["config"] = lambda values, present: tree.write(values)
-        if config.template is not None and uses(self._command, "template"):
-            text = read_template(scripts / config.template)
-            self._writers["template"] = lambda values, present: render(
-                text, present, set(values) - set(present)
-            )
-        self._patterns = metric_patterns(config.metric_regex, metrics[0])
-
-    def run(self, config: dict[str, Any], session: Session) -> None:
+    def run(self, config: dict[str, object], session: Session) -> None:
         """Start the program, pass on what it reports, and wait for its end."""
-        words, variables, inbox = self._ready(config, session)
-        with program(words, {**os.environ, **variables}) as process:
-            assert process.stdout is not None
-            tail = self._follow(process.stdout, inbox, session)
-            code = process.wait()
-        inbox.finish()
-        if code != 0:
+        words, variables, files = self._ready(config, session)
+        mirror = Mirror(files["checkpoint"], session.restore)
+        with program(words, {**os.environ, **variables}, grace=self._grace) as running:
+            ear = _Ear(session, running, self._grace, mirror)
+            inbox = _Inbox(files["reports"], files["metrics"], ear.report)
+            assert running.process.stdout is not None
+            tail = self._follow(running.process.stdout, inbox, ear)
+            code = running.process.wait()
+        if ear.stop is None:
+            inbox.finish()
+        if code != 0 and not ear.told_to_end:
             raise CommandFailed(f"the command {how_it_ended(code, tail)}")
+        if ear.stop is not None:
+            raise ear.stop
 
-    def run_here(self, config: dict[str, Any], session: Session) -> None:
+    def run_here(self, config: dict[str, object], session: Session) -> None:
         """The same in this process, for a debugger.
 
         Raises:
             UserError: it is no Python script.
         """
-        words, variables, inbox = self._ready(config, session)
+        words, variables, files = self._ready(config, session)
+        inbox = _Inbox(files["reports"], files["metrics"], session.report)
         module = words[1:2] == ["-m"]
         if words[0] != sys.executable or not (module or words[1].endswith(".py")):
             raise UserError(f"a debugger in this process needs a Python script, and no {words[0]}")
@@ -144,27 +146,27 @@ class CommandObjective:
         inbox.finish()
 
     def _ready(
-        self, config: Mapping[str, Any], session: Session
-    ) -> tuple[list[str], dict[str, str], _Inbox]:
-        """The words of the command, the variables that it gets, and where it may report."""
-        values = {**self._config.param, **config}
+        self, config: Mapping[str, object], session: Session
+    ) -> tuple[list[str], dict[str, str], dict[str, Path]]:
+        """The words of the command, the variables that it gets, and the files of the trial."""
+        values = {**copy.deepcopy(self._model.param), **config}
         present = {name: value for name, value in values.items() if name not in session.absent}
-        folder = session.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        files = self._write_files(values, present, folder)
-        words = runnable(fill(self._command, present, files, self._arguments), self._scripts)
-        variables = {**self._variables, **_variables(present, files, session)}
-        return words, variables, _Inbox(files["reports"], files["metrics"], session)
+        session.folder.mkdir(parents=True, exist_ok=True)
+        files = self._write_files(values, present, session)
+        words = runnable(fill(self._command, present, files, self._arguments), Path())
+        return words, {**self._variables, **_variables(present, files, session)}, files
 
     def _write_files(
-        self, values: Mapping[str, Any], present: Mapping[str, Any], folder: Path
+        self, values: Mapping[str, object], present: Mapping[str, object], session: Session
     ) -> dict[str, Path]:
+        folder = session.folder
         files = {
             "json": folder / "config.json",
             "hpm": folder / "config.hpm",
             "metrics": folder / "metrics.json",
             "reports": folder / "reports.jsonl",
             "folder": folder,
+            "checkpoint": folder / "checkpoint",
         }
         files["json"].write_text(json.dumps(dict(values), indent=2))
         if uses(self._command, "hpm"):
@@ -173,22 +175,32 @@ class CommandObjective:
             files[name].unlink(missing_ok=True)
         if PREP in os.environ:
             files["prep"] = Path(os.environ[PREP])
-        for name, write in self._writers.items():
-            files[name] = folder / name / Path(str(self._config.template)).name
+        texts = {}
+        if self._template:
+            texts["template"] = render(self._template, present, set(values) - set(present))
+        if isinstance(session.filled, str):
+            texts["config"] = session.filled
+        for name, text in texts.items():
+            files[name] = folder / name / Path(str(self._model.template)).name
             files[name].parent.mkdir(exist_ok=True)
-            files[name].write_text(write(values, present), encoding="utf-8")
+            files[name].write_text(text, encoding="utf-8")
         return files
 
-    def _follow(self, stream: IO[bytes], inbox: _Inbox, session: Session) -> deque[str]:
+    def _follow(self, stream: IO[bytes], inbox: _Inbox, ear: _Ear) -> deque[str]:
         """Copy the output to ours and report the metrics in it; return its last lines."""
         output = Output(self._patterns, self._resource)
-        for data in _pieces(stream, inbox.look):
+
+        def tick() -> None:
+            ear.look()
+            inbox.look()
+
+        for data in _pieces(stream, tick):
             text = output.decoded(data)
             sys.stdout.write(text)
             for found in output.reports(text):
-                session.report(plain_metrics(found))
+                ear.report(plain_metrics(found))
         for found in output.finish():
-            session.report(plain_metrics(found))
+            ear.report(plain_metrics(found))
         return output.tail
 
 
@@ -212,17 +224,52 @@ class _Copy(io.TextIOBase):
         self._stream.flush()
 
 
-class CommandFailed(Exception):
-    """The program ended with an error."""
+class _Ear:
+    """Hands on what a program reports, and has it end once it is told to.
+
+    A program that has done all that was asked of it may end by itself: it has time to save what
+    it has made. After that, or at once where a scheduler ends it, it is told to.
+    """
+
+    def __init__(self, session: Session, running: Program, grace: float, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self._session = session
+        self._running = running
+        self._grace = grace
+        self._since = 0.0
+        self.stop: StopTrial | None = None
+        self.told_to_end = False
+
+    def report(self, metrics: dict[str, object]) -> None:
+        """Report, unless the last report has been made."""
+        if self.stop is not None:
+            return
+        self._mirror.keep(self._session.checkpoint)
+        try:
+            self._session.report(metrics)
+        except StopTrial as stop:
+            self.stop = stop
+            self._since = time.monotonic()
+            self.look()
+
+    def look(self) -> None:
+        """Tell the program to end when it is time."""
+        if self.stop is None or self.told_to_end:
+            return
+        if not self.stop.complete or time.monotonic() - self._since > self._grace:
+            self.told_to_end = True
+            self._running.end()
 
 
 class _Inbox:
     """The files through which a program reports, read as they grow."""
 
-    def __init__(self, reports: Path, metrics: Path, session: Session) -> None:
+    def __init__(
+        self, reports: Path, metrics: Path, report: Callable[[dict[str, object]], None]
+    ) -> None:
         self._files = {reports: 0, metrics: 0}
         self._metrics = metrics
-        self._session = session
+        self._report_metrics = report
 
     def look(self) -> None:
         """Report the whole lines that are new."""
@@ -250,7 +297,7 @@ class _Inbox:
             except json.JSONDecodeError:
                 return False
             if isinstance(metrics, dict):
-                self._session.report(plain_metrics(metrics))
+                self._report_metrics(plain_metrics(metrics))
         return True
 
 
@@ -258,13 +305,14 @@ class _Inbox:
 
 
 def _variables(
-    values: Mapping[str, Any], files: Mapping[str, Path], session: Session
+    values: Mapping[str, object], files: Mapping[str, Path], session: Session
 ) -> dict[str, str]:
     variables = {
         "HPOGRID_CONFIG": str(files["json"]),
         "HPOGRID_METRICS": str(files["metrics"]),
         REPORTS: str(files["reports"]),
         "HPOGRID_FOLDER": str(files["folder"]),
+        "HPOGRID_CHECKPOINT": str(files["checkpoint"]),
         "HPOGRID_SEED": str(session.seed),
         "HPOGRID_TRIAL": session.trial_id,
         "PYTHONUNBUFFERED": "1",
@@ -274,51 +322,12 @@ def _variables(
     return variables | parameter_variables(values)
 
 
-def parameter_variables(values: Mapping[str, Any]) -> dict[str, str]:
+def parameter_variables(values: Mapping[str, object]) -> dict[str, str]:
     """The parameters as environment variables."""
     return {
         f"HPOGRID_PARAM_{re.sub(r'[^A-Za-z0-9]', '_', name)}": as_text(value)
         for name, value in values.items()
     }
-
-
-@contextlib.contextmanager
-def program(
-    words: list[str],
-    environment: Mapping[str, str],
-    output: int | IO[bytes] = subprocess.PIPE,
-    folder: Path | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program with all its children, which end when the block is left.
-
-    Args:
-        words: its command.
-        environment: all of it.
-        output: where stdout and stderr go.
-        folder: its working directory, if not ours.
-
-    Raises:
-        CommandFailed: it cannot be started.
-    """
-    try:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=folder,
-            process_group=0,
-            preexec_fn=die_with_parent,
-        )
-    except OSError as error:
-        raise CommandFailed(f"cannot start {words[0]}: {error.strerror}") from error
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _pieces(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[bytes]:
@@ -334,10 +343,3 @@ def _pieces(stream: IO[bytes], tick: Callable[[], None]) -> Iterator[bytes]:
             if not data:
                 return
             yield data
-
-
-def how_it_ended(code: int, output: Iterable[str]) -> str:
-    """How a program ended, with the last line of its output that says something."""
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    last = next((line for line in reversed(list(output)) if line.strip()), "")
-    return how + (f": {last.strip()}" if last else "")

@@ -7,6 +7,7 @@ reports it; so an application runs as it does by hand, as a command and as a fun
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ class Returned:
         return lambda *values, **named: None
 
 
-def is_application(found: Any) -> bool:
+def is_application(found: object) -> bool:
     """Whether it is a function under ``@hydra.main``."""
     return getattr(found, "__globals__", {}).get("__name__") == "hydra.main"
 
@@ -47,7 +48,7 @@ class HydraObjective:
         self,
         application: Callable[[], Any],
         script: str,
-        param: Mapping[str, Any],
+        param: Mapping[str, object],
         metrics: Sequence[str],
     ) -> None:
         self._application = application
@@ -55,13 +56,27 @@ class HydraObjective:
         self._param = dict(param)
         self._metrics = metrics
 
-    def run(self, config: dict[str, Any], session: Session) -> None:
+    def run(self, config: dict[str, object], session: Session) -> None:
         """Let Hydra compose the config of the trial and call the function."""
         values = {**self._param, **config}
         present = (item for item in values.items() if item[0] not in session.absent)
         words = [override(name, value) for name, value in present]
+        _stand_in_for_sweepers()
         with _called_with([self._script, *words, CALLBACK], self._metrics):
             self._application()
+
+
+_SWEEPERS = ("optuna", "ax", "nevergrad")
+_SAMPLERS = ("tpe", "random", "grid", "cmaes", "nsgaii", "motpe", "qmc", "gp", "bruteforce")
+
+
+def _stand_in_for_sweepers() -> None:
+    """Let configs name sweepers that are not installed: none is used, but Hydra looks for them."""
+    store = importlib.import_module("hydra.core.config_store").ConfigStore.instance()
+    for name in _SWEEPERS:
+        store.store(group="hydra/sweeper", name=name, node={"_target_": ""}, provider="hpogrid")
+    for name in _SAMPLERS:
+        store.store(group="hydra/sweeper/sampler", name=name, node={}, provider="hpogrid")
 
 
 @contextlib.contextmanager

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import inspect
+import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from hpogrid.config.schemas import ModelConfig
-from hpogrid.errors import UserError
-from hpogrid.registry import unknown
+from hpogrid.trial.errors import UserError, unknown
 from hpogrid.trial.hydra_app import HydraObjective, is_application
+from hpogrid.trial.lifeline import GRACE
+from hpogrid.trial.messages import Model
 from hpogrid.trial.optuna_trial import OptunaTrial, may_prune_itself
 from hpogrid.trial.session import VERDICT, Session, StopTrial, as_metrics, plain_metrics
-
-if TYPE_CHECKING:
-    from hpogrid.space.template import Template
 
 
 class Objective(Protocol):
@@ -31,40 +31,37 @@ class Objective(Protocol):
 
 def make_objective(
     folder: Path,
-    config: ModelConfig,
-    metrics: tuple[str, ...],
-    names: Sequence[str] = (),
+    model: Model,
+    metrics: Sequence[str],
+    grace: float = GRACE,
     resource: str = "",
 ) -> Objective:
     """What a model config describes: a function, a class, or a command.
 
     Args:
         folder: where the scripts are.
-        config: names what is evaluated.
+        model: names what is evaluated.
         metrics: of the objectives.
-        names: of all parameters, also of those that some trials do not have.
+        grace: seconds that a program has to end once it is told to.
         resource: the metric that counts the steps of a trial.
 
     Raises:
         UserError: it cannot be loaded.
     """
-    if config.model is None:
+    if model.model is None:
         from hpogrid.trial.command import CommandObjective
 
-        return CommandObjective(folder, config, metrics, names, resource)
-    if config.template is None:
-        return _load(folder, config, config.param, metrics)
-    from hpogrid.space.template import read_template_file
-
-    template = read_template_file(folder / config.template, [*config.param, *names])
-    return TreeObjective(_load(folder, config, {}, metrics), template, config.param)
+        return CommandObjective(folder, model, metrics, grace, resource)
+    if model.template is None:
+        return _load(folder, model, model.param, metrics)
+    return TreeObjective(_load(folder, model, {}, metrics))
 
 
 def _load(
-    folder: Path, config: ModelConfig, param: Mapping[str, Any], metrics: tuple[str, ...]
+    folder: Path, model: Model, param: Mapping[str, Any], metrics: Sequence[str]
 ) -> Objective:
-    script, model = str(config.script), str(config.model)
-    return load_objective(folder, script, model, param, metrics, config.checkpoint_every)
+    script, name = str(model.script), str(model.model)
+    return load_objective(folder, script, name, param, metrics, model.checkpoint_every)
 
 
 def load_objective(
@@ -72,7 +69,7 @@ def load_objective(
     script: str,
     model: str,
     param: Mapping[str, Any],
-    metrics: tuple[str, ...],
+    metrics: Sequence[str],
     checkpoint_every: int = 1,
 ) -> Objective:
     """Import ``script`` and take ``model`` from it.
@@ -104,7 +101,7 @@ def load_objective(
 def _no_model(folder: Path, script: str, model: str, found: Any) -> str:
     if found is not None:
         return f"'{model}' is {type(found).__name__}, not a function or class"
-    module = sys.modules[_module_name(script)]
+    module = sys.modules[_module_name(folder, script)]
     own = [
         name
         for name, item in vars(module).items()
@@ -123,25 +120,42 @@ def import_script(folder: Path, script: str) -> ModuleType:
     for entry in (str(path.parent), str(folder)):
         if entry not in sys.path:
             sys.path.insert(0, entry)
-    name = _module_name(script)
+    name = _module_name(folder, script)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise UserError(f"{script}: not a Python file in {folder}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
+        if "." in name:
+            importlib.import_module(name.rpartition(".")[0])
+        sys.modules[name] = module
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise UserError(f"{script} cannot be imported:\n{user_traceback(error, folder)}") from error
     return module
 
 
-def _module_name(script: str) -> str:
+def _module_name(folder: Path, script: str) -> str:
+    """The name to import a script by: with its package, if it is written as a part of one."""
+    inner = Path(script).with_suffix("").parts
+    in_package = len(inner) > 1 and all(part.isidentifier() for part in inner)
+    if in_package and _RELATIVE.search(_source(folder / script)):
+        return ".".join(inner)
     stem = Path(script).stem
     known = sys.modules.get(stem)
     mine = known is None or str(getattr(known, "__file__", None)).endswith(script)
     return stem if mine else f"_hpogrid_script_{stem}"
+
+
+_RELATIVE = re.compile(rb"^[ \t]*from[ \t]*\.", re.MULTILINE)
+
+
+def _source(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def user_traceback(error: BaseException, folder: Path) -> str:
@@ -159,14 +173,12 @@ def user_traceback(error: BaseException, folder: Path) -> str:
 class TreeObjective:
     """A function or class whose config is a file's tree, with the values in their places."""
 
-    def __init__(self, inner: Objective, template: Template, param: Mapping[str, Any]) -> None:
+    def __init__(self, inner: Objective) -> None:
         self._inner = inner
-        self._template = template
-        self._param = dict(param)
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Evaluate at the filled tree."""
-        self._inner.run(self._template.fill({**self._param, **config}), session)
+        self._inner.run(session.filled, session)
 
 
 class Reporter:
@@ -188,16 +200,16 @@ class FunctionObjective:
     """
 
     def __init__(
-        self, function: Callable[..., Any], param: Mapping[str, Any], metrics: tuple[str, ...]
+        self, function: Callable[..., Any], param: Mapping[str, Any], metrics: Sequence[str]
     ) -> None:
         self._function = function
-        self._param = dict(param)
+        self._param = param
         self._metrics = metrics
         self._names = _required_arguments(function)
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Call the function and report what comes back."""
-        values = {**self._param, **config}
+        values = {**copy.deepcopy(self._param), **config}
         if self._names.required == ["trial"]:
             self._call([OptunaTrial(values, session, self._metrics[0])], {}, session)
             return
@@ -212,8 +224,11 @@ class FunctionObjective:
         self._call(arguments, named, session)
 
     def _call(self, arguments: list[Any], named: dict[str, Any], session: Session) -> None:
+        pid = os.getpid()
         with may_prune_itself(session):
             result = self._function(*arguments, **named)
+            if os.getpid() != pid:
+                return  # a process that the function has forked: what it returns is nobody's
             if inspect.isgenerator(result):
                 self._drain(result, session)
                 return

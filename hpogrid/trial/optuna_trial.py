@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib
 import json
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
@@ -135,7 +136,7 @@ def _alike(choice: Any, value: Any) -> bool:
 def _distribution(kind: str, shape: dict[str, Any]) -> Any:
     """Optuna's own, where it is installed and agrees; else something with the same attributes."""
     try:
-        from optuna import distributions
+        distributions = importlib.import_module("optuna.distributions")
     except ImportError:
         return SimpleNamespace(**shape)
     try:

@@ -7,7 +7,6 @@ What is written here, Hydra's own parser reads as the same value of the same typ
 from __future__ import annotations
 
 import re
-from typing import Any
 
 _NAME = re.compile(r"~?\+{0,2}[\w$][\w$./@:-]*", re.ASCII)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -16,7 +15,7 @@ _KEY = re.compile(r"[A-Za-z0-9_/+.$%*@?|\\()\[\]{}:=, \t-]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9._]+(?:e[+-]?[0-9_]+)?|inf|nan)", re.IGNORECASE)
 
 
-def override(name: str, value: Any) -> str:
+def override(name: str, value: object) -> str:
     """One word of a command line: ``name=value``, or ``~name`` for a key that is removed.
 
     Raises:
@@ -30,7 +29,7 @@ def override(name: str, value: Any) -> str:
         raise ValueError(f"overrides have no {error}") from error
 
 
-def write_value(value: Any) -> str:
+def write_value(value: object) -> str:
     """What stands right of ``name=``.
 
     Raises:

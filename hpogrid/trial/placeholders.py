@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hpogrid.errors import UserError
-from hpogrid.registry import unknown
 from hpogrid.trial.declared import Arguments
+from hpogrid.trial.errors import UserError, unknown
 from hpogrid.trial.overrides import override
 from hpogrid.trial.words import as_text
 
@@ -24,7 +23,7 @@ T = TypeVar("T")
 
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([+~]{0,2}[^\W\d][\w.\[\]/@+ -]*)\}")
 _SPREAD = ("args", "overrides")
-_FILES = ("json", "hpm", "metrics", "folder")
+_FILES = ("json", "hpm", "metrics", "folder", "checkpoint")
 _RENDERED = ("template", "config")
 """What there is only with ``--template FILE``."""
 
@@ -142,7 +141,7 @@ def runnable(words: Sequence[str], folder: Path) -> list[str]:
 
 def fill(
     words: Sequence[str],
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     files: Mapping[str, Path],
     arguments: Arguments | None = None,
 ) -> list[str]:
@@ -174,7 +173,7 @@ def fill(
     return filled
 
 
-def _said(say: Callable[[str, Any], T], name: str, value: Any) -> T:
+def _said(say: Callable[[str, Any], T], name: str, value: object) -> T:
     try:
         return say(name, value)
     except ValueError as error:
@@ -187,7 +186,7 @@ def _one_placeholder(word: str) -> str | None:
     return match[1] if match else None
 
 
-def _replaced(word: str, values: Mapping[str, Any], files: Mapping[str, Path]) -> str:
+def _replaced(word: str, values: Mapping[str, object], files: Mapping[str, Path]) -> str:
     def text(match: re.Match[str]) -> str:
         name = match[1]
         if name in values:
@@ -197,7 +196,7 @@ def _replaced(word: str, values: Mapping[str, Any], files: Mapping[str, Path]) -
     return _PLACEHOLDER.sub(text, word)
 
 
-def hpm_text(values: Mapping[str, Any]) -> str:
+def hpm_text(values: Mapping[str, object]) -> str:
     """``name=value`` lines that a shell can source: every value is quoted.
 
     Raises:
@@ -266,7 +265,7 @@ def read_template(path: Path) -> Template:
 class _Texts(Mapping[str, str]):
     """What stands for a name of a template."""
 
-    def __init__(self, values: Mapping[str, Any], absent: Iterable[str]) -> None:
+    def __init__(self, values: Mapping[str, object], absent: Iterable[str]) -> None:
         self._texts = {name: as_text(value) for name, value in values.items()}
         self._absent = set(absent)
 
@@ -281,7 +280,7 @@ class _Texts(Mapping[str, str]):
         return len(self._texts)
 
 
-def render(template: Template, values: Mapping[str, Any], absent: Iterable[str] = ()) -> str:
+def render(template: Template, values: Mapping[str, object], absent: Iterable[str] = ()) -> str:
     """Fill a template.
 
     Args:

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hpogrid.trial.checkpoints import checkpoint_step, saving
+from hpogrid.trial.errors import printable
 
 REPORTS = "HPOGRID_REPORTS"
 """The environment variable with the file to which a script's reports go."""
 
+PREP = "HPOGRID_PREP"
+"""The environment variable with the folder in which everything is prepared."""
 VERDICT = "hpogrid:verdict"
 """The name under which a report says what the objective itself makes of the trial, if it does:
 ``ok`` (it has returned), ``pruned`` or ``fail``. It is no metric, and its report is the last."""
@@ -25,7 +28,13 @@ class StopTrial(BaseException):
     """Raised inside `report` when the trial shall end now.
 
     It is no `Exception`, so that a script's own ``except Exception`` does not swallow it.
+
+    Attributes:
+        complete: it has done all that was asked of it: a stop criterion is reached.
     """
+
+    def __init__(self, *, complete: bool = False) -> None:
+        self.complete = complete
 
 
 class Session(Protocol):
@@ -34,7 +43,7 @@ class Session(Protocol):
     config: dict[str, Any]
     trial_id: str
     seed: int
-    folder: Path
+    filled: Any
     absent: tuple[str, ...]
     """The parameters of ``config`` that are null because their condition does not hold."""
 
@@ -43,6 +52,10 @@ class Session(Protocol):
 
     def checkpoint(self) -> contextlib.AbstractContextManager[Path]:
         """A folder to save into; it becomes the trial's newest checkpoint when left."""
+
+    @property
+    def folder(self) -> Path:
+        """The trial's own."""
 
     @property
     def restore(self) -> Path | None:
@@ -64,6 +77,7 @@ class ScriptSession:
         self.seed = int(os.environ.get("HPOGRID_SEED", "0"))
         self.folder = Path(os.environ.get("HPOGRID_FOLDER", "."))
         self.restore = Path(restore) if restore else None
+        self.filled = None
         self._step = checkpoint_step(self.restore) if self.restore else 0
 
     def report(self, metrics: dict[str, Any]) -> None:
@@ -154,7 +168,7 @@ def _flat(metrics: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{above}{name}/")
         else:
-            yield f"{above}{name}", plain(value)
+            yield printable(f"{above}{name}"), plain(value)
 
 
 def as_metrics(result: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -168,7 +182,7 @@ def as_metrics(result: Any, names: Sequence[str]) -> dict[str, Any]:
     values = result if isinstance(result, (tuple, list)) else (result,)
     if len(values) != len(names):
         raise TypeError(f"returned {len(values)} values for the metrics {', '.join(names)}")
-    return plain_metrics(dict(zip(names, values)))  # noqa: B905 (Python 3.9 knows no strict)
+    return plain_metrics(dict(zip(names, values)))
 
 
 def plain(value: Any) -> Any:
@@ -176,17 +190,17 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):  # not str(value): an enumeration has its own
-        return str.__str__(value)
+        return printable(str.__str__(value))
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(float(value))
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {printable(str(key)): plain(item) for key, item in value.items()}
     item = getattr(value, "item", None)
     if (callable(item) and getattr(value, "size", 1) in (1, None)) or hasattr(value, "numel"):
         with contextlib.suppress(ValueError, TypeError, RuntimeError):
             return plain(item())  # type: ignore[misc]
-    return str(value)
+    return printable(str(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import itertools
 import pickle
@@ -11,8 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hpogrid.errors import UserError
 from hpogrid.trial.checkpoints import checkpoint_step
+from hpogrid.trial.errors import UserError
 from hpogrid.trial.optuna_trial import may_prune_itself
 from hpogrid.trial.session import VERDICT, Session, plain_metrics
 
@@ -43,7 +44,7 @@ class ClassObjective:
 
     def run(self, config: dict[str, Any], session: Session) -> None:
         """Set up an instance and step it until it is stopped."""
-        instance = self._make({**self._param, **config}, session)
+        instance = self._make({**copy.deepcopy(self._param), **config}, session)
         step = _method(instance, "step", "_train", "train")
         assert step is not None
         try:
@@ -143,7 +144,7 @@ def _save(instance: Any, session: Session) -> None:
         return
     with session.checkpoint() as folder:
         returned = save(str(folder))
-        if isinstance(returned, str | Path) and Path(returned).is_relative_to(folder):
+        if isinstance(returned, (str, Path)) and Path(returned).is_relative_to(folder):
             returned = {"path": str(Path(returned).relative_to(folder))}
             (folder / _RETURNED).write_bytes(pickle.dumps(returned))
         elif isinstance(returned, dict):

@@ -61,7 +61,7 @@ class Option:
             false=None if self.false is None else tuple(map(filled, self.false)),
         )
 
-    def words(self, value: Any) -> list[str]:
+    def words(self, value: object) -> list[str]:
         """The words for a value.
 
         Raises:
@@ -84,7 +84,7 @@ class Option:
             return [self.name + text] if text else [self.name, text]
         return [f"{self.name}={text}"]
 
-    def _several(self, values: Sequence[Any]) -> list[str]:
+    def _several(self, values: Sequence[object]) -> list[str]:
         if self.several == "words":
             return self._behind([self._text(value) for value in values])
         if self.several == "repeat":
@@ -142,19 +142,19 @@ STYLES = {
 """What is known of an option by the library alone that reads it."""
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """A value as one word: text as it is, truth and null as Python writes them, else JSON."""
     if value is None or isinstance(value, (str, bool)):
         return str(value)
     return as_json(value)
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """JSON that parsers of YAML read as the same value, too."""
     return _literal(value, _JSON, _json_text)
 
 
-def as_python(value: Any) -> str:
+def as_python(value: object) -> str:
     """A literal of Python."""
     return _literal(value, _PYTHON, repr)
 

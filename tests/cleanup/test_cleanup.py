@@ -18,6 +18,7 @@ from hpogrid.cleanup.targets import carry_out, find_targets, make_plan, undo
 from hpogrid.cleanup.trash import TRASH
 from hpogrid.report.results import Objective
 from hpogrid.site.tasks import Task
+from hpogrid.space.value import as_number
 from hpogrid.study.events import Started
 from hpogrid.study.ledger import LedgerWriter, ledger_name
 from tests.commands import hpogrid, ok, parsed, refused
@@ -295,7 +296,7 @@ def run_with_checkpoints() -> tuple[Task, dict[int, str]]:
     settings: dict[str, Any] = {"space": CHOICES, "trials": 4, "algorithm": "grid"}
     task, _, trials = run_project(store_project(SCRIPT, keep_checkpoints="all", **settings))
     assert all(len(found) == 2 for found in checkpoints(task).values())
-    return task, {trial.applied["x"]: trial.id for trial in trials}
+    return task, {int(as_number(trial.applied["x"])): trial.id for trial in trials}
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("best", [1]), ("top 2", [1, 2]), ("none", [])])

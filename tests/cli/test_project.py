@@ -153,3 +153,78 @@ def test_notes_are_messages(train: Path) -> None:
     )
     assert outcome.code == 0
     assert outcome.err.startswith("note: links to folders are left out: data; ")
+
+
+def test_settings_of_a_projects_own_copies_are_changed_in_one_command(train: Path) -> None:
+    create("p", train)
+    before = parsed("project", "show", "p")
+    outcome = hpogrid("project", "update", "p", "--no_check", "--set", "x.high=0.5",
+                      "--set", "y=1e-5:1e-2:log", "--trials", "7", "--algorithm", "auto", "-c", "2",
+                      "--walltime", "2h")  # fmt: skip
+    assert outcome.code == 0, outcome
+    assert "updated project 'p': version " in outcome.err
+    assert "reports keep the results of the earlier one apart (--all_versions)" in outcome.err
+    data = parsed("project", "show", "p")
+    assert data["search_space"]["parameters"]["x"]["scale"]["high"] == 0.5
+    assert data["search_space"]["parameters"]["y"]["scale"] == {
+        "kind": "log", "low": 1e-5, "high": 1e-2,
+    }  # fmt: skip
+    assert data["hpo_config"] == {
+        **before["hpo_config"], "trials": 7, "algorithm": "auto",
+        "scheduler_param": {"max_concurrent": 2},
+    }  # fmt: skip
+    assert data["grid_config"]["walltime"] == "2h"
+    assert parsed("hpo_config", "show", "h")["trials"] == 2, "the stored config stays"
+    assert hpogrid("project", "update", "p", "--no_check", "--trials", "9").err == (
+        "updated project 'p'\n"
+    )
+
+
+def test_what_differs_from_the_stored_configs_is_shown(train: Path) -> None:
+    create("p", train)
+    outcome = hpogrid("project", "show", "p", "--drift", "--format", "json")
+    assert (json.loads(outcome.out), outcome.err) == ([], "no difference\n")
+    ok("project", "update", "p", "--no_check", "--trials", "9", "--set", "x.high=0.5")
+    ok("grid_config", "remove", "g", "--yes")
+    train.write_text(RETURNS + "\n# other\n")
+    rows = {row["part"]: row for row in parsed("project", "show", "p", "--drift")}
+    assert set(rows) == {"hpo config 'h'", "search space 's'", "grid config 'g'", "scripts"}
+    assert rows["hpo config 'h'"] == {
+        "part": "hpo config 'h'", "setting": "trials", "project": 9, "stored": 2,
+    }  # fmt: skip
+    assert "unknown grid config 'g'" in rows["grid config 'g'"]["stored"]
+    assert rows["scripts"]["setting"] == "train.py"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--set", "x.hgh=1"], "unknown setting 'hgh': did you mean high"),
+        (["--set", "x"], "write NAME=RANGE, or NAME.SETTING=VALUE"),
+        (["--set", "x.high=-1"], "low"),
+        (["--set", "x.high=a,b"], "--set x.high: "),
+        (["--set", "z=1:"], "is no range"),
+        (["--trials", "0"], "trials"),
+        (["--mode", "up"], "'up' is not min or max"),
+    ],
+)
+def test_a_setting_that_is_wrong_changes_nothing(train: Path, words: list[str], says: str) -> None:
+    create("p", train)
+    assert says in refused("project", "update", "p", "--no_check", *words)
+
+
+def test_what_is_probably_not_meant_is_said_before_a_trial_runs(train: Path) -> None:
+    train.write_text(
+        "import hpogrid\ndef train(config):\n    hpogrid.report(val_acc=config['x'])\n"
+    )
+    ok("hpo_config", "recreate", "h", "--metric", "val_accuracy", "--mode", "min")
+    outcome = hpogrid("project", "create", "p", "--scripts_path", train, *OPTIONS, "--no_check")
+    assert "'val_accuracy' with mode min looks for the worst trial" in outcome.err
+    assert "train.py reports val_acc, and no 'val_accuracy'" in outcome.err
+    rows = parsed("plan", "p", "--format", "json")
+    notes = [row["value"] for row in rows if row["what"] == "note"]
+    assert len(notes) == 2, notes
+    ok("hpo_config", "recreate", "h", "--metric", "val_acc")
+    assert parsed("hpo_config", "show", "h")["mode"] == "max"
+    outcome = hpogrid("project", "update", "p", "--hpo_config", "h", "--no_check")
+    assert "note" not in outcome.err

@@ -123,10 +123,11 @@ def test_dry_run_prints_files_and_commands_and_does_nothing(home: Path) -> None:
     before = tree(home)
     text = ok("run", "p", "--n_jobs", "3", "--site", "local", "--dry-run")
     assert tree(home) == before
-    assert "site: local\njobs: 3\n" in text
+    assert "site: local\njobs: 3\ncommands:\n" in text
     assert "scripts/lib/net.py" in text
-    assert "hpogrid.site.local" in text.splitlines()[-1]
-    assert text.splitlines()[-1].endswith(" 0 1 2")
+    command = text.splitlines()[3]
+    assert "hpogrid.site.local" in command
+    assert command.endswith(" 0 1 2")
 
 
 def test_progress_is_shown_on_a_terminal_only() -> None:

@@ -69,7 +69,7 @@ def test_update_does_not_drop_what_another_parameter_needs() -> None:
 
 
 def test_validate_stores_nothing(home: Path) -> None:
-    assert "'s' is valid: 1 parameters" in ok("search_space", "validate", "s", X)
+    assert "'s' is valid: 1 parameter" in ok("search_space", "validate", "s", X)
     assert not home.exists()
     assert "low" in refused("search_space", "validate", "s", X.replace('"low":0', '"low":2'))
     assert "unknown search space 's'" in refused("search_space", "validate", "s")

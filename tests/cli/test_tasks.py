@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ import yaml
 
 from hpogrid.errors import Exit
 from hpogrid.site.tasks import load_task
-from tests.commands import hpogrid, ok, parsed, refused
+from tests.commands import hpogrid, ok, on_a_terminal, parsed, refused
 from tests.projects import (
     GATED,
     finished_in,
@@ -39,10 +40,10 @@ def test_submit_watch_and_show() -> None:
     store_project(PRINTS, trials=2)
     outcome = hpogrid("submit", "p", "-n", "2", "-s", "local")
     assert (outcome.code, outcome.out) == (0, "1\n")
-    assert "watch: hpogrid tasks show 1 --watch" in outcome.err
+    assert "watch: hpogrid watch 1" in outcome.err
     watched = hpogrid("tasks", "show", "1", "--watch")
     assert watched.code == 0
-    assert "task 1: " in watched.err
+    assert "task 1 (p): jobs: 2 done; 4 of 4 trials done" in watched.err
     table, jobs = watched.out.split("\n\n")
     assert re.search(r"^1 +done +2/2 +4 +local +\d", table, re.MULTILINE)
     assert re.search(r"^1 +done +all 2 trials are done", jobs, re.MULTILINE)
@@ -146,8 +147,8 @@ def test_kill_and_retry() -> None:
     assert hpogrid("tasks", "kill", "1").err == "killed task 1\n"
     assert re.search(r"^1 +aborted +0/1 +0 +local", ok("tasks", "show"), re.MULTILINE)
     assert "killed by 'hpogrid tasks kill'" in ok("tasks", "show", "1")
-    assert hpogrid("tasks", "retry", "1", "--dry-run").err == "would retry task 1, job(s) 0\n"
-    assert hpogrid("tasks", "retry", "1").err == "retried task 1, job(s) 0\n"
+    assert hpogrid("tasks", "retry", "1", "--dry-run").err == "would retry task 1, job 0\n"
+    assert hpogrid("tasks", "retry", "1").err == "retried task 1, job 0\n"
     assert "would kill and retry task 1" in hpogrid("tasks", "kill-and-retry", "1", "--dry_run").err
     assert hpogrid("tasks", "kill_and_retry", "1").err == "killed and retried task 1\n"
     ok("tasks", "kill", "1")
@@ -201,12 +202,45 @@ def test_trials_of_a_running_task_are_counted() -> None:
     assert len(trials_of(load_task(1))) == 6
 
 
+def test_a_watch_tells_of_its_task_alone_and_how_far_it_is() -> None:
+    store_project(trials=1)
+    ok("run", "p")
+    ok("watch", "p")
+    store_project(GATED, name="q", trials=3, param=gated(1))
+    ok("run", "q")
+    wait_for(lambda: finished_in(load_task(2)) == 1)
+    opener = threading.Timer(1.5, open_gate)
+    opener.start()
+    seen = hpogrid("watch")
+    opener.join()
+    assert "task 2 (q): jobs: 1 running; 1 of 3 trials done" in seen.err
+    assert "task 2 (q): jobs: 1 done; 3 of 3 trials done" in seen.err
+    assert "task 1" not in seen.err
+    table = seen.out.splitlines()
+    assert [line.split()[:3] for line in table[1:2]] == [["2", "done", "3"]]
+    assert table[-1].startswith("best loss=")
+    assert "no task is active" in hpogrid("watch").err
+    assert "task 1 (p): jobs: 1 done" in hpogrid("watch", "1").err
+    assert hpogrid("watch", "nosuch").code == Exit.USAGE
+    assert hpogrid("tasks", "show", "--watch").out.count("done") == 2
+
+
+def test_a_watch_on_a_terminal_stays_in_its_place() -> None:
+    store_project("import time\ndef train(config):\n    time.sleep(0.3)\n    return 1\n", trials=4)
+    ok("run", "p")
+    program = str(Path(sys.executable).parent / "hpogrid")
+    printed, shown = on_a_terminal(program, "watch", "1")
+    assert "4/4" in shown
+    assert "\x1b[1A" in shown  # it goes back to the first of its lines
+    assert "best loss=1" in printed
+
+
 def test_trials_are_added_to_a_task_that_is_done() -> None:
     store_project(trials=2)
     ok("run", "p", "--n_jobs", "2")
     ok("tasks", "show", "1", "--watch")
     assert "would add 3 trials" in hpogrid("tasks", "extend", "1", "--trials", "3", "--dry_run").err
-    assert "started job(s) 0, 1" in hpogrid("tasks", "extend", "1", "--trials", "3").err
+    assert "started jobs 0, 1" in hpogrid("tasks", "extend", "1", "--trials", "3").err
     ok("tasks", "show", "1", "--watch")
     assert finished_in(load_task(1)) == 10
     assert parsed("tasks", "show", "1", "--format", "json")[0]["status"] == "done"
@@ -217,7 +251,7 @@ def test_a_budget_that_grows_under_a_running_job_is_exact() -> None:
     ok("run", "p")
     wait_for(lambda: finished_in(load_task(1)) == 1)
     outcome = hpogrid("tasks", "extend", "1", "--trials", "2")
-    assert "job(s) 0 still run: when they end, 'hpogrid tasks retry 1'" in outcome.err
+    assert "still running: job 0; after that, 'hpogrid tasks retry 1'" in outcome.err
     open_gate()
     ok("tasks", "show", "1", "--watch")
     assert finished_in(load_task(1)) == 2

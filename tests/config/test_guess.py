@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from hpogrid.cli.main import run
-from hpogrid.config.guess import Guess, find_script, read_script
 from hpogrid.config.project import load_project
+from hpogrid.config.reading.base import Wish
+from hpogrid.config.reading.ranges import guessed_range
+from hpogrid.config.reading.script import Guess, find_script, read_script
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import render_space
 from hpogrid.space.dialects.python_types import randint, uniform
+from hpogrid.space.parameter import Float, Integer
+from hpogrid.space.scale import Linear, Log
 from tests.commands import ok
 from tests.trial.test_public_scripts import SCRIPTS
 
@@ -36,7 +40,7 @@ for epoch in range(args.epochs):
 def guessed(folder: Path, text: str, *, ask: bool = False) -> Guess:
     path = folder / "train.py"
     path.write_text(text)
-    return read_script(path, ask)
+    return read_script(path, Wish(ask=ask))
 
 
 def methods(guess: Guess) -> dict[str, str]:
@@ -53,7 +57,7 @@ def test_options_become_parameters(tmp_path: Path) -> None:
         "scale": "uniform",
         "optimizer": "categorical",
     }
-    assert guess.param == {"epochs": 3, "data": "./data"}
+    assert guess.param == {"epochs": 3}
     assert (guess.metric, guess.mode, guess.model, guess.reports) == ("val_loss", "min", None, 3)
 
 
@@ -86,7 +90,6 @@ def test_options_of_another_file_are_asked_for(tmp_path: Path) -> None:
     guess = guessed(tmp_path, USES, ask=True)
     expected = {"lr": "loguniform", "layers": "uniformint", "optimizer": "categorical"}
     assert methods(guess) == expected
-    assert guess.param == {"data": "./data"}
     assert (guess.metric, guess.mode, guess.beside) == ("accuracy", "max", ["options"])
     with pytest.raises(UserError, match="--help ended with code 1: ValueError: no"):
         guessed(tmp_path, "raise ValueError('no')", ask=True)
@@ -110,18 +113,23 @@ def test_what_an_objective_for_optuna_suggests(tmp_path: Path) -> None:
         "def objective(trial):\n"
         "    return trial.suggest_int('n', low, 3) + trial.suggest_float('x', 0, 1)\n"
     )
-    guess = guessed(tmp_path, f"{text}optuna.create_study(direction='maximize')\n")
+    text = f"{text}optuna.create_study(direction='maximize')\n"
+    with pytest.raises(UserError, match=r"low of 'n' cannot be read .* --set n=LOW:HIGH"):
+        guessed(tmp_path, text)
+    path = tmp_path / "train.py"
+    guess = read_script(path, Wish(axes={"n": "1:9"}))
     assert guess.mode == "max"
-    assert list(guess.space.parameters) == ["x"]
-    assert guess.notes[0].startswith("left out: parameter 'n': ")
+    assert guess.space.parameters == {"n": randint(1, 9), "x": uniform(0, 1)}
 
 
 def test_a_function_of_a_config(tmp_path: Path) -> None:
     text = "def train(config):\n    rate = config['lr']\n    return rate * rate + config['depth']\n"
-    guess = guessed(tmp_path, text)
-    assert guess.model == "train"
-    assert set(guess.space.parameters) == {"lr", "depth"}
-    assert len(guess.notes) == 2
+    with pytest.raises(UserError, match="train looks up lr and depth, and nothing says"):
+        guessed(tmp_path, text)
+    axes = {"lr": "1e-5:1e-2:log", "depth": "3"}
+    guess = read_script(tmp_path / "train.py", Wish(axes=axes))
+    assert (guess.model, guess.metric, guess.mode) == ("train", "loss", "min")
+    assert list(guess.space.parameters) == ["lr", "depth"]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +145,8 @@ def test_refusals(tmp_path: Path, text: str, says: str) -> None:
 
 
 def test_a_class_returns_its_metric(tmp_path: Path) -> None:
-    guess = guessed(tmp_path, (SCRIPTS / "ray_class.py").read_text())
+    path = SCRIPTS / "ray_class.py"
+    guess = read_script(path, Wish(axes={"lr": "1e-3:1:log", "dropout": "0.0:1"}))
     assert (guess.model, guess.metric, guess.mode) == ("TrainModel", "val_loss", "min")
     assert set(guess.space.parameters) == {"lr", "dropout"}
 
@@ -149,7 +158,7 @@ def test_the_script_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
     assert find_script(tmp_path).name == "train.py"
     (tmp_path / "train2.py").write_text(SCRIPT)
-    with pytest.raises(UserError, match=r"could be it: train\.py, train2\.py; name one"):
+    with pytest.raises(UserError, match=r"could be it: train\.py and train2\.py; name one"):
         find_script(tmp_path)
 
 
@@ -178,3 +187,36 @@ def test_init_stores_and_runs(
     assert "already; choose another --name" in capsys.readouterr().err
     assert run(["local_run", "train"]) == 0
     assert "best val_loss=" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "default", "scale"),
+    [
+        ("x", "float", 1.0, Linear(0.5, 2.0)),
+        ("x", "float", 1.5, Linear(0.75, 3.0)),
+        ("x", "float", -2.0, Linear(-4.0, -1.0)),
+        ("x", "float", 3, Linear(1.5, 6.0)),
+        ("x", "float", 0.9, Linear(0.5, 0.99)),
+        ("x", "float", 0.05, Log(0.005, 0.5)),
+        ("x", "float", 0.06, Linear(0.03, 0.12)),
+        ("lr", "float", 0.3, Log(0.03, 1.0)),
+        ("dropout", "float", 0.0, Linear(0.0, 0.5)),
+        ("dropout", "float", 0.5, Linear(0.0, 0.9)),
+        ("x", "int", 32, Linear(16, 64)),
+        ("x", "int", 1, Linear(1, 2)),
+        ("x", "", 3, Linear(1, 6)),
+    ],
+)
+def test_ranges_around_a_default(name: str, kind: str, default: float, scale: Linear | Log) -> None:
+    found = guessed_range(name, kind, default, None)
+    assert found is not None
+    assert isinstance(found[0], Float | Integer)
+    assert found[0].scale == scale
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"), [("float", 0.0), ("int", 0), ("", True), ("", None), ("", "text")]
+)
+def test_no_range_around_what_says_nothing(kind: str, default: object) -> None:
+    assert guessed_range("x", kind, default, None) is None
+    assert guessed_range("x", "", default, ["only one"]) is None

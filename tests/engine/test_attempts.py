@@ -18,6 +18,7 @@ from hpogrid.config.project import Project
 from hpogrid.engine.run import Assignment, Run, RunningAlready
 from hpogrid.site.local import run_here
 from hpogrid.site.tasks import new_task
+from hpogrid.space.value import as_number
 from hpogrid.study.ledger import LedgerWriter, ledger_name
 from hpogrid.study.study import Trial, read_study
 from hpogrid.trial.checkpoints import checkpoint_step, checkpoint_steps, saving
@@ -82,7 +83,7 @@ class Life:
             assert new.restore is not None
             assert checkpoint_step(new.restore) == new.from_step
         assert new.trial not in self.losses or not trial.finished
-        loss = self.losses.setdefault(new.trial, trial.applied["x"])
+        loss = self.losses.setdefault(new.trial, as_number(trial.applied["x"]))
         assert trial.applied["x"] == loss, "a trial has other values than before"
 
     def _step(self, run: Run, trial: str, step: int) -> bool:
@@ -220,7 +221,7 @@ def test_one_search_replays_what_it_knew(tmp_path: Path) -> None:
         for _ in range(count):
             assignment = run.next()
             assert assignment is not None
-            run.report(assignment.trial, {"loss": assignment.config["x"] ** 2})
+            run.report(assignment.trial, {"loss": as_number(assignment.config["x"]) ** 2})
             run.finish(assignment.trial)
 
     run = Run(project, spec(whole))

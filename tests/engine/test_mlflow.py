@@ -16,7 +16,6 @@ import pytest
 from hpogrid.cli.main import run
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import track
-from hpogrid.errors import UserError
 from hpogrid.job.run import read_result
 from hpogrid.job.start import read_start
 from hpogrid.report.export.base import trial_key
@@ -24,7 +23,7 @@ from hpogrid.report.load import load_sources
 from hpogrid.report.source import make_results
 from hpogrid.site.tasks import find_tasks
 from hpogrid.study.mlflow_runs import Runs
-from hpogrid.study.mlflow_uri import check_uri, full_uri
+from hpogrid.study.mlflow_uri import check_uri
 from tests.projects import store_project, wait_for
 from tests.servers import ask, free_port, mlflow_server
 
@@ -157,13 +156,6 @@ def test_others_are_refused_when_they_are_stored(
     assert sentence in said
     assert "secret" not in said.replace(uri, "")
     assert run(["hpo_config", "show", "h"]) == 2
-
-
-def test_variables_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORD", "w")
-    assert full_uri("postgresql://me:${WORD}@db/x") == "postgresql://me:w@db/x"
-    with pytest.raises(UserError, match="environment variable NONE_SUCH is not set"):
-        full_uri("http://${NONE_SUCH}")
 
 
 def test_a_job_and_a_report_know_a_task_by_the_same_name() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hpogrid.site.tasks import Task
+from hpogrid.space.value import as_number
 from hpogrid.study.study import Trial
 from tests.engine.objectives import CLASS, FUNCTION, objective
 from tests.projects import run_project, run_script, store_project
@@ -27,9 +28,13 @@ NO_CHECKPOINTS = """
 """
 
 
+def gain_of(trial: Trial) -> float:
+    x = as_number(trial.applied["x"])
+    return x * (1 - x)
+
+
 def is_right(trial: Trial) -> bool:
-    x, steps = trial.applied["x"], trial.metrics["step"]
-    return bool(trial.metrics["score"] == pytest.approx(steps * x * (1 - x)))
+    return bool(trial.metrics["score"] == pytest.approx(trial.metrics["step"] * gain_of(trial)))
 
 
 @pytest.mark.parametrize("text", [FUNCTION, CLASS], ids=["function", "class"])
@@ -40,7 +45,7 @@ def test_hyperband_gives_the_best_more_and_goes_on_where_they_were(text: str) ->
     assert ends == [1, 1, 1, 1, 1, 1, 3, 3, 9]
     assert sorted(trial.attempt for trial in trials) == [1, 1, 1, 1, 1, 1, 2, 2, 3]
     assert [trial.state for trial in trials].count("complete") == 1
-    best = max(trials, key=lambda trial: trial.applied["x"] * (1 - trial.applied["x"]))
+    best = max(trials, key=gain_of)
     assert best.state == "complete"
     assert [report.step for report in best.reports] == list(range(1, 10))
 
@@ -60,7 +65,7 @@ def test_the_worse_of_a_population_go_on_from_the_better(text: str) -> None:
     assert copies
     scores = scores_reported(task)
     for trial in copies:
-        gain = trial.applied["x"] * (1 - trial.applied["x"])
+        gain = gain_of(trial)
         own = [report for report in trial.reports if report.step > trial.changed_at]
         start = own[0].metrics["score"] - gain
         assert start in [pytest.approx(s) for s in scores[str(trial.parent), trial.changed_at]]

@@ -15,8 +15,9 @@ import pytest
 
 from hpogrid.config.schemas import PrepStage
 from hpogrid.engine.messages import PrepSetup
-from hpogrid.engine.prep import STEPS, WORK, Holder, Preparation, prep_logs
+from hpogrid.engine.prep import STEPS, WORK, Preparation, prep_logs
 from hpogrid.files import write_new
+from hpogrid.identity import Identity
 from hpogrid.site.control import read_logs
 from tests.projects import alive, run_project, store_project, wait_for
 
@@ -152,7 +153,7 @@ def test_one_on_another_machine_is_believed_while_it_gives_signs_of_life(tmp_pat
     prepare(tmp_path / "a", "true")
     name = next((tmp_path / "a" / STEPS).iterdir()).name
     claim = tmp_path / "b" / STEPS / name / "000.claim"
-    write_new(claim, msgspec.json.encode(Holder("elsewhere", "another boot", 1, "1")))
+    write_new(claim, msgspec.json.encode(Identity("elsewhere", "another boot", 1, "1")))
     waiting = threading.Thread(target=prepare, args=(tmp_path / "b", "true", 0.6))
     began = time.monotonic()
     (tmp_path / "b" / WORK).mkdir()

@@ -12,6 +12,7 @@ import pytest
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError
 from hpogrid.job.run import read_result
+from hpogrid.space.value import as_number
 from hpogrid.study.study import Trial
 from tests.projects import (
     CHOICES,
@@ -75,7 +76,11 @@ def test_trials_are_the_same_with_the_same_seed() -> None:
 
 # --- what trials do ----------------------------------------------------------------------------
 
-FIRST = "    if not os.path.exists('seen'):\n        open('seen', 'w').close()\n        "
+FIRST = """\
+    seen = os.path.join(os.environ["HPOGRID_HOME"], "seen")
+    if not os.path.exists(seen):
+        open(seen, "w").close()
+        """
 """Only the first trial does what comes next."""
 
 
@@ -100,11 +105,18 @@ FIRST = "    if not os.path.exists('seen'):\n        open('seen', 'w').close()\n
         ("return None", "the metric 'loss' was not reported; metrics seen: none"),
         ("return {'b': 1, 'a': 2}", "the metric 'loss' was not reported; metrics seen: a, b"),
         ("return 1, 2", "TypeError: returned 2 values for the metrics loss"),
-        ("return {'loss': 1, 'text': '\\ud800'}", "UnicodeEncodeError"),
+        ("raise ValueError('caf\\udce9')", "ValueError: caf\\udce9"),
+        ("raise asyncio.CancelledError('late')", "CancelledError: late"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("raise Silent", "Silent: its message cannot be read (ZeroDivisionError)"),
+        ("sys.stderr = None\n        raise ValueError('no')", "ValueError: no"),
+        ("os.kill(os.getpid(), 40)", "the worker process was killed by signal 40"),
     ],
 )
 def test_a_failure_is_that_trials_alone(what: str, reason: str) -> None:
-    trials = run_script(f"import os\ndef train(config):\n{FIRST}{what}\n    return 1\n", trials=2)
+    silent = "class Silent(Exception):\n    def __str__(self):\n        return 1 / 0\n"
+    script = f"import asyncio, os, sys\n{silent}def train(config):\n{FIRST}{what}\n    return 1\n"
+    trials = run_script(script, trials=2)
     assert states(trials) == ["failed", "complete"]
     assert (trials[0].reason or "").startswith(reason)
 
@@ -293,7 +305,7 @@ def test_the_time_limit_starts_no_further_trial() -> None:
 
 def test_a_finite_space_is_tried_once() -> None:
     _, result, trials = run_project(store_project(RETURNS, space=CHOICES, trials=50))
-    assert sorted(trial.applied["x"] for trial in trials) == [1, 2, 3, 4]
+    assert sorted(as_number(trial.applied["x"]) for trial in trials) == [1, 2, 3, 4]
     assert (result.state, result.reason) == ("done", "every configuration was tried")
 
 

@@ -141,19 +141,23 @@ MEETS = """
     from pathlib import Path
 
     def train(config):
-        Path(f"here-{config['x']}").touch()
-        deadline = time.monotonic() + 30
-        while len(list(Path(".").glob("here-*"))) < 2 and time.monotonic() < deadline:
+        meeting = Path(os.environ["HPOGRID_HOME"])
+        (meeting / f"here-{config['x']}").touch()
+        deadline = time.monotonic() + 60
+        while len(list(meeting.glob("here-*"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        met = len(list(Path(".").glob("here-*"))) == 2
+        met = len(list(meeting.glob("here-*"))) == 2
         return {"loss": 0.0 if met else 1.0, "gpu": os.environ["CUDA_VISIBLE_DEVICES"]}
 """
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_two_trials_share_one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [{"gpus_per_trial": 0.5}, {"grid": {"gpus": 1}}])
+def test_two_trials_share_one_gpu(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # Ray hands out what it is told there is
-    settings: dict[str, Any] = {"scheduler_param": {"max_concurrent": 4}, "gpus_per_trial": 0.5}
+    settings = {"scheduler_param": {"max_concurrent": 2}, **settings}
     trials = run_script(MEETS, space=categories(1, 2), trials=2, **settings, **EVERY)
     assert [trial.metrics for trial in trials] == [{"loss": 0.0, "gpu": "0"}] * 2
 
@@ -197,6 +201,41 @@ def test_a_cluster_of_two_nodes_runs_trials_on_both(two_nodes: str, tmp_path: Pa
     _, result, trials = run_project(project)
     assert (result.finished, result.failed) == (40, 0)
     assert len({trial.metrics["node"] for trial in trials}) == 2
+
+
+LEAVES = """
+    import os, subprocess, time
+
+    def state(pid):
+        try:
+            text = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
+        except OSError:
+            return "gone"
+        return "gone" if text == "Z" else text
+
+    def train(config):
+        loop = "trap '' TERM; while :; do sleep 0.1; done"
+        child = subprocess.Popen(["sh", "-c", loop], start_new_session=True)
+        with open(config["pids"], "a") as stream:
+            stream.write(f"{child.pid}\\n")
+        if config["x"] == "killed":
+            os.kill(os.getpid(), 9)
+        if config["x"] == "last":
+            pids = open(config["pids"]).read().split()[:-1]
+            return {"loss": 0, "states": [state(pid) for pid in pids]}
+        return {"loss": 0}
+"""
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_nothing_of_a_trial_outlives_it(tmp_path: Path) -> None:
+    project = store_project(
+        LEAVES, space=categories("ends", "killed", "last"), trials=3, grace_seconds=0.2,
+        param={"pids": str(tmp_path / "pids")}, **EVERY,
+    )  # fmt: skip
+    _, _, trials = run_project(project)
+    assert [trial.state for trial in trials] == ["complete", "failed", "complete"]
+    assert trials[2].metrics["states"][0] == "gone"  # and the killed one's ends with the run
 
 
 def test_a_stopped_run_ends_soon_and_leaves_no_process() -> None:

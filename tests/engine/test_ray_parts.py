@@ -12,17 +12,17 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from hpogrid.config.schemas import HpoConfig, ModelConfig
+from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import ENGINES, choose_engine
-from hpogrid.engine.messages import Broken, Done, Evaluate, FromWorker, ReportMade, Setup
 from hpogrid.engine.ray import cluster, daemons
 from hpogrid.engine.ray.actor import CUT_OFF, Actor
 from hpogrid.engine.ray.engine import share
-from hpogrid.engine.ray.tune import as_json
 from hpogrid.errors import RunError, UserError
+from hpogrid.trial import session
+from hpogrid.trial.messages import Broken, Done, Evaluate, ReportMade, Setup
+from hpogrid.trial.worker import left_processes
 from tests.projects import alive, store_project, wait_for
 
 SCRIPT = r"""
@@ -39,31 +39,35 @@ def train(config):
 """
 
 
-def make_actor(folder: Path, script: str = SCRIPT, timeout: float | None = None) -> Actor:
+def make_actor(
+    folder: Path, script: str = SCRIPT, timeout: float | None = None, grace: float = 10
+) -> Actor:
     scripts = folder / "scripts"
     scripts.mkdir(exist_ok=True)
     (scripts / "train_in_ray.py").write_text(script)
-    model = ModelConfig(script="train_in_ray.py", model="train")
-    setup = Setup(str(scripts), model, ("loss",), str(folder / "logs"), slot=0)
-    return Actor(msgspec.json.encode(setup).decode(), timeout)
+    model = {"script": "train_in_ray.py", "model": "train"}
+    return Actor(
+        Setup(str(scripts), model, ["loss"], str(folder / "logs"), 0, str(folder / "spare"), grace),
+        timeout,
+    )
 
 
-def task(folder: Path, trial: str, x: float) -> str:
-    message = Evaluate(trial, {"x": x}, 1, 1, 0, str(folder / trial))
-    return msgspec.json.encode(message).decode()
+def task(folder: Path, trial: str, x: float) -> Evaluate:
+    return Evaluate(trial, {"x": x}, 1, 1, 0, str(folder / trial))
 
 
 @pytest.fixture(autouse=True)
 def stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(os.getcwd())  # an actor goes to the scripts
+    monkeypatch.setattr(session, "_current", None)  # and says which trial runs here
 
 
 def test_an_actor_hands_on_reports_one_by_one(tmp_path: Path) -> None:
     actor = make_actor(tmp_path)
     actor.take(task(tmp_path, "0-1", 6.0))
     for loss in (6.0, 3.0, 2.0):
-        assert actor.advance() == ReportMade({"loss": loss})
-    assert actor.advance() == Done()
+        assert actor.advance() == ReportMade("0-1", 1, {"loss": loss})
+    assert actor.advance() == Done("0-1", 1)
     actor.end()
 
 
@@ -72,10 +76,26 @@ def test_a_trial_is_told_to_stop_at_its_last_report(tmp_path: Path) -> None:
     actor.take(task(tmp_path, "0-1", 1.0))
     actor.advance()
     actor.take(task(tmp_path, "0-2", 8.0))  # ends the first
-    assert actor.advance() == ReportMade({"loss": 8.0})
+    assert actor.advance() == ReportMade("0-2", 1, {"loss": 8.0})
     actor.end()
     logs = {path.name: path.read_text() for path in (tmp_path / "logs").iterdir()}
     assert logs == {"0-1.log": "x is 1.0\nover\n", "0-2.log": "x is 8.0\nover\n"}
+
+
+def test_what_a_trial_leaves_ends_with_it(tmp_path: Path) -> None:
+    script = """
+import subprocess
+def train(config):
+    loop = "trap '' TERM; (sleep 600 &); while :; do sleep 0.05; done"
+    return {"loss": 1, "pid": subprocess.Popen(["sh", "-c", loop], start_new_session=True).pid}
+"""
+    actor = make_actor(tmp_path, script, grace=0.1)
+    actor.take(task(tmp_path, "0-1", 1.0))
+    message = actor.advance()
+    assert isinstance(message, Done)
+    assert not alive(message.metrics["pid"])
+    assert not left_processes(set())
+    actor.end()
 
 
 def test_a_failure_is_the_trials(tmp_path: Path) -> None:
@@ -97,7 +117,7 @@ def test_a_failure_is_the_trials(tmp_path: Path) -> None:
 def test_whatever_a_script_raises_is_told(tmp_path: Path, raised: str, failure: str) -> None:
     actor = make_actor(tmp_path, f"import asyncio\ndef train(config):\n    raise {raised}\n")
     actor.take(task(tmp_path, "0-1", 1.0))
-    told = msgspec.json.decode(as_json(actor.advance()), type=FromWorker)
+    told = actor.advance()
     assert isinstance(told, Done)
     assert told.failure == failure
 
@@ -106,9 +126,8 @@ def test_a_clean_up_that_is_cut_off_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[int] = []
-    monkeypatch.setattr("hpogrid.engine.ray.actor._PATIENCE", 0.1)
     monkeypatch.setattr(os, "_exit", ended.append)
-    actor = make_actor(tmp_path, SCRIPT.replace('b"over', 'time.sleep(1) or b"over'))
+    actor = make_actor(tmp_path, SCRIPT.replace('b"over', 'time.sleep(1) or b"over'), grace=0.1)
     actor.take(task(tmp_path, "0-1", 1.0))
     actor.advance()
     actor.end()
@@ -295,6 +314,17 @@ def test_cpus_and_gpus_are_shared_out(
     assert share(HpoConfig(**config), there) == expected
 
 
+@pytest.mark.parametrize(
+    ("at_once", "there", "each"), [(2, 4, 2), (2, 3, 1), (4, 2, 0.5), (3, 2, 0.5), (3, 1, 1 / 3)]
+)
+def test_gpus_are_dealt_out(at_once: int, there: int, each: float) -> None:
+    config = HpoConfig(scheduler_param={"max_concurrent": at_once})
+    counts = {"CPU": 8.0, "GPU": float(there)}
+    assert share(config, counts, deal=True) == (at_once, {"cpu": 1.0, "gpu": each})
+    assert share(config, counts) == (at_once, {"cpu": 1.0})
+    assert share(config, {"CPU": 8.0}, deal=True) == (at_once, {"cpu": 1.0})
+
+
 @pytest.mark.parametrize("what", ["cpus_per_trial", "gpus_per_trial"])
 def test_too_little_is_refused(what: str) -> None:
     settings: dict[str, Any] = {what: 4}
@@ -318,6 +348,7 @@ def test_auto_takes_ray_only_for_what_needs_it(tmp_path: Path, own_home: None) -
     assert chosen(tmp_path) == "process"
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("line", ["import ray", "from ray import tune", "if 1: pass\n  import ray"])
 def test_auto_takes_ray_for_scripts_written_for_it(
     line: str, tmp_path: Path, own_home: None

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hpogrid.engine import resources
-from hpogrid.engine.resources import cpu_count, gpu_ids, share_cpus, share_gpus, slot_environment
+from hpogrid.engine.resources import (
+    cpu_count,
+    gpu_ids,
+    presume_cores,
+    share_cpus,
+    share_gpus,
+    slot_environment,
+    trials_at_once,
+)
 from hpogrid.errors import UserError
 from tests.projects import run_script, store_project
 
 
 @pytest.fixture(autouse=True)
-def no_gpu_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in (*resources._GPU_VARIABLES, "SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS"):
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in (*resources._GPU_VARIABLES, *resources._CORES_VARIABLES):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -79,7 +88,6 @@ def test_too_few_gpus(per_trial: float, gpus: list[str]) -> None:
 
 def test_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "cpu_count", lambda: 8)
-    assert share_cpus(4, None) == 4
     assert share_cpus(100, 2) == 4
     assert share_cpus(3, 2) == 3
     assert share_cpus(100, 0.1) == 80
@@ -87,7 +95,49 @@ def test_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         share_cpus(1, 9)
 
 
-@pytest.mark.parametrize("variable", ["SLURM_CPUS_PER_TASK", "NSLOTS", "_CONDOR_NPROCS"])
+@pytest.mark.parametrize(
+    ("settings", "at_once"),
+    [
+        ({}, 2),
+        ({"grid": {"cpus": 1}}, 4),
+        ({"cpus_per_trial": 0.25}, 4),
+        ({"gpus_per_trial": 1}, 4),
+        ({"grid": {"gpus": 1}}, 4),
+        ({"trials": 1}, 1),
+    ],
+)
+def test_a_job_that_asked_for_nothing_runs_what_its_cores_carry(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], at_once: int
+) -> None:
+    project = store_project(**{"trials": 9, "scheduler_param": {"max_concurrent": 4}, **settings})
+    assert trials_at_once(project) == min(4, project.hpo_config.trials)  # nobody says how many
+    monkeypatch.setenv("NSLOTS", "2")
+    assert trials_at_once(project) == at_once
+
+
+def test_cores_are_presumed_where_nobody_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NSLOTS", "3")
+    presume_cores(1)
+    assert "ATHENA_PROC_NUMBER" not in os.environ
+    monkeypatch.delenv("NSLOTS")
+    monkeypatch.setenv("ATHENA_PROC_NUMBER", "0")
+    presume_cores(1)
+    assert cpu_count() == 1
+
+
+def test_fewer_trials_at_once_are_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NSLOTS", "1")
+    trials = run_script(SEES, trials=4, scheduler_param={"max_concurrent": 4})
+    assert len({trial.metrics["pid"] for trial in trials}) == 1
+    assert (
+        "hpogrid: trials run 1 at once, for the cores of this job are no more"
+        in capfd.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("variable", resources._CORES_VARIABLES)
 def test_the_batch_system_says_how_many_cores(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
@@ -104,12 +154,15 @@ def test_the_batch_system_says_how_many_cores(
 
 
 def test_the_environment_of_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    assert slot_environment((), None) == {}
-    assert slot_environment(("a", "b"), None) == {"CUDA_VISIBLE_DEVICES": "a,b"}
-    assert slot_environment((), 2.5) == {"MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    for name in resources._THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    mine = {"OMP_NUM_THREADS": "7", "NUMEXPR_NUM_THREADS": "3"}
+    for name, value in mine.items():
+        monkeypatch.setenv(name, value)
+    threads = {name: "2" for name in resources._THREAD_VARIABLES if name not in mine}
+    assert {"MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"} <= threads.keys()
+    assert slot_environment((), 2.5) == threads
+    assert slot_environment(("a", "b"), 2) == threads | {"CUDA_VISIBLE_DEVICES": "a,b"}
     monkeypatch.setenv("HIP_VISIBLE_DEVICES", "a,b")
     assert slot_environment(("a",), 0.5)["HIP_VISIBLE_DEVICES"] == "a"
 
@@ -150,3 +203,9 @@ def test_a_job_without_the_gpus_that_it_needs_says_so(monkeypatch: pytest.Monkey
     project = store_project(SEES, gpus_per_trial=1)
     with pytest.raises(UserError, match="a trial needs 1 GPUs and this job sees 0"):
         run_project(project)
+
+
+def test_the_gpus_of_a_job_are_dealt_out() -> None:
+    assert share_gpus(4, 0, ["a", "b"]) == [("a",), ("b",), ("a",), ("b",)]
+    assert share_gpus(2, 0, ["0", "1", "GPU-5"]) == [("0", "GPU-5"), ("1",)]
+    assert share_gpus(2, 0, []) == [(), ()]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hpogrid.config.home import home
+from hpogrid.space.value import as_number
 from hpogrid.study.study import read_study
 from tests.engine.objectives import CLASS, FUNCTION, RAY_CLASS, RAY_FUNCTION, objective
 from tests.projects import alive, children, store_project, wait_for
@@ -92,7 +93,7 @@ def check(engine: str, scheduler: str, text: str, **settings: Any) -> None:
     assert any(event.get("from_step") for event in second), "nothing went on from a checkpoint"
     for trial in study:
         if trial.parent is None:
-            x, steps = trial.applied["x"], trial.metrics["step"]
+            x, steps = as_number(trial.applied["x"]), trial.metrics["step"]
             assert trial.metrics["score"] == pytest.approx(steps * x * (1 - x))
             assert [report.step for report in trial.reports] in ([], list(range(1, steps + 1)))
 

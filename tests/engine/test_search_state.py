@@ -206,3 +206,37 @@ def test_the_budget_of_hyperband_comes_to_the_model() -> None:
     for step, value in ((1, 0.9), (2, 0.8), (4, 0.7), (5, 0.6), (9, 0.5)):
         search.report(trial, loss=value, e=step)
     assert heard == [(1, (0.9,)), (3, (0.7,)), (9, (0.5,))]
+
+
+def test_a_configuration_is_repeated_with_other_seeds_as_one_group() -> None:
+    search = Search(repeat=2, trials=4, algorithm="random", scheduler="none")
+    for _ in range(4):
+        search.run({"loss": 1.0})
+    trials = list(search.state.study.trials.values())
+    assert [trial.group for trial in trials] == ["0-1", "0-1", "0-3", "0-3"]
+    assert trials[0].applied == trials[1].applied != trials[2].applied
+    assert len({trial.seed for trial in trials}) == 4
+    alone = Search(trials=1)
+    alone.run({"loss": 1.0})
+    assert [trial.group for trial in alone.state.study.trials.values()] == [None]
+
+
+def test_the_seconds_of_a_trial_are_without_what_it_waited_for_or_lost() -> None:
+    search = Search(stop={"time_total_s": 100}, scheduler="none", algorithm="random")
+    search.now = 50.0
+    trial = search.start()
+    search.state.prepared(trial, 3.0)
+    search.now = 59.0
+    search.report(trial, loss=1.0)  # at 60
+    assert search.state.running[trial].reports[-1]["time_total_s"] == 7.0
+    for event in search.state.interrupt(trial, "the job ends", search.now):
+        search.state.apply(event)
+    search.now = 200.0
+    again = search.state.next()
+    assert isinstance(again, Start)
+    assert (again.trial, again.attempt) == (trial, 2)
+    search.state.apply(again.event(search.now))
+    search.now = 203.0
+    search.report(trial, loss=1.0)
+    search.end(trial)
+    assert search.state.study.trials[trial].metrics["time_total_s"] == 4.0  # it began anew

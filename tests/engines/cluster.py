@@ -25,7 +25,8 @@ def train(config):
     """One trial; leaves a line with its job and when it began and ended."""
     begun, job = time.time(), os.environ["HPOGRID_JOB"]
     if (SWITCHES / f"dies-{job}").exists():
-        os.kill(os.getppid(), 9)
+        guard = Path(f"/proc/{os.getppid()}/stat").read_text()
+        os.kill(int(guard.rpartition(")")[2].split()[1]), 9)  # the driver
     if (SWITCHES / f"hangs-{job}").exists():
         time.sleep(300)
     time.sleep(0.3)
@@ -244,6 +245,30 @@ class ClusterContract(ArrayContract):
         assert user.wait(task, ended) == ["done"]
         assert len(user.report()) == len(user.trace()) == 6
         assert {row["job"] for row in user.trace()} == {0}
+
+    def test_a_search_goes_on_by_itself_and_grows_while_it_runs(self, user: User) -> None:
+        """Jobs run into their time limit, others are added, and the budget is met exactly."""
+        user.make(site=self.site, trials=60, space=LARGE_SPACE, grid=self.grid)
+        hpogrid("grid_config", "recreate", "g", "--site", self.site, "--walltime", "20s",
+                "--max_attempts", "9", *self.grid.split())  # fmt: skip
+        hpogrid("project", "update", "p", "--grid_config", "g")
+        task = user.submit(1)
+        user.wait(task, lambda states: bool(user.trace()))
+        hpogrid("tasks", "add", task, "--n_jobs", "1")
+        deadline = time.monotonic() + 300
+        while not ended(states := [state for state, _ in user.jobs(task)]):
+            assert time.monotonic() < deadline, user.jobs(task)
+            self.hurry(user, task)
+            time.sleep(2)
+        assert states == ["done", "done"]
+        for job in range(2):
+            assert (user.home / f"tasks/{task}/ledger/job-{job:04d}.002.jsonl").exists()
+        points = [(row["a"], row["b"]) for row in user.trace()]
+        assert len(user.report()) == 120
+        assert len(set(points)) == 120
+
+    def hurry(self, user: User, task: str) -> None:
+        """Let jobs that were queued again begin at once, where the cluster would have them wait."""
 
     limited: str
     """Native options (JSON) for a time limit of 30 to 60 seconds."""

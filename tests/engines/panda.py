@@ -111,8 +111,12 @@ class Grid:
 
 
 @contextmanager
-def grid() -> Iterator[Grid]:
-    """Boot PanDA without workers, and Rucio; the environment is that of their user."""
+def grid(image: Path) -> Iterator[Grid]:
+    """Boot PanDA without workers, and Rucio; the environment is that of their user.
+
+    Args:
+        image: a SIF file that stands for the image in which iDDS has points proposed.
+    """
     assert (ENGINE / "up.sh").exists(), f"no local PanDA in {ENGINE}: set HPOGRID_PANDA_ENGINE"
     port = _free_ports(5)
     variables = {
@@ -124,7 +128,7 @@ def grid() -> Iterator[Grid]:
     with (
         rucio(port + 4) as catalogue,
         open_folder("panda") as folder,
-        environment(**variables, PATH=f"{_steering(folder / 'bin')}:{os.environ['PATH']}"),
+        environment(**variables, PATH=f"{_steering(folder / 'bin', image)}:{os.environ['PATH']}"),
         engine("panda", folder, seconds=600, home=ENGINE),
         environment(**_exported(folder / "client.env"), RUCIO_ACCOUNT=ACCOUNT),
     ):
@@ -166,13 +170,12 @@ def _free_ports(count: int) -> int:
     raise AssertionError("no free ports")
 
 
-def _steering(folder: Path) -> Path:
-    """A folder with an ``hpogrid`` for iDDS, whose own environment has another PYTHONPATH."""
+def _steering(folder: Path, image: Path) -> Path:
+    """A folder with a ``run`` for the stand-in of iDDS, which leaves the word ``docker`` out."""
     folder.mkdir()
-    program = folder / "hpogrid"
-    checkout = HERE.parents[1]
+    program = folder / "run"
     program.write_text(
-        f'#!/bin/sh\nexport PYTHONPATH="{checkout}"\nexec "{sys.executable}" -m hpogrid "$@"\n'
+        f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/docker_run.py" "{image}" run "$@"\n'
     )
     program.chmod(0o755)
     return folder

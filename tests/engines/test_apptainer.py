@@ -11,10 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid._version import VERSION
 from hpogrid.errors import UserError
 from hpogrid.site import control, processes
-from hpogrid.site.container import PROJECT
 from hpogrid.site.tasks import Task
 from hpogrid.trial.lifeline import kill_session
 from tests.engines.cluster import hpogrid
@@ -60,8 +58,7 @@ class TestLocalInContainer(SiteContract):
             kill_session(pid)  # what mounted the image outlives an Apptainer that is killed
 
     def vanish(self, task: Task, job: int) -> None:
-        pid = wait_for(lambda: processes.holder(task.job_folder(job) / "job.lock"))
-        assert pid > 1
+        pid: int = wait_for(lambda: processes.holder(task.job_folder(job) / "job.lock")).pid
         self.killed.append(pid)
         below = children(pid)
         os.kill(pid, signal.SIGKILL)
@@ -97,10 +94,12 @@ def test_what_a_trial_sees(image: Path, home: Path, tmp_path: Path) -> None:
     (job,) = control.overview([task])[0].jobs
     assert job.state == "done", control.read_logs(task.id, 0, None)
     found = json.loads((tmp_path / "more" / "out").read_text())
+    (lib,) = home.glob("carried/*/lib")
     assert found == {
-        "cwd": PROJECT, "python": "/opt/hpogrid", "input": "input", "here": "bound",
+        "cwd": str(task.job_folder(0) / "trials/0-1/work"), "python": "/opt/hpogrid",
+        "input": "input", "here": "bound",
         "job": "0", "debian": found["debian"], "number": 7,
-        "hpogrid": f"{task.folder}/hpogrid/hpogrid-{VERSION}-py3-none-any.whl/hpogrid/__init__.py",
+        "hpogrid": f"{lib}/hpogrid/__init__.py",
     }  # fmt: skip
 
 
@@ -108,8 +107,8 @@ def test_dry_run_shows_the_script(image: Path, home: Path) -> None:
     home.mkdir()
     store_project(trials=1, grid={"site": "local", "container": str(image)})
     text = hpogrid("run", "p", "--dry_run")
-    assert "contained.sh:" in text
-    assert f"--pwd=/ $gpu {image} python3 -m hpogrid.job.entry" in text
+    assert "local.sh:" in text
+    assert f"--pwd=/ $gpu {image} sh {home}/carried/" in text
     assert not list(home.glob("tasks/*"))
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from hpogrid.site import control
-from hpogrid.site.container import PROJECT
 from hpogrid.site.tasks import find_tasks
 from tests.engines.boot import environment, open_folder
 from tests.engines.cluster import hpogrid
@@ -83,7 +82,8 @@ def test_a_job_runs_in_the_image(runtime: str, sandbox: Path, home: Path) -> Non
     (job,) = control.overview([task])[0].jobs
     assert job.reason == "all 2 trials are done", control.read_logs(task.id, 0, None)
     seen = json.loads((home / "out" / "seen").read_text())
-    assert seen == {"cwd": PROJECT, "python": "/opt/hpogrid", "mine": True}
+    own = str(task.job_folder(0) / "trials/0-2/work")
+    assert seen == {"cwd": own, "python": "/opt/hpogrid", "mine": True}
     assert "2 trials finished" in control.read_logs(task.id, 0, None)[0]
 
 

@@ -89,7 +89,7 @@ class PsijContract(SiteContract):
     def script_of(self, task: Task, job: int) -> int:
         """The process of a job: what its script has become."""
         (array,) = [array for array in arrays_of(task) if job in array.jobs][-1:]
-        words = f"hpogrid.job.entry\0{task.folder}\0{array.jobs[0]}\0".encode()
+        words = f"hpogrid_job.py\0--task\0{task.folder}\0{array.jobs[0]}\0".encode()
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 if entry.name.isdigit() and words in (entry / "cmdline").read_bytes():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hpogrid.site.container import PROJECT
 from tests.engines.boot import running_slurm
 from tests.engines.cluster import ArrayContract, ClusterContract, User, ended, run
 
@@ -35,6 +35,15 @@ class TestSlurm(ClusterContract):
         time.sleep(8)  # Slurm would let it wait for two minutes
         run("scontrol", "update", f"JobId={member}", "StartTime=now")
 
+    def hurry(self, user: User, task: str) -> None:
+        """Slurm has a job that was requeued wait for two minutes."""
+        waiting = subprocess.run(
+            ["squeue", "--noheader", "--array", "--states=PENDING", "--format=%A"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for job in waiting.stdout.split():
+            subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=False)
+
     @pytest.fixture
     def user(self, slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
         monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
@@ -58,4 +67,5 @@ class TestSlurmInContainer(ArrayContract):
     def test_working_directory(self, user: User) -> None:
         user.make(site=self.site, trials=1, grid=self.grid)
         user.wait(user.submit(1), ended)
-        assert (user.switches / "folder").read_text() == PROJECT
+        own = user.home / "tasks/1/jobs/0/trials/0-1/work"
+        assert (user.switches / "folder").read_text() == str(own)

@@ -42,7 +42,7 @@ def test_trials_work_in_a_copy_of_the_scripts_beside_the_input_data(tmp_path: Pa
     task, _, trials = run_project(project)
     metrics = trials[0].metrics
     assert (metrics["table"], metrics["net"], metrics["images"]) == ("1,2", 5, True)
-    assert metrics["where"] == str(task.job_folder(0) / "work")
+    assert metrics["where"] == str(task.job_folder(0) / "trials" / "0-1" / "work")
     assert here(task).state == "done", "it goes on with the folder that is there"
 
 

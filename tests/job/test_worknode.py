@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
 import signal
 import subprocess
@@ -193,23 +192,6 @@ def test_a_script_that_cannot_be_imported_fails_the_job(tmp_path: Path) -> None:
     assert (folder / LEDGER).exists()  # a declared output that is missing hides the reason
 
 
-def test_an_image_without_msgspec(tmp_path: Path) -> None:
-    folder = pack(tmp_path)
-    shutil.rmtree(folder / "vendor")
-    job = start(folder)
-    output = job.communicate(timeout=60)[0]
-    assert job.returncode == 1
-    assert "the image lacks msgspec 0.20 or later" in output
-    assert "Traceback" not in output
-
-
-def test_an_image_with_an_old_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = pack(tmp_path)
-    monkeypatch.setattr(sys, "version_info", (3, 8, 10))
-    with pytest.raises(SystemExit, match=r"the image has Python 3\.8, and hpogrid needs 3\.11"):
-        runpy.run_path(str(folder / ENTRY))
-
-
 def test_one_point_for_the_hpo_service(tmp_path: Path) -> None:
     script = """
         def train(config):
@@ -228,6 +210,12 @@ def test_one_point_for_the_hpo_service(tmp_path: Path) -> None:
     assert failed["status"] == 1
     assert "too far" in failed["message"]
     assert trials(folder) == {"77-1": "complete", "77-2": "failed"}
+
+
+def test_jobs_may_be_counted_from_nought(tmp_path: Path) -> None:
+    folder = pack(tmp_path)
+    run(folder, "--job", "0")
+    assert trials(folder) == {"0-1": "complete", "0-2": "complete", "0-3": "complete"}
 
 
 PREPARED = """

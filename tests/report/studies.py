@@ -16,6 +16,7 @@ from hpogrid.site.tasks import new_task
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer
 from hpogrid.space.scale import Linear, Log, ReverseLog
 from hpogrid.space.space import Space
+from hpogrid.space.value import as_number
 from hpogrid.study.events import Ended, Opened, Started
 from hpogrid.study.ledger import LedgerWriter, ledger_name
 from hpogrid.study.study import Report, Study, Trial
@@ -56,7 +57,7 @@ def sampled_study(count: int, jobs: int = 3, seed: int = 0) -> Study:
     for index in range(count):
         job = index % jobs
         point = SPACE.sample(rng)
-        lr, units = point.applied["lr"], point.applied["units"]
+        lr, units = as_number(point.applied["lr"]), as_number(point.applied["units"])
         loss = 0.1 + (math.log10(lr) + 3) ** 2 + (units - 200) ** 2 / 2e5 + rng.gauss(0, 0.02)
         steps = rng.choice([3, 9, 27])
         started, clock[job] = clock[job], clock[job] + rng.uniform(5, 30)

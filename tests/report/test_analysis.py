@@ -58,6 +58,7 @@ def test_features_are_typed_and_the_target_is_larger_for_better_trials() -> None
     assert features.target_name == "-loss"
     assert features.target == sorted(features.target, reverse=True)
     place = features.columns[features.names.index("lr")][0]
+    assert isinstance(place, float)
     assert features.value(features.names.index("lr"), place) == pytest.approx(
         features.trials[0].applied["lr"]
     )

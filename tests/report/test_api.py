@@ -57,9 +57,18 @@ def test_every_plot_is_a_plotly_figure(results: Results) -> None:
 def test_a_plot_without_data_is_refused() -> None:
     single = [make_trial("0-0", applied={"x": 1}, metrics={"loss": 1})]
     study = LoadedStudy(Results("p", [(Origin(), make_study(single))], objectives=LOSS))
-    for plot in (study.plot_importance, study.plot_contour, study.plot_curves, study.plot_pareto):
-        with pytest.raises(UserError, match="nothing to draw"):
+    for plot, why in (
+        (study.plot_importance, "'importance': Not measured: it needs 20 configurations"),
+        (study.plot_contour, "'contour': it needs two hyperparameters that differ"),
+        (study.plot_curves, "'curves': no trial has reported more than once"),
+        (study.plot_pareto, "'pareto': only one metric is optimised"),
+    ):
+        with pytest.raises(UserError, match=f"nothing to draw for {why}"):
             plot()
+    failed = [make_trial("0-0", state="failed", applied={"x": 1})]
+    study = LoadedStudy(Results("p", [(Origin(), make_study(failed))], objectives=LOSS))
+    with pytest.raises(UserError, match="no trial has a result"):
+        study.plot_importance()
 
 
 def test_reporting_from_a_script_works_beside_the_package_of_that_name(

@@ -14,13 +14,17 @@ from hpogrid.report import save
 from hpogrid.report.compare.save import save_comparison
 from hpogrid.report.compare.standing import judge
 from hpogrid.report.results import Objective, Origin, Results
+from hpogrid.space.value import as_number
+from hpogrid.study.study import Report
 from tests.report.browser import browser, errors, open_page, requests
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 from tests.report.test_compare import entrant
 
 pytestmark = pytest.mark.engine
 
-PLOTS = {"history", "parallel", "importance", "slices", "contour", "curves", "timeline"}
+PLOTS = {
+    "history", "parallel", "importance", "slices", "contour", "distribution", "curves", "timeline",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +121,132 @@ def test_studies_with_little_in_them(chrome: Any, tmp_path: Path, kind: str) -> 
     assert errors(chrome) == []
 
 
+def mixed(chrome: Any, folder: Path, parameters: int = 2) -> None:
+    """A page of trials of which some failed, some ended early, and all reported two metrics."""
+    chance = random.Random(1)
+    trials = []
+    for number in range(1, 61):
+        point = {f"p{place}": chance.random() for place in range(parameters)}
+        state = "failed" if point["p0"] > 0.8 else "pruned" if number % 3 == 0 else "complete"
+        loss = chance.expovariate(1) ** 6 - 1
+        reports = [
+            Report(step, 1000.0 + step, {"loss": loss + 1 / step, "acc": step / 7})
+            for step in range(1, 4)
+        ]
+        trials.append(
+            make_trial(
+                f"0-{number}", state=state, applied=point,
+                metrics={} if state == "failed" else {"loss": loss, "acc": chance.random()},
+                reports=reports, reason="no memory" if state == "failed" else None,
+            )
+        )  # fmt: skip
+    results = Results("mixed", [(Origin(id=4, site="local"), make_study(trials))], objectives=LOSS)
+    open_page(chrome, save(results, "html", str(folder / "out"))[0])
+
+
+def marks(driver: Any, section: str) -> int:
+    return sum(drawn(driver)[section])
+
+
+def frames(driver: Any) -> None:
+    """Wait until what was asked for is drawn."""
+    driver.execute_async_script(
+        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
+    )
+
+
+def test_failed_trials_and_those_that_ended_early_are_drawn_unless_switched_off(
+    chrome: Any, tmp_path: Path
+) -> None:
+    mixed(chrome, tmp_path)
+    for section in ("history", "slices", "contour", "parallel"):
+        every = marks(chrome, section)
+        for state in ("failed", "pruned"):
+            one(chrome, f"#show-{state}").click()
+            frames(chrome)
+            assert marks(chrome, section) < every, (section, state)
+            one(chrome, f"#show-{state}").click()
+            frames(chrome)
+        assert marks(chrome, section) == every
+    assert "Crosses: failed" in one(chrome, "#slices .note").text
+    assert errors(chrome) == []
+
+
+def test_every_reported_metric_can_be_looked_at(chrome: Any, tmp_path: Path) -> None:
+    mixed(chrome, tmp_path)
+    assert one(chrome, "#metric").text.split("\n") == ["loss", "acc (reported)"]
+    one(chrome, "#metric option[value='1']").click()
+    frames(chrome)
+    assert one(chrome, "#history .legend").text.split() == ["lower", "higher", "acc"]
+    assert "not for acc" in one(chrome, "#importance .note").text
+    assert marks(chrome, "curves") > 10
+    names = one(chrome, "#slices").get_attribute("innerHTML")
+    assert ">acc<" in names
+    assert errors(chrome) == []
+
+
+def test_the_scale_of_values_is_chosen(chrome: Any, tmp_path: Path) -> None:
+    mixed(chrome, tmp_path)
+
+    def labels() -> list[str]:
+        texts = chrome.find_elements("css selector", "#history svg text[text-anchor=end]")
+        return [text.text for text in texts]
+
+    automatic = labels()
+    for number, name in enumerate(("automatic", "linear", "logarithmic", "symmetric log"), 0):
+        one(chrome, f"#value-scale option[value='{number}']").click()
+        frames(chrome)
+        assert (labels() == automatic) == (name != "linear"), name
+    one(chrome, "#value-scale option[value='4']").click()
+    frames(chrome)
+    assert max(map(float, labels())) < 100
+    assert errors(chrome) == []
+
+
+def test_a_frame_that_is_dragged_is_looked_at_closer(chrome: Any, tmp_path: Path) -> None:
+    from selenium.webdriver import ActionChains
+
+    mixed(chrome, tmp_path)
+    svg = one(chrome, "#history svg")
+    chrome.execute_script("arguments[0].scrollIntoView({block: 'center'})", svg)
+    every = marks(chrome, "history")
+    actions = ActionChains(chrome).move_to_element_with_offset(svg, -200, -100)
+    actions.click_and_hold().move_by_offset(300, 160).release().perform()
+    frames(chrome)
+    assert 0 < marks(chrome, "history") < every
+    one(chrome, "#history .whole").click()
+    frames(chrome)
+    assert marks(chrome, "history") == every
+    assert errors(chrome) == []
+
+
+def test_axes_that_are_left_out_are_named_and_can_be_chosen(chrome: Any, tmp_path: Path) -> None:
+    mixed(chrome, tmp_path, parameters=25)
+    said = one(chrome, "#axes-left-out").text
+    assert said.startswith("14 of 25 hyperparameters are shown")
+    assert len(chrome.find_elements("css selector", "#parallel .zone")) == 15
+    one(chrome, "#choose-axes summary").click()
+    for box in chrome.find_elements("css selector", "#choose-axes input:not(:checked)"):
+        box.click()
+    frames(chrome)
+    assert len(chrome.find_elements("css selector", "#parallel .zone")) == 27  # loss and acc too
+    assert not one(chrome, "#axes-left-out").is_displayed()
+    assert errors(chrome) == []
+
+
+def test_one_trial_is_looked_at(chrome: Any, tmp_path: Path) -> None:
+    mixed(chrome, tmp_path)
+    one(chrome, "#trials tbody tr:first-child button").click()
+    frames(chrome)
+    card = one(chrome, "#chosen").text
+    assert "acc" in card
+    assert "machine" in card
+    assert "hpogrid tasks logs 4 --trial " in card
+    one(chrome, "#chosen button").click()
+    assert one(chrome, "#chosen").text == ""
+    assert errors(chrome) == []
+
+
 def test_dragging_along_an_axis_filters_the_table(page: Any, results: Results) -> None:
     from selenium.webdriver import ActionChains
 
@@ -149,7 +279,7 @@ def test_a_range_can_be_typed(page: Any, results: Results) -> None:
     one(page, "#parallel summary").click()
     field = one(page, 'input[aria-label="units from"]')
     field.send_keys("400", Keys.TAB)
-    expected = sum(trial.applied["units"] >= 400 for trial in results.trials)
+    expected = sum(as_number(trial.applied["units"]) >= 400 for trial in results.trials)
     assert one(page, "#shown").text.startswith(f"{expected} trials of")
     box = one(page, "#parallel fieldset input[type=checkbox]")
     box.click()

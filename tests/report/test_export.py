@@ -12,6 +12,7 @@ from hpogrid.errors import RunError, UserError
 from hpogrid.report import writer
 from hpogrid.report.export import exporter
 from hpogrid.report.results import Objective, Origin, Results
+from hpogrid.study.mlflow_runs import short_name
 from hpogrid.study.series import series
 from hpogrid.study.study import Report
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
@@ -254,8 +255,17 @@ def test_mlflow_takes_names_that_it_does_not_allow(tracking: str) -> None:
         Results("p", [(TASK, make_study([trial]))], objectives=objectives), tracking
     )
     (run,) = [run for run in runs(tracking) if "hpogrid.trial" in run.data.tags]
-    assert set(run.data.params) == {"a_0_", "b_c"}
-    assert run.data.metrics == {"loss_": 1.0}
+    assert {name.rpartition("_")[0] for name in run.data.params} == {"a_0_", "b_c"}
+    (metric,) = run.data.metrics
+    assert metric.startswith("loss__")
+
+
+def test_two_names_stay_two_in_mlflow() -> None:
+    names = ["précision", "pr\xeecision", "a[0]", "a(0)", "é", "x" * 300, "x" * 299, "a_0_", "loss"]
+    short = [short_name(name) for name in names]
+    assert len(set(short)) == len(names)
+    assert short[-2:] == ["a_0_", "loss"]
+    assert all(len(name) <= 250 and name.isascii() for name in short)
 
 
 @pytest.mark.engine
@@ -287,6 +297,19 @@ def test_tensorboard_reads_values_and_states(tmp_path: Path) -> None:
             values = [item.value for item in multiplexer.Scalars(name, "loss")]
             expected = [report.metrics["loss"] for report in trial.reports]
             assert values == pytest.approx(expected, rel=1e-6)
+
+
+def test_tensorboard_has_a_column_for_every_number_that_was_reported(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+    from tensorboard.plugins.hparams import metadata
+
+    trial = make_trial("0-0", applied={"x": 1}, metrics={"acc": 0.5, "loss": 1.0, "note": "text"})
+    results = Results("p", [(TASK, make_study([trial]))], objectives=LOSS)
+    exporter("tensorboard").export(results, str(tmp_path / "tb"))
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "tb")).Reload()
+    found = multiplexer.SummaryMetadata(".", metadata.EXPERIMENT_TAG)
+    told = metadata.parse_experiment_plugin_data(found.plugin_data.content)
+    assert [item.name.tag for item in told.metric_infos] == ["loss", "acc"]
 
 
 def test_tensorboard_replaces_its_own_folder_only(tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ def test_run_submit_and_results_in_a_kernel(
         submit + wait,
     )  # fmt: skip
     (bar,) = [output.data for output in ran if output.output_type == "display_data"]
-    assert bar["text/plain"].startswith("25/25 trials  best val_loss ")
+    assert "25 of 25 trials done" in bar["text/plain"]
+    assert "best val_loss " in bar["text/plain"]
     assert 'value="25" max="25"' in bar["text/html"]
     table = shown[0].data["text/html"]
     assert "&lt;b&gt;" in table

@@ -103,6 +103,22 @@ def test_learning_curves_are_thinned_and_keep_their_ends() -> None:
     assert line["values"][-1] == 0.001
 
 
+def test_of_many_curves_the_best_and_others_at_random_are_shown() -> None:
+    def data(count: int) -> Any:
+        reports = [Report(step, 0.0, {"loss": float(step)}) for step in (1, 2)]
+        trials = [make_trial(f"0-{i}", metrics={"loss": i}, reports=reports) for i in range(count)]
+        return page_data(simple(*trials))["curves"][0]
+
+    every = data(200)
+    assert (len(every["lines"]), every["note"]) == (200, "")
+    some = data(300)
+    rows = [line["row"] for line in some["lines"]]
+    assert len(set(rows)) == 200
+    assert rows[:100] == list(range(100))
+    assert max(rows) > 200
+    assert some["note"] == "Shown are the best 100 of 300 and others at random."
+
+
 def test_without_an_objective_there_is_still_a_page() -> None:
     data = page_data(simple(make_trial("0-0", metrics={"a": 1}), objectives=()))
     assert data["best"] is None

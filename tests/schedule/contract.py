@@ -27,7 +27,7 @@ def make(name: str, **params: Any) -> Scheduler:
 
 
 class SchedulerContract:
-    """A subclass names one scheduler, and parameters with which it decides within ten steps.
+    """Whoever runs it names a scheduler, and parameters with which it decides within ten steps.
 
     Attributes:
         name: in the registry.

@@ -16,34 +16,15 @@ from tests.schedule.contract import SchedulerContract, make
 PARAMS: dict[str, dict[str, Any]] = {
     "asynchyperband": {"max_t": 10, "reduction_factor": 2},
     "bohbhyperband": {"max_t": 9},
-    "pbt": {},
-    "median": {},
-    "none": {},
 }
+"""With which a scheduler decides within ten steps, where its defaults would wait for longer."""
 
 
-def test_every_scheduler_keeps_the_contract() -> None:
-    assert set(PARAMS) == set(SCHEDULERS), "a new scheduler belongs into PARAMS"
-
-
-class TestAsha(SchedulerContract):
-    name, params = "asynchyperband", PARAMS["asynchyperband"]
-
-
-class TestHyperBand(SchedulerContract):
-    name, params = "bohbhyperband", PARAMS["bohbhyperband"]
-
-
-class TestPbt(SchedulerContract):
-    name, params = "pbt", PARAMS["pbt"]
-
-
-class TestMedian(SchedulerContract):
-    name, params = "median", PARAMS["median"]
-
-
-class TestNone(SchedulerContract):
-    name, params = "none", PARAMS["none"]
+class TestEveryScheduler(SchedulerContract):
+    @pytest.fixture(params=list(SCHEDULERS), autouse=True)
+    def chosen(self, request: pytest.FixtureRequest) -> None:
+        self.name = request.param
+        self.params = PARAMS.get(self.name, {})
 
 
 # --- ASHA --------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Scheduler
 from hpogrid.schedule.hyperband import bracket_shapes, places
 from hpogrid.space.space import Point
+from hpogrid.space.value import Value, Values
 
 POINT = Point({}, {})
 
 
-def scheduler(**options: object) -> Scheduler:
+def scheduler(**options: Value) -> Scheduler:
     return make_scheduler("bohbhyperband", {"max_t": 9, "reduction_factor": 3, **options})
 
 
@@ -122,6 +123,6 @@ def test_trials_of_other_jobs_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize("options", [{"max_t": 0}, {"reduction_factor": 1}, {"max_k": 3}])
-def test_bad_options_are_refused(options: dict[str, object]) -> None:
+def test_bad_options_are_refused(options: Values) -> None:
     with pytest.raises(UserError, match="scheduler_param of bohbhyperband"):
         scheduler(**options)

@@ -14,6 +14,7 @@ from hpogrid.schedule.pbt import PbtOptions, explore
 from hpogrid.search.base import Problem
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Point, Space
+from hpogrid.space.value import Values, as_number
 
 
 def make_space(**axes: object) -> Space:
@@ -41,7 +42,7 @@ def population(size: int, begun: int | None = None, **options: Any) -> tuple[Sch
     target = make_scheduler("pbt", params, problem)
     names = [f"0-{number}" for number in range(1, (begun or size) + 1)]
     for number, name in enumerate(names, start=1):
-        values = {"x": number / 10}
+        values: Values = {"x": number / 10}
         target.on_start(name, Point(values, values), 0)
     return target, names
 
@@ -73,7 +74,7 @@ def test_the_worst_copies_one_of_the_best_with_changed_values() -> None:
     assert (release.trial, release.source) == (names[3], names[0])
     assert release.point is not None
     assert release.point.suggested["x"] != 0.1
-    assert 0 <= release.point.suggested["x"] <= 1
+    assert 0 <= as_number(release.point.suggested["x"]) <= 1
 
 
 def test_it_is_compared_anew_before_it_copies_again() -> None:
@@ -145,13 +146,13 @@ def test_changed_configurations_lie_in_the_space(seed: int, resample: float) -> 
 
 def test_numbers_are_multiplied_within_their_bounds() -> None:
     options = PbtOptions(resample_probability=0.0, perturbation_factors=(1.2, 1.2))
-    values = {"lr": 1e-3, "width": 3, "step": 1.0, "kind": "a", "grid": 1}
+    values: Values = {"lr": 1e-3, "width": 3, "step": 1.0, "kind": "a", "grid": 1}
     up = explore(SPACE, SPACE.apply(values), options, random.Random(0)).suggested
     assert up == {"lr": pytest.approx(1.2e-3), "width": 4, "step": 1.25, "kind": "a", "grid": 1}
     options = PbtOptions(resample_probability=0.0, perturbation_factors=(0.8, 0.8))
     down = explore(SPACE, SPACE.apply(values), options, random.Random(0)).suggested
     assert down == {"lr": pytest.approx(0.8e-3), "width": 2, "step": 0.75, "kind": "a", "grid": 1}
-    low = {**values, "lr": 1e-5, "width": 2, "step": 0.0}
+    low: Values = {**values, "lr": 1e-5, "width": 2, "step": 0.0}
     stuck = explore(SPACE, SPACE.apply(low), options, random.Random(0)).suggested
     assert stuck == {**low, "lr": pytest.approx(1e-5)}
 
@@ -182,3 +183,14 @@ def test_an_algorithm_with_a_model_is_refused_with_the_reason() -> None:
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="scheduler_param of pbt"):
         population(2, **options)
+
+
+@pytest.mark.parametrize(("burn_in", "source"), [(1, "0-1"), (2, "0-1"), (3, None)])
+def test_the_burn_in_period_is_over_when_it_is_reached(burn_in: float, source: str | None) -> None:
+    target, names = population(2, burn_in_period=burn_in)
+    target.on_report(names[0], 2, 0.0)
+    assert target.on_report(names[1], 2, 1.0) == "pause"
+    target.on_pause(names[1])
+    release = target.release(False)
+    assert release is not None
+    assert release.source == source

@@ -12,6 +12,9 @@ import pytest
 
 from tests.schedule.contract import make
 
+pytestmark = pytest.mark.engine
+"""Ray is the reference."""
+
 CONTROLLER = SimpleNamespace(get_live_trials=list)
 
 

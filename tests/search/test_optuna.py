@@ -14,6 +14,7 @@ from hpogrid.space.condition import Condition
 from hpogrid.space.parameter import Categorical, Float, Integer
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 from tests.search.spaces import live
 
 
@@ -75,7 +76,7 @@ def test_a_point_of_another_branch_takes_no_place_of_a_proposal() -> None:
     proposal = searcher.suggest()
     assert proposal is not None
     proposed = space.decode(proposal).suggested["kind"]
-    other = {"kind": "b", "y": 4} if proposed == "a" else {"kind": "a", "x": 0.25}
+    other: Values = {"kind": "b", "y": 4} if proposed == "a" else {"kind": "a", "x": 0.25}
     searcher.observe(space.encode({**other, "one": "only"}), Outcome((1.0,)))
 
     assert told(searcher) == [set(other)]

@@ -14,6 +14,7 @@ from hpogrid.errors import UserError
 from hpogrid.site import control, make_site
 from hpogrid.site.base import JobStatus
 from hpogrid.site.tasks import Task, load_task
+from hpogrid.space.value import as_number
 from tests.commands import tree
 from tests.projects import GATED, finished_in, gated, open_gate, store_project, study_of
 
@@ -162,5 +163,5 @@ class SiteContract:
         store_project(script, space=space, trials=3, grid={"site": self.site, **self.grid})
         task = control.submit("p", site=None, n_jobs=2, shared=shared)
         self.wait(task, "done")
-        values = sorted(trial.applied["x"] for trial in study_of(task).finished)
+        values = sorted(as_number(trial.applied["x"]) for trial in study_of(task).finished)
         assert values == [1, 2, 3] if shared else [1, 1, 2, 2, 3, 3]

@@ -20,8 +20,8 @@ from hpogrid.errors import RunError, UserError
 from hpogrid.registry import Entry
 from hpogrid.site import SITES, batch, control
 from hpogrid.site.arrays import arrays_of
-from hpogrid.site.base import ACTIVE
-from hpogrid.site.batchsystem import Request
+from hpogrid.site.base import ACTIVE, Unsure
+from hpogrid.site.batchsystem import Member, MemberState, Request, Target
 from hpogrid.site.tasks import Task, find_tasks
 from hpogrid.space.dialects import read_space
 from hpogrid.study.study import read_study
@@ -35,11 +35,12 @@ from pathlib import Path
 
 def train(config):
     here = Path(os.environ["HPOGRID_HOME"]) / "switch"
-    job = Path.cwd().parent.name
+    job = Path.cwd().parents[2].name
     if (here / f"slow-{job}").exists():
         time.sleep(60)
     if (here / f"dead-{job}").exists():
-        os.kill(os.getppid(), 9)
+        driver = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1]
+        os.kill(int(driver), 9)
         time.sleep(60)
     return {"loss": config["x"] ** 2}
 """
@@ -318,3 +319,183 @@ def test_state_of_a_task_survives_a_new_process(project: MakeProject) -> None:
     assert wait(task, ended) == ["failed"]
     saved = msgspec.json.decode((task.job_folder(0) / "ended.json").read_bytes())
     assert saved["state"] == "failed"
+
+
+# --- submissions ---------------------------------------------------------------------------------
+
+ACCEPTS_OTHERWISE = "echo 'the wrapper took your job'"
+"""An answer of a site's own wrapper, which says no number."""
+
+
+def answering(real: Callable[..., list[str]], words: str) -> Callable[..., list[str]]:
+    """A submission that is done, and answered otherwise."""
+
+    def submit(self: fake.Fake, request: Request) -> list[str]:
+        return ["sh", "-c", f'"$@" >/dev/null; {words}', "sh", *real(self, request)]
+
+    return submit
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (ACCEPTS_OTHERWISE, "the wrapper took your job"),
+        ("echo 'Socket timed out on send/recv operation' >&2; exit 1", "Socket timed out"),
+        ("exec sleep 5", "took longer than 0.5 s"),
+    ],
+)
+def test_an_answer_that_leaves_it_open_keeps_the_task(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch, words: str, said: str
+) -> None:
+    """Neither accepted nor refused: the jobs may run, and are looked for by their name."""
+    monkeypatch.setattr("hpogrid.site.batch.run_command.__kwdefaults__", {"seconds": 0.5})
+    monkeypatch.setattr(fake.Fake, "submitted", lambda self, code, text: None)
+    monkeypatch.setattr(fake.Fake, "submit", answering(fake.Fake.submit, words))
+    with pytest.raises(Unsure, match=rf"not known whether Fake took the job.*{said}"):
+        control.submit(project(), site=None, n_jobs=2)
+    (task,) = find_tasks()
+    first = control.overview([task])[0].jobs[0]
+    assert (first.state, "may have it or not" in str(first.reason)) == ("queued", True)
+    with pytest.raises(RunError, match=r"may have taken hpogrid\.p"):
+        control.kill(task)
+    monkeypatch.setattr(fake.Fake, "search", lambda self, name: ["echo", "1"])
+    monkeypatch.setattr(fake.Fake, "found", lambda self, code, text, name: text.strip())
+    assert wait(task, ended) == ["done"] * 2
+    assert [array.id for array in arrays_of(find_tasks()[0])] == ["1"]
+
+
+def test_what_was_not_taken_after_all_is_lost(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fake.Fake.submit
+    monkeypatch.setattr(fake.Fake, "submit", lambda self, request: ["echo", ""])
+    monkeypatch.setattr(fake.Fake, "submitted", lambda self, code, text: text.strip() or None)
+    with pytest.raises(Unsure):
+        control.submit(project(), site=None, n_jobs=1)
+    (task,) = find_tasks()
+    monkeypatch.setattr(batch, "_UNSURE_SECONDS", 0)
+    (job,) = control.overview([task])[0].jobs
+    assert (job.state, "it was not taken" in str(job.reason)) == ("lost", True)
+    monkeypatch.setattr(fake.Fake, "submit", real)
+    assert control.retry(task) == [0]
+    assert wait(task, ended) == ["done"]
+
+
+def test_more_jobs_than_an_array_takes(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake.Fake, "settings", lambda self: ["echo", "2"])
+    monkeypatch.setattr(fake.Fake, "largest_array", lambda self, text: int(text))
+    with pytest.raises(UserError, match="takes these 5 jobs as several arrays"):
+        control.submit(project(trials=1, max_jobs=2), site=None, n_jobs=5)
+    assert find_tasks() == []
+    hpogrid_config = STORES["grid_config"]
+    hpogrid_config.create("d", GridConfig(site="fake"))
+    names = {"hpo_config": "c", "model_config": "c", "search_space": "c", "grid_config": "d"}
+    assemble("q", Path(os.environ["HPOGRID_HOME"]).parent / "train.py", names, check=False)
+    task = control.submit("q", site=None, n_jobs=5)
+    assert wait(task, ended) == ["done"] * 5
+    assert [array.jobs for array in arrays_of(task)] == [[0, 1], [2, 3], [4]]
+
+
+def test_more_jobs_than_a_user_may_submit(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as are taken are submitted; the others wait for a retry."""
+    real, taken, asked = fake.Fake.submit, [0], [0]
+
+    def limited(self: fake.Fake, request: Request) -> list[str]:
+        if taken[0] + request.count > 3:
+            return ["sh", "-c", "echo 'job submit limit' >&2; exit 1"]
+        asked[0] = request.count
+        return real(self, request)
+
+    def submitted(self: fake.Fake, code: int, text: str) -> str | None:
+        taken[0] += asked[0] if code == 0 else 0
+        return text.strip() if code == 0 else None
+
+    monkeypatch.setattr(fake.Fake, "submit", limited)
+    monkeypatch.setattr(fake.Fake, "submitted", submitted)
+    monkeypatch.setattr(fake.Fake, "too_many", ("job submit limit",))
+    with pytest.raises(RunError, match="3 of 8 jobs were submitted"):
+        control.submit(project(trials=1), site=None, n_jobs=8)
+    (task,) = find_tasks()
+    assert wait(task, ended) == ["done"] * 3 + ["failed"] * 5
+    taken[0] = -100
+    assert control.retry(task) == [3, 4, 5, 6, 7]
+    assert wait(task, ended) == ["done"] * 8
+
+
+def test_a_record_that_cannot_be_read_is_told(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch("dead-0")
+    unknown = "echo \"fakehist: unrecognized option '--array'\" >&2; exit 2"
+    monkeypatch.setattr(fake.Fake, "history", lambda self, arrays: [["sh", "-c", unknown]])
+    monkeypatch.setattr(fake.Fake, "in_history", lambda self, code, text: {} if code == 0 else None)
+    task = control.submit(project(), site=None, n_jobs=1)
+    assert wait(task, ended) == ["lost"]
+    assert "unrecognized option '--array'" in str(control.overview([task])[0].jobs[0].reason)
+
+
+def test_a_system_that_ends_one_job_for_each_command(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was killed is marked so, command by command."""
+    monkeypatch.setattr(fake.Fake, "kill_one", True)
+    real, commands = fake.Fake.kill, list[list[str]]()
+
+    def kill(self: fake.Fake, targets: Sequence[Target]) -> list[str]:
+        ((_, members),) = targets
+        assert members is not None
+        commands.append(real(self, targets) if members != [2] else ["false"])
+        return commands[-1]
+
+    monkeypatch.setattr(fake.Fake, "kill", kill)
+    for job in range(3):
+        switch(f"slow-{job}")
+    task = control.submit(project(), site=None, n_jobs=3)
+    wait(task, lambda found: found == ["running"] * 3)
+    with pytest.raises(RunError, match="Fake did not kill 1"):
+        control.kill(task)
+    assert len(commands) == 3
+    assert wait(task, lambda found: found.count("killed") == 2) == ["killed", "running", "killed"]
+
+
+def test_a_job_that_was_out_of_memory_gets_more(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the others do not: what asks for another amount is an array of its own."""
+    asked: list[tuple[int, str | None]] = []
+    real, members = fake.Fake.submit, fake.Fake._members
+
+    def submit(self: fake.Fake, request: Request) -> list[str]:
+        asked.append((request.count, request.grid.memory))
+        return real(self, request)
+
+    def first_is_short(self: fake.Fake, text: str) -> dict[Member, MemberState]:
+        found = members(self, text)
+        return {
+            (array, n): state._replace(reason="out of memory: too much") if n == 1 else state
+            for (array, n), state in found.items()
+        }
+
+    monkeypatch.setattr(fake.Fake, "submit", submit)
+    monkeypatch.setattr(fake.Fake, "_members", first_is_short)
+    switch("dead-0")
+    switch("dead-1")
+    task = control.submit(project(memory="1G", memory_factor=1.5), site=None, n_jobs=2)
+    assert wait(task, ended) == ["failed"] * 2
+    asked.clear()
+    switch("dead-0", False)
+    switch("dead-1", False)
+    control.retry(find_tasks()[0])
+    assert {(1, "1G"), (1, "1536M")} <= set(asked)
+    (task,) = find_tasks()
+    assert task.short_of_memory == {0: 1}
+    assert wait(task, ended) == ["done"] * 2
+
+
+def test_more_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="memory_factor: of what"):
+        GridConfig(memory_factor=2)

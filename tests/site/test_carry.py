@@ -1,24 +1,29 @@
-"""hpogrid travels with a task, and a bad Python is told as such."""
+"""What travels with a task: hpogrid itself, and what it needs for every Python."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
-import pytest
-
 from hpogrid._version import VERSION
-from hpogrid.job import entry
-from hpogrid.site.carry import write_wheel
+from hpogrid.config.home import home
+from hpogrid.config.schemas import GridConfig
+from hpogrid.job.settings import LIB, VENDOR
+from hpogrid.site.carry import carried, carried_path, write_carried
+
+CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 
 
-def python(path: Path, *words: str) -> str:
-    """Run Python with nothing but the wheel and what is installed beside hpogrid."""
+def python(*paths: Path, code: str) -> str:
+    """Run Python with nothing but these and what is installed beside hpogrid."""
     done = subprocess.run(
-        [sys.executable, *words],
-        env={"PYTHONPATH": str(path), "PATH": "/usr/bin:/bin"},
+        [sys.executable, "-B", "-c", code],
+        env={
+            "PYTHONPATH": ":".join(map(str, paths)),
+            "PATH": "/usr/bin",
+            "HPOGRID_HOME": str(home()),
+        },
         cwd="/",
         capture_output=True,
         text=True,
@@ -27,64 +32,45 @@ def python(path: Path, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_wheel_runs_as_it_is(tmp_path: Path) -> None:
-    wheel = write_wheel(tmp_path)
-    found = python(wheel, "-c", "import hpogrid; print(hpogrid.__file__)")
-    assert found.strip() == str(wheel / "hpogrid" / "__init__.py")
-    assert VERSION in python(wheel, "-m", "hpogrid", "--version")
-
-
-def test_the_wheel_is_complete(tmp_path: Path) -> None:
+def test_hpogrid_runs_as_it_is() -> None:
     """Files that are no modules travel as well, and are found."""
-    wheel = write_wheel(tmp_path)
+    lib = write_carried(GridConfig()) / LIB
+    found = python(lib, code="import hpogrid; print(hpogrid.__file__)")
+    assert found.strip() == str(lib / "hpogrid" / "__init__.py")
+    version = "import sys; sys.argv[1:] = ['--version']; import hpogrid.__main__ as m; m.main()"
+    assert VERSION in python(lib, code=version)
+    assert (lib / "hpogrid" / "site" / "templates" / "job.sh").exists()
+    assert not list(lib.rglob("*.whl"))
+
+
+def test_tasks_share_what_is_the_same() -> None:
+    one = write_carried(GridConfig())
+    assert write_carried(GridConfig(cpus=3)) == one == carried_path(carried(GridConfig()))
+    assert write_carried(GridConfig(driver_python="/opt/python3")) != one
+    assert len(list(one.parent.iterdir())) == 2  # and no draft
+
+
+def test_msgspec_is_there_for_every_python_that_may_run_a_job() -> None:
+    names = set(carried(GridConfig()))
+    for version in ("311", "312", "313", "314"):
+        for machine in ("x86_64", "aarch64"):
+            assert f"{VENDOR}/msgspec/_core.cpython-{version}-{machine}-linux-gnu.so" in names
+    assert f"{VENDOR}/msgspec/LICENSE" in names
+
+
+def test_msgspec_is_the_version_that_is_tested() -> None:
+    vendor = write_carried(GridConfig()) / VENDOR
+    code = "import msgspec; print(f'msgspec=={msgspec.__version__}', msgspec.__file__)"
+    version, path = python(vendor, code=code).split()
+    assert version in CONSTRAINTS.read_text().splitlines()
+    assert path.startswith(str(vendor))
+
+
+def test_a_job_could_send_jobs_itself() -> None:
+    folder = write_carried(GridConfig())
     code = (
-        "from importlib import resources;"
-        "print((resources.files('hpogrid.site') / 'templates' / 'job.sh').read_text()[:9])"
+        "from hpogrid.site.carry import write_carried;"
+        "from hpogrid.config.schemas import GridConfig;"
+        "print(write_carried(GridConfig()))"
     )
-    assert python(wheel, "-c", code).strip() == "#!/bin/sh"
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    assert f"hpogrid-{VERSION}.dist-info/RECORD" in names
-    assert not [name for name in names if "__pycache__" in name]
-
-
-def test_the_same_content_is_the_same_file(tmp_path: Path) -> None:
-    first = write_wheel(tmp_path).read_bytes()
-    assert write_wheel(tmp_path).read_bytes() == first
-
-
-def test_a_job_could_send_jobs_itself(tmp_path: Path) -> None:
-    wheel = write_wheel(tmp_path)
-    (tmp_path / "again").mkdir()
-    code = (
-        "from pathlib import Path; from hpogrid.site.carry import write_wheel;"
-        f"write_wheel(Path({str(tmp_path / 'again')!r}))"
-    )
-    assert python(wheel, "-c", code) == ""
-    again = tmp_path / "again" / "hpogrid" / wheel.name
-    with zipfile.ZipFile(again) as one, zipfile.ZipFile(wheel) as two:
-        assert one.namelist() == two.namelist()
-
-
-def test_a_python_without_the_requirements(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert entry.problem() is None
-    monkeypatch.setattr(entry, "_needed", lambda: ["msgspec", "no-such-thing"])
-    assert "lacks no-such-thing" in str(entry.problem())
-
-
-def test_a_python_that_is_too_old(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(entry, "_OLDEST", (9, 0))
-    assert entry.main(["1", "0"]) == 1
-    assert "hpogrid needs 9.0" in capsys.readouterr().err
-
-
-def test_an_image_with_another_hpogrid(tmp_path: Path) -> None:
-    wheel = write_wheel(tmp_path)
-    info = tmp_path / "image" / "hpogrid-0.1.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hpogrid\nVersion: 0.1\n")
-    code = f"import sys; sys.path.append({str(info.parent)!r}); "
-    code += "from hpogrid.job.entry import other_version; print(other_version())"
-    assert python(wheel, "-c", code).strip() == "0.1"
+    assert python(folder / LIB, folder / VENDOR, code=code).strip() == str(folder)

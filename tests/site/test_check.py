@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from hpogrid.config.project import project_names
-from hpogrid.site.check import check_site
+from hpogrid.site import make_site
 from hpogrid.site.scout import describe
 from tests.projects import store_project
 
 
 def states(site: str, **grid: object) -> dict[str, tuple[str, str]]:
     project = store_project(name=f"p{len(project_names())}", grid={"site": site, **grid})
-    return {found.item: (found.state, found.text) for found in check_site(project, site)}
+    return {found.item: (found.state, found.text) for found in make_site(site).check(project, site)}
 
 
 def test_this_machine() -> None:

@@ -14,6 +14,7 @@ from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.site import control
+from hpogrid.site.carry import carried, carried_path
 from hpogrid.site.container import JOB, PROJECT, Wanted, shell_fragment, shell_words, wanted
 from hpogrid.site.tasks import Task, find_tasks, sketch
 from tests.projects import store_project
@@ -117,9 +118,11 @@ def test_binds(tmp_path: Path) -> None:
     found = want(container="/tmp", inDS=str(tmp_path), container_binds="/data,/a:/b")
     assert found is not None
     folder = str(task().folder)
+    came = carried_path(carried(GridConfig()))
     assert found.binds == (
         (folder, folder),
         (f"{folder}/jobs/{JOB}/work", PROJECT),
+        (str(came), str(came)),
         (str(tmp_path), str(tmp_path)),
         ("/data", "/data"),
         ("/a", "/b"),

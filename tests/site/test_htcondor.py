@@ -60,7 +60,7 @@ def test_history() -> None:
         ("1", 5): MemberState("killed", "via condor_rm (by user u)"),
         ("1", 6): MemberState("failed", "out of memory"),
     }
-    assert HTCondor().in_history(1, "") == {}
+    assert HTCondor().in_history(1, "unknown option") is None
 
 
 def test_submit_file() -> None:
@@ -98,3 +98,15 @@ def test_bad_options(name: str) -> None:
 def test_kill() -> None:
     assert HTCondor().kill([("1", None)]) == ["condor_rm", "1"]
     assert HTCondor().kill([("1", [1, 3])]) == ["condor_rm", "1.0", "1.2"]
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "told"),
+    [
+        ("login.cluster\n", "n1.cluster\nn2.cluster\n", True),
+        ("cluster\n", "n1\ncluster\n", False),
+        ("cluster\n", "", False),
+    ],
+)
+def test_a_pool_that_does_not_see_this_disk(here: str, there: str, told: bool) -> None:
+    assert ("no machine of the pool" in (HTCondor().unfit([here, there]) or "")) == told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -10,15 +11,18 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from hpogrid.errors import RunError
+from hpogrid.errors import Exit, RunError
+from hpogrid.identity import Identity, this_process
 from hpogrid.site import control, local, processes
 from hpogrid.site.local import LocalSite, run_here
 from hpogrid.site.tasks import Task, find_tasks, new_task
-from tests.commands import ok
+from tests.commands import ok, refused
 from tests.projects import (
     GATED,
     RETURNS,
@@ -49,9 +53,8 @@ def runner_pid(task: Task) -> int:
 
 
 def pid_of(lock: Path) -> int:
-    pid: int = wait_for(lambda: processes.holder(lock))
-    assert pid > 1, "a signal to this number would not go to one process"
-    return pid
+    found: Identity = wait_for(lambda: processes.holder(lock))
+    return found.pid
 
 
 def states(task: Task) -> list[str]:
@@ -282,6 +285,61 @@ def test_a_killed_file_or_a_full_disk_while_starting_is_a_sentence(
     assert states(task) == ["lost"]
 
 
+@contextlib.contextmanager
+def held_by(path: Path, identity: Identity) -> Iterator[None]:
+    """A lock that is held, and says by whom."""
+    handle = processes.take(path)
+    assert handle is not None
+    path.write_bytes(msgspec.json.encode(identity))
+    try:
+        yield
+    finally:
+        processes.release([handle])
+
+
+def test_a_job_of_another_machine_is_not_signalled_by_its_number() -> None:
+    """Who shares the user directory need not share the processes."""
+    task = new_task(store_project(RETURNS), site="local")
+    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    there = Identity("node-a", "another boot", bystander.pid, "1")
+    try:
+        with held_by(task.job_folder(0) / "job.lock", there):
+            said = refused("tasks", "kill", str(task.id), code=Exit.FAILURE)
+            assert states(task) == ["running"], "what is not gone is not called killed"
+        assert bystander.poll() is None
+        assert f"task {task.id} runs on node-a (process {bystander.pid} there)" in said
+        assert f"type 'hpogrid tasks kill {task.id}' on node-a" in said
+        assert states(task) == ["lost"]
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_number_that_went_to_another_process_is_not_signalled() -> None:
+    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        here = this_process()
+        gone = msgspec.structs.replace(here, pid=bystander.pid, begun="1")
+        gone.signal(signal.SIGKILL)
+        assert not gone.lives
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_job_that_does_not_end_is_not_called_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_GRACE_SECONDS", 0.1)
+    task = new_task(store_project(RETURNS, grace_seconds=0.1), site="local")
+    gone = msgspec.structs.replace(this_process(), pid=2**22 - 1, begun="1")
+    with (
+        held_by(task.job_folder(0) / "job.lock", gone),
+        pytest.raises(RunError, match=r"job\(s\) 0 did not end"),
+    ):
+        LocalSite().kill(task, [0])
+    assert states(task) == ["lost"]
+
+
 # --- locks -------------------------------------------------------------------------------------
 
 
@@ -292,9 +350,8 @@ def test_a_lock_has_one_holder(tmp_path: Path) -> None:
     assert handle is not None
     assert processes.held(path)
     assert processes.holder(path) is None
-    processes.write_holder(handle, 123456)
-    processes.write_holder(handle, 99)
-    assert processes.holder(path) == 99
+    processes.write_holder(handle)
+    assert processes.holder(path) == this_process()
     assert processes.take(path) is None
     processes.release([handle])
     assert not processes.held(path)
@@ -304,8 +361,8 @@ def test_a_lock_has_one_holder(tmp_path: Path) -> None:
     processes.release([again])
 
 
-@pytest.mark.parametrize("text", ["", "-1", "0", "1", "x"])
-def test_a_number_that_stands_for_everybody_is_no_holder(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "-1", "1234", "x", '{"pid": 1}'])
+def test_what_is_no_identity_is_no_holder(tmp_path: Path, text: str) -> None:
     handle = processes.take(tmp_path / "lock")
     assert handle is not None
     (tmp_path / "lock").write_text(text)
@@ -347,7 +404,9 @@ def test_a_detached_process_holds_its_lock_until_it_ends(tmp_path: Path) -> None
         ["sleep", "1000"], locks=[handle], stdout=tmp_path / "out", stderr=tmp_path / "out"
     )
     processes.release([handle])
-    assert processes.holder(tmp_path / "lock") == process.pid
+    found = processes.holder(tmp_path / "lock")
+    assert found is not None
+    assert (found.pid, found.here, found.lives) == (process.pid, True, True)
     process.kill()
     process.wait()
     assert processes.holder(tmp_path / "lock") is None

@@ -128,6 +128,17 @@ def test_history() -> None:
     assert GridEngine().in_history(1, "error: job id 999 not found") == {}
 
 
+@pytest.mark.parametrize(
+    ("code", "state"), [("19", "lost"), ("21", "lost"), ("25", "lost"), ("26", "failed")]
+)
+def test_a_job_that_its_node_lost_did_not_fail(code: str, state: str) -> None:
+    """It is submitted again; one that failed has had its turn."""
+    found = GridEngine().in_history(0, QACCT.replace("failed       26 ", f"failed       {code} "))
+    assert found is not None
+    assert found["5", 5].state == state
+    assert found["5", 5].reason
+
+
 def test_submission_as_the_recipe_prints_it() -> None:
     command = GridEngine().submit(request(16, max_jobs=5))
     assert command[:-1] == ["qsub", "-terse", "-t", "1:16", "-tc", "5"]
@@ -173,3 +184,24 @@ def test_bad_option() -> None:
 def test_kill() -> None:
     assert GridEngine().kill([("5", None)]) == ["qdel", "5"]
     assert GridEngine().kill([("5", [1, 3])]) == ["qdel", "5.1", "5.3"]
+
+
+def test_an_array_is_found_by_its_whole_name() -> None:
+    text = (
+        "<job_info><queue_info><job_list><JB_job_number>7</JB_job_number>"
+        "<full_job_name>hpogrid.p.1</full_job_name></job_list></queue_info></job_info>"
+    )
+    assert GridEngine().found(0, text, "hpogrid.p.1") == "7"
+    assert GridEngine().found(0, text, "hpogrid.p") is None
+    assert GridEngine().found(1, "", "hpogrid.p") is None
+
+
+def test_a_record_that_cannot_be_read_is_not_an_empty_one() -> None:
+    assert GridEngine().in_history(1, "error: job id 7 not found") == {}
+    assert GridEngine().in_history(1, "/var/acct: no such file or directory") is None
+
+
+def test_the_option_that_limits_time() -> None:
+    assert GridEngine().time_option({"l": {"h_rt": 60}}) == "l h_rt"
+    assert GridEngine().time_option({"l": "gpu=1,s_rt=60"}) == "l s_rt"
+    assert GridEngine().time_option({"l": "gpu=1"}) is None

@@ -91,6 +91,8 @@ def test_resources_and_native_options() -> None:
         "#SBATCH --output=/home/u/tasks/1/batch/001/%a.log",
         "#SBATCH --open-mode=append",
         "#SBATCH --requeue",
+        "#SBATCH --nodes=1",
+        "#SBATCH --ntasks=1",
         "#SBATCH --time=26:03:04",
         "#SBATCH --cpus-per-task=2",
         "#SBATCH --gres=gpu:1",
@@ -121,3 +123,27 @@ def test_bad_options(extra: dict[str, Any], message: str) -> None:
 def test_kill() -> None:
     assert Slurm().kill([("7", None)]) == ["scancel", "--full", "7"]
     assert Slurm().kill([("6", None), ("7", [1, 3])]) == ["scancel", "--full", "6", "7_1", "7_3"]
+
+
+def test_what_the_user_says_about_nodes_is_all_that_is_said() -> None:
+    lines = Slurm().directives(request(extra={"--nodes": 2, "ntasks-per-node": 4}))
+    assert [line for line in lines if "node" in line or "ntasks" in line] == [
+        "#SBATCH --nodes=2", "#SBATCH --ntasks-per-node=4",
+    ]  # fmt: skip
+    assert [Slurm().nodes(extra) for extra in ({}, {"nodes": "2-4"}, {"--nodes": 3})] == [1, 2, 3]
+
+
+def test_an_array_is_found_by_its_name() -> None:
+    assert "--name=hpogrid.p-2" in Slurm().search("hpogrid.p-2")
+    assert Slurm().found(0, "17\n17\n", "x") == "17"
+    assert Slurm().found(0, "\n", "x") is None
+
+
+def test_the_largest_array() -> None:
+    assert Slurm().largest_array("MaxArraySize            = 1001\nMaxDBDMsgs = 20008") == 1000
+    assert Slurm().largest_array("") is None
+
+
+def test_a_record_that_cannot_be_read_is_not_an_empty_one() -> None:
+    assert Slurm().in_history(1, "sacct: unrecognized option '--array'") is None
+    assert "--array" not in Slurm().history(["7"])[0]

@@ -29,6 +29,7 @@ from hpogrid.space.parameter import (
 from hpogrid.space.paths import nest
 from hpogrid.space.scale import Linear, Log, Normal
 from hpogrid.space.space import Space
+from hpogrid.space.value import as_number
 from tests.spec.samples import FIRST, FOURTH, SECOND, THIRD
 
 HIDDEN = "transformer_hidden_size"
@@ -54,7 +55,8 @@ def test_samples_of_the_specification() -> None:
     for seed in range(20):
         point = space.sample(random.Random(seed))
         name = f"model.{HIDDEN}"
-        assert point.applied[name] == 4 * point.suggested[name] in (8, 16, 24, 32)
+        assert point.applied[name] == 4 * as_number(point.suggested[name])
+        assert point.applied[name] in (8, 16, 24, 32)
     space = read_space(FOURTH, "s")[0]
     name, heads = f"module.model.{HIDDEN}", "module.model.num_transformer_heads"
     assert space.apply({heads: 5, name: 4}).applied == {heads: 5, name: 4}

@@ -17,6 +17,7 @@ from hpogrid.space.latent import Category, IntegerRange, Unit
 from hpogrid.space.parameter import Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal
 from hpogrid.space.space import Point, Space
+from hpogrid.space.value import as_number
 from tests.space import strategies as some
 
 
@@ -36,7 +37,7 @@ def test_values_are_inside_the_closed_bounds(item: Parameter, u: float) -> None:
     value = item.decode(latent(item, u))
     if isinstance(item, Float | Integer):
         low, high = item.scale.bounds
-        assert low <= value <= high
+        assert low <= as_number(value) <= high
         assert isinstance(value, int if isinstance(item, Integer) else float)
     else:
         assert value in (item.values() or ())
@@ -69,7 +70,7 @@ def test_all_lattice_points_are_listed_once_in_order(item: Float) -> None:
         assert isinstance(item.scale, Normal | LogNormal)
         assert item.count() is None
         return
-    points = list(listed)
+    points = list(map(as_number, listed))
     assert points == sorted(set(points))
     assert item.count() == len(points)
     assert item.decode(latent(item, 0.0)) == points[0]
@@ -81,7 +82,9 @@ def test_encode_is_the_inverse_of_decode(item: Parameter, u: float) -> None:
     value = item.decode(latent(item, u))
     again = item.decode(item.encode(value))
     if isinstance(item, Float) and item.lattice is None:
-        assert math.isclose(value, again, rel_tol=1e-6, abs_tol=1e-6 * _width(item))
+        assert math.isclose(
+            as_number(value), as_number(again), rel_tol=1e-6, abs_tol=1e-6 * _width(item)
+        )
     else:
         assert again == value
         assert type(again) is type(value)

@@ -210,6 +210,7 @@ def test_the_rounding_of_other_libraries_is_told() -> None:
         assert bool(notes) == told
 
 
+@pytest.mark.engine
 def test_what_is_read_from_a_script_is_what_python_makes() -> None:
     """Each script is run as well, and its dict given as the objects that it made."""
     made = [

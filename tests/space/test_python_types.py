@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from hpogrid.space.parameter import (
 )
 from hpogrid.space.scale import Linear, Log, Normal, ReverseLog
 from hpogrid.space.space import Space
+from hpogrid.space.value import as_number
 from tests.space.attempts import attempt
 from tests.space.test_distributions import check_pmf, sample
 
@@ -303,9 +303,8 @@ def test_draws_stay_inside() -> None:
     space = Space({"x": types.reverseloguniform(0.9, 0.999), "n": types.logordinal([1, 10, 1000])})
     for seed in range(200):
         point = space.sample(random.Random(seed)).applied
-        assert 0.9 <= point["x"] <= 0.999
+        assert 0.9 <= as_number(point["x"]) <= 0.999
         assert point["n"] in (1, 10, 1000)
-        assert not math.isnan(point["x"])
 
 
 def test_importing_the_types_is_light() -> None:

@@ -99,6 +99,7 @@ def check_call(call: str, module: str, objects: Any, draw: Callable[[Any], list[
     check_same(read(script), draw(made), shares=named not in OWN_ROUNDING)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("call", SYNE_TUNE)
 def test_types_of_syne_tune(call: str) -> None:
     theirs = importlib.import_module("syne_tune.config_space")

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from hpogrid.site.tasks import find_tasks
+from hpogrid.space.value import as_number
 from hpogrid.study.study import Trial
 from tests.commands import ok, refused
 from tests.projects import trials_of
@@ -96,7 +97,8 @@ def filled(trial: Trial) -> dict[str, Any]:
     """The tree that a trial of `MULTIPLY` has to see."""
     values = trial.applied
     assert values["model.transformer_hidden_size"] == (
-        trial.suggested["model.transformer_hidden_size"] * values["model.num_transformer_heads"]
+        as_number(trial.suggested["model.transformer_hidden_size"])
+        * as_number(values["model.num_transformer_heads"])
     )
     return {
         "model": {

@@ -14,6 +14,7 @@ import pytest
 from hpogrid.config.project import load_project
 from hpogrid.search.optuna import TPEOptions
 from hpogrid.site.tasks import find_tasks
+from hpogrid.space.value import as_number
 from tests.commands import hpogrid, ok, parsed, refused
 from tests.projects import trials_of
 
@@ -146,7 +147,9 @@ def test_the_second_command_line_and_its_plots(
     ok("local_run", "p")
     (task,) = find_tasks(project="p")
     for trial in trials_of(task):
-        assert trial.metrics["val_loss"] == pytest.approx(trial.applied["scheduler.max_lr"] * 14)
+        assert trial.metrics["val_loss"] == pytest.approx(
+            as_number(trial.applied["scheduler.max_lr"]) * 14
+        )
     history(tmp_path, "test_optuna_resume")
 
 

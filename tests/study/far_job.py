@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import hpogrid.study.remote as remote
 from hpogrid.job.run import run_job
 from hpogrid.site.tasks import load_task
 
 if __name__ == "__main__":
-    remote._RETRY_SECONDS = 0.5
     task, folder = load_task(int(sys.argv[1])), Path(sys.argv[3])
     run_job(
         task.bundle, folder, job=int(sys.argv[2]), seed=task.seed, ledgers=folder / "ledger",

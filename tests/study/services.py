@@ -62,8 +62,11 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server; gives the URL of a database. Needs the package postgresql."""
+def postgres_server(folder: Path, password: str | None = None) -> Iterator[str]:
+    """A PostgreSQL server; gives the URL of a database. Needs the package postgresql.
+
+    With a password it lets nobody in without it.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     assert found, "PostgreSQL is missing: apt-get install postgresql"
     programs, port = found[-1], free_port()
@@ -75,7 +78,14 @@ def postgres_server(folder: Path) -> Iterator[str]:
         os.chown(data, owner.pw_uid, owner.pw_gid)
         for parent in [folder, *folder.parents][:-2]:
             parent.chmod(parent.stat().st_mode | 0o755)
-    initdb = [str(programs / "initdb"), "-D", str(data), "-U", "tester", "--auth=trust", "-N"]
+    initdb = [str(programs / "initdb"), "-D", str(data), "-U", "tester", "-N"]
+    if password is None:
+        initdb.append("--auth=trust")
+    else:
+        file = folder / "password"
+        file.write_text(password)
+        file.chmod(0o644)
+        initdb += ["--auth=scram-sha-256", f"--pwfile={file}"]
     subprocess.run(initdb, check=True, capture_output=True, user=user, cwd="/")
     options = ["-c", f"unix_socket_directories={data}", "-c", "listen_addresses=127.0.0.1"]
     command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), *options]

@@ -8,7 +8,9 @@ import pytest
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Space
+from hpogrid.study.events import Ended, Opened, Started
 from hpogrid.study.history import Past, read_history
+from hpogrid.study.ledger import LedgerWriter, ledger_name
 
 
 @pytest.fixture
@@ -114,3 +116,30 @@ def test_json_of_something_else(tmp_path: Path, space: Space) -> None:
     path.write_text('{"a": 1}')
     with pytest.raises(UserError, match="holds no list of results"):
         read_history(str(path), space, ["loss"])
+
+
+def test_a_ledger_or_a_folder_of_them(tmp_path: Path, space: Space) -> None:
+    with pytest.raises(UserError, match=f"no ledger with trials at {tmp_path}"):
+        read_history(str(tmp_path), space, ["loss"])
+    paths = [tmp_path / ledger_name(job, 1) for job in (0, 1)]
+    for job, path in enumerate(paths):
+        writer = LedgerWriter(path)
+        writer.write(Opened(1, job, 1, "h", pid=1, version="2", project="p", seed=1))
+        for number, state in ((1, "complete"), (2, "failed"), (3, "interrupted")):
+            name = f"{job}-{number}"
+            writer.write(
+                Started(2, name, 1, {"lr": 0.01, "layers": [3, 4]}, {"fixed": 7}),
+                Ended(3, name, state, {"loss": 0.5} if state != "failed" else {}),  # type: ignore[arg-type]
+            )
+        writer.close()
+    failed = Past(GOOD.suggested, None)
+    assert read_history(str(paths[0]), space, ["loss"]).points == [GOOD, failed]
+    assert read_history(str(tmp_path), space, ["loss"]).points == 2 * [GOOD, failed]
+
+
+def test_a_short_line_of_a_csv_file_has_no_values_at_its_end(tmp_path: Path, space: Space) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("lr,layers,loss\n0.01,1,0.5\n0.01,1\n")
+    history = read_history(str(path), space, ["loss"])
+    assert history.points == [Past({"lr": 0.01, "layers": 1}, (0.5,))]
+    assert history.dropped == {"no metric 'loss'": 1}

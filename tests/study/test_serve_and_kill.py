@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.site.serving import read_or_make_token, token_path
 from hpogrid.site.tasks import Task, new_task
+from hpogrid.study.serve.tokens import read_or_make_token, token_path
 from hpogrid.study.study import read_study
 from tests.projects import finished_in, store_project, wait_for
 from tests.study.services import free_port, running
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 JOBS, TRIALS = 3, 12
 SLOW = "import time\ndef train(config):\n    time.sleep(0.3)\n    return config['x']\n"
 
@@ -66,6 +67,13 @@ def test_neither_a_server_that_goes_nor_a_killed_job_loses_a_trial(
     ids = {f"{number}-{trial}" for number in range(JOBS) for trial in range(1, TRIALS + 1)}
     assert {trial.id for trial in study.finished} == {trial.id for trial in study} == ids
     assert warnings == []
+
+
+@pytest.mark.engine
+def test_kills_of_the_server_neither_lose_nor_double_nor_miss_a_point() -> None:
+    command = [sys.executable, str(BENCHMARKS / "serve_faults.py"), "--rounds", "4", "--seed", "7"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 43, b" \n"])

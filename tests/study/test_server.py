@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import math
 import shutil
 import socket
-import subprocess
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,35 +14,22 @@ from hpogrid.config.project import Project
 from hpogrid.engine.run import JobSpec, Run, RunningAlready
 from hpogrid.errors import UserError
 from hpogrid.study.ledger import was_closed
-from hpogrid.study.remote import Client, Unreachable
-from hpogrid.study.server import LedgerServer
+from hpogrid.study.remote import RemoteExchange
+from hpogrid.study.serve.client import Client, Unreachable
+from hpogrid.study.serve.tokens import read_or_make_token
 from hpogrid.study.study import read_study
 from tests.engine.test_sharing import FINITE, WIDE, evaluate, project
-
-TOKEN = "the-token"
-
-
-@contextlib.contextmanager
-def serving(folder: Path, port: int = 0, **tls: Path) -> Iterator[str]:
-    """A server that knows every task, each in a folder of its own below ``folder``."""
-
-    def find(key: str) -> Path | None:
-        return folder / key if key.startswith("h-") else None
-
-    server = LedgerServer(("127.0.0.1", port), TOKEN, find, **tls)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+from tests.study.serving import KEY, certificate_for, serving
 
 
 @pytest.fixture(autouse=True)
-def token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HPOGRID_TOKEN", TOKEN)
+def token(monkeypatch: pytest.MonkeyPatch) -> str:
+    token = read_or_make_token()
+    monkeypatch.setenv("HPOGRID_TOKEN", token)
+    # A look whenever one is wanted, by jobs and by the server.
+    monkeypatch.setattr("hpogrid.study.exchange._SHARE", math.inf)
+    monkeypatch.setattr("hpogrid.study.serve.shelf._LOOK_SECONDS", 0.0)
+    return token
 
 
 def job(tmp_path: Path, number: int, config: Project, jobs: int = 3) -> Run:
@@ -55,7 +38,14 @@ def job(tmp_path: Path, number: int, config: Project, jobs: int = 3) -> Run:
     return Run(config, JobSpec(number, 7, place / "ledger", place / "trials", True, jobs))
 
 
+def exchange(run: Run) -> RemoteExchange:
+    assert isinstance(run._exchange, RemoteExchange)
+    return run._exchange
+
+
 def sync(*runs: Run) -> None:
+    for run in runs:
+        exchange(run).sync()
     for run in runs:
         run.poll(now=True)
 
@@ -66,8 +56,9 @@ def test_jobs_cover_a_finite_space_once(tmp_path: Path, algorithm: str) -> None:
         config = project(FINITE, algorithm=algorithm, storage=url)
         runs = [job(tmp_path, number, config) for number in range(3)]
         done: list[str] = []
-        while found := [one for run in runs if (one := evaluate(run)) is not None]:
-            done += found
+        while not all(run.over for run in runs):
+            done += [one for run in runs if (one := evaluate(run)) is not None]
+            sync(*runs)
         for run in runs:
             run.close()
         assert len(done) == len(set(done)) == 6
@@ -77,10 +68,7 @@ def test_jobs_cover_a_finite_space_once(tmp_path: Path, algorithm: str) -> None:
         assert warnings == []
 
 
-def test_a_job_that_loses_the_server_delivers_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hpogrid.study.remote._RETRY_SECONDS", 0.0)
+def test_a_job_that_loses_the_server_delivers_later(tmp_path: Path) -> None:
     with serving(tmp_path / "server") as url:
         config = project(WIDE, storage=url)
         first, second = (job(tmp_path, number, config) for number in (0, 1))
@@ -168,57 +156,128 @@ def test_the_same_job_on_another_machine_is_refused_while_the_first_one_lives(
 def test_without_a_server_or_token_no_job_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match="cannot be reached"):
-        job(tmp_path, 0, project(WIDE, storage="http://127.0.0.1:9"))
+    nobody = project(WIDE, storage="http://127.0.0.1:9", serve_patience=0.3)
+    with pytest.raises(UserError, match=r"cannot be reached: .*tried for 0.3 s"):
+        job(tmp_path, 0, nobody)
     with serving(tmp_path / "server") as url:
         monkeypatch.setenv("HPOGRID_TOKEN", "wrong")
-        with pytest.raises(UserError, match="401 Unauthorized") as caught:
+        with pytest.raises(UserError, match="refuses: 401 Unauthorized") as caught:
             job(tmp_path, 0, project(WIDE, storage=url))
-        assert "wrong" not in str(caught.value)
+        assert "wrong:" not in str(caught.value)
     monkeypatch.delenv("HPOGRID_TOKEN")
     with pytest.raises(UserError, match="set HPOGRID_TOKEN"):
         job(tmp_path, 0, project(WIDE, storage=url))
+    monkeypatch.setenv("HPOGRID_TOKEN", "not a token")
+    with pytest.raises(UserError, match="holds no token"):
+        job(tmp_path, 0, project(WIDE, storage=url))
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/h-1/ledgers/..%2f..%2fetc%2fpasswd", 400),
-        ("GET", "/h-1/ledgers/job-0000.001.jsonl", 404),
-        ("GET", "/other/ledgers", 404),
-        ("GET", "/h-1/secrets", 404),
-        ("PUT", "/h-1/ledgers/../../x.jsonl", 404),
-        ("PUT", "/h-1/ledgers/notes.txt", 400),
-        ("PUT", "/h-1/ledgers/job-0000.001.jsonl?at=5", 409),
-        ("PUT", "/h-1/ledgers/job-0000.001.jsonl?at=x", 400),
-        ("PUT", "/h-1/claims/abc.000", 400),
-    ],
-)
-def test_bad_requests(tmp_path: Path, method: str, path: str, status: int) -> None:
-    (tmp_path / "server" / "h-1").mkdir(parents=True)
+def test_a_job_waits_for_a_server_that_starts_later(tmp_path: Path) -> None:
     with serving(tmp_path / "server") as url:
-        request = urllib.request.Request(
-            url + path,
-            method=method,
-            data=b"{}" if method == "PUT" else None,
-            headers={"Authorization": f"Bearer {TOKEN}"},
-        )
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(request)
-        with caught.value as error:
-            assert error.code == status
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+        port = int(url.rpartition(":")[2])
+    runs: list[Run] = []
+    config = project(WIDE, storage=url)
+    starting = threading.Thread(target=lambda: runs.append(job(tmp_path, 0, config)))
+    starting.start()
+    starting.join(0.3)
+    assert not runs
+    with serving(tmp_path / "server", port=port):
+        starting.join(10)
+        assert evaluate(runs[0]) is not None
+
+
+def test_alone_each_job_takes_from_its_own_share_only(tmp_path: Path) -> None:
+    space = {"a": {"method": "uniformint", "dimension": {"low": 1, "high": 60}}}
+    with serving(tmp_path / "server") as url:
+        config = project(space, algorithm="grid", storage=url)
+        runs = [job(tmp_path, number, config) for number in range(3)]
+        sync(*runs)
+        done = [evaluate(run) for run in runs]
+    for run in runs:
+        while (found := evaluate(run)) is not None:
+            done.append(found)
+        assert run.waiting
+    assert 15 < len(done) < 60
+    assert len(set(done)) == len(done)
+    with serving(tmp_path / "server", port=int(url.rpartition(":")[2])):
+        sync(*runs)
+        for run in runs:
+            run._rest_until = 0.0
+        while not all(run.over for run in runs):
+            done += [found for run in runs if (found := evaluate(run)) is not None]
+            sync(*runs)
+        ends = [run.close() for run in runs]
+        (folder,) = (tmp_path / "server").iterdir()
+        assert len(read_study(folder)[0].finished) == 60
+    assert len(done) == len(set(done)) == 60
+    for end in ends:
+        assert "the server was out of reach 1 time, for" in end
+        assert "of this job's own share meanwhile" in end
+
+
+def test_what_a_job_took_alone_before_it_was_killed_is_handed_in(tmp_path: Path) -> None:
+    with serving(tmp_path / "server") as url:
+        config = project(FINITE, storage=url)
+        run = job(tmp_path, 0, config, 1)
+        sync(run)
+    done = []
+    while (found := evaluate(run)) is not None:
+        done.append(found)
+    assert done
+    assert run.waiting
+    run._writer.close()
+    with serving(tmp_path / "server", port=int(url.rpartition(":")[2])) as url:
+        again = job(tmp_path, 0, config, 1)
+        sync(again)
+        assert len(Client(url).claims(KEY).claims) == len(done)
+
+
+def test_a_job_that_waits_in_vain_ends_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpogrid.engine.run._REST_SECONDS", 0.0)
+    with serving(tmp_path / "server") as url:
+        run = job(tmp_path, 0, project(FINITE, storage=url, serve_patience=0.5))
+        sync(run)
+    while not run.over:
+        evaluate(run)
+    assert "the server has been out of reach for" in run.close()
+
+
+def test_the_unfinished_point_of_a_closed_job_is_taken_over_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path / "server") as url:
+        config = project(FINITE, storage=url)
+        first, second = (job(tmp_path, number, config, 2) for number in (0, 1))
+        lost = first.next()
+        assert lost is not None
+        first.stop("it was told to")
+        first.close()
+        done = []
+        while not second.over:
+            done.append(evaluate(second))
+            sync(second)
+        assert sorted(filter(None, done)).count(repr(lost.config)) == 1
+        assert len(set(filter(None, done))) == 6
+
+
+@pytest.mark.parametrize("size", [0, 40])
+def test_a_ledger_that_is_just_being_created_is_no_trouble(tmp_path: Path, size: int) -> None:
+    with serving(tmp_path / "server") as url:
+        run = job(tmp_path, 0, project(WIDE, storage=url))
+        (tmp_path / "server" / KEY).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "server" / KEY / "job-0001.001.jsonl").write_bytes(b"{" * size)
+        sync(run)
+        again = job(tmp_path, 2, project(WIDE, storage=url))
+        sync(again)
+        assert evaluate(run) is not None
+        assert evaluate(again) is not None
 
 
 def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-               "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-               "-keyout", str(key), "-out", str(certificate)]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
+    certificate, key = certificate_for(tmp_path)
     with serving(tmp_path / "server", certificate=certificate, key=key) as url:
-        config = project(WIDE, storage=url)
-        with pytest.raises(UserError, match="CERTIFICATE_VERIFY_FAILED"):
+        config = project(WIDE, storage=url, serve_patience=0)
+        with pytest.raises(UserError, match=r"the certificate is not trusted: .*HPOGRID_CA_FILE"):
             job(tmp_path, 0, config)
         monkeypatch.setenv("HPOGRID_CA_FILE", str(certificate))
         assert evaluate(job(tmp_path, 0, config)) is not None
@@ -235,7 +294,7 @@ def test_a_server_that_goes_in_the_middle_of_an_answer_is_out_of_reach() -> None
 
         thread = threading.Thread(target=answer_half)
         thread.start()
-        client = Client(f"http://127.0.0.1:{listening.getsockname()[1]}", "1")
+        client = Client(f"http://127.0.0.1:{listening.getsockname()[1]}")
         with pytest.raises(Unreachable, match="IncompleteRead"):
-            client.ask("GET", "ledgers")
+            client.listing("1")
         thread.join()

@@ -20,6 +20,7 @@ from hpogrid.site.studies import create_study
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 from hpogrid.study.optuna_view import distributions, from_params, to_params
 from hpogrid.study.storage import check_url, open_storage, open_study
 from hpogrid.study.study import read_study
@@ -105,6 +106,22 @@ def shown(url: str) -> Counter[str]:
     address = f"{url}/api/studies/{studies[0]['study_id']}?after=0"
     with urllib.request.urlopen(address, timeout=30) as answer:
         return Counter(trial["state"] for trial in json.load(answer)["trials"])
+
+
+@pytest.mark.engine
+def test_a_variable_may_hold_any_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    password = "p@ss/w:rd%41#?ü"
+    monkeypatch.setenv("DB_PASSWORD", password)
+    with postgres_server(tmp_path, password) as url:
+        wanted = url.replace("tester@", "tester:${DB_PASSWORD}@")
+        check_url(wanted)
+        open_study(wanted, "p", ["loss"], ["min"])
+        monkeypatch.setenv("DB_PASSWORD", password + "no")
+        monkeypatch.setattr("hpogrid.study.storage._ATTEMPTS", 1)
+        with pytest.raises(UserError) as refused:
+            open_study(wanted, "p", ["loss"], ["min"])
+    assert "password authentication failed" in str(refused.value)
+    assert "p@ss" not in str(refused.value)
 
 
 @pytest.mark.engine
@@ -272,7 +289,7 @@ def test_values_survive_optuna() -> None:
     )
     shapes = distributions(space)
     for choice in (1, True, None, "x", [1]):
-        suggested = {"n": 0.3, "q": 0.7, "c": choice, "i": 8}
+        suggested: Values = {"n": 0.3, "q": 0.7, "c": choice, "i": 8}
         params = to_params(space, suggested)
         for name, value in params.items():
             assert shapes[name]._contains(shapes[name].to_internal_repr(value))

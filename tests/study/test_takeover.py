@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hpogrid.engine.run import Run, RunningAlready
+from hpogrid.identity import boot_id
 from hpogrid.study import takeover
 from hpogrid.study.events import Closed, Ended, Event, Opened, Started
 from hpogrid.study.exchange import Exchange
@@ -125,7 +126,7 @@ def test_a_new_attempt_goes_on_from_all_that_was_written(tmp_path: Path) -> None
     event = LedgerReader(again._writer.path).opening()
     assert event is not None
     assert event.read == {1: run._writer.path.stat().st_size}
-    assert event.boot == takeover.boot_id() != ""
+    assert event.boot == boot_id() != ""
     again.close()
 
 

@@ -6,11 +6,18 @@ from typing import Any
 import numpy
 import pytest
 
+from hpogrid.study.series import series
+from hpogrid.study.study import Report
 from hpogrid.study.values import (
     aggregated,
+    as_loss,
+    best_first,
     best_number,
     best_of,
+    counting_step,
+    is_as_good,
     is_better,
+    is_missing,
     number,
     objectives,
     what_is_missing,
@@ -87,3 +94,95 @@ def test_the_best_of_trials_is_complete_where_one_is() -> None:
     assert early is not None
     assert (early.trial.id, early.complete) == ("0-2", False)
     assert best_of([failed], "loss", "min") is None
+
+
+class Scalar:
+    """As libraries have them: of no dimension, and with a Python number inside."""
+
+    def __init__(self, value: object, ndim: int = 0) -> None:
+        self.value, self.ndim = value, ndim
+
+    def item(self) -> object:
+        return self.value
+
+
+def test_a_scalar_of_a_library_is_what_it_holds() -> None:
+    assert number(Scalar(2.5)) == 2.5
+    assert number(Scalar(True)) is None
+    assert number(Scalar(NAN)) is None
+    assert number(Scalar(2.5, ndim=1)) is None
+    assert number(type("Named", (), {"item": 3.0, "ndim": 0})()) is None
+
+
+@pytest.mark.parametrize("value", [None, "nan", "inf", "-inf", NAN, -math.inf, 10**400])
+def test_what_stands_for_a_number_that_is_not_there(value: object) -> None:
+    assert is_missing(value)
+
+
+@pytest.mark.parametrize("value", [0, 1.5, True, False, "text", "", [], {}])
+def test_what_is_there(value: object) -> None:
+    assert not is_missing(value)
+
+
+def test_a_loss_is_better_when_smaller() -> None:
+    assert (as_loss(3.0, "min"), as_loss(3.0, "max")) == (3.0, -3.0)
+    assert is_as_good(1, 1, "min")
+    assert is_as_good(1, 1, "max")
+    assert not is_as_good(2, 1, "min")
+    assert not is_as_good(1, 2, "max")
+
+
+@pytest.mark.parametrize(("mode", "order"), [("min", "2 1 3 4 5"), ("max", "1 2 4 3 5")])
+def test_results_are_ordered_and_trials_without_one_come_last(mode: str, order: str) -> None:
+    trials = [
+        make_trial("0-5", state="failed", metrics={"loss": -9.0}),
+        make_trial("0-4", state="pruned", metrics={"loss": 9.0}),
+        make_trial("0-3", state="pruned", metrics={"loss": -8.0}),
+        make_trial("0-1", metrics={"loss": 5.0}),
+        make_trial("0-2", metrics={"loss": 4.0}),
+    ]
+    found = best_first(trials, "loss", mode)
+    assert " ".join(trial.id[2:] for trial in found) == order
+
+
+def test_the_report_that_counts_is_the_first_of_the_best() -> None:
+    given = [Report(n, 0.0, {"loss": x}) for n, x in enumerate([3.0, 1.0, NAN, 1.0, 2.0], 1)]
+    assert counting_step(given, "loss", "min", "best") == 2
+    assert counting_step(given, "loss", "max", "best") == 1
+    assert counting_step(given, "other", "min", "best") is None
+    assert counting_step(given, "loss", "min", "last") is None
+    assert counting_step(given, "loss", "min", "mean:3") is None
+
+
+def test_a_single_report_is_the_result_by_every_rule() -> None:
+    for rule in ("last", "best", "mean:3"):
+        assert aggregated([{"loss": 2, "epoch": 1}], ["loss"], ["min"], rule) == {
+            "loss": 2, "epoch": 1,
+        }  # fmt: skip
+    given: list[dict[str, object]] = [{"loss": 1.0}, {"loss": 3.0}, {"epoch": 3}]
+    assert aggregated(given, ["loss"], ["max"], "best") == {"loss": 3.0, "epoch": 3}
+    assert aggregated(given, ["loss"], ["max"], "mean:1") == {"loss": 3.0, "epoch": 3}
+
+
+def test_the_best_goes_on_from_earlier_trials() -> None:
+    known = best_of([make_trial("0-1", metrics={"loss": 2.0})], "loss", "min")
+    for loss, state, better in ((3.0, "complete", "0-1"), (1.0, "pruned", "0-1"),
+                                (1.0, "complete", "0-2")):  # fmt: skip
+        found = best_of(
+            [make_trial("0-2", state=state, metrics={"loss": loss})], "loss", "min", known
+        )
+        assert found is not None
+        assert found.trial.id == better
+    running = make_trial("0-3", state="running", metrics={"loss": -1.0})
+    assert best_of([running], "loss", "min") is None
+
+
+def test_a_series_has_every_number_and_the_result_where_it_is_another() -> None:
+    given = [Report(1, 10.0, {"loss": 3.0, "note": "x"}), Report(2, 11.0, {"loss": 1.0, "acc": 1})]
+    trial = make_trial("0-1", metrics={"loss": 2.0, "acc": 1}, reports=given, ended=12.0)
+    assert [tuple(point) for point in series(trial)] == [
+        ("loss", 3.0, 10.0, 1), ("loss", 1.0, 11.0, 2), ("acc", 1.0, 11.0, 2),
+        ("loss", 2.0, 12.0, 3),
+    ]  # fmt: skip
+    silent = make_trial("0-2", metrics={"loss": 0.0}, started=5.0, ended=None)
+    assert [tuple(point) for point in series(silent)] == [("loss", 0.0, 5.0, 1)]

@@ -21,6 +21,7 @@ class FakeSession:
         self.absent: tuple[str, ...] = ()
         self.trial_id = "0-1"
         self.seed = 1
+        self.filled: Any = None
         self.folder = folder / "0-1"
         self.restore = restore
         self.reports: list[dict[str, Any]] = []

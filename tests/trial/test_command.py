@@ -21,8 +21,10 @@ from hpogrid.config.schemas import ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.trial.check import unread_note
 from hpogrid.trial.checkpoints import latest, saving
-from hpogrid.trial.command import CommandFailed, CommandObjective
+from hpogrid.trial.command import CommandObjective
 from hpogrid.trial.declared import Arguments
+from hpogrid.trial.lifeline import CommandFailed
+from hpogrid.trial.messages import Model
 from hpogrid.trial.placeholders import (
     Template,
     check_command,
@@ -46,6 +48,7 @@ class Recorder:
         self.absent: tuple[str, ...] = ()
         self.trial_id = "0-1"
         self.seed = 7
+        self.filled: Any = None
         self.folder = folder
         self.restore: Path | None = None
         self.reports: list[dict[str, Any]] = []
@@ -72,7 +75,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
         session = Recorder(tmp_path / "trials" / "0-1", settings.pop("stop_after", 99))
         if "command" not in settings:
             settings["script"] = "train.py"
-        objective = CommandObjective(tmp_path, ModelConfig(**settings), ("loss",))
+        objective = CommandObjective(tmp_path, Model(**settings), ("loss",))
         objective.run(CONFIG if config is None else config, session)
         return session
 
@@ -200,6 +203,16 @@ def test_a_program_that_fails_says_why(evaluate: Evaluate) -> None:
         evaluate("import os\nos.kill(os.getpid(), 9)\n", command="python train.py")
     with pytest.raises(CommandFailed, match="cannot start no-such-program"):
         evaluate("", command="no-such-program")
+
+
+@pytest.mark.parametrize("word", ["train.sh", "./train.sh", "tools/train.sh"])
+def test_a_program_of_the_project(evaluate: Evaluate, tmp_path: Path, word: str) -> None:
+    script = tmp_path / word
+    script.parent.mkdir(exist_ok=True)
+    script.write_text("#!/bin/sh\necho loss=$1\n")
+    script.chmod(0o755)
+    found = evaluate("", {"x": 3}, command=f"{word} {{x}}", metric_regex="loss=([0-9]+)")
+    assert [report["loss"] for report in found.reports] == [3]
 
 
 def test_checkpoints_of_a_script(evaluate: Evaluate, tmp_path: Path) -> None:
@@ -340,6 +353,12 @@ def test_what_a_program_cannot_be_told(
     words = command_words(command, None)
     with pytest.raises(UserError, match=f"parameter '{name}': .*{says}"):
         check_values(words, [(name, value)], Arguments(words, tmp_path))
+
+
+def test_a_variable_of_a_shell_does_not_begin_with_a_digit() -> None:
+    assert hpm_text({"1x": 2, "x.1": 3}) == "_1x='2'\nx_1='3'\n"
+    with pytest.raises(UserError, match="'_1x' and '1x' are the same name to a shell"):
+        hpm_text({"_1x": 2, "1x": 3})
 
 
 def test_unknown_placeholders_are_refused() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from hpogrid.site.tasks import find_tasks
+from hpogrid.space.value import as_number
 from hpogrid.study.study import Trial
 from tests.commands import ok
 from tests.projects import trials_of
@@ -131,8 +132,8 @@ def test_syne_tune_that_reports_at_its_end() -> None:
     assert [trial.state for trial in trials] == ["complete"] * 4
     for trial in trials:
         assert len(reported(trial, "val_loss")) == 1
-        rate = trial.applied["lr"] * 2 / (trial.applied["batch_size"] / 16) ** 0.5
-        expected = descent(rate, 9) + 0.1 * trial.applied["dropout"]
+        lr, batch, dropout = (as_number(trial.applied[n]) for n in ("lr", "batch_size", "dropout"))
+        expected = descent(lr * 2 / (batch / 16) ** 0.5, 9) + 0.1 * dropout
         assert trial.metrics["val_loss"] == pytest.approx(expected)
 
 

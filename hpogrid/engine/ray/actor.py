@@ -1,5 +1,8 @@
 """What an actor of the ray engine does: evaluates one trial after another, step by step.
 
+Trials run in the actor's own process, where Ray is. What one leaves of other processes is ended
+with it, and with the actor.
+
 Nothing here knows of Ray; `hpogrid.engine.ray.tune` wraps it into what Ray Tune runs.
 """
 
@@ -12,29 +15,30 @@ import queue
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from hpogrid.engine.messages import (
-    Broken,
-    Done,
-    Evaluate,
-    FromWorker,
-    Prepared,
-    ReportMade,
-    Setup,
-    ToWorker,
-    Verdict,
-)
+from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.prep import Preparation
-from hpogrid.engine.worker import evaluate, prepare, trial_log
-from hpogrid.errors import UserError, first_line
+from hpogrid.errors import UserError
+from hpogrid.trial.errors import first_line
+from hpogrid.trial.folders import Folders
+from hpogrid.trial.guard import PR_SET_CHILD_SUBREAPER, children, end_all, prctl
+from hpogrid.trial.messages import Broken, Done, Evaluate, Message, Model, Setup, Verdict
 from hpogrid.trial.objective import Objective, make_objective
+from hpogrid.trial.raytune import load_ray
+from hpogrid.trial.worker import Place, evaluate, left_processes, say, trial_log
 
-_PATIENCE = 10.0
-"""Seconds that a trial has to end once it was told to."""
+
+@dataclass
+class Prepared(Message):
+    """What the trial needs is there, after so many seconds."""
+
+    kind = "prepared"
+    seconds: float
+
 
 CUT_OFF = ".cut-off-"
 """What the names of notes begin with that tell the driver of trials which did not end in time."""
@@ -44,32 +48,40 @@ class Actor:
     """Evaluates trials in a thread of its own, and hands on what they report one by one.
 
     Args:
-        setup: `Setup` as JSON.
+        setup: what a worker is told first.
         timeout: seconds after which a trial takes the whole process along; None: never.
+        prep: what is to be prepared before trials, if anything.
     """
 
-    def __init__(self, setup: str, timeout: float | None) -> None:
-        self._setup = msgspec.json.decode(setup, type=Setup)
+    def __init__(
+        self, setup: Setup, timeout: float | None = None, prep: PrepSetup | None = None
+    ) -> None:
+        self._setup = setup
         self._timeout = timeout
+        self._prep = prep
         self._objective: Objective | None = None
+        self._place: Place | None = None
         self._preparation: Preparation | None = None
         self._evaluation: Evaluation | None = None
+        prctl(PR_SET_CHILD_SUBREAPER, 1)  # so that what a trial leaves is seen
+        self._before = set(children())
 
-    def take(self, task: str) -> None:
-        """Make ready for a trial (`Evaluate` as JSON); the one before has to end for that."""
+    def take(self, task: Evaluate) -> None:
+        """Make ready for a trial; the one before has to end for that."""
         self.end()
-        self._evaluation = Evaluation(
-            msgspec.json.decode(task, type=Evaluate), self._setup, self._timeout
-        )
+        self._evaluation = Evaluation(task, self._setup, self._timeout)
 
-    def advance(self) -> FromWorker:
+    def advance(self) -> Message:
         """Go on to the next report of the trial, or to its end."""
         assert self._evaluation is not None
         try:
-            objective = self._load()
-            return self._evaluation.advance(objective, self._preparation)
+            objective, place = self._load()
+            message = self._evaluation.advance(objective, place, self._preparation)
         except UserError as error:
             return Broken(str(error))
+        if isinstance(message, Done):
+            self._end_processes(self._setup.grace)
+        return message
 
     def end(self) -> None:
         """End the trial; if it does not end in time, so does the process."""
@@ -77,10 +89,15 @@ class Actor:
         if evaluation is not None and not evaluation.end():
             with contextlib.suppress(OSError):
                 evaluation.note_cut_off()
+            self._end_processes(0.0)
             os._exit(1)
+        self._end_processes(self._setup.grace)
 
-    def _load(self) -> Objective:
-        if self._objective is None:
+    def _end_processes(self, grace: float) -> None:
+        end_all(lambda: left_processes(self._before), time.monotonic() + grace)
+
+    def _load(self) -> tuple[Objective, Place]:
+        if self._objective is None or self._place is None:
             scripts = Path(self._setup.scripts)
             if not scripts.is_dir():
                 raise UserError(
@@ -89,12 +106,22 @@ class Actor:
                 )
             os.chdir(scripts)
             setup = self._setup
-            self._objective = make_objective(
-                scripts, setup.model, setup.metrics, setup.names, setup.resource
-            )
-            if setup.prep is not None:
-                self._preparation = Preparation(setup.prep, scripts)
-        return self._objective
+            model = Model(**setup.model)
+            load_ray(scripts, model.script if model.model else None)
+            if self._prep is not None:
+                self._preparation = Preparation(self._prep, scripts)
+                os.environ.update(self._preparation.environment)
+            spare = Path(setup.spare) / f"{socket.gethostname()}-{os.getpid()}"
+            folders = Folders(scripts, spare)
+            try:
+                self._objective = make_objective(
+                    folders.here, model, setup.metrics, setup.grace, setup.resource
+                )
+            except UserError as error:
+                raise UserError(folders.named(str(error))) from error
+            self._place = Place(folders, model)
+            self._before |= set(children())
+        return self._objective, self._place
 
 
 class Evaluation:
@@ -107,47 +134,61 @@ class Evaluation:
         self._link = _Link()
         self._thread: threading.Thread | None = None
 
-    def advance(self, objective: Objective, preparation: Preparation | None = None) -> FromWorker:
+    def advance(
+        self, objective: Objective, place: Place, preparation: Preparation | None
+    ) -> Message:
         """Start, or go on after a report, and wait for what comes."""
         if self._thread is None:
-            arguments = (objective, preparation)
+            arguments = (objective, place, preparation)
             self._thread = threading.Thread(target=self._run, args=arguments, daemon=True)
             self._thread.start()
         else:
-            self._link.answers.put(Verdict(True))
+            self._link.answers.put(Verdict("continue"))
         return self._link.messages.get()
 
     def end(self) -> bool:
         """Tell the objective to stop at its last report; whether it did."""
         if self._thread is None:
             return True
-        self._link.answers.put(Verdict(False))
-        self._thread.join(_PATIENCE)
+        self._link.answers.put(Verdict("stop"))
+        self._thread.join(self._setup.grace)
         return not self._thread.is_alive()
 
     def note_cut_off(self) -> None:
         """Leave word for the driver that the trial did not end by itself."""
         name = f"{CUT_OFF}{self._task.trial}.{self._task.attempt}"
         (Path(self._setup.logs) / name).write_text(
-            f"trial {self._task.trial} was still cleaning up {_PATIENCE:g} s after it was told to "
-            "end, and was killed"
+            f"trial {self._task.trial} was still cleaning up {self._setup.grace:g} s after it was "
+            "told to end, and was killed"
         )
 
-    def _run(self, objective: Objective, preparation: Preparation | None) -> None:
-        try:
-            done = self._evaluate(objective, preparation)
-        except BaseException as error:  # whatever a script raises, the actor waits for an end
-            done = Done(first_line(error))
-        self._link.messages.put(done)
-
-    def _evaluate(self, objective: Objective, preparation: Preparation | None) -> Done:
+    def _run(self, objective: Objective, place: Place, preparation: Preparation | None) -> None:
         log = trial_log(Path(self._setup.logs), self._task.trial, self._task.attempt)
-        with _output_to(log):
-            done = prepare(preparation, self._task, self._link)
-            if done is None:
+        done = Done(self._task.trial, self._task.attempt)
+        try:
+            with _output_to(log):
+                if preparation is not None and not self._prepare(preparation, done):
+                    return
                 with self._time_limit():
-                    done = evaluate(objective, self._task, self._link, Path(self._setup.scripts))
-        return done
+                    done = evaluate(objective, self._task, self._link, place)
+        except BaseException as error:  # its log, say: the actor waits for an end
+            done.failure = f"it could not be run: {first_line(error)}"
+        finally:
+            self._link.messages.put(done)
+
+    def _prepare(self, preparation: Preparation, done: Done) -> bool:
+        """Make ready what the trial needs; whether it is to go on."""
+        began = time.monotonic()
+        try:
+            done.failure = preparation.prepare(self._task.config)
+        except (UserError, OSError) as error:
+            done.failure = f"it could not be prepared: {error}"
+        if done.failure is not None:
+            say(done.failure)
+            return False
+        self._link.send(Prepared(time.monotonic() - began))
+        answer = self._link.receive()
+        return isinstance(answer, Verdict) and answer.decision == "continue"
 
     @contextlib.contextmanager
     def _time_limit(self) -> Iterator[None]:
@@ -166,14 +207,14 @@ class _Link:
     """The line between the thread of a trial and the actor."""
 
     def __init__(self) -> None:
-        self.messages: queue.SimpleQueue[ReportMade | Prepared | Done] = queue.SimpleQueue()
-        self.answers: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
+        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
-    def send(self, message: ReportMade | Prepared | Done) -> None:
+    def send(self, message: Message) -> None:
         """Pass a message on."""
         self.messages.put(message)
 
-    def receive(self) -> ToWorker:
+    def receive(self) -> Message:
         """Wait for the answer."""
         return self.answers.get()
 

@@ -17,10 +17,10 @@ from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.ray.daemons import last_words, temporary_folder
-from hpogrid.engine.ray.script import SETTINGS
 from hpogrid.engine.resources import cpu_count, gpu_ids
 from hpogrid.errors import RunError, first_line
 from hpogrid.registry import require
+from hpogrid.trial.raytune import SETTINGS
 
 START_SECONDS = 120.0
 """How long Ray may take to start or to be reached."""
@@ -60,8 +60,12 @@ def settings() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running_ray(config: HpoConfig) -> Iterator[tuple[Any, Path]]:
+def running_ray(config: HpoConfig, gpus: bool) -> Iterator[tuple[Any, Path]]:
     """Ray, connected to a cluster or to a Ray of our own, and a folder for temporary files.
+
+    Args:
+        config: says which cluster.
+        gpus: whether trials need the GPUs of this machine.
 
     Raises:
         RunError: it does not start or cannot be reached in time; with Ray's own logs.
@@ -77,7 +81,7 @@ def running_ray(config: HpoConfig) -> Iterator[tuple[Any, Path]]:
             raise RunError(f"the Ray cluster at {address} cannot be reached: {why}")
         if not _reads_token() and address is None:
             print(_OPEN, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
-        connection = _Connection(ray, _options(config, folder))
+        connection = _Connection(ray, _options(config, folder, gpus))
         try:
             connection.open(address, folder)
             _take_back_signals()
@@ -86,7 +90,7 @@ def running_ray(config: HpoConfig) -> Iterator[tuple[Any, Path]]:
             connection.close()
 
 
-def _options(config: HpoConfig, folder: Path) -> dict[str, Any]:
+def _options(config: HpoConfig, folder: Path, gpus: bool) -> dict[str, Any]:
     """The arguments of ``ray.init``."""
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if config.ray_address is not None:
@@ -95,7 +99,7 @@ def _options(config: HpoConfig, folder: Path) -> dict[str, Any]:
         **options,
         "address": "local",
         "num_cpus": cpu_count(),
-        "num_gpus": len(gpu_ids()) if config.gpus_per_trial else 0,
+        "num_gpus": len(gpu_ids()) if gpus else 0,
         "include_dashboard": False,
         "object_store_memory": _OBJECT_STORE,
         "_temp_dir": str(folder / "r"),

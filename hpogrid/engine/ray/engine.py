@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -10,23 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.messages import (
-    Broken,
-    Done,
-    FromWorker,
-    Prepared,
-    ReportMade,
-    Setup,
-    evaluate_message,
-)
-from hpogrid.engine.ray.actor import CUT_OFF
+from hpogrid.engine.messages import SPARE, Tasks
+from hpogrid.engine.ray.actor import CUT_OFF, Prepared
 from hpogrid.engine.ray.cluster import running_ray, settings
 from hpogrid.engine.ray.tune import run_tune
+from hpogrid.engine.requests import UNWANTED
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError, UserError, first_line
+from hpogrid.trial.messages import Broken, Done, Message, ReportMade
 
 _MAX_GIVEN_UP = 3
 """How often in a row Ray Tune may end without any trial having finished."""
@@ -55,7 +49,7 @@ class RayEngine:
         progress: called a few times a second.
 
     Raises:
-        UserError: Ray is not installed.
+        UserError: Ray is not installed, or trials are to run in another Python.
     """
 
     def __init__(
@@ -63,13 +57,12 @@ class RayEngine:
     ) -> None:
         self._run = run
         self._progress = progress
-        self._decoder: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
-        model, names = run.project.model_config, tuple(run.project.search_space["parameters"])
-        setup = Setup(
-            str(scripts), model, run.config.metrics, str(logs), 0, run.prep, names,
-            str(run.config.scheduler_param.get("time_attr", "")),
-        )  # fmt: skip
-        self._setup = msgspec.json.encode(setup).decode()
+        if run.project.model_config.python is not None:
+            raise UserError(
+                "engine ray runs trials in the Python that Ray has; take --python out of the model "
+                "config, or set --engine process in the hpo config"
+            )
+        self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
         self._logs = logs
         self._legs: dict[str, _Leg] = {}
         self._slots = 0
@@ -84,13 +77,16 @@ class RayEngine:
         """
         self._logs.mkdir(parents=True, exist_ok=True)
         config = self._run.config
+        deal = bool(self._run.project.grid_config.gpus)
         try:
-            with settings(), running_ray(config) as (ray, folder):
-                self._slots, resources = share(config, ray.cluster_resources())
+            with settings(), running_ray(config, deal or config.gpus_per_trial > 0) as it:
+                ray, folder = it
+                self._slots, resources = share(config, ray.cluster_resources(), deal=deal)
                 os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self._slots)
                 while not (self._run.over or self._run.interrupted):
                     self._fit(folder, resources)
         finally:
+            shutil.rmtree(self._run.spec.trials / SPARE, ignore_errors=True)
             self._interrupt(self._run.stopped or "the driver stopped")
 
     def _fit(self, folder: Path, resources: dict[str, float]) -> None:
@@ -148,41 +144,41 @@ class RayEngine:
         assignment = self._run.next()
         if assignment is None:
             return None
+        try:
+            task = self._tasks.evaluate(assignment)
+        except UserError as error:  # a value that its template cannot say
+            self._run.finish(assignment.trial, str(error))
+            return None
         limit = self._run.config.trial_timeout
-        left = None if limit is None else max(0.1, limit - assignment.spent)
         self._legs[leg] = _Leg(assignment.trial, assignment.spent)
-        task = evaluate_message(assignment, self._run.spec.trials, self._run.project.space)
         return {
-            "setup": self._setup,
-            "task": msgspec.json.encode(task).decode(),
-            "timeout": left,
+            "setup": self._tasks.setup(0),
+            "task": task,
+            "timeout": None if limit is None else max(0.1, limit - assignment.spent),
+            "prep": self._run.prep,
         }
 
     def began(self, leg: str) -> None:
         """An actor has taken the trial."""
         self._legs[leg].since = time.monotonic()
 
-    def report(self, leg: str, message: str) -> bool:
+    def report(self, leg: str, message: Message) -> bool:
         """A report was made, or all was prepared for it; whether the trial goes on."""
-        found = self._decoder.decode(message)
-        if isinstance(found, Prepared):
+        if isinstance(message, Prepared):
             self.began(leg)
-            self._run.prepared(self._legs[leg].trial, found.seconds)
+            self._run.prepared(self._legs[leg].trial, message.seconds)
             return True
-        assert isinstance(found, ReportMade)
-        try:
-            return self._run.report(self._legs[leg].trial, found.metrics) == "continue"
-        except UserError as error:  # the ledger cannot be written
-            self._failure = error
-            return False
+        assert isinstance(message, ReportMade)
+        return self._report(leg, message.metrics)
 
-    def end(self, leg: str, message: str) -> None:
+    def end(self, leg: str, message: Message) -> None:
         """The trial ended: by itself, or because the last report was answered so."""
-        found = self._decoder.decode(message)
-        if isinstance(found, Broken):
-            self._failure = RunError(found.message)
+        if isinstance(message, Broken):
+            self._failure = RunError(message.message)
             return
-        self._finish(leg, found.failure if isinstance(found, Done) else None)
+        if isinstance(message, Done) and message.metrics:
+            self._report(leg, message.metrics)
+        self._finish(leg, message.failure if isinstance(message, Done) else None)
 
     def died(self, leg: str, error: str) -> None:
         """The trial's actor is gone; ``error`` is what Ray wrote about it."""
@@ -205,28 +201,45 @@ class RayEngine:
             )
         return "the worker process died: it crashed, or was killed, perhaps for lack of memory"
 
+    def _report(self, leg: str, metrics: dict[str, Any]) -> bool:
+        trial = self._legs[leg].trial
+        try:
+            decision = self._run.report(trial, metrics)
+            return decision == "continue" and trial not in self._run.unwanted
+        except UserError as error:  # the ledger cannot be written
+            self._failure = error
+            return False
+
     def _finish(self, leg: str, failure: str | None) -> None:
+        if self._legs[leg].trial in self._run.unwanted:
+            failure = UNWANTED
         try:
             self._run.finish(self._legs.pop(leg).trial, failure)
         except UserError as error:  # the ledger cannot be written
             self._failure = error
 
 
-def share(config: HpoConfig, there: dict[str, float]) -> tuple[int, dict[str, float]]:
+def share(
+    config: HpoConfig, there: dict[str, float], *, deal: bool = False
+) -> tuple[int, dict[str, float]]:
     """How many trials run at once, and the CPUs and GPUs that Ray sets aside for each.
 
     Args:
         config: what each trial needs. Without a number of cores it gets one, or less where there
             are fewer than trials.
         there: what the cluster has, by Ray's names.
+        deal: whether to deal out its GPUs, if nobody says how many a trial needs.
 
     Raises:
         UserError: less than one trial needs.
     """
     cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
     cores = config.cpus_per_trial or min(1.0, cpus / config.max_concurrent)
+    each = config.gpus_per_trial
+    if deal and gpus and not each:
+        each = gpus // config.max_concurrent or 1 / math.ceil(config.max_concurrent / gpus)
     fitting = [config.max_concurrent]
-    for name, have, need in (("cpus", cpus, cores), ("gpus", gpus, config.gpus_per_trial)):
+    for name, have, need in (("cpus", cpus, cores), ("gpus", gpus, each)):
         if need > have:
             raise UserError(
                 f"a trial needs {need:g} {name.upper()} and Ray has {have:g}; "
@@ -235,6 +248,6 @@ def share(config: HpoConfig, there: dict[str, float]) -> tuple[int, dict[str, fl
         if need:
             fitting.append(int(have / need + 1e-9))
     resources = {"cpu": cores}
-    if config.gpus_per_trial:
-        resources["gpu"] = config.gpus_per_trial
+    if each:
+        resources["gpu"] = each
     return min(fitting), resources

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
-
-from hpogrid.engine.messages import FromWorker, Prepared, ReportMade
 from hpogrid.engine.ray.actor import Actor
+from hpogrid.trial.messages import Broken, Done, Message
 
 _WHERE_ACTORS_DIE = (
     "ray.air.execution._internal.actor_manager",
@@ -39,10 +37,10 @@ class Driver(Protocol):
     def began(self, leg: str) -> None:
         """An actor has taken the trial."""
 
-    def report(self, leg: str, message: str) -> bool:
+    def report(self, leg: str, message: Message) -> bool:
         """A report was made, or all was prepared for it; whether the trial goes on."""
 
-    def end(self, leg: str, message: str) -> None:
+    def end(self, leg: str, message: Message) -> None:
         """The trial ended: by itself, or because the last report was answered so."""
 
     def died(self, leg: str, error: str) -> None:
@@ -149,22 +147,6 @@ def _error(trial: Any) -> str:
     return Path(trial.error_file).read_text(errors="replace") if trial.error_file else ""
 
 
-def as_json(message: FromWorker) -> str:
-    """A message as JSON; what is no Unicode in it (a file name, say) is spelled out."""
-    try:
-        return msgspec.json.encode(message).decode()
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_spelled_out(msgspec.to_builtins(message))).decode()
-
-
-def _spelled_out(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_spelled_out(key): _spelled_out(item) for key, item in value.items()}
-    return [_spelled_out(item) for item in value] if isinstance(value, list) else value
-
-
 def _short_name(trial: Any) -> str:
     return str(trial.trial_id)
 
@@ -176,7 +158,7 @@ def _trainable(base: Any) -> Any:
         """Steps an `Actor`: each step is a report or the end."""
 
         def setup(self, config: dict[str, Any]) -> None:
-            self._actor = Actor(config["setup"], config["timeout"])
+            self._actor = Actor(config["setup"], config["timeout"], config["prep"])
             self._actor.take(config["task"])
 
         def reset_config(self, config: dict[str, Any]) -> bool:
@@ -185,10 +167,7 @@ def _trainable(base: Any) -> Any:
 
         def step(self) -> dict[str, Any]:
             message = self._actor.advance()
-            return {
-                "message": as_json(message),
-                "done": not isinstance(message, ReportMade | Prepared),
-            }
+            return {"message": message, "done": isinstance(message, Done | Broken)}
 
         def cleanup(self) -> None:
             self._actor.end()

@@ -16,6 +16,7 @@ from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Value
 from hpogrid.report.axes import Axis, Scale
 from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Line
+from hpogrid.space.value import Values
 
 _CELLS = 40
 
@@ -169,7 +170,7 @@ def _local(analysis: Analysis, local: Local) -> Chart:
     return _bars(title, unit, names, Bars(scores, scores, scores), note)
 
 
-def _with_value(name: str, config: dict[str, object]) -> str:
+def _with_value(name: str, config: Values) -> str:
     value = config.get(name)
     if name not in config:
         return name

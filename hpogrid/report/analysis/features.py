@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import msgspec
 
@@ -13,6 +12,7 @@ from hpogrid.report.axes import Axis, Scale, label, make_axis
 from hpogrid.report.comparable import comparable
 from hpogrid.report.ranking import varied_axes
 from hpogrid.report.results import Column, Results
+from hpogrid.space.value import is_number
 from hpogrid.study.study import Trial
 from hpogrid.study.values import as_loss
 
@@ -39,7 +39,7 @@ class Features(msgspec.Struct):
     kinds: list[Kind]
     scales: list[Scale]
     whole: list[bool]
-    columns: list[list[Any]]
+    columns: list[list[Value]]
     target: list[float]
     target_name: str
     trials: list[Trial]
@@ -61,23 +61,23 @@ class Features(msgspec.Struct):
         return [(value - self.center) / self.unit for value in self.target]
 
     @property
-    def rows(self) -> list[list[Any]]:
+    def rows(self) -> list[list[Value]]:
         """The features of each trial."""
         return [list(row) for row in zip(*self.columns, strict=True)]
 
-    def value(self, index: int, place: float) -> Value:
+    def value(self, index: int, place: float) -> float:
         """A place as a value of the hyperparameter."""
         scale = self.scales[index]
         if scale == "log":
             return float(10**place)
         return float(1 - 10**-place) if scale == "reverse log" else float(place)
 
-    def nearest(self, index: int, place: float) -> Value:
+    def nearest(self, index: int, place: float) -> float:
         """The value at a place, or of whole numbers the one that was tried nearest to it."""
         if not self.whole[index]:
             return self.value(index, place)
-        nearest = min(self.columns[index], key=lambda tried: abs(tried - place))
-        return round(float(self.value(index, nearest)))
+        tried = [place for place in self.columns[index] if is_number(place)]
+        return round(self.value(index, min(tried, key=lambda one: abs(one - place))))
 
 
 def make_features(results: Results, objective: int = 0) -> Features:
@@ -132,14 +132,14 @@ def _nominal(axis: Axis) -> bool:
     return axis.scale == "category" or None in axis.positions
 
 
-def _column(results: Results, axis: Axis, trials: list[Trial]) -> list[Any]:
+def _column(results: Results, axis: Axis, trials: list[Trial]) -> list[Value]:
     """Places; a hyperparameter that some trials lack is told by the halves of its range."""
     if axis.scale == "category":
         return [axis.categories[int(place or 0)] for place in axis.positions]
-    if None not in axis.positions:
-        return list(axis.positions)
-    known = sorted(place for place in axis.positions if place is not None)
-    middle = known[len(known) // 2]
+    known = [place for place in axis.positions if place is not None]
+    if len(known) == len(axis.positions):
+        return [*known]
+    middle = sorted(known)[len(known) // 2]
     return [_half(place, middle) for place in axis.positions]
 
 

@@ -156,7 +156,7 @@ def _effect(features: Features, index: int, data: dict[str, Any], share: Share) 
         labels: list[Value] = [str(item) for item in data["names"]]
         return Effect(name, kind, share, labels, score, std, labels[peak])
     edges = [float(item) for item in data["names"]]
-    values = [features.value(index, edge) for edge in edges]
+    values: list[Value] = [features.value(index, edge) for edge in edges]
     best = features.nearest(index, (edges[peak] + edges[peak + 1]) / 2)
     return Effect(name, kind, share, values, score, std, best)
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from hpogrid.search.base import Mode
+from hpogrid.space.value import Values
 
 Value = float | str
 Kind = Literal["continuous", "nominal"]
@@ -57,7 +58,7 @@ class Local(msgspec.Struct):
     """Why the model expects the result of one trial: the score of each term."""
 
     trial: str
-    config: dict[str, object]
+    config: Values
     actual: float
     predicted: float
     scores: dict[str, float]

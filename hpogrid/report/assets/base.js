@@ -91,20 +91,24 @@ const TO_PLACE = {
   category: (value) => value,
   log: (value) => Math.log10(value),
   "reverse log": (value) => -Math.log10(1 - value),
+  "symmetric log": (value, unit) => Math.sign(value) * Math.log10(1 + Math.abs(value) / unit),
 };
 const FROM_PLACE = {
   linear: (place) => place,
   category: (place) => Math.round(place),
   log: (place) => 10 ** place,
   "reverse log": (place) => 1 - 10 ** -place,
+  "symmetric log": (place, unit) => Math.sign(place) * unit * (10 ** Math.abs(place) - 1),
 };
 
 class Axis {
   constructor(name, scale, values, categories = []) {
     Object.assign(this, { name, scale, values, categories });
-    this.places = values.map((value) => (value === null ? null : TO_PLACE[scale](value)));
+    this.unit = scale === "symmetric log" ? smallSize(values) : 1; // below it the axis is linear
+    this.places = values.map((value) => (value === null ? null : this.placeOf(value)));
     const known = this.places.filter((place) => place !== null);
     this.missing = known.length < this.places.length;
+    this.empty = known.length === 0;
     let low = Infinity;
     let high = -Infinity;
     for (const place of known) {
@@ -119,12 +123,21 @@ class Axis {
     Object.assign(this, { low, high });
   }
 
+  placeOf(value) {
+    return TO_PLACE[this.scale](value, this.unit);
+  }
+
+  valueAt(place) {
+    return FROM_PLACE[this.scale](place, this.unit);
+  }
+
   ticks(most = 7) {
     if (this.scale === "category") {
       const every = Math.ceil(this.categories.length / Math.max(most, 12));
       return this.categories.map((label, place) => [place, label]).filter(([place]) => place % every === 0);
     }
-    if (this.scale === "linear") return roundNumbers(this.low, this.high, most);
+    if (this.scale === "linear") return roundNumbers(this.low, this.high, most, this.whole ? 1 : 0);
+    if (this.scale === "symmetric log") return bothSides(this, most);
     return decades(this.low, this.high, most, this.scale);
   }
 
@@ -134,8 +147,8 @@ class Axis {
   }
 }
 
-function roundNumbers(low, high, most) {
-  const rough = (high - low) / most;
+function roundNumbers(low, high, most, least) {
+  const rough = Math.max((high - low) / most, least);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
   const ticks = [];
@@ -161,20 +174,75 @@ function decades(low, high, most, scale) {
   return ticks.length > 1 ? ticks : [low, high].map((place) => [place, show(FROM_PLACE[scale](place))]);
 }
 
+// Half of all values are larger than this.
+function smallSize(values) {
+  const sizes = values.filter((value) => value).map(Math.abs).sort((a, b) => a - b);
+  return sizes.length ? 10 ** Math.floor(Math.log10(sizes[Math.floor(sizes.length / 2)])) : 1;
+}
+
+function bothSides(axis, most) {
+  const [low, high] = [axis.valueAt(axis.low), axis.valueAt(axis.high)];
+  const span = Math.log10(1 + Math.max(Math.abs(low), Math.abs(high)) / axis.unit);
+  const every = Math.max(1, Math.ceil((span * (low < 0 && high > 0 ? 2 : 1)) / most));
+  const sizes = [];
+  for (let power = 0; power <= span + 1; power += every) sizes.push(axis.unit * 10 ** power);
+  const numbers = [...sizes.map((size) => -size).reverse(), 0, ...sizes].filter((value) => value >= low && value <= high);
+  if (numbers.length < 3) return roundNumbers(low, high, most, 0).map(([value, label]) => [axis.placeOf(value), label]);
+  return numbers.map((value) => [axis.placeOf(value), show(value)]);
+}
+
 const axes = data.columns.map(
   (column) => new Axis(column.name, column.scale, column.values, column.categories),
 );
 const varied = (index) => new Set(data.columns[index].values).size > 1;
 const parameters = data.columns.flatMap((column, i) => (column.kind === "parameter" && varied(i) ? [i] : []));
-const objectives = data.objectives.map((item) => ({ ...item, axis: axes[item.column] }));
-let objective = 0;
+const goals = data.objectives.length; // the first metrics are optimised, others were only reported
+const objectives = data.objectives.concat(data.reported ?? []).map((item) => ({ ...item, axis: axes[item.column] }));
+let objective = Math.max(0, objectives.findIndex((item) => item.name === kept?.metric));
+const visible = { pruned: true, failed: true, ...kept?.visible };
+const leaving = new AbortController(); // ends what listens to more than the page's own parts
+const unseen = (row) => (trials.state[row] === 1 && !visible.pruned) || (trials.state[row] === 2 && !visible.failed);
 const counts = (row) => trials.state[row] === data.counting; // ended early: only where none is complete
 
-// The axis of an objective without the values that do not count (of failed trials).
-for (const item of objectives) {
-  const values = item.axis.values.map((value, row) => (trials.state[row] < 2 ? value : null));
-  item.axis = new Axis(item.name, item.axis.scale, values, item.axis.categories);
+// --- the scale of the values ----------------------------------------------------------------
+
+const SCALES = ["automatic", "linear", "logarithmic", "symmetric log", "without outliers"];
+let valueScale = kept?.valueScale ?? 0;
+
+// The scale of values as it was chosen; by itself one on which most of them can be told apart.
+function valueAxis(name, values, usual = "linear") {
+  const known = values.filter((value) => value !== null).sort((a, b) => a - b);
+  const at = (share) => known[Math.floor(share * (known.length - 1))];
+  const positive = known.length > 0 && known[0] > 0;
+  const scale = [
+    usual === "linear" && flattened(at) ? (positive ? "log" : "symmetric log") : usual,
+    "linear", positive ? "log" : "symmetric log", "symmetric log", usual,
+  ][valueScale];
+  const axis = new Axis(name, scale, values);
+  if (valueScale === 4 && known.length > 9) {
+    const half = 1.5 * (at(0.75) - at(0.25));
+    const low = Math.max(known[0], at(0.25) - half);
+    const high = Math.min(known[known.length - 1], at(0.75) + half);
+    if (high > low) Object.assign(axis, { low: axis.placeOf(low), high: axis.placeOf(high) });
+  }
+  return axis;
 }
+
+// Whether nearly all values lie in a small part of the range of all.
+function flattened(at) {
+  return at(1) - at(0) > 20 * (at(0.8) - at(0)) || at(1) - at(0) > 20 * (at(1) - at(0.2));
+}
+
+// The axes of metrics, without the values that do not count (of failed trials).
+function scaleObjectives() {
+  for (const item of objectives) {
+    const column = data.columns[item.column];
+    if (column.scale === "category") continue;
+    const values = column.values.map((value, row) => (trials.state[row] < 2 ? value : null));
+    item.axis = axes[item.column] = valueAxis(item.name, values, column.scale);
+  }
+}
+scaleObjectives();
 
 // --- colours by objective: 0 is worst, 1 is best ------------------------------------------
 
@@ -197,15 +265,17 @@ function goodnessOf(item) {
   const places = item.axis.places.map((place) => (place === null ? null : sign * place));
   const known = places.filter((place) => place !== null).sort((a, b) => a - b);
   const worst = known[Math.floor(0.05 * (known.length - 1))];
-  const spread = known[known.length - 1] - worst || 1;
-  return places.map((place) => (place === null ? null : Math.min(Math.max((place - worst) / spread, 0), 1)));
+  const spread = known[known.length - 1] - worst;
+  const share = (place) => (spread ? Math.min(Math.max((place - worst) / spread, 0), 1) : 1);
+  return places.map((place) => (place === null ? null : share(place)));
 }
-for (const item of objectives) item.goodness = goodnessOf(item);
+const colourObjectives = () => objectives.forEach((item) => (item.goodness = goodnessOf(item)));
+colourObjectives();
 
 // Rows from the worst to the best, so that the best are drawn over the others.
 function drawingOrder() {
   const goodness = objectives.length ? objectives[objective].goodness : null;
-  const rows = [...Array(count).keys()];
+  const rows = [...Array(count).keys()].filter((row) => !unseen(row));
   return goodness ? rows.sort((a, b) => (goodness[a] ?? -1) - (goodness[b] ?? -1)) : rows.reverse();
 }
 

@@ -105,7 +105,7 @@ function drawProgress(plot, xName, pick, view) {
   plot.y = new Axis(data.metric, view.logY ? "log" : "linear", up);
   plot.frame({ pad: 0.03 });
   const { pen } = plot;
-  const at = (x, y) => [plot.px(view.logX ? Math.log10(Math.max(x, 10 ** plot.x.low)) : x), plot.py(TO_PLACE[plot.y.scale](y))];
+  const at = (x, y) => [plot.px(view.logX ? Math.log10(Math.max(x, 10 ** plot.x.low)) : x), plot.py(plot.y.placeOf(y))];
   const corners = (xs, ys) => xs.flatMap((x, i) => (i ? [at(x, ys[i - 1]), at(x, ys[i])] : [at(x, ys[i])]));
   const trace = (points) => points.forEach(([x, y]) => pen.lineTo(x, y));
   for (const { index, curves } of shown) {
@@ -162,7 +162,7 @@ function drawValues(plot) {
   const { pen } = plot;
   data.standings.forEach((item, row) => {
     const y = top + (row + 0.5) * ((bottom - top) / data.standings.length);
-    const at = (value) => plot.px(TO_PLACE[plot.x.scale](value));
+    const at = (value) => plot.px(plot.x.placeOf(value));
     plot.text(left - 10, y + 4, item.study, "end", "", 32);
     pen.fillStyle = seriesColor(place(item.study));
     item.values.forEach((value, index) => {

@@ -6,23 +6,30 @@ function curves() {
   const body = section("curves", "Learning curves",
     "What trials reported step by step. Dashed with a cross at the end: stopped early. " + data.curves[0].note);
   body.append(make("div", { class: "tools" }, rampLegend()));
+  const none = make("p", { class: "note", hidden: true });
   const figure = make("figure");
-  body.append(figure);
-  new Plot(figure, { height: 380, label: "Learning curves", draw: drawCurves });
+  body.append(none, figure);
+  selection.listeners.push(() => {
+    none.hidden = data.curves[objective].lines.length > 0;
+    none.textContent = `No trial reported ${objectives[objective].name} more than once.`;
+  });
+  new Plot(figure, { height: 380, label: "Learning curves", zooms: true, draw: drawCurves });
 }
 
 function drawCurves(plot) {
   const { lines } = data.curves[objective];
   if (!lines.length) return;
-  const all = (pick) => lines.flatMap(pick);
-  plot.x = new Axis("report", "linear", all((line) => line.steps));
+  const all = (pick) => lines.filter((line) => !unseen(line.row)).flatMap(pick);
+  plot.x = Object.assign(new Axis("report", "linear", all((line) => line.steps)), { whole: true });
   const values = all((line) => line.values);
   const positive = values.every((value) => value > 0);
   const wide = positive && Math.max(...values) / Math.min(...values) >= 1000;
-  plot.y = new Axis(objectives[objective].name, wide ? "log" : "linear", values);
+  plot.y = valueAxis(objectives[objective].name, values, wide ? "log" : "linear");
   plot.frame({ pad: 0.02 });
+  plot.clip();
   const goodness = (line) => objectives[objective].goodness[line.row] ?? -1;
-  for (const line of [...lines].sort((a, b) => goodness(a) - goodness(b))) drawCurve(plot, line);
+  for (const line of [...lines].sort((a, b) => goodness(a) - goodness(b))) if (!unseen(line.row)) drawCurve(plot, line);
+  plot.pen.restore();
   plot.pen.globalAlpha = 1;
   plot.pen.setLineDash([]);
 }
@@ -35,8 +42,7 @@ function drawCurve(plot, { row, steps, values }) {
   pen.lineWidth = row === selection.focus ? 4 : 1.3;
   pen.setLineDash(pruned ? [4, 3] : []);
   pen.beginPath();
-  const scale = TO_PLACE[plot.y.scale];
-  const points = steps.map((step, index) => [plot.px(step), plot.py(scale(values[index]))]);
+  const points = steps.map((step, index) => [plot.px(step), plot.py(plot.y.placeOf(values[index]))]);
   for (const [x, y] of points) pen.lineTo(x, y);
   pen.stroke();
   const [x, y] = points[points.length - 1];

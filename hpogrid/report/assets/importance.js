@@ -2,14 +2,14 @@
 
 // The columns of the hyperparameters that vary, most important first.
 function byImportance() {
-  const found = data.importance[objective];
+  const found = data.importance[Math.min(objective, goals - 1)];
   if (!found || !found.names) return parameters;
   const rank = (index) => found.names.indexOf(axes[index].name);
   return [...parameters].sort((a, b) => rank(a) - rank(b));
 }
 
 function importance() {
-  if (!objectives.length || !parameters.length) return;
+  if (!goals || !parameters.length) return;
   const body = section("importance", "Importance of hyperparameters");
   const note = make("p", { class: "note" });
   const figure = make("figure");
@@ -17,14 +17,15 @@ function importance() {
   const longest = Math.max(...parameters.map((index) => axes[index].name.length));
   const most = Math.max(...data.importance.map((found) => (found.names ? Math.min(found.names.length, 20) : 0)));
   if (!most) {
-    note.textContent = data.importance[objective].note;
+    note.textContent = data.importance[0]?.note ?? "";
     return;
   }
   new Plot(figure, {
     height: 60 + 30 * most, label: "Importance of hyperparameters with its uncertainty", margin: { left: Math.min(300, 20 + 7 * longest), right: 30 },
     draw: (plot) => {
-      note.textContent = data.importance[objective].note;
-      drawImportance(plot, data.importance[objective], most);
+      const found = data.importance[objective] ?? { note: `It is measured for what is optimised, not for ${objectives[objective].name}.` };
+      note.textContent = found.note;
+      drawImportance(plot, found, most);
     },
   });
 }
@@ -64,7 +65,7 @@ function drawImportance(plot, found, most) {
 // --- contour ------------------------------------------------------------------------------
 
 function contour() {
-  if (!objectives.length || parameters.length < 2) return;
+  if (!objectives.length || parameters.length < 2 || !count) return;
   const pair = byImportance().slice(0, 2);
   const body = section("contour", "Contour of two hyperparameters",
     `The colour is a smooth mean of the results of near trials; where no trial is near, it is left blank. ${MARKS} ${data.early}`);
@@ -77,7 +78,7 @@ function contour() {
     chooser("Across", names, pair[0], choose(0)), chooser("Up", names, pair[1], choose(1)), rampLegend()));
   const figure = make("figure");
   body.append(figure);
-  const plot = new Plot(figure, { height: 440, label: "Contour of two hyperparameters", draw: (self) => drawContour(self, pair) });
+  const plot = new Plot(figure, { height: 440, label: "Contour of two hyperparameters", zooms: true, draw: (self) => drawContour(self, pair) });
 }
 
 function drawContour(plot, pair) {
@@ -86,6 +87,7 @@ function drawContour(plot, pair) {
   const goodness = objectives[objective].goodness;
   const shift = (axis, row) => (axis.scale === "category" ? scatter(row) * 0.8 : 0);
   const rows = [];
+  plot.clip();
   for (const row of drawingOrder()) {
     if (goodness[row] === null || plot.x.places[row] === null || plot.y.places[row] === null) continue;
     rows.push([plot.px(plot.x.places[row] + shift(plot.x, row)), plot.py(plot.y.places[row] + shift(plot.y, row)), row]);
@@ -95,7 +97,18 @@ function drawContour(plot, pair) {
   for (const [x, y, row] of rows) {
     plot.pen.strokeStyle = color("back");
     plot.dot(x, y, row, rowColor(row), { hollow: trials.state[row] === 1 });
-    outline(plot, x, y);
+    if (plot.inside(x, y)) outline(plot, x, y);
+  }
+  failedInside(plot, shift);
+  plot.pen.restore();
+}
+
+// What lies where trials failed is no blank: nobody knows what is there, and that is worth knowing.
+function failedInside(plot, shift) {
+  for (let row = 0; row < count; row++) {
+    if (trials.state[row] !== 2 || unseen(row) || plot.x.places[row] === null || plot.y.places[row] === null) continue;
+    const at = [plot.px(plot.x.places[row] + shift(plot.x, row)), plot.py(plot.y.places[row] + shift(plot.y, row))];
+    if (plot.inside(...at)) plot.cross(...at, row);
   }
 }
 

@@ -11,45 +11,85 @@ function setBrush(index, range) {
   selection.set(`brush ${index}`, range ? test : null);
 }
 
+const MOST_AXES = 14;
+const LONGEST_FIRST = 18;
+const NARROWEST = 64; // pixels between two axes: on a phone one scrolls
+
 function parallel() {
-  const metrics = data.columns.flatMap((column, index) => (column.kind === "metric" ? [index] : []));
-  const columns = [...byImportance().reverse().slice(-14), ...metrics];
-  if (columns.length < 2) return;
+  const goalColumns = objectives.slice(0, goals).map((item) => item.column);
+  const metrics = data.columns.flatMap((column, index) => (column.kind === "metric" && !axes[index].empty ? [index] : []));
+  const others = metrics.filter((index) => goals && !goalColumns.includes(index));
+  const first = byImportance().slice(0, MOST_AXES);
+  const chosen = new Set([...first, ...metrics.filter((index) => !others.includes(index))]);
+  const order = [...byImportance().reverse(), ...others, ...metrics.filter((index) => !others.includes(index))];
+  const shown = () => order.filter((index) => chosen.has(index));
+  if (chosen.size < 2) return;
+  const failed = trials.state.includes(2) ? " Dotted: failed trials." : "";
   const body = section("parallel", "Parallel coordinates",
-    "Drag up or down along an axis to select trials; the other plots and the table follow. A click on an axis takes its selection away. Dashed marks: no value.");
+    `Drag up or down along an axis to select trials; the other plots and the table follow. A click on an axis takes its selection away. A line that runs through "no value" below an axis has none there.${failed}`);
   const status = make("span", { "aria-live": "polite" });
   const clear = make("button", { type: "button", id: "clear-brushes", onclick: () => {
     for (const index of [...brushes.keys()]) setBrush(index, null);
     for (const reset of resets) reset();
   } }, "Clear selection");
   body.append(make("div", { class: "tools" }, clear, status, objectives.length ? rampLegend() : ""));
-  const figure = make("figure");
-  body.append(figure);
-  const many = columns.length > 8;
+  const left = make("p", { class: "note", id: "axes-left-out" });
+  const figure = make("figure", { class: "wide", tabindex: "0", role: "group", "aria-label": "Parallel coordinates" });
+  body.append(left, figure);
   const plot = new Plot(figure, {
-    height: many ? 480 : 400, label: "Parallel coordinates of hyperparameters and metrics",
-    margin: { left: firstMargin(axes[columns[0]]), right: many ? 110 : 64, top: many ? 110 : 36, bottom: 34 },
-    draw: (self) => drawParallel(self, columns),
+    height: 480, label: "Parallel coordinates of hyperparameters and metrics",
+    draw: (self) => drawParallel(self, shown()),
   });
-  plot.svg.addEventListener("pointerdown", (event) => startBrush(event, plot, columns));
+  plot.svg.addEventListener("pointerdown", (event) => startBrush(event, plot, shown()));
   plot.click = () => {};
+  const say = () => {
+    const out = parameters.filter((index) => !chosen.has(index));
+    left.hidden = !out.length;
+    left.textContent = `${parameters.length - out.length} of ${plural(parameters.length, "hyperparameter")} are shown, the most important ones at first; ` +
+      `left out: ${out.map((index) => axes[index].name).join(", ")}. "Choose the axes" shows others.`;
+  };
+  say();
   const same = data.columns.filter((column, index) => column.kind === "parameter" && !varied(index));
   if (same.length) {
     const values = same.map((column) => `${column.name} = ${axes[data.columns.indexOf(column)].label(0)}`);
     body.append(make("p", { class: "note" }, `The same in all trials: ${values.join(", ")}.`));
   }
-  const ranges = rangeInputs(columns);
+  const ranges = rangeInputs(order);
   body.append(ranges.node);
+  if (order.length > chosen.size) body.append(axisChooser(order, chosen, () => {
+    say();
+    plot.redraw();
+  }));
   selection.listeners.push(() => {
     status.textContent = `${plural(selection.size, "trial")} of ${count.toLocaleString("en")} selected`;
     ranges.update();
   });
 }
 
+// Which columns have an axis: at least two of them.
+function axisChooser(order, chosen, changed) {
+  const boxes = order.map((index) => {
+    const box = make("input", { type: "checkbox", checked: chosen.has(index), onchange: () => {
+      if (box.checked) chosen.add(index);
+      else if (chosen.size > 2) chosen.delete(index);
+      else box.checked = true;
+      changed();
+    } });
+    return make("label", {}, box, ` ${axes[index].name}`);
+  });
+  return make("details", { id: "choose-axes" }, make("summary", {}, "Choose the axes"), make("div", { class: "choices" }, ...boxes));
+}
+
+// Many axes have their names aslant above them, where there is room for them.
+function parallelMargin(columns) {
+  const many = columns.length > 8;
+  return { left: firstMargin(axes[columns[0]]), right: many ? 110 : 64, top: many ? 110 : 36, bottom: 34 };
+}
+
 // Room for the labels of the first axis: there is nothing but the edge to the left of them.
 function firstMargin({ scale, categories }) {
   const longest = scale === "category" ? Math.max(...categories.map((label) => label.length)) : 0;
-  return Math.max(72, 16 + 7.5 * Math.min(longest, 18));
+  return Math.max(72, 16 + 7.5 * Math.min(longest, LONGEST_FIRST));
 }
 
 function axisX(plot, columns, position) {
@@ -64,6 +104,9 @@ function placeY(plot, axis, place) {
 
 function drawParallel(plot, columns) {
   const { pen } = plot;
+  plot.margin = parallelMargin(columns);
+  const { left, right } = plot.margin;
+  plot.box.style.minWidth = `${left + right + NARROWEST * (columns.length - 1)}px`;
   const { bottom } = plot.area;
   const xs = columns.map((_, position) => axisX(plot, columns, position));
   const crowd = Math.min(1, Math.max(0.12, 300 / Math.max(selection.size, 1)));
@@ -78,7 +121,9 @@ function drawParallel(plot, columns) {
     pen.stroke();
     plot.drawn++;
   };
-  const rows = drawingOrder().filter((row) => trials.state[row] < 2);
+  const rows = drawingOrder().filter((row) => trials.state[row] < 3);
+  const dash = (row) => pen.setLineDash(trials.state[row] === 2 ? [2, 4] : []);
+  const colour = (row) => (trials.state[row] === 2 ? color("failed") : rowColor(row));
   pen.lineWidth = 1;
   pen.strokeStyle = color("dim");
   pen.globalAlpha = 1;
@@ -86,18 +131,27 @@ function drawParallel(plot, columns) {
   pen.globalAlpha = crowd;
   for (const row of rows) {
     if (!selection.mask[row]) continue;
-    pen.strokeStyle = rowColor(row);
+    pen.strokeStyle = colour(row);
+    dash(row);
     path(row);
     plot.points.push([xs[xs.length - 1], lastY(plot, columns, row, bottom), row]);
   }
   pen.globalAlpha = 1;
+  pen.setLineDash([]);
   if (selection.focus >= 0) {
     pen.lineWidth = 3;
     pen.strokeStyle = color("best");
     path(selection.focus);
   }
   columns.forEach((index, position) => drawAxis(plot, index, xs[position], position, columns.length));
-  if (columns.some((index) => axes[index].missing)) plot.gridLine(xs[0], bottom + 14, xs[xs.length - 1], bottom + 14);
+  if (columns.some((index) => axes[index].missing)) noValue(plot, xs, bottom + 14);
+}
+
+function noValue(plot, xs, y) {
+  plot.pen.setLineDash([4, 4]);
+  plot.gridLine(xs[0], y, xs[xs.length - 1], y);
+  plot.pen.setLineDash([]);
+  plot.text(xs[xs.length - 1] + 6, y + 4, "no value");
 }
 
 function lastY(plot, columns, row, bottom) {
@@ -123,7 +177,8 @@ function drawAxis(plot, index, x, position, total) {
   for (const [place, label] of axis.ticks(8)) {
     const y = placeY(plot, axis, place);
     plot.line(x, y, x + 4 * side, y, "axis");
-    const text = plot.text(x + 6 * side, y + 4, label, side < 0 ? "end" : "start", "", Math.max(6, most - 2));
+    const room = Math.max(6, position === 0 ? Math.min(most - 2, LONGEST_FIRST) : most - 2);
+    const text = plot.text(x + 6 * side, y + 4, label, side < 0 ? "end" : "start", "", room);
     text.setAttribute("style", `paint-order:stroke;stroke:${color("back")};stroke-width:4px;fill:${color("text")}`);
   }
   const range = brushes.get(index);
@@ -171,15 +226,15 @@ function rangeInputs(columns) {
     return field;
   });
   const node = make("details", {}, make("summary", {}, "Select by typing ranges"), make("div", { class: "ranges" }, ...fields));
+  node.id = "type-ranges";
   return { node, update: () => updates.forEach((update) => update()) };
 }
 
 function typeRange(field, index) {
-  const axis = axes[index];
   const [from, to] = ["from", "to"].map((word) =>
-    make("input", { type: "text", inputmode: "decimal", "aria-label": `${axis.name} ${word}`, placeholder: word }));
+    make("input", { type: "text", inputmode: "decimal", "aria-label": `${axes[index].name} ${word}`, placeholder: word }));
   const read = (input, open) => {
-    const place = TO_PLACE[axis.scale](Number(input.value));
+    const place = axes[index].placeOf(Number(input.value));
     return input.value.trim() === "" || Number.isNaN(place) ? open : place;
   };
   const apply = () => {
@@ -191,7 +246,7 @@ function typeRange(field, index) {
   field.append(from, " to ", to);
   return () => {
     const [low, high] = brushes.get(index) ?? [-Infinity, Infinity];
-    const value = (place) => (Number.isFinite(place) ? show(FROM_PLACE[axis.scale](place)) : "");
+    const value = (place) => (Number.isFinite(place) ? show(axes[index].valueAt(place)) : "");
     if (document.activeElement !== from) from.value = value(low);
     if (document.activeElement !== to) to.value = value(high);
   };

@@ -5,8 +5,8 @@ const plots = [];
 const tip = document.getElementById("tip");
 
 class Plot {
-  constructor(parent, { height, label, x = null, y = null, margin = {}, draw }) {
-    Object.assign(this, { height, x, y, draw });
+  constructor(parent, { height, label, x = null, y = null, margin = {}, zooms = false, draw }) {
+    Object.assign(this, { height, x, y, zooms, draw });
     this.margin = { left: 64, right: 16, top: 12, bottom: 44, ...margin };
     this.canvas = make("canvas", { "aria-hidden": "true" });
     this.svg = make("svg", { role: "img", "aria-label": label });
@@ -17,7 +17,10 @@ class Plot {
     this.svg.addEventListener("pointermove", (event) => this.hover(event));
     this.svg.addEventListener("pointerleave", () => (tip.hidden = true));
     this.svg.addEventListener("click", (event) => this.click(event));
-    new ResizeObserver(() => this.redraw()).observe(this.box);
+    this.svg.addEventListener("pointerdown", (event) => this.startZoom(event));
+    this.svg.addEventListener("dblclick", () => this.setZoom(null));
+    this.observer = new ResizeObserver(() => this.redraw());
+    this.observer.observe(this.box);
     plots.push(this);
   }
 
@@ -76,21 +79,26 @@ class Plot {
     return node;
   }
 
-  frame({ pad = 0.04, xName = this.x.name, yName = this.y.name } = {}) {
+  frame({ pad = 0.04, xName = this.x.name, yName = this.y.name, lane = false } = {}) {
     this.x = padded(this.x, pad);
     this.y = padded(this.y, pad);
+    if (lane) this.y = within(this.y, [this.y.low - 0.1 * (this.y.high - this.y.low), this.y.high]);
+    if (this.zoom) [this.x, this.y] = [this.x, this.y].map((axis, side) => within(axis, this.zoom[side]));
+    this.margin = { ...this.margin, bottom: this.aslant ? 96 : 44 };
     const { left, right, top, bottom } = this.area;
     let last = -Infinity;
     for (const [place, label] of this.x.ticks(Math.max(3, Math.floor((right - left) / 80)))) {
       const at = this.px(place);
       this.gridLine(at, top, at, bottom);
-      const half = Math.min(label.length, 12) * 3.4;
-      if (at - half > last + 10) {
-        this.text(at, bottom + 16, label, "middle", "", 12);
-        last = at + half;
-      }
+      const half = this.aslant ? 7 : Math.min(label.length, 12) * 3.4;
+      if (at - half <= last + (this.aslant ? 0 : 10)) continue;
+      last = at + half;
+      if (this.aslant) {
+        const text = this.text(0, 0, label, "end", "", 12);
+        text.setAttribute("transform", `translate(${at + 4} ${bottom + 14}) rotate(-35)`);
+      } else this.text(at, bottom + 16, label, "middle", "", 12);
     }
-    for (const [place, label] of this.y.ticks(Math.max(3, Math.floor((bottom - top) / 45)))) {
+    for (const [place, label] of this.y.empty ? [] : this.y.ticks(Math.max(3, Math.floor((bottom - top) / 45)))) {
       this.gridLine(left, this.py(place), right, this.py(place));
       this.text(left - 7, this.py(place) + 4, label, "end", "", 9);
     }
@@ -99,8 +107,91 @@ class Plot {
     name.setAttribute("transform", `translate(13 ${(top + bottom) / 2}) rotate(-90)`);
   }
 
+  // Names of categories that have no room beside each other are written aslant.
+  get aslant() {
+    if (this.x.scale !== "category") return false;
+    const { left, right } = this.area;
+    const longest = Math.max(0, ...this.x.categories.map((label) => Math.min(label.length, 12)));
+    return this.x.categories.length * (longest * 6.8 + 10) > right - left;
+  }
+
+  // What is drawn from now on stays inside the axes.
+  clip() {
+    const { left, right, top, bottom } = this.area;
+    this.pen.save();
+    this.pen.beginPath();
+    this.pen.rect(left - 4, top - 4, right - left + 8, bottom - top + 8);
+    this.pen.clip();
+  }
+
+  inside(x, y) {
+    const { left, right, top, bottom } = this.area;
+    return x >= left - 4 && x <= right + 4 && y >= top - 4 && y <= bottom + 4;
+  }
+
+  // A mark for a trial without a result, at the edge: a cross, which no other mark is.
+  cross(x, y, row) {
+    const { pen } = this;
+    pen.strokeStyle = selection.mask[row] ? color("failed") : color("dim");
+    pen.lineWidth = 1.5;
+    pen.beginPath();
+    for (const side of [-3.5, 3.5]) {
+      pen.moveTo(x - 3.5, y - side);
+      pen.lineTo(x + 3.5, y + side);
+    }
+    pen.stroke();
+    if (row === selection.focus) this.ring(x, y);
+    this.points.push([x, y, row]);
+    this.drawn++;
+  }
+
+  // Dragging draws a frame, which the plot then shows; a double click shows all again.
+  startZoom(event) {
+    if (!this.zooms || event.pointerType === "touch") return;
+    const box = this.svg.getBoundingClientRect();
+    const { left, right, top, bottom } = this.area;
+    const at = (pointer) => [
+      Math.min(Math.max(pointer.clientX - box.left, left), right),
+      Math.min(Math.max(pointer.clientY - box.top, top), bottom),
+    ];
+    const [x1, y1] = at(event);
+    const frame = make("rect", { class: "brush" });
+    const move = (pointer) => {
+      const [x2, y2] = at(pointer);
+      const sizes = { x: Math.min(x1, x2), y: Math.min(y1, y2), width: Math.abs(x2 - x1), height: Math.abs(y2 - y1) };
+      for (const [name, value] of Object.entries(sizes)) frame.setAttribute(name, value);
+      if (!frame.isConnected) this.svg.append(frame);
+    };
+    const end = (pointer) => {
+      window.removeEventListener("pointermove", move);
+      window.removeEventListener("pointerup", end);
+      frame.remove();
+      const [x2, y2] = at(pointer);
+      if (Math.abs(x2 - x1) < 8 || Math.abs(y2 - y1) < 8) return;
+      const back = (pixel, axis, from, to) => axis.low + ((pixel - from) / (to - from)) * (axis.high - axis.low);
+      const sorted = (a, b) => [Math.min(a, b), Math.max(a, b)];
+      this.setZoom([
+        sorted(back(x1, this.x, left, right), back(x2, this.x, left, right)),
+        sorted(back(y1, this.y, bottom, top), back(y2, this.y, bottom, top)),
+      ]);
+    };
+    window.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", end);
+  }
+
+  setZoom(zoom) {
+    if (!zoom && !this.zoom) return;
+    this.zoom = zoom;
+    this.back ??= make("button", { type: "button", class: "whole", onclick: () => this.setZoom(null) }, "Show all");
+    if (zoom) this.box.append(this.back);
+    else this.back.remove();
+    this.box.dataset.zoomed = zoom ? "yes" : "";
+    this.redraw();
+  }
+
   dot(x, y, row, fill, { hollow = false, radius = count > 2000 ? 2 : 3.2 } = {}) {
     const pen = this.pen;
+    if (this.zooms && !this.inside(x, y)) return;
     pen.lineWidth = 1;
     const inside = selection.mask[row];
     pen.beginPath();
@@ -154,10 +245,15 @@ function padded(axis, share) {
   return Object.assign(wider, { low: axis.low - margin, high: axis.high + margin, padded: true });
 }
 
+// The part of an axis that a zoom shows.
+function within(axis, [low, high]) {
+  return Object.assign(Object.assign(Object.create(Axis.prototype), axis), { low, high, padded: true });
+}
+
 function describe(row) {
   const lines = [`trial ${trials.id[row]} (${STATES[trials.state[row]]})`];
   data.columns.forEach((column, index) => {
-    if (column.kind !== "extra" && lines.length < 16) lines.push(`${column.name}: ${axes[index].label(row)}`);
+    if (column.kind !== "extra" && axes[index].values[row] !== null && lines.length < 16) lines.push(`${column.name}: ${axes[index].label(row)}`);
   });
   const reason = data.reasons[trials.reason[row]];
   if (reason) lines.push(reason);
@@ -196,15 +292,17 @@ function chooser(label, options, chosen, onchange) {
 
 function rampLegend() {
   const bar = make("span", { class: "ramp" });
-  const better = make("span");
+  const [worse, better] = [make("span"), make("span")];
   const update = () => {
     const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
     bar.style.background = `linear-gradient(to right, ${stops})`;
-    better.textContent = `better ${objectives[objective].name}`;
+    const aim = objective < goals;
+    worse.textContent = aim ? "worse" : "lower";
+    better.textContent = `${aim ? "better" : "higher"} ${objectives[objective].name}`;
   };
   update();
   selection.listeners.push(update);
-  return make("span", { class: "legend" }, "worse", bar, better);
+  return make("span", { class: "legend" }, worse, bar, better);
 }
 
 function stateLegend(states) {

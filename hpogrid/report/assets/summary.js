@@ -12,20 +12,48 @@ function head() {
     document.documentElement.dataset.theme = dark ? "dark" : "light";
     selection.changed();
   };
-  theme.addEventListener("change", apply);
-  system.addEventListener("change", apply);
+  theme.addEventListener("change", apply, { signal: leaving.signal });
+  system.addEventListener("change", apply, { signal: leaving.signal });
   apply();
 }
 
 function chooseMetric() {
+  if (!objectives.length) return;
+  const controls = document.querySelector(".controls");
+  const again = () => {
+    for (const { column } of objectives) if (brushes.has(column)) setBrush(column, null); // its places change
+    scaleObjectives();
+    colourObjectives();
+    for (const plot of plots) plot.setZoom(null);
+    selection.changed();
+  };
+  const choose = chooser("Values", SCALES.map((name, index) => [index, name]), valueScale, (choice) => {
+    valueScale = choice;
+    again();
+  });
+  choose.querySelector("select").id = "value-scale";
+  const added = [choose, ...Object.keys(visible).map(showState).filter(Boolean)];
+  controls.prepend(...added);
+  leaving.signal.addEventListener("abort", () => added.forEach((node) => node.remove()));
   if (objectives.length < 2) return;
   const select = document.getElementById("metric");
-  objectives.forEach((item, index) => select.append(make("option", { value: index }, item.name)));
+  objectives.forEach((item, index) =>
+    select.append(make("option", { value: index, selected: index === objective }, index < goals ? item.name : `${item.name} (reported)`)));
   select.addEventListener("change", () => {
     objective = Number(select.value);
-    selection.changed();
-  });
+    again();
+  }, { signal: leaving.signal });
   document.getElementById("metric-choice").hidden = false;
+}
+
+// A switch for the trials of a state, where there are any.
+function showState(state) {
+  if (!trials.state.includes(STATES.indexOf(state))) return null;
+  const box = make("input", { type: "checkbox", id: `show-${state}`, checked: visible[state], onchange: () => {
+    visible[state] = box.checked;
+    selection.changed();
+  } });
+  return make("label", {}, box, ` ${state} trials`);
 }
 
 function copyButton(label, text) {
@@ -85,6 +113,11 @@ function bestCard() {
   return body;
 }
 
+// How sure the best result is.
+function trustCard() {
+  return data.trust.length ? [card("How sure is it?", ...data.trust.map((text) => make("p", {}, text)))] : [];
+}
+
 function trialsCard() {
   const bar = make("div", { class: "states", "aria-hidden": "true" });
   const total = Object.values(data.states).reduce((sum, one) => sum + one, 0);
@@ -128,7 +161,7 @@ function tasksCard() {
 function summary() {
   const body = section("summary", "Summary");
   body.append(
-    make("div", { class: "cards" }, bestCard(), trialsCard(), budgetCard(), failuresCard(), tasksCard()),
+    make("div", { class: "cards" }, bestCard(), ...trustCard(), trialsCard(), budgetCard(), failuresCard(), tasksCard()),
   );
   for (const note of data.notes) body.append(make("p", { class: "note", style: "margin-top:12px" }, note));
   if (data.left_out) {

@@ -10,7 +10,9 @@ function table() {
   const view = { column: -1, falling: false, page: 0 };
   const box = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the trials" });
   const pager = make("div", { class: "tools" });
-  body.append(make("div", { class: "tools" }, make("label", {}, "Filter ", search), status), box, pager);
+  const chosen = make("div", { id: "chosen", "aria-live": "polite" });
+  selection.listeners.push(() => chosen.replaceChildren(...(selection.focus < 0 ? [] : [trialCard(selection.focus)])));
+  body.append(chosen, make("div", { class: "tools" }, make("label", {}, "Filter ", search), status), box, pager);
   const columns = tableColumns();
   const refresh = () => fill({ box, pager, status, view, columns, refresh });
   search.addEventListener("input", () => {
@@ -24,6 +26,33 @@ function table() {
     refresh();
   });
   refresh();
+}
+
+// All that is known of one trial, and where the rest is.
+function trialCard(row) {
+  const task = data.tasks[trials.task[row]];
+  const ended = trials.ended[row];
+  const known = [
+    ["state", STATES[trials.state[row]]],
+    ["reason", data.reasons[trials.reason[row]]],
+    ["started after the first one", duration(trials.started[row])],
+    ["ended after", ended === null ? "" : duration(ended)],
+    ["time", ended === null ? "" : duration(trials.seconds[row])],
+    ["attempts", trials.attempt[row]],
+    ["machine", data.hosts[trials.host[row]]],
+    ["job", String(trials.job[row])],
+    ["task", task.id ? String(task.id) : ""],
+  ].filter(([, value]) => value !== "");
+  const values = data.columns.flatMap((column, index) =>
+    (column.kind === "extra" || axes[index].values[row] === null ? [] : [[column.name, axes[index].label(row)]]));
+  const close = make("button", { type: "button", onclick: () => selection.point(row) }, "Close");
+  const body = make("div", { class: "card" }, make("h3", {}, `Trial ${trials.id[row]} `, close),
+    make("div", { class: "pair" }, rowsTable(null, values), rowsTable(null, known)));
+  if (task.id) {
+    const command = `hpogrid tasks logs ${task.id} --trial ${trials.id[row]}`;
+    body.append(make("pre", { tabindex: "0", "aria-label": "command that shows its log" }, command), copyButton("Copy command", command));
+  }
+  return body;
 }
 
 function tableColumns() {

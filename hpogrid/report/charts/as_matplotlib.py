@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis
@@ -25,13 +25,18 @@ from hpogrid.report.charts.model import (
     series_is_dashed,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis as MplAxis
+    from matplotlib.figure import Figure
+
 _WIDTH = 11.0
 _GRID = "#e6e9ed"
 _MISSING = -0.09
 """Where a line goes that has no value on an axis of parallel coordinates; the axis is 0 to 1."""
 
 
-def matplotlib_figure(charts: Sequence[Chart]) -> Any:
+def matplotlib_figure(charts: Sequence[Chart]) -> Figure:
     """A figure of one chart, or of several as a grid of panels.
 
     Raises:
@@ -41,7 +46,7 @@ def matplotlib_figure(charts: Sequence[Chart]) -> Any:
     columns = min(3, len(charts))
     rows = math.ceil(len(charts) / columns)
     height = rows * _WIDTH / columns / charts[0].aspect + 0.9
-    figure = figures.Figure(figsize=(_WIDTH, height), layout="constrained", dpi=130)
+    figure: Figure = figures.Figure(figsize=(_WIDTH, height), layout="constrained", dpi=130)
     panels = figure.subplots(rows, columns, squeeze=False)
     for index, panel in enumerate(panels.flat):
         if index < len(charts):
@@ -55,7 +60,7 @@ def matplotlib_figure(charts: Sequence[Chart]) -> Any:
     return figure
 
 
-def _color_bar(figure: Any, panels: list[Any], name: str) -> None:
+def _color_bar(figure: Figure, panels: list[Axes], name: str) -> None:
     colors = require("matplotlib.colors", extra="images", what="a PNG or PDF file")
     cm = require("matplotlib.cm", extra="images", what="a PNG or PDF file")
     scale = colors.LinearSegmentedColormap.from_list("goodness", RAMP)
@@ -64,7 +69,7 @@ def _color_bar(figure: Any, panels: list[Any], name: str) -> None:
     bar.set_label(name)
 
 
-def _draw(figure: Any, panel: Any, chart: Chart, *, single: bool) -> None:
+def _draw(figure: Figure, panel: Axes, chart: Chart, *, single: bool) -> None:
     panel.set_title(chart.title, fontsize=12 if single else 10, loc="left")
     for side in ("top", "right"):
         panel.spines[side].set_visible(False)
@@ -82,7 +87,9 @@ def _draw(figure: Any, panel: Any, chart: Chart, *, single: bool) -> None:
         panel.legend(fontsize=9, frameon=False)
 
 
-def _scale(side: Any, axis: Axis, set_limits: Any, most: int) -> None:
+def _scale(
+    side: MplAxis, axis: Axis, set_limits: Callable[[float, float], object], most: int
+) -> None:
     low, high = axis.range
     margin = 0.6 if axis.scale == "category" else 0.03 * (high - low)
     set_limits(low - margin, high + margin)
@@ -96,7 +103,7 @@ def _cut(words: str, length: int = 22) -> str:
     return words if len(words) <= length else f"{words[: length // 2]}…{words[-length // 2 + 1 :]}"
 
 
-def _draw_points(panel: Any, layer: Points) -> None:
+def _draw_points(panel: Axes, layer: Points) -> None:
     size = 60 if layer.emphasis else 6 if len(layer.x) > 1000 else 16
     colors = [ramp(color) for color in layer.color]
     if layer.series is not None:
@@ -105,11 +112,11 @@ def _draw_points(panel: Any, layer: Points) -> None:
     panel.scatter(layer.x, layer.y, s=size, c=inside, edgecolors=colors, linewidths=0.9, zorder=3)
 
 
-def _is_named(layer: Any) -> bool:
+def _is_named(layer: object) -> bool:
     return isinstance(layer, Line) and layer.series is not None and not layer.thin
 
 
-def _draw_line(panel: Any, layer: Line) -> None:
+def _draw_line(panel: Axes, layer: Line) -> None:
     color = "#1b1f24" if layer.color is None else ramp(layer.color)
     if layer.series is not None:
         color = series_color(layer.series)
@@ -126,18 +133,18 @@ def _draw_line(panel: Any, layer: Line) -> None:
     )
 
 
-def _draw_area(panel: Any, layer: Area) -> None:
+def _draw_area(panel: Axes, layer: Area) -> None:
     color = series_color(layer.series)
     panel.fill_between(layer.x, layer.low, layer.high, color=color, alpha=0.18, lw=0, zorder=1)
 
 
-def _draw_bars(panel: Any, layer: Bars) -> None:
+def _draw_bars(panel: Axes, layer: Bars) -> None:
     places = range(len(layer.values))
     panel.barh(places, layer.values, color=STATE_COLORS["complete"], height=0.6, zorder=2)
     panel.hlines(places, layer.low, layer.high, color="#1b1f24", linewidth=1.4, zorder=3)
 
 
-def _draw_spans(panel: Any, layer: Spans) -> None:
+def _draw_spans(panel: Axes, layer: Spans) -> None:
     collections = require("matplotlib.collections", extra="images", what="a PNG or PDF file")
     few = len(layer.y) < 1000
     for state in dict.fromkeys(layer.state):
@@ -161,7 +168,7 @@ def _box(layer: Spans, index: int) -> list[tuple[float, float]]:
     return [(left, low), (right, low), (right, high), (left, high)]
 
 
-def _draw_heat(panel: Any, layer: Heat) -> None:
+def _draw_heat(panel: Axes, layer: Heat) -> None:
     half = [(layer.x[1] - layer.x[0]) / 2, (layer.y[1] - layer.y[0]) / 2]
     extent = (
         layer.x[0] - half[0], layer.x[-1] + half[0], layer.y[0] - half[1], layer.y[-1] + half[1],
@@ -178,7 +185,7 @@ def _rgba(color: float | None) -> tuple[float, float, float, float]:
     return (red, green, blue, 0.5)
 
 
-def _draw_parallel(figure: Any, panel: Any, layer: Parallel, color_name: str) -> None:
+def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str) -> None:
     count = len(layer.axes)
     shares = [_shares(axis) for axis in layer.axes]
     alpha = min(1.0, max(0.15, 300 / max(len(layer.color), 1)))
@@ -199,7 +206,7 @@ def _draw_parallel(figure: Any, panel: Any, layer: Parallel, color_name: str) ->
         _color_bar(figure, [panel], color_name)
 
 
-def _ticks(panel: Any, place: int, axis: Axis) -> None:
+def _ticks(panel: Axes, place: int, axis: Axis) -> None:
     (low, high), (places, labels) = _extent(axis), axis.ticks()
     box = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.6}
     heights = [(at - low) / (high - low) for at in places]
@@ -226,7 +233,7 @@ def _shares(axis: Axis) -> list[float]:
     return found
 
 
-_LAYERS: dict[type, Any] = {
+_LAYERS: dict[type, Callable[..., None]] = {
     Points: _draw_points,
     Line: _draw_line,
     Area: _draw_area,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpogrid.registry import require
 from hpogrid.report.axes import Axis
@@ -15,6 +15,7 @@ from hpogrid.report.charts.model import (
     Bars,
     Chart,
     Heat,
+    Layer,
     Line,
     Points,
     Spans,
@@ -22,9 +23,13 @@ from hpogrid.report.charts.model import (
     series_color,
     series_is_dashed,
 )
+from hpogrid.space.value import Values
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 
-def plotly_figure(charts: Sequence[Chart]) -> Any:
+def plotly_figure(charts: Sequence[Chart]) -> Figure:
     """A figure of one chart, or of several as a grid of panels.
 
     Raises:
@@ -54,7 +59,7 @@ def plotly_figure(charts: Sequence[Chart]) -> Any:
     return figure
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: Axis) -> Values:
     """A log axis is plotly's own; all others are labelled here."""
     if axis.scale == "log":
         return {"title": axis.name, "type": "log", "exponentformat": "power"}
@@ -68,7 +73,7 @@ def _values(places: Sequence[float], axis: Axis) -> list[float]:
     return [10**place for place in places] if axis.scale == "log" else list(places)
 
 
-def _traces(layer: Any, chart: Chart) -> list[Any]:
+def _traces(layer: Layer, chart: Chart) -> list[Any]:
     graph = require("plotly.graph_objects", extra="plot", what="a figure")
     if isinstance(layer, Points):
         return [_points(graph, layer, chart)]
@@ -80,6 +85,7 @@ def _traces(layer: Any, chart: Chart) -> list[Any]:
         return [_bars(graph, layer)]
     if isinstance(layer, Heat):
         return [_heat(graph, layer, chart)]
+    assert isinstance(layer, Spans)  # parallel coordinates are a figure of their own: `pcp`
     return _spans(graph, layer)
 
 

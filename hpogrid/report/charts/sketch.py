@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.charts.model import Color, Points
@@ -120,7 +119,7 @@ class Sketch:
         return f"{name}, {'lower' if mode == 'min' else 'higher'} is better"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else label(value)
 
 

@@ -15,27 +15,27 @@ MOST_SPANS = 30_000
 def learning_curves(sketch: Sketch) -> list[Chart]:
     """What trials reported step by step."""
     found = curves(sketch.trials, sketch.objective.name, sketch.results.trials)
-    lines = found["lines"]
+    lines = found.lines
     if not lines:
         return []
-    values = [value for line in lines for value in line["values"]]
+    values = [value for line in lines for value in line.values]
     column = Column(sketch.objective.name, "metric", sketch.objective.name)
     y = make_axis(sketch.results, column, values)
     place = dict(zip(values, y.positions, strict=True))
-    x = Axis("report", "linear", [float(step) for line in lines for step in line["steps"]])
+    x = Axis("report", "linear", [float(step) for line in lines for step in line.steps])
     layers: list[Layer] = [
         Line(
-            list(map(float, line["steps"])),
-            [place[value] or 0.0 for value in line["values"]],
-            f"trial {sketch.trials[line['row']].id}",
-            sketch.colors[line["row"]] if sketch.colors[line["row"]] is not None else 0.0,
-            dashed=sketch.trials[line["row"]].state == "pruned",
+            list(map(float, line.steps)),
+            [place[value] or 0.0 for value in line.values],
+            f"trial {sketch.trials[line.row].id}",
+            sketch.colors[line.row] if sketch.colors[line.row] is not None else 0.0,
+            dashed=sketch.trials[line.row].state == "pruned",
             thin=True,
         )
         for line in reversed(lines)
     ]
     title = f"{sketch.results.name}: learning curves"
-    note = f"Dashed: stopped early. {found['note']}".strip()
+    note = f"Dashed: stopped early. {found.note}".strip()
     return [Chart(title, x, y, layers, note, sketch.color_name)]
 
 

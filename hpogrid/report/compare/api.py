@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require
@@ -15,6 +15,10 @@ from hpogrid.report.compare.standing import compare_studies
 from hpogrid.report.load import given_objectives
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import LIMIT, Filters
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
 
 
 def compare(
@@ -67,12 +71,12 @@ class ComparedStudies:
         return f"<comparison {self.comparison.summary}>"
 
     @property
-    def table(self) -> Any:
+    def table(self) -> DataFrame:
         """A pandas DataFrame with the standing of each study, best first."""
         return self._frame(self.comparison.standings)
 
     @property
-    def pairs(self) -> Any:
+    def pairs(self) -> DataFrame:
         """A pandas DataFrame with a test of each pair of studies."""
         return self._frame(self.comparison.pairs)
 
@@ -81,15 +85,15 @@ class ComparedStudies:
         """What to know before believing it."""
         return self.comparison.notes
 
-    def plot_trials(self) -> Any:
+    def plot_trials(self) -> Figure:
         """The best value over trials, with bands over the replicates, as a plotly figure."""
         return self._plot("trials")
 
-    def plot_time(self) -> Any:
+    def plot_time(self) -> Figure:
         """The same over time."""
         return self._plot("time")
 
-    def plot_values(self) -> Any:
+    def plot_values(self) -> Figure:
         """The value of each replicate at the budget."""
         return self._plot("values")
 
@@ -97,13 +101,13 @@ class ComparedStudies:
         """Write the files of a format to ``<stem>.html`` and so on; return their paths."""
         return save_comparison(self.comparison, form, str(stem))
 
-    def _plot(self, name: str) -> Any:
+    def _plot(self, name: str) -> Figure:
         charts = comparison_charts(self.comparison)
         if name not in charts:
             raise UserError(f"there is nothing to draw for '{name}' in {self!r}")
         return plotly_figure([charts[name]])
 
-    def _frame(self, items: list[Any]) -> Any:
+    def _frame(self, items: list[Any]) -> DataFrame:
         pandas = require("pandas", extra="export", what="a table of a comparison")
         names = items[0].__struct_fields__ if items else ()
         rows = [[getattr(item, name) for name in names] for item in items]

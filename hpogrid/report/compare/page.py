@@ -13,6 +13,7 @@ from hpogrid.report.compare.bands import Band, band
 from hpogrid.report.compare.charts import MOST_LINES, replicate_steps
 from hpogrid.report.compare.model import Comparison, Entrant, Replicate, Unit
 from hpogrid.report.htmlfile import write_page
+from hpogrid.space.value import Values
 
 SCRIPTS = ("base", "plot", "summary", "compare")
 """The parts of the page's script, in order."""
@@ -56,7 +57,7 @@ def _fields(pair: Any) -> dict[str, Any]:
     return {name: getattr(pair, name) for name in pair.__struct_fields__}
 
 
-def _study(item: Entrant, number: int, comparison: Comparison, size: float) -> dict[str, Any]:
+def _study(item: Entrant, number: int, comparison: Comparison, size: float) -> Values:
     return {
         "name": item.name,
         "dashed": series_is_dashed(number),
@@ -66,7 +67,7 @@ def _study(item: Entrant, number: int, comparison: Comparison, size: float) -> d
     }
 
 
-def _curves(item: Entrant, unit: Unit, comparison: Comparison, size: float) -> dict[str, Any]:
+def _curves(item: Entrant, unit: Unit, comparison: Comparison, size: float) -> Values:
     found = band(item, unit, comparison.mode)
     lines = _lines(item.replicates, unit, found, size) if len(item.replicates) > 1 else []
     return {
@@ -87,7 +88,7 @@ def _lines(
     return [{"x": _short([x / size for x in across]), "y": _short(up)} for across, up in steps]
 
 
-def _replicate(one: Replicate, comparison: Comparison) -> dict[str, Any]:
+def _replicate(one: Replicate, comparison: Comparison) -> Values:
     last = one.steps[-1] if one.steps else None
     return {
         "name": one.name,

@@ -6,13 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hpogrid.errors import RunError, first_line
+from hpogrid.errors import RunError
 from hpogrid.registry import require
 from hpogrid.report.base import text
 from hpogrid.report.export.base import trial_key
 from hpogrid.report.results import Results
+from hpogrid.study.address import filled, why, without_secret
 from hpogrid.study.mlflow_runs import LONGEST_TAG, Runs, short_name
-from hpogrid.study.mlflow_uri import full_uri
 
 
 class MlflowExporter:
@@ -28,11 +28,12 @@ class MlflowExporter:
     def export(self, results: Results, target: str) -> str:
         """Write to a tracking server or a store, such as ``sqlite:///mlflow.db``."""
         mlflow = require("mlflow", extra="mlflow", what="--to_mlflow")
-        address = full_uri(target)
+        address = filled("mlflow", target)
+        shown = without_secret(target)
         try:
-            return _export(results, mlflow.MlflowClient(tracking_uri=address), address, target)
+            return _export(results, mlflow.MlflowClient(tracking_uri=address), address, shown)
         except mlflow.exceptions.MlflowException as error:
-            raise RunError(f"MLflow at {target} refused: {first_line(error)}") from error
+            raise RunError(f"MLflow at {shown} refused: {why(target, error)}") from error
 
 
 def _export(results: Results, client: Any, address: str, shown: str) -> str:

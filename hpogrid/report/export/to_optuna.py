@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hpogrid.registry import require
 from hpogrid.report.axes import label
 from hpogrid.report.export.base import trial_key
 from hpogrid.report.results import Objective, Origin, Results
+from hpogrid.space.value import Value, Values
+from hpogrid.study.address import without_secret
 from hpogrid.study.optuna_view import distributions, to_params
-from hpogrid.study.storage import open_study, without_secret
+from hpogrid.study.storage import open_study
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 from hpogrid.text import counted
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
 
 _KEY = "hpogrid_key"
 _STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
@@ -45,7 +51,7 @@ class OptunaExporter:
         )
 
 
-def frozen_trials(results: Results) -> Iterable[tuple[str, Any]]:
+def frozen_trials(results: Results) -> Iterable[tuple[str, FrozenTrial]]:
     """The trials that have ended, as Optuna's, in the order in which they started."""
     known = _Distributions(results)
     both = zip(results.trials, results.tasks, strict=True)
@@ -54,7 +60,7 @@ def frozen_trials(results: Results) -> Iterable[tuple[str, Any]]:
             yield trial_key(results, task, trial), _frozen(results, trial, task, known)
 
 
-def _frozen(results: Results, trial: Trial, task: Origin, known: _Distributions) -> Any:
+def _frozen(results: Results, trial: Trial, task: Origin, known: _Distributions) -> FrozenTrial:
     from optuna.trial import TrialState, create_trial
 
     params = known.params(trial)
@@ -96,18 +102,18 @@ class _Distributions:
     def __init__(self, results: Results) -> None:
         self._space = results.space
         self._known = distributions(results.space) if results.space else {}
-        self._seen: dict[str, Any] = {}
+        self._seen: dict[str, BaseDistribution] = {}
         if not self._known:
             for name in results.parameters:
                 self._seen[name] = _from_values(
                     [trial.applied[name] for trial in results.trials if name in trial.applied]
                 )
 
-    def of(self, name: str) -> Any:
+    def of(self, name: str) -> BaseDistribution:
         """The distribution of a parameter."""
         return self._known[name] if name in self._known else self._seen[name]
 
-    def params(self, trial: Trial) -> dict[str, Any]:
+    def params(self, trial: Trial) -> Values:
         """The parameters of a trial that a distribution is known for and that fit it."""
         if self._space is not None and self._known:
             inside = {n: v for n, v in trial.suggested.items() if n in self._known}
@@ -120,7 +126,7 @@ class _Distributions:
         return {name: value for name, value in params.items() if _fits(self.of(name), value)}
 
 
-def _from_values(values: list[Any]) -> Any:
+def _from_values(values: list[Value]) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     numbers = [value for value in map(number, values) if value is not None]
@@ -129,11 +135,11 @@ def _from_values(values: list[Any]) -> Any:
     return CategoricalDistribution(tuple(dict.fromkeys(map(label, values))))
 
 
-def _is_number(distribution: Any) -> bool:
+def _is_number(distribution: object) -> bool:
     return hasattr(distribution, "low")
 
 
-def _fits(distribution: Any, value: Any) -> bool:
+def _fits(distribution: BaseDistribution, value: object) -> bool:
     try:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (ValueError, TypeError):

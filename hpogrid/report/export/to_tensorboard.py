@@ -62,7 +62,7 @@ class TensorboardExporter:
 class _Event:
     """A summary at a time (seconds since the epoch) and a step."""
 
-    def __init__(self, time: float, step: int, summary: Any) -> None:
+    def __init__(self, time: float, step: int, summary: object) -> None:
         self.time, self.step, self.summary = time, step, summary
 
 
@@ -92,10 +92,19 @@ def _config(results: Results, kinds: dict[str, Kind]) -> Any:
         api_pb2.HParamInfo(name=name, display_name=name, type=types[kind])
         for name, kind in kinds.items()
     ]
-    names = [item.name for item in results.objectives] or results.reported
-    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name)) for name in names]
+    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name)) for name in _numbers(results)]
     experiment = api_pb2.Experiment(hparam_infos=hparams, metric_infos=metrics)
     return _summary(metadata.EXPERIMENT_TAG, experiment=experiment)
+
+
+def _numbers(results: Results) -> list[str]:
+    """What is optimised, and what else was reported as a number."""
+    named = {item.name for item in results.objectives}
+    return [
+        name
+        for name in results.reported
+        if name in named or any(number(t.metrics.get(name)) is not None for t in results.trials)
+    ]
 
 
 def _kinds(results: Results) -> dict[str, Kind]:
@@ -146,7 +155,7 @@ def _scalar(point: Point) -> _Event:
     return _Event(point.time, point.step, Summary(value=[value]))
 
 
-def _summary(tag: str, **content: Any) -> Any:
+def _summary(tag: str, **content: object) -> Any:
     """A summary for the plugin: ``content`` is one of the fields of its message."""
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2

@@ -15,24 +15,20 @@ from typing import Any
 import msgspec
 
 from hpogrid.errors import RunError
-from hpogrid.registry import require
 from hpogrid.site.panda.auth import login, redact, server
 from hpogrid.site.panda.call import Answer, Request
+from hpogrid.site.panda.installed import find_client, without_others
 
 
 class TimeUp(RunError):
     """The server did not answer in time."""
 
 
-class Unsure(RunError):
-    """The connection broke while a task was submitted: the server may have taken it."""
-
-
 def ask(
     request: Request, seconds: float, folder: Path | None = None, *, credentials: bool = True
 ) -> tuple[list[Answer], str]:
     """Hand a request to another process; return its answers and what was printed."""
-    require("pandaclient", extra="panda", what="the PanDA grid")
+    client = find_client()
     if credentials:
         login()
     seconds = float(os.environ.get("HPOGRID_PANDA_TIMEOUT") or seconds)
@@ -44,6 +40,7 @@ def ask(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder or scratch,
+            env={**os.environ, "PYTHONPATH": without_others(client)},
             start_new_session=True,
         )
         try:
@@ -95,11 +92,16 @@ def explain(answer: Answer, name: str, said: str) -> str:
             f"what answers at {server()} is no PanDA server (it does not answer in JSON); "
             "check PANDA_URL_SSL"
         )
+    if answer.error is not None and answer.error.startswith("EOFError"):
+        return f"{name} asks a question that nobody answers: {one_line(redact(said))}"
     if answer.error is not None and answer.error.startswith("exit code"):
         return f"panda-client gives up: {one_line(redact(last_error(said) or answer.error))}"
     if answer.error is not None:
         return f"panda-client fails in {name}: {one_line(redact(answer.error))}"
-    return f"the PanDA server {server()} refuses {name}; is the task your own?"
+    return (
+        f"the PanDA server {server()} refuses {name}: the task is not your own, or the server does "
+        "not know you ('hpogrid check' shows the credentials)"
+    )
 
 
 def last_error(said: str) -> str | None:

@@ -29,11 +29,13 @@ class Login(NamedTuple):
         kind: ``token``, ``proxy`` or ``certificate``.
         account: the nickname with which names of datasets begin; None: only the server knows.
         expires: seconds since the epoch, where it is known.
+        name: the full one, as the server lists tasks by, where it is known.
     """
 
     kind: str
     account: str | None
     expires: float | None
+    name: str | None = None
 
 
 def login() -> Login:
@@ -79,7 +81,8 @@ def _token_login() -> Login:
         raise UserError(f"the PanDA token expired at {when}; get a new one with pbook")
     account = claims.get("preferred_username")
     named = isinstance(account, str) and "name" in claims  # the client needs both
-    return Login("token", account if named else None, expires)
+    name = claims.get("name")
+    return Login("token", account if named else None, expires, str(name) if name else None)
 
 
 def _token() -> tuple[str, bool]:

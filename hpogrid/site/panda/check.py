@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from hpogrid.config.project import SCRIPTS, Project, project_path
 from hpogrid.errors import UserError
-from hpogrid.registry import require
+from hpogrid.site.base import Finding
+from hpogrid.site.panda.advice import notes
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
 from hpogrid.site.panda.command import queue_names
-from hpogrid.site.panda.queues import load_queues, refusal
-
-State = Literal["good", "bad", "unknown"]
+from hpogrid.site.panda.installed import clients, find_client
+from hpogrid.site.panda.probe import Told, has_library, send, tell, try_image
+from hpogrid.site.panda.queues import Queue, load_queues, refusal
 
 _SOON = 3600.0  # seconds; credentials that expire before are worth a word
-
-
-class Finding(NamedTuple):
-    """One thing that has to be right; ``text`` says what was found, or what mends it."""
-
-    item: str
-    state: State
-    text: str
 
 
 def check_grid() -> Iterator[Finding]:
@@ -43,14 +34,36 @@ def check_grid() -> Iterator[Finding]:
     yield _try("Rucio", _rucio)
 
 
-def check_project(project: Project, site: str) -> Iterator[Finding]:
-    """The scripts, image, queue, datasets and options of a project."""
+def check_project(
+    project: Project, site: str, *, image: bool = False, probe: bool = False
+) -> Iterator[Finding]:
+    """The scripts, image, queue, datasets and options of a project.
+
+    Args:
+        project: what is to be submitted.
+        site: where to.
+        image: run a job's program in the image here.
+        probe: submit a job that tells what it finds.
+    """
     yield _try("scripts", lambda: _scripts(project))
     yield _container(project.grid_config.container)
     yield from check_queues(site)
+    seen = None
+    if image:
+        seen = _try_probe("image", lambda: try_image(project, site))
+        yield seen
+    told = _try_probe("probe", lambda: send(project, site) if probe else tell(project, site))
+    if told.text:
+        yield told
+    known = (seen is not None and seen.state == "good") or has_library(project, site)
+    for note in notes(project, site):
+        if note.item == "library" and known:
+            continue
+        yield Finding(note.item, "bad" if note.fatal else "note", note.text)
     if project.grid_config.inDS:
-        yield _try("input data", lambda: _inputs(project))
+        yield _try("input data", lambda: _inputs(project, site))
     yield _try("prun command", lambda: _command(project, site))
+    yield _phpo(project, site)
 
 
 def check_queues(site: str) -> Iterator[Finding]:
@@ -76,9 +89,19 @@ def _try(item: str, look: Callable[[], str]) -> Finding:
         return Finding(item, "bad", str(error))
 
 
+def _try_probe(item: str, look: Callable[[], Told | None]) -> Finding:
+    try:
+        told = look()
+    except UserError as error:
+        return Finding(item, "bad", str(error))
+    return Finding(item, told.state, told.text) if told else Finding(item, "unknown", "")
+
+
 def _client() -> str:
-    require("pandaclient", extra="panda", what="the PanDA grid")
-    return f"version {importlib.metadata.version('panda-client')}"
+    client = find_client()
+    others = [str(other) for other in clients() if other != client]
+    aside = f"; not used: {', '.join(others)}" if others else ""
+    return f"version {client}{aside}"
 
 
 def _credentials() -> str:
@@ -93,7 +116,6 @@ def _credentials() -> str:
 
 
 def _server() -> str:
-    require("pandaclient", extra="panda", what="the PanDA grid")
     tasks = list_tasks(time.time() - 86400)
     return f"{server()} answers; {len(tasks)} tasks of yours changed in the last day"
 
@@ -130,12 +152,24 @@ def _container(image: str) -> Finding:
     )
 
 
-def _inputs(project: Project) -> str:
+def too_large(megabytes: float, site: str, queues: Mapping[str, Queue]) -> str | None:
+    """Why the input of a job, which is all of it, does not go to a queue."""
+    for name in queue_names(site):
+        most = queues[name].input_mb if name in queues else 0
+        if most and megabytes > most:
+            return (
+                f"every job gets all {megabytes:.0f} MB of input, and a job of {name} takes "
+                f"{most} MB at most"
+            )
+    return None
+
+
+def _inputs(project: Project, site: str) -> str:
     from hpogrid.data.rucio import Rucio
     from hpogrid.site.panda.command import dataset_names
 
     rucio = Rucio()
-    words = []
+    words, size = [], 0
     for name in dataset_names(project.grid_config.inDS):
         did = rucio.did(name)
         entry, copies = rucio.entry(did), len(rucio.available(did))
@@ -143,8 +177,34 @@ def _inputs(project: Project) -> str:
             raise UserError(f"{did} has no files; 'hpogrid data upload' fills it")
         if copies < entry.files:
             raise UserError(f"of {entry.files - copies} files of {did} there is no copy")
+        size += entry.bytes
         words.append(f"{did}: {entry.files} files, {entry.bytes / 1e6:.0f} MB")
+    if why := too_large(size / 1e6, site, _known_queues(site)):
+        raise UserError(why)
     return "; ".join(words)
+
+
+def _known_queues(site: str) -> dict[str, Queue]:
+    try:
+        return load_queues() if queue_names(site) else {}
+    except UserError:
+        return {}
+
+
+def _phpo(project: Project, site: str) -> Finding:
+    """Whether PanDA's HPO service could run it too."""
+    from hpogrid.site.panda.idds import steering_image
+    from hpogrid.site.panda.submit import planned
+    from hpogrid.site.tasks import sketch
+
+    task = sketch(project, site, 1, mode="idds")
+    try:
+        planned(task)
+        image = steering_image(project.grid_config)
+    except UserError as error:
+        return Finding("phpo command", "note", f"--mode idds cannot run it: {error}")
+    words = f"for --mode idds: phpo takes it; {image} has to have this hpogrid"
+    return Finding("phpo command", "good", words)
 
 
 def _command(project: Project, site: str) -> str:

@@ -8,21 +8,20 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.panda.ask import TimeUp, Unsure, ask, explain, last_error, one_line, pair, result
+from hpogrid.site.base import Unsure
+from hpogrid.site.panda.ask import TimeUp, ask, explain, last_error, one_line, pair, result
 from hpogrid.site.panda.auth import redact
-from hpogrid.site.panda.call import Call, Request
+from hpogrid.site.panda.call import ALL_TASKS, Call, Request
 
 _CALL_SECONDS = 60.0
 _SUBMIT_SECONDS = 600.0
-_PAGE = 500  # what the server hands out at once
-_PAGES = 200
 _FRESH_SECONDS = 2.0
 _UNSURE = "whether PanDA took the task is not known: 'hpogrid tasks show' will tell"
 
@@ -40,9 +39,16 @@ class TaskInfo(msgspec.Struct, kw_only=True, rename={"id": "jediTaskID", "name":
     name: str
     status: str
     created: str | None = msgspec.field(default=None, name="creationDate")
+    modified: str | None = msgspec.field(default=None, name="modificationTime")
     site: str | None = None
+    user: str | None = msgspec.field(default=None, name="userName")
     statistics: str | None = None
     command: str | None = msgspec.field(default=None, name="cliParams")
+
+    @property
+    def stamp(self) -> str | None:
+        """What is another one once anything has become of the task; None: it cannot be told."""
+        return f"{self.status} {self.modified} {self.statistics}" if self.modified else None
 
 
 class FileInfo(msgspec.Struct, kw_only=True):
@@ -128,6 +134,8 @@ def check_arguments(command: str, arguments: Sequence[str], folder: Path) -> dic
     [answer], said = ask(request, _CALL_SECONDS, folder, credentials=False)
     if isinstance(answer.result, dict):
         return answer.result
+    if (answer.error or "").startswith("EOFError"):
+        raise UserError(explain(answer, command, said))
     reason = last_error(said) or answer.error or "no reason is given"
     raise UserError(f"{command} does not take these options: {one_line(redact(reason))}")
 
@@ -163,18 +171,9 @@ def list_tasks(since: float, user: str | None = None) -> list[TaskInfo]:
 
 
 def _list_tasks(since: float, user: str | None) -> list[TaskInfo]:
-    """Get the list page by page."""
     text = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(since))
-    found: dict[int, TaskInfo] = {}
-    last: int | None = None
-    for _ in range(_PAGES):
-        [page] = call(Call("getJobIDsJediTasksInTimeRange", [text, user, last]))
-        tasks = list(decode_all((page or {}).values(), TaskInfo)) if _is_dict(page) else []
-        found |= {task.id: task for task in tasks}
-        if len(tasks) < _PAGE:
-            break
-        last = max(task.id for task in tasks)
-    return list(found.values())
+    [items] = call(Call(ALL_TASKS, [text, user]))
+    return list({task.id: task for task in decode_all(items, TaskInfo)}.values())
 
 
 def find_task(name: str) -> int | None:
@@ -229,22 +228,48 @@ def kill_task(task: int) -> None:
     Raises:
         RunError: it is not one's own, or has ended.
     """
-    [answer] = call(Call("killTask", [task]))
-    good, said = pair(answer)
-    if good is not True:
-        raise RunError(f"PanDA does not kill task {task}: {one_line(str(said))}")
+    _command("kill", task, Call("killTask", [task]))
 
 
-def retry_task(task: int) -> None:
+def finish_task(task: int, *, soft: bool) -> None:
+    """Ask for the end of a task that keeps what is done; ``soft``: once running jobs are."""
+    _command("finish", task, Call("finishTask", [task, soft]))
+
+
+def pause_task(task: int) -> None:
+    """Ask that a task gets no more jobs for now."""
+    _command("pause", task, Call("pauseTask", [task]))
+
+
+def resume_task(task: int) -> None:
+    """Ask that a paused task goes on."""
+    _command("resume", task, Call("resumeTask", [task]))
+
+
+def reload_task(task: int) -> None:
+    """Ask that a task looks at its input datasets again, and goes on with what is new there."""
+    _command("reload", task, Call("reload_input", [task]))
+
+
+def retry_task(task: int, options: Mapping[str, Any] | None = None) -> None:
     """Ask for new jobs in place of those that failed.
+
+    Args:
+        task: its number.
+        options: parameters of the task that are to be others from now on.
 
     Raises:
         RunError: it is not one's own, or there is nothing to retry.
     """
-    [answer] = call(Call("retryTask", [task, False, True, None]))
+    _command("retry", task, Call("retryTask", [task, False, True, dict(options or {}) or None]))
+
+
+def _command(what: str, task: int, item: Call) -> None:
+    """Ask the server to do something with a task."""
+    [answer] = call(item)
     code, said = pair(answer)
-    if code not in (0, 3, True) or code is False:
-        raise RunError(f"PanDA does not retry task {task}: {one_line(str(said))}")
+    if code is False or code not in (0, 3, True):
+        raise RunError(f"PanDA does not {what} task {task}: {one_line(str(said))}")
 
 
 def upload(path: Path) -> None:

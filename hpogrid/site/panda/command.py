@@ -13,8 +13,9 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
+from hpogrid.engine.resources import wanted_cores
 from hpogrid.errors import UserError
-from hpogrid.job.settings import ENTRY, LEDGER, PACKED
+from hpogrid.job.settings import ENTRY, LEDGER, PACKED, START
 
 ANYWHERE = ("ANY", "AUTO", "PANDA")
 """Names of a site with which PanDA chooses the queue itself (in any case of letters)."""
@@ -34,7 +35,11 @@ _LONGEST = 115  # prun allows 132 with what we append
 _DATE = re.compile(r"\$\(date(?: \+([^)]*))?\)")
 _VARIABLE = re.compile(r"\$\{\{(\w+)\}\}|\$\{(\w+)\}|\$(\w+)")
 _MANY_FILES = 200  # in a job; prun wants more to be said
+_HS06 = 10  # the power of a core, in the unit in which PanDA counts its time
 _MUCH_MEMORY = 4000  # MB for each core, above which prun asks whether one means it
+
+
+SEVERAL_CORES = 8
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -80,7 +85,14 @@ def output_dataset(template: str, project: str, account: str | None) -> str:
 
 
 def prun_arguments(
-    project: Project, site: str, n_jobs: int, out_ds: str, archive: str, inputs: Inputs
+    project: Project,
+    site: str,
+    n_jobs: int,
+    out_ds: str,
+    archive: str,
+    inputs: Inputs,
+    *,
+    probe: bool = False,
 ) -> list[str]:
     """What follows ``prun`` on the command line: one task with ``n_jobs`` jobs.
 
@@ -91,13 +103,16 @@ def prun_arguments(
         out_ds: the name of the output dataset.
         archive: the path of the bundle.
         inputs: the datasets that every job gets whole.
+        probe: the job only tells what it finds, which PanDA keeps as its metadata.
 
     Raises:
         UserError: a name or an option that cannot be.
     """
     grid = project.grid_config
-    arguments = ["--outDS", out_ds, "--exec", f"python3 {ENTRY} --job %RNDM:0"]
-    arguments += ["--outputs", f"{LEDGER},{PACKED}", "--nJobs", str(n_jobs)]
+    what = "--probe" if probe else "--job %RNDM:0"
+    arguments = ["--outDS", out_ds, "--exec", f"sh {START} python3 {ENTRY} {what}"]
+    arguments += [] if probe else ["--outputs", f"{LEDGER},{PACKED}"]
+    arguments += ["--nJobs", str(n_jobs)]
     arguments += ["--noBuild", "--useSandbox", "--forceStaged", "--inTarBall", archive]
     arguments += ["--containerImage", _container(grid)]
     arguments += queue_arguments(site)
@@ -185,27 +200,62 @@ def _container(grid: GridConfig) -> str:
     return grid.container
 
 
+def job_cores(project: Project) -> int:
+    """The cores of a job: one, or as many as PanDA has for those that need several.
+
+    Raises:
+        UserError: it needs more.
+    """
+    cores = wanted_cores(project) or 1
+    if cores > SEVERAL_CORES:
+        raise UserError(
+            f"cpus: a job of the grid has 1 or {SEVERAL_CORES} cores, and not {cores}; lower "
+            "--cpus of the grid config, or cpus_per_trial or max_concurrent of the hpo config"
+        )
+    return 1 if cores == 1 else SEVERAL_CORES
+
+
+def wants_gpu(project: Project) -> bool:
+    """Whether jobs are to have a GPU."""
+    gpus = project.grid_config.gpus
+    return bool(gpus) or (gpus is None and project.hpo_config.gpus_per_trial > 0)
+
+
 def resource_arguments(project: Project) -> list[str]:
-    """Cores, memory, time and GPUs of a job, where they are not among the further options."""
-    grid, config = project.grid_config, project.hpo_config
-    cores = grid.cpus
-    if cores is None and config.cpus_per_trial is not None:
-        cores = math.ceil(config.cpus_per_trial * config.max_concurrent)
+    """Cores, memory, time and GPUs of a job, where they are not among the further options.
+
+    Raises:
+        UserError: a memory that is no number, or more cores than there are.
+    """
+    grid, many = project.grid_config, job_cores(project)
     arguments = []
-    if cores is not None and cores > 1 and "nCore" not in grid.extra:
-        arguments += ["--nCore", str(cores)]
-    wants_gpu = bool(grid.gpus) or (grid.gpus is None and config.gpus_per_trial > 0)
-    if wants_gpu and "architecture" not in grid.extra:
+    if many > 1 and "nCore" not in grid.extra:
+        arguments += ["--nCore", str(many)]
+    if wants_gpu(project) and "architecture" not in grid.extra:
         arguments += ["--architecture", "&nvidia"]
-    if grid.walltime_seconds is not None and "maxCpuCount" not in grid.extra:
-        arguments += ["--maxCpuCount", str(grid.walltime_seconds * (cores or 1))]
-    memory = grid.extra.get("memory")
+    if grid.walltime_seconds is not None and "cpuTimePerEvent" not in grid.extra:
+        # PanDA takes a job for one event, and sends it where there is time for that.
+        arguments += ["--cpuTimePerEvent", str(grid.walltime_seconds * _HS06 * many)]
+        arguments += ["--fixedCpuTime"]
+    memory = _extra_memory(grid)
     if memory is None and grid.memory_mb is not None:
-        memory = math.ceil(grid.memory_mb / (cores or 1))
+        memory = math.ceil(grid.memory_mb / many)
         arguments += ["--memory", str(memory)]
-    if isinstance(memory, int) and memory > _MUCH_MEMORY:
+    if memory is not None and memory > _MUCH_MEMORY:
         arguments.append("-y")
     return arguments
+
+
+def _extra_memory(grid: GridConfig) -> int | None:
+    """The memory among the further options, in MB for each core."""
+    memory = grid.extra.get("memory")
+    if memory is None:
+        return None
+    if isinstance(memory, bool) or not re.fullmatch(r"[0-9]+", str(memory)):
+        raise UserError(
+            f"extra: memory is {memory!r}; write MB for each core, such as 4000, or use --memory 4G"
+        )
+    return int(str(memory))
 
 
 def _inputs(inputs: Inputs, n_jobs: int) -> list[str]:

@@ -9,7 +9,6 @@ they are kept in the task's folder, and only what is missing is fetched.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,16 +22,27 @@ from hpogrid.files import Damaged, decode, read_record, write_atomic
 from hpogrid.job.settings import LEDGER
 from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.base import ENDED
-from hpogrid.site.panda.client import FileInfo, JobInfo, job_metadata, list_jobs
+from hpogrid.site.panda.ask import one_line
+from hpogrid.site.panda.client import (
+    FileInfo,
+    JobInfo,
+    TaskInfo,
+    job_metadata,
+    list_jobs,
+    task_error,
+)
 from hpogrid.site.panda.metadata import metadata_events
+from hpogrid.site.panda.state import newest
 from hpogrid.site.tasks import Task
 from hpogrid.study.events import Ended, Event
 from hpogrid.study.ledger import SUFFIX, ledger_name
 from hpogrid.study.study import Source, Study
+from hpogrid.text import counted
 
 STATE = "fetched.json"
 _LARGEST_LOG = 200 * 2**20
 _GONE = ("failed", "cancelled", "closed")
+_FINAL = ("finished", *_GONE)
 
 
 class Wanted(NamedTuple):
@@ -45,19 +55,26 @@ class Wanted(NamedTuple):
 
 
 class State(msgspec.Struct):
-    """What was fetched: ``done`` are PanDA's numbers of jobs; ``complete``: nothing can come."""
+    """What was fetched.
+
+    Attributes:
+        done: PanDA's numbers of the jobs.
+        complete: how the task was when all of it was here. Whoever has a job repeated, by whatever
+            client and however late, changes the task on the server.
+        failed: what is to be said of jobs that came to nothing.
+    """
 
     done: list[int] = []
-    complete: bool = False
+    complete: str | None = None
+    failed: list[str] = []
 
 
-def fetch(task: Task, number: int, status: str) -> list[str]:
+def fetch(task: Task, info: TaskInfo) -> list[str]:
     """Bring home what is missing.
 
     Args:
         task: whose folder gets the ledgers.
-        number: of the task on the server.
-        status: of the task, in PanDA's words.
+        info: how the server tells the task to be.
 
     Returns:
         A sentence for each thing that is missing.
@@ -66,21 +83,38 @@ def fetch(task: Task, number: int, status: str) -> list[str]:
         UserError: the PanDA server does not tell which jobs there are.
     """
     state = _read_state(task)
-    if state.complete:
-        return []
-    jobs = list_jobs(number)
+    if state.complete is not None and state.complete == info.stamp:
+        return state.failed
+    jobs = list_jobs(info.id)
     wanted = [item for item in _wanted(jobs) if item.job.id not in state.done]
     missing, notes = _fetch_files(task, wanted)
     state.done += [item.job.id for item in wanted if item.job.id not in missing]
     left = {item.job.id: item for item in wanted if item.job.id in missing}
-    more, rescued = _from_metadata(task, number, left)
+    more, rescued = _from_metadata(task, info.id, left)
     notes += more
     if missing:
         notes.insert(0, _count(wanted, missing, rescued))
-    ended = status in ENDED and time.time() - task.created > 60
-    state.complete = ended and not missing and bool(jobs)
+    state.failed = _failed(task, jobs) if info.status in ENDED else []
+    if not jobs and info.status in ENDED:
+        notes.append(f"it is {info.status}: {task_error(info.id) or 'PanDA does not say why'}")
+    ended = info.status in ENDED and all(job.status in _FINAL for job in jobs)
+    state.complete = info.stamp if ended and jobs and not missing else None
     write_atomic(task.folder / STATE, msgspec.json.encode(state))
-    return notes
+    return notes + state.failed
+
+
+def _failed(task: Task, jobs: Sequence[JobInfo]) -> list[str]:
+    """That the newest attempts of some jobs failed, for example why, and what to type."""
+    failed = {index: job for index, job in newest(jobs).items() if job.status in _GONE}
+    if not failed:
+        return []
+    index, job = next(iter(sorted(failed.items())))
+    return [
+        f"{len(failed)} of {counted(len(newest(jobs)), 'job')} failed or were ended, job {index} "
+        f"for example: {one_line(job.reason or job.status)}; 'hpogrid tasks show {task.id}' "
+        f"shows all, 'hpogrid tasks logs {task.id} --job {index}' what it printed, "
+        f"'hpogrid tasks retry {task.id}' repeats them"
+    ]
 
 
 def _read_state(task: Task) -> State:

@@ -6,6 +6,7 @@ import fnmatch
 import os
 import ssl
 from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ _AGIS_FILE = "sw/local/etc/agis_schedconf.json"
 _SECONDS = 30.0
 _LARGEST = 200 * 2**20
 _TYPES = ("unified", "analysis")
+_OPEN = ("online", "test", "brokeroff")  # to the latter two go only jobs that name them
 _HOUR = 3600.0
 
 
@@ -38,6 +40,7 @@ class Queue(msgspec.Struct, kw_only=True, frozen=True):
         hours: the longest job; 0: not limited here.
         input_mb: the most input data of a job.
         site: the computing centre.
+        machine: what its processors are, where that is said: x86_64, aarch64...
     """
 
     name: str
@@ -51,6 +54,7 @@ class Queue(msgspec.Struct, kw_only=True, frozen=True):
     input_mb: int = 0
     site: str = ""
     region: str = ""
+    machine: str = ""
 
     @property
     def usable(self) -> bool:
@@ -66,6 +70,7 @@ class Queue(msgspec.Struct, kw_only=True, frozen=True):
 
 class _Architecture(msgspec.Struct):
     type: str = ""
+    arch: list[str] | str = []
     vendor: list[str] | str = []
     model: list[str] | str = []
 
@@ -89,10 +94,13 @@ class _Entry(msgspec.Struct):
     panda_resource: str | None = None
 
 
-def load_queues(file: Path | None = None, url: str | None = None) -> dict[str, Queue]:
+def load_queues(
+    file: Path | None = None, url: str | None = None, *, download: bool = True
+) -> dict[str, Queue]:
     """The queues by name: of a file, a URL, or wherever they are found first.
 
-    Without either these are asked: ``$CRIC_QUEUES_URL``, the files on CVMFS, CRIC itself.
+    Without either these are asked: ``$CRIC_QUEUES_URL``, the files on CVMFS, and CRIC itself unless
+    nothing is to be downloaded from there.
 
     Raises:
         UserError: nothing has them, or what is there makes no sense.
@@ -108,15 +116,32 @@ def load_queues(file: Path | None = None, url: str | None = None) -> dict[str, Q
     for name in (_CRIC_FILE, _AGIS_FILE):
         if (base / name).is_file():
             return parse_queues(_read(base / name), str(base / name))
+    if not download:
+        raise UserError("there is no list of queues here")
     return parse_queues(_download(CRIC_URL), CRIC_URL)
 
 
 def refusal(name: str, queues: Mapping[str, Queue]) -> str | None:
     """Why no job can go to a queue: it is not on the list, or closed."""
     if name not in queues:
-        return f"{unknown('queue', name, queues)} ('hpogrid sites' lists them)"
+        return f"{unknown('queue', name, queues)}{_others(name, queues)}"
     queue = queues[name]
-    return None if queue.usable and queue.status == "online" else queue.words
+    if queue.usable and queue.status in _OPEN:
+        return None
+    why = queue.status if queue.usable else f"{queue.state or 'of no state'}, {queue.type}"
+    return f"queue {name} takes no jobs of users ({why}); choose another{_others(name, queues)}"
+
+
+def _others(name: str, queues: Mapping[str, Queue]) -> str:
+    """Queues with GPUs to choose instead, those of a similar name first."""
+    best = select(queues.values(), name=None, all_sites=False, all_status=False)
+    near = sorted(best, key=lambda queue: -SequenceMatcher(None, name, queue.name).ratio())
+    names = ", ".join(queue.name for queue in near[:3])
+    return (
+        f"; with GPUs there are for example {names} ('hpogrid sites')"
+        if names
+        else (" ('hpogrid sites --all_sites' lists them)")
+    )
 
 
 def parse_queues(data: bytes, where: str) -> dict[str, Queue]:
@@ -180,7 +205,15 @@ def _queue(name: str, entry: _Entry, item: Mapping[str, Any]) -> Queue:
         input_mb=int(entry.maxinputsize or 0),
         site=entry.atlas_site or "",
         region=entry.region or entry.cloud or "",
+        machine=_machine(entry),
     )
+
+
+def _machine(entry: _Entry) -> str:
+    """What its processors are; empty: it is not said, or there are several kinds."""
+    cpus = [one for one in entry.architectures or [] if one.type.lower() == "cpu"]
+    kinds = {kind for one in cpus for kind in _items(one.arch)}
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def _gpu(name: str, entry: _Entry, described: bool) -> str | None:

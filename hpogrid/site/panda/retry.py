@@ -1,15 +1,43 @@
-"""What a retried job finds of its earlier attempts: a file in the server's cache."""
+"""Retries: what a retried job finds of its earlier attempts, and what may be another one then."""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from hpogrid.errors import UserError
 from hpogrid.files import write_atomic
+from hpogrid.registry import unknown
 from hpogrid.site.tasks import Task
 from hpogrid.study.ledger import ledger_attempts, ledger_name
+
+PARAMETERS = {
+    "site": "site", "excludedSite": "excludedSite", "includedSite": "includedSite",
+    "nFilesPerJob": "nFilesPerJob", "maxNFilesPerJob": "nMaxFilesPerJob", "nGBPerJob": "nGBPerJob",
+    "nFiles": "nFiles", "nEvents": "nEvents", "memory": "ramCount", "maxCore": "maxCoreCount",
+    "loopingCheck": "loopingCheck", "avoidVP": "avoidVP", "forceStaged": "forceStaged",
+    "ignoreMissingInDS": "ignoreMissingInDS",
+}  # fmt: skip
+"""What can be another one in a retry, and the parameter of the task: the server forgets others."""
+
+
+def retry_parameters(
+    site: str | None, memory: int | None, options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The parameters of a task that are to be others from now on.
+
+    Raises:
+        UserError: one that a retry cannot change.
+    """
+    given: dict[str, Any] = {"site": site, "memory": memory}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in options or {}:
+        if name not in PARAMETERS:
+            raise UserError(f"--new_options: {unknown('option', name, PARAMETERS)}")
+    return {PARAMETERS[name]: value for name, value in (given | dict(options or {})).items()}
 
 
 def lay_out(

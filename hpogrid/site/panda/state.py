@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from hpogrid.site.base import ENDED, JobState, JobStatus, Seen
 from hpogrid.site.panda.client import JobInfo, TaskInfo, get_task, list_jobs, task_error
-from hpogrid.site.tasks import Task
+from hpogrid.site.tasks import OWNER, Task
 
-TASK, STATUS, RETRIED = "jediTaskID", "status", "retried"
+TASK, STATUS, STATISTICS, RETRIED = "jediTaskID", "status", "statistics", "retried"
 _REGISTERED_SECONDS = 900.0  # until a task that was taken has to be on the list
 _SUBMIT_SECONDS = 900.0  # until a task that is not on the list was never sent
 _RETRY_SECONDS = 300.0  # until a task that is to be retried shows it
@@ -36,11 +36,25 @@ def take_number(task: Task, number: int) -> None:
     task.renumber(number)
 
 
-def remember(task: Task, status: str) -> None:
-    """Keep the status for when the server does not answer."""
-    if task.native.get(STATUS) != status and task.folder.is_dir():
-        task.native[STATUS] = status
+def remember(task: Task, status: str, info: TaskInfo | None) -> None:
+    """Keep the state for when the server does not answer."""
+    told = {STATUS: status}
+    if info is not None and info.statistics is not None:
+        told[STATISTICS] = info.statistics
+    if info is not None and info.user is not None:
+        told[OWNER] = info.user
+    if not told.items() <= task.native.items() and task.folder.is_dir():
+        task.native |= told
         task.save()
+
+
+def remembered(task: Task) -> Seen:
+    """The state of a task as it was last seen."""
+    return Seen(str(task.native.get(STATUS, "unknown")), _counted_before(task))
+
+
+def _counted_before(task: Task) -> list[JobStatus]:
+    return counted(str(task.native.get(STATISTICS, "")))
 
 
 def see(task: Task, info: TaskInfo | None, details: bool) -> Seen:
@@ -61,7 +75,7 @@ def see(task: Task, info: TaskInfo | None, details: bool) -> Seen:
         return Seen("registered" if fresh else "unknown")
     status = _after_retry(task, info.status)
     if not details:
-        return Seen(status, counted(info.statistics))
+        return Seen(status, counted(info.statistics) or _counted_before(task))
     jobs = latest(list_jobs(number))
     if status in ENDED and not jobs:
         reason = task_error(number)
@@ -123,8 +137,8 @@ def latest(jobs: Sequence[JobInfo]) -> list[JobStatus]:
     return found
 
 
-def foreign(info: TaskInfo) -> Task:
-    """A task that has no folder here."""
+def foreign(info: TaskInfo, user: str | None = None) -> Task:
+    """A task that has no folder here; ``user``: whose it is, for the server."""
     owner = re.match(r"(?:user|group)\.([^.]+)\.", info.name)
     project = re.search(r"\.hpogrid\.(.+)\.out\.", info.name)
     return Task(
@@ -137,7 +151,12 @@ def foreign(info: TaskInfo) -> Task:
         created=_time(info.created),
         seed=0,
         project_hash="",
-        native={TASK: info.id, STATUS: info.status},
+        native={
+            TASK: info.id,
+            STATUS: info.status,
+            STATISTICS: info.statistics or "",
+            OWNER: info.user or user or "",
+        },
     )
 
 

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from hpogrid.config.project import Project, load_project, project_path, read_project
 from hpogrid.errors import UserError
 from hpogrid.job.settings import JobSettings
-from hpogrid.registry import require
+from hpogrid.site.carry import Content
 from hpogrid.site.panda.auth import login
-from hpogrid.site.panda.bundle import Content, bundle_content, write_bundle
+from hpogrid.site.panda.bundle import bundle_content, write_bundle
 from hpogrid.site.panda.client import Taken, check_arguments, submit
 from hpogrid.site.panda.command import (
     Inputs,
@@ -26,7 +26,8 @@ from hpogrid.site.panda.command import (
     queue_names,
 )
 from hpogrid.site.panda.idds import phpo_arguments, sandbox
-from hpogrid.site.tasks import Task, find_tasks, user_name
+from hpogrid.site.panda.installed import find_client
+from hpogrid.site.tasks import OWNER, Task, find_tasks, user_name
 
 ARCHIVE = "panda.tgz"
 OUT, EARLIER, SECONDS = "outDS", "earlier", "seconds"
@@ -47,10 +48,17 @@ def content(task: Task) -> Content:
         seed=task.seed,
         n_jobs=task.n_jobs,
         shared=task.shared,
-        seconds=read_task_project(task).grid_config.walltime_seconds or task.native.get(SECONDS),
+        seconds=_seconds(task),
         earlier=f"{_cache()}/cache/{earlier}" if earlier else None,
     )
     return bundle_content(folder, settings)
+
+
+def _seconds(task: Task) -> int | None:
+    """How long a job may take: the walltime, or the limit of its queue if that is shorter."""
+    walltime = read_task_project(task).grid_config.walltime_seconds
+    limits = [seconds for seconds in (walltime, task.native.get(SECONDS)) if seconds is not None]
+    return min(limits, default=None)
 
 
 def planned(task: Task) -> list[str]:
@@ -80,6 +88,9 @@ def prepare(task: Task) -> None:
         raise UserError(f"{_named(task.site)}: {error}") from error
     if found.kind == "token" and found.account is None:
         raise UserError("the PanDA token does not say whose it is; get a new one with pbook")
+    task.user = found.account or task.user
+    if found.name is not None:
+        task.native[OWNER] = found.name
     limit = check_site(task.site)
     if limit is not None:
         task.native[SECONDS] = limit
@@ -127,14 +138,14 @@ def send_new(task: Task) -> int:
 
 def require_client(site: str) -> None:
     """Refuse to go on without panda-client, naming the sites that do without it."""
-    require("pandaclient", extra="panda", what=_named(site))
+    find_client(_named(site))
 
 
 def _named(site: str) -> str:
     """A site for people, who may have meant another one."""
-    from hpogrid.site import SITES
+    from hpogrid.site import QUEUES, SITES
 
-    others = ", ".join(name for name in SITES if name != "panda")
+    others = ", ".join(name for name in SITES if name != QUEUES)
     return f"site '{site}' (a queue of PanDA; other sites: {others})"
 
 
@@ -183,7 +194,7 @@ def _command(
     task: Task, project: Project, out_ds: str, folder: Path, archive: str, inputs: Inputs
 ) -> list[str]:
     """The program and its arguments, once its own parser has read them."""
-    if task.native.get("mode") == "idds":
+    if task.mode == "idds":
         sandbox(project, content(task), folder)
         names = list(inputs.datasets)
         command = ["phpo", *phpo_arguments(project, task.site, task.n_jobs, out_ds, names)]

@@ -1,7 +1,7 @@
 #!/bin/sh
 ${directives}
 
-# hpogrid task ${task}, project ${project}; submitted with
+${shell}# hpogrid task ${task}, project ${project}; submitted with
 #   ${command}
 
 # The members of this array, in order, are these jobs of the task:
@@ -9,6 +9,7 @@ member=${member}
 set -- ${jobs}
 shift $$((member - 1))
 HPOGRID_JOB=$$1
+echo "hpogrid ${version}: job $$HPOGRID_JOB on $$(uname -n), $$(date '+%Y-%m-%d %H:%M:%S %z')"
 
 # When this job has to be over, in seconds since 1970 (empty: no limit is known).
 HPOGRID_END_TIME=$$(${end_time})
@@ -16,4 +17,5 @@ export HPOGRID_JOB HPOGRID_END_TIME
 
 # hpogrid came with the task; nothing is installed here.
 ${environment}
+${setup}# What it prints and how it ends: python3 -m hpogrid tasks logs ${task}
 ${run}

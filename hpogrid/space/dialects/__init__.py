@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,21 @@ DIALECTS = Registry(
             "hpogrid.space.dialects.overrides:DIALECT",
             "scheduler.max_lr=interval(0.00001, 0.001); one on each line",
         ),
+        "ranges": Entry(
+            "hpogrid.space.dialects.ranges:DIALECT",
+            "lr=1e-5:1e-2:log, n=16:256:log:int, x=0:1:step=0.1, act=relu,tanh; one on each line",
+        ),
         "python_types": Entry(
             "hpogrid.space.dialects.python_text:DIALECT",
             '{"lr": loguniform(1e-6, 1), "n": randint(16, 48)}, in Python code or as text',
+        ),
+        "wandb": Entry(
+            "hpogrid.space.dialects.wandb:DIALECT",
+            "a sweep of Weights & Biases: parameters: {lr: {min: 0.0, max: 0.1}}",
+        ),
+        "nni": Entry(
+            "hpogrid.space.dialects.nni:DIALECT",
+            'NNI\'s search_space.json: {"lr": {"_type": "uniform", "_value": [0, 1]}}',
         ),
         "idds": Entry(
             "hpogrid.space.dialects.idds:DIALECT",
@@ -60,7 +73,7 @@ def load_dialect(name: str) -> Dialect:
 
 
 def read_space(
-    data: Any, where: str, dialect: str | None = None, compat: str | None = None
+    data: object, where: str, dialect: str | None = None, compat: str | None = None
 ) -> Parsed:
     """Read a search space in the dialect named, or in the one that it is written in.
 
@@ -82,7 +95,7 @@ def read_space(
         raise UserError(one_line(str(error))) from error
 
 
-def _read(data: Any, where: str, dialect: str | None, compat: str | None) -> Parsed:
+def _read(data: object, where: str, dialect: str | None, compat: str | None) -> Parsed:
     if dialect is None and isinstance(data, str):
         data = _structured(data, where)
     _check(data, where)
@@ -120,7 +133,7 @@ def read_space_file(
     return read_space(text, where, dialect, compat)
 
 
-def detect_dialect(data: Any, where: str) -> str:
+def detect_dialect(data: object, where: str) -> str:
     """The name of the one dialect that data or text is written in.
 
     Raises:
@@ -187,11 +200,35 @@ def _parsed(text: str, where: str) -> Any:
     return parse_yaml(text, where)
 
 
+_LOOKS: dict[str, str] = {
+    "a binary file": r"[^\n]*\x00",
+    "a script for the shell": r"#!.*\b(ba|z|da|k)?sh\b",
+    "a Python script (name it with .py)": r"#!.*\bpython|(from [\w.]+ )?import \w|def \w+\(",
+    "HTML or XML": r"<[!?a-zA-Z]",
+    "TOML, or an INI file": r"\[\[?[A-Za-z_][\w. -]*\]\]?[ \t]*(\n|$)",
+}
+"""What files begin with that are something else."""
+
+
+def _looks_like(text: str) -> str | None:
+    """What text is that is no search space; None: it may be one."""
+    if any(load_dialect(name).detect(text) for name in ("python_types", "hyper_opt")):
+        return None
+    start = text.lstrip()
+    return next((kind for kind, pattern in _LOOKS.items() if re.match(pattern, start)), None)
+
+
 def _structured(text: str, where: str) -> Any:
     """Parse text that is JSON (it starts with a bracket) or YAML; other text stays as it is.
 
     JSON is never read as YAML, which takes some malformed JSON for something else.
     """
+    kind = _looks_like(text)
+    if kind is not None:
+        raise UserError(
+            f"{where}: this looks like {kind}, which is no form of a search space; hpogrid reads "
+            f"{', '.join(DIALECTS)}"
+        )
     try:
         data = _parsed(text, where)
     except UserError:

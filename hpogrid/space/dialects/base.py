@@ -6,13 +6,13 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.space.space import Space
-from hpogrid.space.value import one_line, plain
+from hpogrid.space.value import Value, Values, one_line, plain
 
 Parsed = tuple[Space, list[str]]
 """A space, and what its author should know: settings without effect, weights, conversions."""
@@ -35,12 +35,12 @@ class Dialect:
     """
 
     name: str
-    parse: Callable[[Any, str], Parsed]
-    render: Callable[[Space], Any]
-    detect: Callable[[Any], bool]
+    parse: Callable[[object, str], Parsed]
+    render: Callable[[Space], Value]
+    detect: Callable[[object], bool]
     syntax: Literal["json", "yaml", "text"] = "json"
-    json_schema: Callable[[], dict[str, Any]] | None = None
-    compat: Mapping[str, Callable[[Any, str], Parsed]] = field(default_factory=dict)
+    json_schema: Callable[[], Values] | None = None
+    compat: Mapping[str, Callable[[object, str], Parsed]] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ def in_space(where: str, name: str | None = None) -> Iterator[None]:
         raise UserError(one_line(f"{place}: {error}")) from error
 
 
-def is_foreign(item: Any) -> bool:
+def is_foreign(item: object) -> bool:
     """Whether it is a type of Syne Tune or Ray Tune, as an object (see `foreign`)."""
     homes = {kind.__module__ for kind in type(item).__mro__ if kind.__name__ == "Domain"}
     return bool(homes & {SYNE_TUNE, RAY_TUNE})
@@ -66,7 +66,7 @@ RAY_TUNE = "ray.tune.search.sample"
 _CALL = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9.]*)\s*\(.*\)\s*", re.DOTALL)
 
 
-def is_call(value: Any) -> str | None:
+def is_call(value: object) -> str | None:
     """The name of the function, if it is text that reads as a call: ``interval(0, 1)``."""
     found = _CALL.fullmatch(value) if isinstance(value, str) else None
     return found[1] if found else None

@@ -5,13 +5,14 @@ Neither library is loaded here: whoever made the objects has it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpogrid.space.base import BaseParameter
 from hpogrid.space.dialects import python_types, ray_types
 from hpogrid.space.dialects.base import SYNE_TUNE, is_foreign
 from hpogrid.space.dialects.python_types import plain_value
-from hpogrid.space.value import shown
+from hpogrid.space.value import as_number, shown
 
 _INTEGERS = {"Uniform": "randint", "LogUniform": "lograndint"}
 _FLOATS = {
@@ -21,7 +22,7 @@ _FLOATS = {
 }
 
 
-def adopt(item: Any) -> Any:
+def adopt(item: object) -> Any:
     """Our parameter for a type of another library; anything else as it is.
 
     Raises:
@@ -35,7 +36,7 @@ def adopt(item: Any) -> Any:
     return _from_syne_tune(item) if home == SYNE_TUNE else _from_ray_tune(item)
 
 
-def has_rounding_of_its_own(item: Any) -> bool:
+def has_rounding_of_its_own(item: object) -> bool:
     """Whether it is whole numbers on a log scale of another library."""
     return is_foreign(item) and type(item).__name__ == "Integer" and _sampler(item)[0] != "Uniform"
 
@@ -59,7 +60,7 @@ def _from_syne_tune(item: Any) -> BaseParameter:
             return types.ordinal(item.categories, "equal")
         case "FiniteRange":
             make = types.logfinrange if item.log_scale else types.finrange
-            return make(plain_value(item.lower), plain_value(item.upper), item.size, item.cast_int)
+            return make(*_bounds(item), item.size, item.cast_int)
     return _bounded(item, python_types.TYPES)
 
 
@@ -71,19 +72,22 @@ def _from_ray_tune(item: Any) -> BaseParameter:
         case "Function":
             return ray_types.sample_from(item)
         case "Float" if kind == "Normal":
-            given = (plain_value(sampler.mean), plain_value(sampler.sd))
+            given = as_number(plain_value(sampler.mean)), as_number(plain_value(sampler.sd))
             return ray_types.randn(*given) if q is None else ray_types.qrandn(*given, q)
     return _bounded(item, ray_types.TYPES)
 
 
-def _bounded(item: Any, types: dict[str, Any]) -> BaseParameter:
+def _bounds(item: Any) -> tuple[float, float]:
+    return as_number(plain_value(item.lower)), as_number(plain_value(item.upper))
+
+
+def _bounded(item: object, types: Mapping[str, Callable[..., BaseParameter]]) -> BaseParameter:
     """The type of the library with these bounds."""
     kind, _, q = _sampler(item)
     name = (_INTEGERS if type(item).__name__ == "Integer" else _FLOATS).get(kind)
     if name is not None and q is not None:
         name = f"q{name}"
-    if name not in types:
+    if name is None or name not in types:
         raise ValueError(f"{shown(item)} has no equivalent")
-    given = [plain_value(item.lower), plain_value(item.upper)]
-    made: BaseParameter = types[name](*given) if q is None else types[name](*given, q)
-    return made
+    given = _bounds(item)
+    return types[name](*given) if q is None else types[name](*given, q)

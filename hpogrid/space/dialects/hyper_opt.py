@@ -24,12 +24,12 @@ from hpogrid.space.jsonnet import is_jsonnet, parse_jsonnet
 from hpogrid.space.parameter import Constant, Parameter
 from hpogrid.space.paths import Path, is_key, join, nest
 from hpogrid.space.space import Space
-from hpogrid.space.value import plain, shown
+from hpogrid.space.value import Value, Values, plain, shown
 
 MARK = "hyper_opt"
 
 
-def detect(data: Any) -> bool:
+def detect(data: object) -> bool:
     """Whether there is a ``hyper_opt`` object somewhere."""
     if isinstance(data, str):
         return MARK in data
@@ -38,7 +38,7 @@ def detect(data: Any) -> bool:
     return isinstance(data, list) and any(detect(part) for part in data if not _is_text(part))
 
 
-def _is_text(part: Any) -> bool:
+def _is_text(part: object) -> bool:
     return isinstance(part, str)
 
 
@@ -88,11 +88,11 @@ def read_text(text: str, where: str) -> Any:
 class _Node:
     """What stands in a ``hyper_opt`` object."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: object) -> None:
         self.data = data
 
 
-def _leaves(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def _leaves(tree: object, path: Path) -> Iterator[tuple[Path, Any]]:
     """The places of parameters and constants, in order."""
     if isinstance(tree, dict) and MARK in tree:
         if not path or len(tree) > 1:
@@ -111,7 +111,7 @@ def _leaves(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield path, tree
 
 
-def _read(data: Any) -> HyperOpt:
+def _read(data: object) -> HyperOpt:
     if not isinstance(data, dict):
         raise ValueError(f"{MARK} must be an object with suggest and params, not {shown(data)}")
     try:
@@ -120,7 +120,7 @@ def _read(data: Any) -> HyperOpt:
         raise ValueError(f"{MARK}: {plain(error)}") from error
 
 
-def _resolver(items: dict[str, Any], parameter: str, notes: list[str]) -> Callable[[str], str]:
+def _resolver(items: Values, parameter: str, notes: list[str]) -> Callable[[str], str]:
     """Finds the parameter or constant that a name means: its path, or the end of just one."""
 
     def resolve(name: str) -> str:
@@ -137,13 +137,13 @@ def _resolver(items: dict[str, Any], parameter: str, notes: list[str]) -> Callab
     return resolve
 
 
-def render(space: Space) -> Any:
+def render(space: Space) -> Value:
     """Write a space as a nested config.
 
     Raises:
         UserError: it has something that the form cannot say; what and where.
     """
-    leaves: dict[str, Any] = {}
+    leaves: Values = {}
     for name, item in space.parameters.items():
         if isinstance(item, Constant) and not item.needs():
             leaves[name] = _constant(name, item.value)
@@ -154,7 +154,7 @@ def render(space: Space) -> Any:
             raise UserError(f"'{name}': {MARK} objects have no {error}") from error
     if all(isinstance(item, Constant) for item in space.parameters.values()):
         raise UserError(f"there are only constants in it; {MARK} objects are for what is searched")
-    tree = nest(leaves)
+    tree: Value = nest(leaves)
     try:
         names = [join(path) for path, _ in _leaves(tree, ())]
     except ValueError as error:
@@ -165,7 +165,7 @@ def render(space: Space) -> Any:
     return tree
 
 
-def _constant(name: str, value: Any) -> Any:
+def _constant(name: str, value: Value) -> Value:
     if detect(value) and not _is_text(value):
         raise UserError(f"'{name}': a constant with a {MARK} object in it would be searched")
     return value

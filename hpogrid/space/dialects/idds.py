@@ -21,7 +21,7 @@ from hpogrid.space.dialects.repeats import collapse, repetition
 from hpogrid.space.parameter import Categorical, Float, Ordinal, Parameter
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
-from hpogrid.space.value import Value, shown
+from hpogrid.space.value import Value, Values, shown
 
 Segments = list[tuple[str | int | None, Space]]
 """Each model of a segmented search with its space; a plain search has one, without an id."""
@@ -31,7 +31,7 @@ class _Type(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A parameter as a type of Nevergrad."""
 
     type: str
-    params: dict[str, Any] = {}
+    params: Values = {}
     bounds: list[float] | None = None
 
 
@@ -43,7 +43,7 @@ TYPES = {
 }
 
 
-def detect(data: Any) -> bool:
+def detect(data: object) -> bool:
     """Whether there is an ``opt_space``, segments, or a type of Nevergrad."""
     if isinstance(data, list):
         return any(_is_segment(item) for item in data)
@@ -54,19 +54,19 @@ def detect(data: Any) -> bool:
     return has_space or any(_is_type(item) for item in data.values())
 
 
-def _is_segment(item: Any) -> bool:
+def _is_segment(item: object) -> bool:
     return isinstance(item, dict) and {"model_id", "search_space"} <= set(item)
 
 
-def _is_parameter(item: Any) -> bool:
+def _is_parameter(item: object) -> bool:
     return isinstance(item, dict) and bool({"method", "dimension", "type"} & set(item))
 
 
-def _is_type(item: Any) -> bool:
+def _is_type(item: object) -> bool:
     return isinstance(item, dict) and item.get("type") in (*TYPES, "Array")
 
 
-def parse(data: Any, where: str) -> Parsed:
+def parse(data: object, where: str) -> Parsed:
     """Read one space; the segments of a segmented one must have the same.
 
     Raises:
@@ -86,7 +86,7 @@ def parse(data: Any, where: str) -> Parsed:
     return space, notes
 
 
-def parse_segments(data: Any, where: str) -> tuple[Segments, list[str]]:
+def parse_segments(data: object, where: str) -> tuple[Segments, list[str]]:
     """Read the space of each model, in order; a plain ``opt_space`` is one without an id.
 
     Raises:
@@ -116,7 +116,7 @@ def parse_segments(data: Any, where: str) -> tuple[Segments, list[str]]:
     return segments, notes
 
 
-def _parse_one(data: Any, where: str) -> Parsed:
+def _parse_one(data: object, where: str) -> Parsed:
     if not isinstance(data, dict):
         raise UserError(f"{where}: expected an object of parameters, got {shown(data)}")
     if not any(_is_type(item) or isinstance(item, list) for item in data.values()):
@@ -136,7 +136,7 @@ def _parse_one(data: Any, where: str) -> Parsed:
         return Space(parameters), notes
 
 
-def _read(item: Any) -> tuple[Parameter, list[str]]:
+def _read(item: object) -> tuple[Parameter, list[str]]:
     """A parameter as a type of Nevergrad, and its notes."""
     found = msgspec.convert(item, _Type)
     if found.type not in TYPES:
@@ -173,7 +173,7 @@ def _bounds(found: _Type) -> tuple[float, float]:
     return given[0], given[1]
 
 
-def render(space: Space) -> dict[str, Any]:
+def render(space: Space) -> Values:
     """Write a plain ``opt_space`` with methods and dimensions.
 
     Raises:

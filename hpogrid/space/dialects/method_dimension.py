@@ -15,7 +15,7 @@ from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal
 from hpogrid.space.space import Space
-from hpogrid.space.value import ABOVE_0, NOT_EMPTY, exactly, plain, shown
+from hpogrid.space.value import ABOVE_0, NOT_EMPTY, Value, Values, exactly, plain, shown
 
 Above0 = Annotated[float, ABOVE_0]
 _ZERO_OR_ONE = msgspec.Meta(extra_json_schema={"enum": [0, 1, False, True]})
@@ -32,7 +32,7 @@ class _Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class Categories(_Dimension, frozen=True):
     """One of ``categories``; with ``grid_search``, each of them for every other draw."""
 
-    categories: Annotated[list[Any], NOT_EMPTY]
+    categories: Annotated[list[Value], NOT_EMPTY]
     grid_search: Annotated[bool | int, _ZERO_OR_ONE] = False
 
     def parameter(self) -> Parameter:
@@ -172,7 +172,7 @@ _CONDITIONS = (
 )
 
 
-def detect(data: Any) -> bool:
+def detect(data: object) -> bool:
     """Whether a parameter has a method or a dimension."""
     if not isinstance(data, dict) or {"version", "parameters"} <= set(data):
         return False
@@ -181,7 +181,7 @@ def detect(data: Any) -> bool:
     )
 
 
-def parse(data: Any, where: str) -> Parsed:
+def parse(data: object, where: str) -> Parsed:
     """Read a method/dimension space, as data or as JSON text.
 
     Returns:
@@ -205,7 +205,7 @@ def parse(data: Any, where: str) -> Parsed:
         return Space(parameters), notes
 
 
-def _dimension(item: Any, where: str) -> _Dimension:
+def _dimension(item: object, where: str) -> _Dimension:
     if not isinstance(item, dict) or "method" not in item:
         raise UserError(
             f'{where}: expected {{"method": ..., "dimension": {{...}}}}, got {shown(item)}'
@@ -259,7 +259,7 @@ def _lattice(q: float) -> Lattice:
     return Lattice(q)
 
 
-def render(space: Space) -> dict[str, Any]:
+def render(space: Space) -> Values:
     """Write a space in this dialect.
 
     Raises:
@@ -268,7 +268,7 @@ def render(space: Space) -> dict[str, Any]:
     return {name: _render(name, item) for name, item in space.parameters.items()}
 
 
-def _render(name: str, item: Parameter) -> dict[str, Any]:
+def _render(name: str, item: Parameter) -> Values:
     if item.needs():
         raise UserError(f"'{name}': the method/dimension form has no conditions or links")
     try:

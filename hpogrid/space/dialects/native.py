@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -10,14 +10,15 @@ from hpogrid.files import parse_json
 from hpogrid.space.dialects.base import Dialect, Parsed
 from hpogrid.space.parameter import Parameter
 from hpogrid.space.space import Space
+from hpogrid.space.value import Values
 
 
-def detect(data: Any) -> bool:
+def detect(data: object) -> bool:
     """Whether it has the two keys of the native form."""
     return isinstance(data, dict) and {"version", "parameters"} <= set(data)
 
 
-def parse(data: Any, where: str) -> Parsed:
+def parse(data: object, where: str) -> Parsed:
     """Read the native form, as data or as JSON text.
 
     Raises:
@@ -28,7 +29,7 @@ def parse(data: Any, where: str) -> Parsed:
     return Space.from_json(data, where), []
 
 
-def render(space: Space) -> dict[str, Any]:
+def render(space: Space) -> Values:
     """Write the native form, which can say everything."""
     return space.to_json()
 
@@ -40,7 +41,7 @@ class Document(msgspec.Struct, forbid_unknown_fields=True):
     parameters: Annotated[dict[str, Parameter], msgspec.Meta(min_length=1)]
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> Values:
     """The JSON Schema of the native form, for editors."""
     (_,), components = msgspec.json.schema_components([Document], ref_template="#/$defs/{name}")
     document = components.pop("Document")

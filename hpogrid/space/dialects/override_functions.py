@@ -55,8 +55,7 @@ class Interval:
 
 
 Sweep = Choice | Range | Interval
-Meaning = Any
-"""A `Sweep`, or a JSON value."""
+Meaning = Sweep | Value
 
 _MOST_LISTED = 10_000
 
@@ -127,9 +126,9 @@ class Functions:
     def _range(self, call: Call) -> Range:
         if len(call.args) == 1 and not call.keywords:
             call = Call("range", [0, *call.args])
-        start, stop, step = self._arguments(call, ("start", "stop", "step"), 2)
-        step = 1 if step is None else step
-        if not all(map(is_number, (start, stop, step))):
+        start, stop, given = self._arguments(call, ("start", "stop", "step"), 2)
+        step = 1 if given is None else given
+        if not (is_number(start) and is_number(stop) and is_number(step)):
             raise ValueError("range takes numbers: range(start, stop, step)")
         if step == 0:
             raise ValueError("the step of range is 0")
@@ -157,9 +156,10 @@ class Functions:
     def _tag(self, call: Call) -> Sweep:
         if set(call.keywords) - {"sweep"} or not (call.args or call.keywords):
             raise ValueError("tag takes words and then a sweep: tag(log, interval(1, 10))")
-        words = call.args if call.keywords else call.args[:-1]
+        given = call.args if call.keywords else call.args[:-1]
+        words = [word for word in given if isinstance(word, Text)]
         sweep = self.evaluate(call.keywords["sweep"] if call.keywords else call.args[-1])
-        if not isinstance(sweep, Sweep) or not all(isinstance(word, Text) for word in words):
+        if not isinstance(sweep, Sweep) or len(words) < len(given):
             raise ValueError("tag takes words and then a sweep: tag(log, interval(1, 10))")
         tagged: Sweep = sweep
         for word in words:
@@ -246,19 +246,19 @@ class Functions:
 def _cast_range(name: str, found: Range) -> Range:
     numbers = (found.start, found.stop, found.step)
     if name == "float":
-        return replace(found, **_parts(map(float, numbers)))
+        return _converted(found, float)
     if name != "int":
         raise ValueError(f"a range cannot become {name}")
     if any(number != int(number) for number in numbers):
         raise ValueError("int takes a range of whole numbers; its values would be others")
-    return replace(found, **_parts(map(int, numbers)))
+    return _converted(found, int)
 
 
-def _parts(numbers: Any) -> dict[str, Any]:
-    return dict(zip(("start", "stop", "step"), numbers, strict=True))
+def _converted(found: Range, to: Callable[[float], float]) -> Range:
+    return replace(found, start=to(found.start), stop=to(found.stop), step=to(found.step))
 
 
-_CASTS = {"int": int, "float": float, "str": str, "bool": bool}
+_CASTS: dict[str, Callable[[Any], Value]] = {"int": int, "float": float, "str": str, "bool": bool}
 _BOOLS = {"true": True, "false": False}
 
 

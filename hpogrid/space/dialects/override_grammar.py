@@ -8,9 +8,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
-
-from hpogrid.space.value import Value
 
 _DEEPEST = 32
 _INT = re.compile(r"[+-]?(?:0|[1-9](?:_?[0-9])*)")
@@ -24,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_/+.$%*@?|:\\ \t-]")
 _BLANKS = ((" ", False), ("\t", False))
 _ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")
-_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
+_CONSTANTS = {"true": True, "false": False, "null": None}
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class Call:
     """``name(argument, keyword=argument)``."""
 
     name: str
-    args: list[Any] = field(default_factory=list)
-    keywords: dict[str, Any] = field(default_factory=dict)
+    args: list[Node] = field(default_factory=list)
+    keywords: dict[str, Node] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,7 @@ class Text:
     quoted: bool
 
 
-Node = Any
-"""A `Call`, a `Text`, a number, true, false, null, a list or a dict of nodes."""
+Node = None | bool | int | float | Call | Text | list["Node"] | dict[str, "Node"]
 
 
 def parse_value(text: str) -> Node:

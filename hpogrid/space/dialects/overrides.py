@@ -35,7 +35,7 @@ from hpogrid.space.parameter import (
 )
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
-from hpogrid.space.value import Value, shown
+from hpogrid.space.value import Value, Values, shown
 from hpogrid.trial.overrides import write_value
 
 _OVERRIDE = re.compile(r"\s*(~|\+{0,2})([\w$][\w$./@:-]*)(?:=(.*))?", re.DOTALL)
@@ -54,7 +54,7 @@ _SWEEPS = {"choice", "range", "interval", "tag", "sort", "shuffle", "glob"}
 _CASTS = {"int", "float", "str", "bool"}
 
 
-def detect(data: Any) -> bool:
+def detect(data: object) -> bool:
     """Whether it is overrides with something to search in them."""
     if isinstance(data, str):
         data = _lines(data)
@@ -69,7 +69,7 @@ def detect(data: Any) -> bool:
     return _sweeper(data) is not None or any(_is_function(item) for item in data.values())
 
 
-def _is_override(item: Any) -> bool:
+def _is_override(item: object) -> bool:
     return isinstance(item, str) and ("=" in item or item.startswith("~"))
 
 
@@ -93,7 +93,7 @@ def _is_sweep_inside(node: Call) -> bool:
     return node.name in _CASTS and any(isinstance(part, Call) for part in node.args)
 
 
-def _sweeper(data: dict[str, Any]) -> dict[str, Any] | None:
+def _sweeper(data: Values) -> Values | None:
     """What ``hydra.sweeper`` of a config file says is searched."""
     hydra = data.get("hydra")
     found = hydra.get("sweeper") if isinstance(hydra, dict) else None
@@ -107,7 +107,7 @@ def _lines(text: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def parse(data: Any, where: str, compat: Compat = "hydra") -> Parsed:
+def parse(data: object, where: str, compat: Compat = "hydra") -> Parsed:
     """Read overrides: a list, a mapping, or a text with one on each line.
 
     Args:
@@ -132,12 +132,12 @@ def parse(data: Any, where: str, compat: Compat = "hydra") -> Parsed:
         return Space(parameters), notes
 
 
-def parse_as_optuna_sweeper(data: Any, where: str) -> Parsed:
+def parse_as_optuna_sweeper(data: object, where: str) -> Parsed:
     """`parse` with the meaning of Hydra's plug-in for Optuna."""
     return parse(data, where, compat="optuna-sweeper")
 
 
-def _pairs(data: Any, where: str, notes: list[str]) -> list[tuple[str, Any]]:
+def _pairs(data: object, where: str, notes: list[str]) -> list[tuple[str, Any]]:
     """Names, and values: text of the grammar, or what a config file gives ready made."""
     if isinstance(data, str):
         data = _lines(data)
@@ -175,10 +175,10 @@ def _pairs_of(data: dict[str, Any], where: str, notes: list[str]) -> list[tuple[
                 "run here; write them under hydra.sweeper.params, and leave it out"
             )
         notes.append("of the config, only what hydra.sweeper searches is read")
-        parts = [sweeper.get(key) or {} for key in ("search_space", "params")]
-        if not all(isinstance(part, dict) for part in parts):
+        older, newer = (sweeper.get(key) or {} for key in ("search_space", "params"))
+        if not (isinstance(older, dict) and isinstance(newer, dict)):
             raise UserError(f"{where}: hydra.sweeper.params must map keys to values")
-        values = {name: _Distribution(item) for name, item in parts[0].items()} | parts[1]
+        values = {name: _Distribution(item) for name, item in older.items()} | newer
     for name in values:
         if not _OVERRIDE.fullmatch(f"{name}="):
             raise UserError(f"{where}: {shown(name)} is no key such as model.lr")
@@ -198,7 +198,7 @@ def _instead(name: str) -> str:
 class _Distribution:
     """An entry of the older ``search_space``: ``{type: float, low: 0, high: 1, log: true}``."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: object) -> None:
         self.data = data
 
     def parameter(self) -> Parameter:

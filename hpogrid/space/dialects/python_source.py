@@ -16,12 +16,13 @@ from hpogrid.registry import unknown
 from hpogrid.space.dialects import python_types, ray_types
 from hpogrid.space.dialects.changes import Places, first_change
 from hpogrid.space.dialects.python_types import plain_value
+from hpogrid.space.parameter import Parameter
 
 OURS = "hpogrid.space.dialects.python_types"
 _SYNE_TUNE = "syne_tune.config_space"
 _RAY = "ray.tune"
 
-LIBRARIES: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+LIBRARIES: Mapping[str, Mapping[str, Callable[..., Parameter]]] = {
     OURS: python_types.TYPES,
     _SYNE_TUNE: python_types.TYPES,
     _RAY: ray_types.TYPES,
@@ -108,7 +109,7 @@ class Names:
             return len(node.args) == 1 and isinstance(node.args[0], ast.List | ast.Tuple)
         return name in LIBRARIES.get(module, {})
 
-    def type_of(self, call: ast.Call) -> tuple[Callable[..., Any], list[str]]:
+    def type_of(self, call: ast.Call) -> tuple[Callable[..., Parameter], list[str]]:
         """The function that makes the parameter, and what its user should know.
 
         Raises:
@@ -181,10 +182,11 @@ def tree_of(text: str, where: str) -> ast.Module:
     return ast.increment_lineno(tree, above) if above else tree
 
 
-def pairs_of(tree: ast.Module, where: str) -> list[tuple[str, ast.expr]]:
+def pairs_of(tree: ast.Module, where: str, name: str | None = None) -> list[tuple[str, ast.expr]]:
     """The names and what they are: of one dict, or of one assignment on each line.
 
-    In a script, whatever else there is in it, of the one dict that has types in it.
+    In a script, whatever else there is in it, of the one dict that has types in it, or of the one
+    that is called ``name``.
 
     Raises:
         UserError: there are several dicts, or what would become of one can only be seen by
@@ -192,11 +194,13 @@ def pairs_of(tree: ast.Module, where: str) -> list[tuple[str, ast.expr]]:
     """
     body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     spaces = spaces_of(tree)
+    if name is not None:
+        spaces = {name: spaces[name]}
     if len(spaces) > 1:
         raise UserError(f"{where}: there are several spaces in it: {', '.join(spaces)}")
-    for name, found in spaces.items():
+    for called_so, found in spaces.items():
         try:
-            return _entries(_as_made(tree, name, found), where)
+            return _entries(_as_made(tree, called_so, found), where)
         except RecursionError as error:
             raise UserError(f"{where}: nested too deeply") from error
         except ValueError as error:

@@ -38,7 +38,7 @@ from hpogrid.space.space import Space
 from hpogrid.space.value import is_number, shown
 
 
-def detect(data: Any) -> bool:
+def detect(data: object) -> bool:
     """Whether one of the values is a parameter, or a call of one of the types."""
     if isinstance(data, str):
         try:
@@ -76,7 +76,7 @@ _NO_IMPORTS = Names(ast.Module([], []))
 _KNOWN = {**TYPES, **ray_types.TYPES}
 
 
-def parse(data: Any, where: str) -> Parsed:
+def parse(data: object, where: str) -> Parsed:
     """Read text or a mapping.
 
     Args:
@@ -87,15 +87,24 @@ def parse(data: Any, where: str) -> Parsed:
     Raises:
         UserError: malformed (line and column in text), or the first type that is wrong.
     """
-    pairs: list[tuple[str, Any]]
-    names = _NO_IMPORTS
     if isinstance(data, str):
         tree = tree_of(data, where)
-        names, pairs = Names(tree), list(pairs_of(tree, where))
-    elif isinstance(data, dict):
-        pairs = list(data.items())
-    else:
-        raise UserError(f"{where}: expected names with types such as uniform(0, 1)")
+        return _read(pairs_of(tree, where), Names(tree), where)
+    if isinstance(data, dict):
+        return _read(data.items(), _NO_IMPORTS, where)
+    raise UserError(f"{where}: expected names with types such as uniform(0, 1)")
+
+
+def parse_script(tree: ast.Module, name: str, where: str) -> Parsed:
+    """Read one of the spaces of a script, by what it is called (see `spaces_of`).
+
+    Raises:
+        UserError: the first type that is wrong, or a dict that is changed later.
+    """
+    return _read(pairs_of(tree, where, name), Names(tree), where)
+
+
+def _read(pairs: Iterable[tuple[str, Any]], names: Names, where: str) -> Parsed:
     parameters: dict[str, Parameter] = {}
     notes: list[str] = []
     for name, item in pairs:
@@ -133,7 +142,7 @@ def _parsed(text: str) -> ast.expr:
         raise ValueError(f"{shown(text)} is malformed") from error
 
 
-def _refuse_misspelt(item: Any) -> None:
+def _refuse_misspelt(item: object) -> None:
     """Refuse text that reads as a call of something much like a type."""
     name = is_call(item)
     if name is None:
@@ -233,9 +242,10 @@ def _ordinal(item: Ordinal) -> str:
     """The call that makes it; weights are those of rounding to the nearest or to multiples."""
     values = list(item.choices)
     calls = [f"ordinal({values!r}, kind='equal')"]
-    if item.weights is not None and all(map(is_number, values)) and len(values) > 1:
+    numbers = [value for value in values if is_number(value)]
+    if item.weights is not None and len(numbers) == len(values) > 1:
         calls = [f"ordinal({values!r}, kind={kind!r})" for kind in ("nn", "nn-log")]
-        ends = f"{values[0]!r}, {values[-1]!r}, {values[1] - values[0]!r}"
+        ends = f"{numbers[0]!r}, {numbers[-1]!r}, {numbers[1] - numbers[0]!r}"
         calls += [f"{name}({ends})" for name in ("qrandint", "qlograndint")]
     for call in calls:
         if _makes(call, item):

@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 import math
 import numbers
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, cast
 
-from hpogrid.space.parameter import Categorical, Float, Integer, Lattice, Ordinal
+from hpogrid.space.parameter import Categorical, Float, Integer, Lattice, Ordinal, Parameter
 from hpogrid.space.scale import Linear, Log, ReverseLog
 from hpogrid.space.value import Value, exactly, is_number, shown
 
@@ -94,19 +94,24 @@ def ordinal(categories: Sequence[Value], kind: Kind | None = None) -> Ordinal:
             else ``equal``.
     """
     values = _values(categories)
-    increasing = all(map(is_number, values)) and all(
-        one < other for one, other in itertools.pairwise(values)
-    )
+    found = _increasing(values)
     if kind is None:
-        kind = "nn" if increasing and len(values) > 1 else "equal"
+        kind = "nn" if found is not None and len(found) > 1 else "equal"
     if kind not in ("equal", "nn", "nn-log"):
         raise ValueError(f"kind {shown(kind)} is none of equal, nn, nn-log")
     if kind == "equal":
         return Ordinal(choices=tuple(values))
-    if not increasing or (kind == "nn-log" and min(values, default=1) <= 0):
+    if found is None or (kind == "nn-log" and min(found, default=1) <= 0):
         above = " above 0" if kind == "nn-log" else ""
         raise ValueError(f"kind {kind} needs numbers{above} in increasing order")
-    return Ordinal(choices=tuple(values), weights=nearest_weights(values, kind))
+    return Ordinal(choices=tuple(values), weights=nearest_weights(found, kind))
+
+
+def _increasing(values: Sequence[Value]) -> list[float] | None:
+    """The values, where they are increasing numbers."""
+    found = [value for value in values if is_number(value)]
+    whole = len(found) == len(values)
+    return found if whole and all(a < b for a, b in itertools.pairwise(found)) else None
 
 
 def logordinal(categories: Sequence[Value]) -> Ordinal:
@@ -128,7 +133,7 @@ def logfinrange(lower: float, upper: float, size: int, cast_int: bool = False) -
     return _listed(math.log(low), math.log(high), size, cast_int, math.exp, low, high)
 
 
-TYPES: dict[str, Callable[..., Any]] = {
+TYPES: dict[str, Callable[..., Parameter]] = {
     function.__name__: function
     for function in (
         uniform,
@@ -215,37 +220,39 @@ def _last_rounded_to(value: int, q: int) -> int:
     return last - 1 if tie else last
 
 
-def real_numbers(**given: Any) -> list[float]:
+def real_numbers(**given: object) -> list[float]:
     """The numbers that were given, by name; anything else is refused."""
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise ValueError(f"{name} {shown(value)} is not a number")
     return [_float(name, value) for name, value in given.items()]
 
 
-def _float(name: str, value: Any) -> float:
+def _float(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"{name} {shown(value)} is not a number")
     try:
         return float(value)
     except OverflowError as error:
         raise ValueError(f"{name} must be a finite number") from error
 
 
-def whole_numbers(**given: Any) -> list[int]:
+def whole_numbers(**given: object) -> list[int]:
     """The whole numbers that were given, by name; anything else is refused."""
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-            raise ValueError(f"{name} {shown(value)} is not a whole number")
-    return [int(value) for value in given.values()]
+    return [_int(name, value) for name, value in given.items()]
 
 
-def _values(categories: Any) -> list[Value]:
-    unordered = isinstance(categories, dict | set | frozenset)
-    if unordered or isinstance(categories, str | bytes) or not hasattr(categories, "__iter__"):
+def _int(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise ValueError(f"{name} {shown(value)} is not a whole number")
+    return int(value)
+
+
+def _values(categories: object) -> list[Value]:
+    unordered = isinstance(categories, dict | set | frozenset | str | bytes)
+    if unordered or not isinstance(categories, Iterable):
         raise ValueError(f"the values must be in a list, got {shown(categories)}")
     return [plain_value(value) for value in categories]
 
 
-def plain_value(value: Any) -> Value:
+def plain_value(value: object) -> Value:
     """The JSON value of what Python code gives: numbers of other libraries, tuples."""
     if isinstance(value, bool):
         return value
@@ -257,4 +264,4 @@ def plain_value(value: Any) -> Value:
         return [plain_value(part) for part in value]
     if isinstance(value, dict):
         return {key: plain_value(part) for key, part in value.items()}
-    return value
+    return cast(Value, value)  # what is none is refused where it is looked at

@@ -11,7 +11,7 @@ from typing import Any, Never
 
 from hpogrid.space.dialects import python_types as ours
 from hpogrid.space.dialects.python_types import plain_value, real_numbers, whole_numbers
-from hpogrid.space.parameter import Categorical, Float, Integer, Lattice
+from hpogrid.space.parameter import Categorical, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Normal
 from hpogrid.space.value import Value
 
@@ -19,12 +19,12 @@ _NO_BASE: Any = None
 """The base of a logarithm, which Ray ignores as well."""
 
 
-def loguniform(lower: float, upper: float, base: Any = _NO_BASE) -> Float:
+def loguniform(lower: float, upper: float, base: object = _NO_BASE) -> Float:
     """A real number whose logarithm is uniform."""
     return ours.loguniform(lower, upper)
 
 
-def qloguniform(lower: float, upper: float, q: float, base: Any = _NO_BASE) -> Float:
+def qloguniform(lower: float, upper: float, q: float, base: object = _NO_BASE) -> Float:
     """A log-uniform number rounded to multiples of ``q``; so must the bounds be."""
     return ours.qloguniform(lower, upper, q)
 
@@ -45,7 +45,7 @@ def randint(lower: int, upper: int) -> Integer:
     return ours.randint(lower, _below(lower, upper))
 
 
-def lograndint(lower: int, upper: int, base: Any = _NO_BASE) -> Integer:
+def lograndint(lower: int, upper: int, base: object = _NO_BASE) -> Integer:
     """A whole number below ``upper`` whose logarithm is uniform."""
     return ours.lograndint(lower, _below(lower, upper))
 
@@ -63,7 +63,7 @@ def qrandint(lower: int, upper: int, q: int = 1) -> Integer:
     return Integer(scale=Linear(first, last), step=step)
 
 
-def qlograndint(lower: int, upper: int, q: int, base: Any = _NO_BASE) -> Integer:
+def qlograndint(lower: int, upper: int, q: int, base: object = _NO_BASE) -> Integer:
     """A log-uniform whole number, where ``q`` is 1."""
     if q != 1:
         raise ValueError("whole numbers on a log scale have no quantum but 1 here; list them")
@@ -72,15 +72,15 @@ def qlograndint(lower: int, upper: int, q: int, base: Any = _NO_BASE) -> Integer
 
 def grid_search(values: Sequence[Value]) -> Categorical:
     """Every value for every draw of the others."""
-    return Categorical(choices=tuple(plain_value(values)), grid=True)
+    return Categorical(choices=tuple(map(plain_value, values)), grid=True)
 
 
-def sample_from(func: Any) -> Never:
+def sample_from(func: object) -> Never:
     """What a function draws."""
     raise ValueError("a function cannot be searched; give the parameter a type")
 
 
-TYPES: dict[str, Callable[..., Any]] = {
+TYPES: dict[str, Callable[..., Parameter]] = {
     "uniform": ours.uniform,
     "quniform": ours.quniform,
     "choice": ours.choice,
@@ -102,7 +102,7 @@ TYPES: dict[str, Callable[..., Any]] = {
 }
 
 
-def _below(lower: Any, upper: Any) -> int:
+def _below(lower: object, upper: object) -> int:
     low, high = whole_numbers(lower=lower, upper=upper)
     if low >= high:
         raise ValueError(f"there is no whole number from {low} to below {high}")

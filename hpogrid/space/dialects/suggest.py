@@ -20,17 +20,21 @@ from hpogrid.space.condition import Condition, Operator
 from hpogrid.space.dialects.repeats import collapse, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log
-from hpogrid.space.value import ABOVE_0, NOT_EMPTY, Value
+from hpogrid.space.value import ABOVE_0, NOT_EMPTY, Value, Values
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A part of the object; unknown keys are refused."""
 
 
+Made = tuple[type[Parameter], dict[str, Any]]
+"""A kind of parameter, and its fields."""
+
+
 class _Params(_Strict, frozen=True):
     """The parameters of one suggest function."""
 
-    def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
+    def fields(self) -> Made:
         """The kind of parameter that it means, and its fields."""
         raise TypeError(type(self).__name__)
 
@@ -40,7 +44,7 @@ class CategoricalParams(_Params, frozen=True):
 
     choices: Annotated[list[Value], NOT_EMPTY]
 
-    def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
+    def fields(self) -> Made:
         values, weights = collapse(self.choices)
         return Categorical, {"choices": values, "weights": weights}
 
@@ -52,7 +56,7 @@ class DiscreteUniformParams(_Params, frozen=True):
     high: float
     q: Annotated[float, ABOVE_0]
 
-    def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
+    def fields(self) -> Made:
         return Float, {"scale": Linear(self.low, self.high), "lattice": Lattice(self.q, "low")}
 
 
@@ -64,7 +68,7 @@ class FloatParams(_Params, frozen=True):
     step: Annotated[float, ABOVE_0] | None = None
     log: bool = False
 
-    def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
+    def fields(self) -> Made:
         if self.log and self.step is not None:
             raise ValueError("log and step do not go together")
         if self.log:
@@ -81,7 +85,7 @@ class IntParams(_Params, frozen=True):
     step: Annotated[int, ABOVE_0] = 1
     log: bool = False
 
-    def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
+    def fields(self) -> Made:
         if self.log and self.step != 1:
             raise ValueError("log and step do not go together")
         scale = Log(self.low, self.high) if self.log else Linear(self.low, self.high)
@@ -94,7 +98,7 @@ class LogUniformParams(_Params, frozen=True):
     low: Annotated[float, ABOVE_0]
     high: float
 
-    def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
+    def fields(self) -> Made:
         return Float, {"scale": Log(self.low, self.high)}
 
 
@@ -104,7 +108,7 @@ class UniformParams(_Params, frozen=True):
     low: float
     high: float
 
-    def fields(self) -> tuple[type[Parameter], dict[str, Any]]:
+    def fields(self) -> Made:
         return Float, {"scale": Linear(self.low, self.high)}
 
 
@@ -153,7 +157,7 @@ class HyperOpt(_Strict, frozen=True):
     """The whole object."""
 
     suggest: str
-    params: dict[str, Any]
+    params: Values
     dependency: Dependency | list[Dependency] | None = None
     inactive: Literal["null", "drop", "default"] = "null"
     otherwise: Value = None
@@ -197,21 +201,21 @@ class HyperOpt(_Strict, frozen=True):
         }
 
 
-def hyper_opt_of(item: Parameter) -> dict[str, Any]:
+def hyper_opt_of(item: Parameter) -> Values:
     """Write a parameter as a ``hyper_opt`` object.
 
     Raises:
         ValueError: what the form cannot say.
     """
     suggest, params = _suggest_of(item)
-    dependencies: list[dict[str, Any]] = []
+    dependencies: list[Values] = []
     if item.source is not None:
         dependencies.append({"type": "multiply", "on": item.source})
     if item.when is not None:
         parts = item.when.of if item.when.op == "all" and len(item.when.of) > 1 else (item.when,)
         conditions = [_comparison_of(part) for part in parts]
         dependencies.append({"type": "optimize_iff", "conditions": conditions})
-    found: dict[str, Any] = {"suggest": suggest, "params": params}
+    found: Values = {"suggest": suggest, "params": params}
     if dependencies:
         found["dependency"] = dependencies if len(dependencies) > 1 else dependencies[0]
     if item.inactive != "null":
@@ -221,7 +225,7 @@ def hyper_opt_of(item: Parameter) -> dict[str, Any]:
     return found
 
 
-def _suggest_of(item: Parameter) -> tuple[str, dict[str, Any]]:
+def _suggest_of(item: Parameter) -> tuple[str, Values]:
     match item:
         case Categorical(grid=False):
             return "categorical", {"choices": spread(item)}
@@ -246,7 +250,7 @@ def _suggest_of(item: Parameter) -> tuple[str, dict[str, Any]]:
     raise ValueError(f"{type(item).__name__.lower()} parameters")
 
 
-def _comparison_of(condition: Condition) -> dict[str, Any]:
+def _comparison_of(condition: Condition) -> Values:
     if condition.on is None:
         parts = [_comparison_of(part) for part in condition.of]
         return {"type": condition.op, "conditions": parts}

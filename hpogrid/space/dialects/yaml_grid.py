@@ -21,7 +21,7 @@ from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Parameter
 from hpogrid.space.space import Space
-from hpogrid.space.value import shown
+from hpogrid.space.value import Value, Values, shown
 
 SINGLE = ("workdir", "rootdir", "src", "trg", "train_tok", "valid_tok")
 """The keys of a translation recipe that are never searched."""
@@ -30,7 +30,7 @@ SINGLE = ("workdir", "rootdir", "src", "trg", "train_tok", "valid_tok")
 _PLAIN = ["string", "number", "boolean", "null"]
 
 
-def detect(data: Any) -> bool:
+def detect(data: object) -> bool:
     """Whether it is a flat mapping with at least one list."""
     if not isinstance(data, dict) or not any(isinstance(item, list) for item in data.values()):
         return False
@@ -41,7 +41,7 @@ def detect(data: Any) -> bool:
     return not any(map(is_call, data.values()))
 
 
-def parse(data: Any, where: str) -> Parsed:
+def parse(data: object, where: str) -> Parsed:
     """Read a grid, as data or as YAML text.
 
     Raises:
@@ -82,11 +82,11 @@ def _parameter(name: str, item: Any) -> Parameter:
     return Constant(value=item["const"])
 
 
-def _is_const(item: dict[str, Any]) -> bool:
+def _is_const(item: Values) -> bool:
     return set(item) == {"const"}
 
 
-def render(space: Space) -> dict[str, Any]:
+def render(space: Space) -> Values:
     """Write a space in this dialect.
 
     Raises:
@@ -95,7 +95,7 @@ def render(space: Space) -> dict[str, Any]:
     return {name: _render(name, item) for name, item in space.parameters.items()}
 
 
-def _render(name: str, item: Parameter) -> Any:
+def _render(name: str, item: Parameter) -> Value:
     if item.needs():
         raise UserError(f"'{name}': a YAML grid has no conditions or links")
     if isinstance(item, Constant):

@@ -8,6 +8,8 @@ cache=${CACHE:-/var/cache/hpogrid-tests}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v mmdebstrap >/dev/null || { echo "no mmdebstrap: apt-get install mmdebstrap" >&2; exit 1; }
 mkdir -p "$cache"
+exec 9>"$cache/apptainer.lock"
+flock 9 # another run of the tests may be making them
 bash "$here/get.sh" "$cache/apptainer"
 root=$cache/debian
 if [ ! -e "$root.made" ]; then
@@ -21,6 +23,7 @@ if [ ! -e "$root.made" ]; then
     chown -R root:root "$root"
     touch "$root.made"
 fi
+exec 9>&-
 cd "$here/../../.."
 binds=(--bind /etc/ssl/certs/ca-certificates.crt)
 [ ! -e /etc/pip.conf ] || binds+=(--bind /etc/pip.conf)

@@ -87,7 +87,7 @@ def test_one_task_with_all_jobs() -> None:
     assert after(words, "--site") == "ANALY_X"
     assert after(words, "--containerImage") == "docker://a/b:1"
     assert after(words, "--outputs") == "hpogrid_ledger.jsonl,hpogrid_job.tgz"
-    assert after(words, "--exec") == "python3 hpogrid_job.py --job %RNDM:0"
+    assert after(words, "--exec") == "sh hpogrid_job.sh python3 hpogrid_job.py --job %RNDM:0"
     assert "--inDS" not in words
 
 
@@ -123,14 +123,22 @@ def test_resources_and_gpus_by_attribute() -> None:
         {"site": "Q", "memory": "8G", "walltime": "2h", "cpus": 4}, gpus_per_trial=0.5
     )
     assert after(words, "--architecture") == "&nvidia"
-    assert after(words, "--nCore") == "4"
-    assert after(words, "--memory") == "2048"
-    assert after(words, "--maxCpuCount") == str(2 * 3600 * 4)
+    assert after(words, "--nCore") == "8"
+    assert after(words, "--memory") == "1024"
     assert "--architecture" not in arguments({"site": "ANALY_GPU"})
+
+
+def test_cores() -> None:
+    assert "--nCore" not in arguments({"site": "Q", "cpus": 1})
+    several = arguments({"site": "Q"}, cpus_per_trial=0.5, scheduler_param={"max_concurrent": 3})
+    assert after(several, "--nCore") == "8"
+    with pytest.raises(UserError, match="has 1 or 8 cores, and not 9; lower --cpus"):
+        arguments({"site": "Q", "cpus": 9})
 
 
 def test_much_memory_is_meant() -> None:
     assert "-y" in arguments({"site": "Q", "memory": "6G"})
+    assert "-y" in arguments({"site": "Q", "extra": {"memory": "5000"}})
     assert "-y" in arguments({"site": "Q", "extra": {"memory": 5000}})
 
 
@@ -193,6 +201,24 @@ def test_pruns_own_parser_reads_it(tmp_path: Path, project: Project) -> None:
     [data] = [item for item in task["jobParameters"] if item.get("dataset") == "user.me:data"]
     assert data["nFilesPerJob"] == 2
     assert data["reusable"] is True
+
+
+def test_what_reaches_the_parameters_of_the_task(tmp_path: Path, home: Path) -> None:
+    """Not everything that prun takes goes anywhere."""
+
+    def parameters(**grid: Any) -> dict[str, Any]:
+        words = arguments({"site": "ANY", **grid})
+        return check_arguments("prun", words, tmp_path)
+
+    bare = parameters()
+    assert parameters(walltime="2h")["cpuTime"] == 2 * 3600 * 10
+    assert parameters(walltime="2h", cpus=8)["cpuTime"] == 2 * 3600 * 10 * 8
+    assert parameters(walltime="2h")["cpuTimeUnit"] == "HS06sPerEventFixed"
+    assert bare["nEventsPerJob"] == 1  # so that an event takes as long as a job
+    assert parameters(memory="8G")["ramCount"] == 8192
+    assert parameters(cpus=8)["coreCount"] == 8
+    assert parameters(gpus=1)["architecture"] != bare["architecture"]
+    assert not {"cpuTime", "ramCount", "coreCount"} & set(bare)
 
 
 def test_pruns_own_parser_refuses_it(tmp_path: Path, project: Project) -> None:

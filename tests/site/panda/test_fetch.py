@@ -18,10 +18,11 @@ from hpogrid.data.rucio import Did
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.worknode import LOG_MARK
 from hpogrid.site.panda import fetch as panda_fetch
-from hpogrid.site.panda.client import FileInfo, JobInfo
+from hpogrid.site.panda.client import FileInfo, JobInfo, TaskInfo
 from hpogrid.site.panda.fetch import fetch, ledger_in_log
 from hpogrid.site.panda.metadata import metadata_events
 from hpogrid.site.tasks import Task, new_task
+from hpogrid.space.value import Values
 from hpogrid.study.events import Ended, Event, Opened, Started
 from hpogrid.study.metadata import small_metadata
 from hpogrid.study.study import Trial, read_study
@@ -44,7 +45,7 @@ def events(index: int, *trials: int, running: int | None = None) -> bytes:
     ]
     for number in trials:
         name = f"{index}-{number}"
-        point = {"x": number / 10}
+        point: Values = {"x": number / 10}
         found += [
             Started(time=number, trial=name, seed=1, suggested=point),
             Ended(time=number + 0.5, trial=name, state="complete", metrics={"loss": number}),
@@ -108,8 +109,18 @@ def task(home: Path) -> Task:
     return new_task(store_project(), site="Q", n_jobs=3)
 
 
+def info(status: str, modified: str | None = "2030-01-01 10:00:00") -> TaskInfo:
+    return TaskInfo(id=7, name="t", status=status, modified=modified)
+
+
 def states(task: Task) -> dict[str, str]:
     return {trial.id: trial.state for trial in read_study(task.ledgers)[0]}
+
+
+def fetched(task: Task, status: str, modified: str | None = "2030-01-01 10:00:00") -> list[str]:
+    """What is to be said of files; that jobs failed is said besides."""
+    notes = fetch(task, info(status, modified))
+    return [note for note in notes if "failed or were ended" not in note]
 
 
 def test_every_finished_trial_of_every_attempt_once(grid: Grid, task: Task) -> None:
@@ -118,7 +129,7 @@ def test_every_finished_trial_of_every_attempt_once(grid: Grid, task: Task) -> N
     grid.has(job(3, 2, "cancelled"), log(events(2, 1)))
     grid.has(job(4, 1, "finished", attempt=2), events(1, 100001, 100002))
     grid.has(job(5, 2, "finished", attempt=2), events(2, 1, 2))  # went on from the first ledger
-    assert fetch(task, 7, "done") == []
+    assert fetched(task, "done") == []
     found = states(task)
     assert found.pop("1-3") == "interrupted"
     assert set(found) == {"0-1", "0-2", "1-1", "1-2", "1-100001", "1-100002", "2-1", "2-2"}
@@ -128,28 +139,72 @@ def test_every_finished_trial_of_every_attempt_once(grid: Grid, task: Task) -> N
 def test_only_what_is_missing_is_fetched(grid: Grid, task: Task) -> None:
     grid.has(job(1, 0, "finished"), events(0, 1))
     grid.jobs.append(job(2, 1, "running"))
-    fetch(task, 7, "running")
+    fetched(task, "running")
     grid.jobs.pop()
     grid.has(job(2, 1, "finished"), events(1, 1))
-    fetch(task, 7, "running")
+    fetched(task, "running")
     assert len(grid.asked) == len(set(grid.asked)) == 2
 
 
 def test_a_task_that_is_complete_is_not_asked_for_again(
     grid: Grid, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task.created -= 3600
     grid.has(job(1, 0, "finished"), events(0, 1))
-    assert fetch(task, 7, "done") == []
-    monkeypatch.setattr(panda_fetch, "list_jobs", lambda number: pytest.fail("asked again"))
-    assert fetch(task, 7, "done") == []
+    assert fetched(task, "done") == []
+    with monkeypatch.context() as patch:
+        patch.setattr(panda_fetch, "list_jobs", lambda number: pytest.fail("asked again"))
+        assert fetched(task, "done") == []
+
+
+def test_jobs_that_failed_are_told_each_time(grid: Grid, task: Task) -> None:
+    for number in (1, 2):
+        grid.has(job(number, number - 1, "failed"), log(b""))
+        grid.jobs[-1] = msgspec.structs.replace(grid.jobs[-1], payload="payload exited with 1")
+    for _ in range(2):  # the second time nothing is fetched
+        [note] = fetch(task, info("failed"))
+        assert "2 of 2 jobs failed or were ended, job 0 for example: payload exited" in note
+        assert f"'hpogrid tasks retry {task.id}'" in note
+    grid.has(job(3, 0, "finished", attempt=2), events(0, 1))
+    [note] = fetch(task, info("finished"))
+    assert "1 of 2 jobs failed or were ended, job 1" in note
+
+
+def test_a_task_without_jobs_says_why(
+    grid: Grid, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panda_fetch, "task_error", lambda number: "no queue takes it")
+    assert fetch(task, info("broken")) == ["it is broken: no queue takes it"]
+
+
+@pytest.mark.parametrize("later", ["2030-01-01 10:02:00", None])
+def test_whoever_repeats_a_job_and_however_late_its_results_come(
+    grid: Grid, task: Task, later: str | None
+) -> None:
+    """By another client, or PanDA itself: only the server knows of it."""
+    grid.has(job(1, 0, "finished"), events(0, 1))
+    grid.has(job(2, 1, "failed"), log(events(1, 1)))
+    assert fetched(task, "finished", later and "2030-01-01 10:00:00") == []
+    task.created -= 3600
+    grid.has(job(3, 1, "finished", attempt=2), events(1, 1, 100001))
+    assert fetched(task, "finished", later) == []
+    assert set(states(task)) == {"0-1", "1-1", "1-100001"}
+
+
+def test_a_job_that_still_moves_its_files_is_waited_for(grid: Grid, task: Task) -> None:
+    grid.has(job(1, 0, "finished"), events(0, 1))
+    grid.jobs.append(job(2, 1, "transferring"))
+    assert fetched(task, "finished") == []
+    grid.jobs.pop()
+    grid.has(job(2, 1, "finished"), events(1, 1))
+    assert fetched(task, "finished") == []
+    assert set(states(task)) == {"0-1", "1-1"}
 
 
 def test_one_missing_file_does_not_block_the_others(grid: Grid, task: Task) -> None:
     grid.has(job(1, 0, "finished"), events(0, 1))
     grid.jobs.append(job(2, 1, "failed"))
     grid.has(job(3, 2, "finished"), events(2, 1))
-    [note] = fetch(task, 7, "done")
+    [note] = fetched(task, "done")
     assert "2 of 3 ledgers and logs fetched" in note
     assert "the log of PanDA job 2: no copy of it was found" in note
     assert set(states(task)) == {"0-1", "2-1"}
@@ -157,10 +212,10 @@ def test_one_missing_file_does_not_block_the_others(grid: Grid, task: Task) -> N
 
 def test_a_damaged_log_is_told_and_fetched_again(grid: Grid, task: Task) -> None:
     grid.has(job(1, 0, "failed"), b"this is no archive")
-    [note] = fetch(task, 7, "done")
+    [note] = fetched(task, "done")
     assert "is damaged" in note
     grid.files[grid.jobs[0].files[3].lfn] = log(events(0, 1))
-    assert fetch(task, 7, "done") == []
+    assert fetched(task, "done") == []
     assert set(states(task)) == {"0-1"}
 
 
@@ -179,7 +234,7 @@ def test_metadata_where_the_ledger_cannot_be_had(grid: Grid, task: Task) -> None
     grid.jobs = [job(1, 0, "finished"), job(2, 1, "finished", attempt=2)]
     grid.metadata = {"1": metadata(0, 1, 2), "2": metadata(1, 100001)}
     grid.down = "the Rucio server does not answer"
-    [note] = fetch(task, 7, "done")
+    [note] = fetched(task, "done")
     assert "0 of 2 ledgers" in note
     assert "the Rucio server does not answer" in note
     assert "3 trials are taken from the metadata" in note
@@ -187,7 +242,7 @@ def test_metadata_where_the_ledger_cannot_be_had(grid: Grid, task: Task) -> None
     grid.down = None
     grid.files[grid.jobs[0].files[1].lfn] = events(0, 1, 2, 3)
     grid.files[grid.jobs[1].files[1].lfn] = events(1, 100001)
-    assert fetch(task, 7, "done") == []
+    assert fetched(task, "done") == []
     assert set(states(task)) == {"0-1", "0-2", "0-3", "1-100001"}  # and none of them twice
 
 
@@ -205,7 +260,7 @@ def test_foreign_and_broken_metadata_are_skipped_with_a_line(
 ) -> None:
     grid.jobs = [job(1, 0, "finished"), job(2, 1, "finished"), job(3, 2, "finished")]
     grid.metadata = {"1": content, "2": metadata(1, 1)}
-    notes = fetch(task, 7, "done")
+    notes = fetch(task, info("done"))
     assert any("job 0 (PanDA 1) is skipped" in note and words in note for note in notes)
     assert any("job 2 (PanDA 3) left no metadata" in note for note in notes)
     assert set(states(task)) == {"1-1"}
@@ -223,7 +278,7 @@ def test_metadata_of_an_earlier_release_has_no_ids() -> None:
 def test_a_ledger_does_not_replace_a_longer_one(grid: Grid, task: Task) -> None:
     grid.has(job(1, 0, "failed"), log(events(0, 1, 2, 3)))
     grid.has(job(2, 0, "failed"), log(events(0, 7)))  # the same attempt, made twice
-    fetch(task, 7, "failed")
+    fetched(task, "failed")
     assert set(states(task)) == {"0-1", "0-2", "0-3", "0-7"}
 
 
@@ -233,7 +288,7 @@ def test_the_server_is_down(grid: Grid, task: Task, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(panda_fetch, "list_jobs", fail)
     with pytest.raises(UserError, match="cannot be reached"):
-        fetch(task, 7, "running")
+        fetched(task, "running")
 
 
 def test_a_log_without_a_ledger(tmp_path: Path) -> None:

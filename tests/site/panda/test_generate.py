@@ -55,7 +55,7 @@ def drive(
 @pytest.mark.parametrize(
     "algorithm",
     [
-        pytest.param(name, marks=pytest.mark.engine if name == "ax" else ())
+        pytest.param(name, marks=pytest.mark.engine if name in ("ax", "bohb") else ())
         for name in ALGORITHMS
         if name != "grid"
     ],

@@ -16,9 +16,9 @@ from hpogrid.job.settings import SETTINGS
 from hpogrid.site.panda import client as panda_client
 from hpogrid.site.panda.client import TaskInfo
 from hpogrid.site.panda.retry import lay_out
-from hpogrid.site.panda.state import counted, note_retry, remember, see
+from hpogrid.site.panda.state import counted, note_retry, remember, see, take_number
 from hpogrid.site.panda.submit import ARCHIVE, check_site
-from hpogrid.site.tasks import Task, load_task, new_task
+from hpogrid.site.tasks import Task, find_tasks, load_task, new_task
 from tests.commands import hpogrid, ok, parsed, refused
 from tests.projects import store_project
 from tests.site.panda.server import Reply, Server, bad, good, serve
@@ -106,7 +106,10 @@ def test_a_task_has_the_servers_number_and_its_queues_time_limit(server: Server)
 
 @pytest.mark.parametrize(
     ("site", "words"),
-    [("LONGG", "unknown queue 'LONGG': did you mean LONG?"), ("LONG,OFF", "OFF: offline")],
+    [
+        ("LONGG", "unknown queue 'LONGG': did you mean LONG?"),
+        ("LONG,OFF", "queue OFF takes no jobs of users (offline)"),
+    ],
 )
 def test_a_queue_that_is_not_there(server: Server, site: str, words: str) -> None:
     store_project(grid={"site": site})
@@ -185,7 +188,7 @@ def test_states_of_jobs(server: Server) -> None:
     shown = ok("tasks", "show", "77")
     assert "PanDA 3, attempt 2: killed by me" in shown
     assert "out of memory" not in shown  # the newest attempt counts
-    assert "would retry task 77, job(s) 0" in hpogrid("tasks", "retry", "77", "--dry_run").err
+    assert "would retry task 77, job 0" in hpogrid("tasks", "retry", "77", "--dry_run").err
     assert "--n" not in refused("tasks", "show", "78", code=2)
 
 
@@ -198,13 +201,49 @@ def test_a_retried_task_has_its_old_status_no_longer(server: Server) -> None:
     def told(status: str) -> str:
         info = TaskInfo(id=77, name=task.name, status=status)
         status = see(task, info, details=False).status
-        remember(task, status)
+        remember(task, status, info)
         return status
 
     assert told("finished") == "finished"
     note_retry(task)
     assert [told("finished"), told("finished")] == ["toretry", "toretry"]
     assert [told("running"), told("finished")] == ["running", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "status"),
+    [
+        (77, 899, "registered"),
+        (77, 901, "unknown"),
+        (None, 899, "submitting"),
+        (None, 901, "broken"),
+    ],
+)
+def test_a_task_that_is_not_on_the_list(
+    server: Server, monkeypatch: pytest.MonkeyPatch, number: int | None, seconds: float, status: str
+) -> None:
+    """The server needs its time to show what it took; what was never sent stays away."""
+    task = new_task(store_project(), site="LONG", n_jobs=2)
+    if number is not None:
+        take_number(task, number)
+    later = task.created + seconds
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert see(task, None, details=False).status == status
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(299, "toretry"), (301, "failed")])
+def test_a_retry_that_the_server_never_gets_to_is_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch, seconds: float, status: str
+) -> None:
+    store_project(grid={"site": "LONG"})
+    ok("run", "p")
+    task = load_task(77)
+    remember(task, "failed", None)
+    note_retry(task)
+    later = time.time() + seconds
+    monkeypatch.setattr(time, "time", lambda: later)
+    info = TaskInfo(id=77, name=task.name, status="failed")
+    assert see(task, info, details=False).status == status
 
 
 def test_jobs_are_counted_from_what_the_list_says() -> None:
@@ -252,6 +291,125 @@ def test_a_task_that_was_never_sent(server: Server) -> None:
     [row] = parsed("tasks", "show", "--format", "json")
     assert row["status"] == "broken"
     assert "it was never sent" in ok("tasks", "show", str(task.id))
+
+
+def listed(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "jediTaskID": number, "reqID": number, "userName": "Me Myself", "status": "done",
+        "taskName": f"user.me.hpogrid.q.out.{number}/", "creationDate": "2100-01-01 00:00:00",
+        "modificationTime": "2100-01-01 00:00:00", "site": "LONG", "statistics": "finished*3",
+        **more,
+    }  # fmt: skip
+
+
+def test_a_user_by_nickname_or_full_name(server: Server) -> None:
+    """The server knows full names only, and names of tasks begin with the nickname."""
+    store_project(grid={"site": "LONG"})
+    ok("run", "p")
+    own = panda(server).task | {"userName": "Me Myself"}
+    boss = listed(5 * 10**7, userName="The Boss", taskName="user.boss.hpogrid.q.out.1/")
+
+    def answer(endpoint: str, query: dict[str, Any]) -> Reply:
+        if endpoint != "task/get_tasks_modified_since":
+            return good([])
+        if query.get("min_task_id", "None") != "None":
+            return good({})
+        whose = query.get("dn", "None")
+        return good(
+            {"None": {"77": own, "9": listed(4 * 10**7)}, "The Boss": {"3": boss}}.get(whose, {})
+        )
+
+    server.answer = answer
+
+    def numbers(*words: str) -> list[int]:
+        return [row["jeditaskid"] for row in parsed("tasks", "show", "--format", "json", *words)]
+
+    both = [4 * 10**7, 77]
+    for name in ("me", "m*", "Me Myself", "Me *"):
+        assert numbers("--username", name) == both, name
+    assert numbers("--username", "The Boss") == [5 * 10**7]
+    assert numbers("--username", "nobody") == []
+
+
+def test_the_jobs_of_a_task_when_the_server_is_away(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_project(grid={"site": "LONG"})
+    ok("run", "p", "--n_jobs", "3")
+    panda(server).task |= listed(77, taskName=panda(server).task["taskName"])
+    assert "3/3" in ok("tasks", "show")
+    monkeypatch.setenv("PANDA_URL_SSL", "http://127.0.0.1:9/server/panda")
+    outcome = hpogrid("tasks", "show")
+    assert "cannot be reached" in outcome.err
+    assert "3/3" in outcome.out
+
+
+def test_a_number_that_a_task_has_for_a_while_is_free_for_panda(server: Server) -> None:
+    store_project(grid={"site": "LONG"})
+    panda(server).submission = (502, b"bad gateway")
+    hpogrid("run", "p")
+    [(unsure, _)] = [(task.id, task) for task in find_tasks()]
+    panda(server).task = {}
+    panda(server).submission = good(None, f"succeeded. new jediTaskID={unsure}")
+    assert ok("run", "p") == f"{unsure}\n"
+    assert load_task(unsure).native["jediTaskID"] == unsure
+    [moved] = [task for task in find_tasks() if task.id != unsure]
+    assert "jediTaskID" not in moved.native
+
+
+def test_what_pbook_does(server: Server) -> None:
+    store_project(grid={"site": "LONG"})
+    ok("run", "p")
+    seq = {"type": "pseudo_input", "dataset": "seq_number", "lfn": "1"}
+    panda(server).jobs = [{"PandaID": 1, "jobStatus": "failed", "Files": [seq]}]
+    there = panda(server)
+    server.answer = lambda e, q: good(0, "done") if e == "task/retry" else there(e, q)
+
+    def asked(*words: str) -> tuple[str, dict[str, Any]]:
+        server.asked.clear()
+        ok("tasks", *words)
+        found = [(e, q) for e, q in server.asked if e.startswith("task/") and "get" not in e]
+        [one] = found
+        return one
+
+    for words, endpoint in (
+        (["finish", "77"], "finish"), (["pause", "77"], "pause"), (["resume", "77"], "resume"),
+        (["reload", "77"], "reload_input"),
+    ):  # fmt: skip
+        assert asked(*words) == (f"task/{endpoint}", {"task_id": 77})
+    assert asked("finish", "77", "--soft") == ("task/finish", {"task_id": 77, "soft": True})
+    options = ["--new_site", "FREE", "--new_memory", "4000", "--new_options", '{"nFilesPerJob": 2}']
+    assert asked("retry", "77", *options) == (
+        "task/retry",
+        {"task_id": 77, "new_parameters": {"site": "FREE", "ramCount": 4000, "nFilesPerJob": 2}},
+    )
+    assert "unknown option 'colour'" in refused(
+        "tasks", "retry", "77", "--new_options", '{"colour": 1}'
+    )
+    server.answer = lambda e, q: bad("not the task owner") if "pause" in e else there(e, q)
+    assert "PanDA does not pause task 77: not the task owner" in hpogrid("tasks", "pause", "77").err
+    panda_status = ["tasks", "show", "--format", "json", "--status"]
+    assert parsed(*panda_status, "done,finished") == []
+    assert len(parsed(*panda_status, "done,toretry,running")) == 1
+
+
+def test_what_only_a_server_does(home: Path) -> None:
+    task = new_task(store_project(), site="local")
+    assert "it is for the grid" in refused("tasks", "pause", str(task.id))
+    assert "it is for the grid" in refused("tasks", "retry", str(task.id), "--new_site", "A")
+
+
+def test_trials_that_all_failed(home: Path) -> None:
+    store_project("def train(config):\n    raise ValueError\n")
+    hpogrid("local_run", "p")
+    assert (
+        "task 1: all 3 trials failed; 'hpogrid report p' shows why" in hpogrid("tasks", "show").err
+    )
+
+
+def test_a_column_that_does_not_exist(home: Path) -> None:
+    words = refused("tasks", "show", "-o", "x.json", "-c", "jeditaskid,nonsense")
+    assert "--outcol: unknown column 'nonsense'" in words
 
 
 def test_a_task_that_was_submitted_elsewhere_is_reported(server: Server) -> None:

@@ -1,8 +1,0 @@
-#!/bin/sh
-# hpogrid task ${task}, project ${project}: runs one of its jobs in a container on this machine
-HPOGRID_JOB=$$1
-export HPOGRID_JOB
-
-# hpogrid came with the task; nothing is installed here.
-${environment}
-${run}

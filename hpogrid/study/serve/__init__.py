@@ -1,0 +1,1 @@
+"""``hpogrid serve``: the calls, who may make them, and the files behind them."""

@@ -1,0 +1,304 @@
+"""The door of the server: who has a connection, for how long, and who must leave for others.
+
+A connection has so many seconds for its handshake and the head of its first request, and so many
+for a whole request. When there are as many as the process may have, the oldest of those leaves
+that have shown no right token. So strangers that hold connections cost others nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+import ssl
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hpogrid.errors import UserError
+from hpogrid.registry import require
+
+HEAD_SECONDS = 10.0
+REQUEST_SECONDS = 60.0
+IDLE_SECONDS = 90.0
+"""For how long a connection of somebody who is known may wait for the next request."""
+
+_HEAD_BYTES = 16 * 2**10
+_OWN_FILES = 48
+"""Files that the server itself has open."""
+
+_THREADS = 32
+"""So many calls may wait for a slow disk, and others are answered still."""
+
+_MOST = 8192
+_FEW = 8
+_log = logging.getLogger(__name__)
+
+Address = tuple[str, int]
+
+
+class _Visit:
+    """A connection."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.known = False
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Gate:
+    """Counts the connections, and ends those whose time is up.
+
+    Args:
+        most: how many there may be.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._visits: dict[Address, _Visit] = {}
+
+    def enter(self, transport: asyncio.Transport) -> None:
+        """A connection was made."""
+        address = _address(transport)
+        self._make_room()
+        visit = self._visits[address] = _Visit(transport)
+        self._give(address, visit, HEAD_SECONDS)
+
+    def began(self, address: Address) -> None:
+        """A request has its head."""
+        if (visit := self._visits.get(address)) is not None:
+            self._give(address, visit, REQUEST_SECONDS)
+
+    def hear(self, address: Address) -> None:
+        """A request has shown a right token."""
+        if (visit := self._visits.get(address)) is not None:
+            visit.known = True
+
+    def ended(self, address: Address) -> None:
+        """A request was answered."""
+        if (visit := self._visits.get(address)) is not None:
+            self._give(address, visit, IDLE_SECONDS if visit.known else HEAD_SECONDS)
+
+    def _give(self, address: Address, visit: _Visit, seconds: float) -> None:
+        if visit.timer is not None:
+            visit.timer.cancel()
+        loop = asyncio.get_running_loop()
+        visit.timer = loop.call_later(seconds, self._end, address, visit)
+
+    def _end(self, address: Address, visit: _Visit) -> None:
+        if visit.timer is not None:
+            visit.timer.cancel()
+        visit.transport.abort()
+        if self._visits.get(address) is visit:
+            del self._visits[address]
+
+    def _make_room(self) -> None:
+        if len(self._visits) < self._most:
+            return
+        for address, visit in list(self._visits.items()):
+            if visit.transport.is_closing():
+                self._end(address, visit)
+        while len(self._visits) >= self._most:
+            unknown = (item for item in self._visits.items() if not item[1].known)
+            self._end(*next(unknown, next(iter(self._visits.items()))))
+
+    def watching(self, app: Any) -> Any:
+        """The application, with the gate told of its requests."""
+
+        async def watched(scope: Any, receive: Any, send: Any) -> None:
+            address = tuple(scope.get("client") or ("", 0))
+            self.began(address)
+            try:
+                await app(scope, receive, send)
+            finally:
+                self.ended(address)
+
+        return watched
+
+
+class _Early(asyncio.Protocol):
+    """Keeps what arrives between a handshake and the one who reads it."""
+
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+
+    def data_received(self, data: bytes) -> None:
+        self.data.append(data)
+
+
+class _Door(asyncio.Protocol):
+    """A new connection: through the gate, and where there is TLS through its handshake."""
+
+    def __init__(
+        self, gate: Gate, reader: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None
+    ) -> None:
+        self._gate = gate
+        self._reader = reader
+        self._context = context
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let somebody in."""
+        assert isinstance(transport, asyncio.Transport)
+        self._gate.enter(transport)
+        if self._context is None:
+            self._lead(transport, [])
+        else:
+            self._task = asyncio.ensure_future(self._shake(transport, self._context))
+
+    async def _shake(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        early = _Early()
+        with contextlib.suppress(OSError):
+            secured = await asyncio.get_running_loop().start_tls(
+                transport, early, context, server_side=True, ssl_handshake_timeout=HEAD_SECONDS
+            )
+            if secured is not None and not secured.is_closing():
+                self._lead(secured, early.data)
+
+    def _lead(self, transport: asyncio.Transport, early: list[bytes]) -> None:
+        reader = self._reader()
+        transport.set_protocol(reader)
+        reader.connection_made(transport)
+        for data in early:
+            reader.data_received(data)
+
+
+def _address(transport: asyncio.BaseTransport) -> Address:
+    name = transport.get_extra_info("peername") or ("", id(transport))
+    return str(name[0]), int(name[1])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that others can connect to.
+
+    Raises:
+        UserError: the address cannot be used.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=_backlog(_most_visits()))
+    except OSError as error:
+        raise UserError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+def tls_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
+    """What a handshake needs.
+
+    Raises:
+        UserError: the files cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise UserError(
+            f"cannot use the certificate {certificate} with the key {key or certificate}: {error}"
+        ) from error
+    return context
+
+
+def _most_visits() -> int:
+    """As many connections as the process may have files, less its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return min(max(soft - _OWN_FILES, _FEW), _MOST)
+
+
+def _backlog(most: int) -> int:
+    """How many connections are taken at once: fewer than would leave no file free."""
+    return max(_FEW, min(256, most // 4))
+
+
+def run(
+    app: Callable[[Gate], Any],
+    listening: socket.socket,
+    context: ssl.SSLContext | None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        app: makes the application for a gate.
+        listening: where connections are made.
+        context: for TLS.
+        stopping: asked now and then whether to end.
+    """
+    uvicorn = require("uvicorn", extra="serve", what="hpogrid serve")
+    most = _most_visits()
+    gate = Gate(most)
+    config = uvicorn.Config(
+        gate.watching(app(gate)),
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        log_level="critical",
+        server_header=False,
+        proxy_headers=False,
+        backlog=_backlog(most),
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        timeout_keep_alive=int(IDLE_SECONDS),
+        timeout_graceful_shutdown=2,
+    )
+    config.load()
+    server = _behind_the_door(uvicorn, config, gate, context)
+    if stopping():
+        return
+
+    async def serve() -> None:
+        watch = asyncio.ensure_future(_until(stopping, server))
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_note)
+        loop.set_default_executor(ThreadPoolExecutor(_THREADS, "disk"))
+        await server.serve(sockets=[listening])
+        watch.cancel()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve())
+
+
+async def _until(stopping: Callable[[], bool], server: Any) -> None:
+    while not stopping():
+        await asyncio.sleep(0.05)
+    server.should_exit = True
+
+
+def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What goes wrong with one connection is no fault of the server."""
+    error = context.get("exception")
+    if isinstance(error, OSError):
+        _log.debug("%s: %s", context.get("message"), error)
+    else:
+        loop.default_exception_handler(context)
+
+
+def _behind_the_door(uvicorn: Any, config: Any, gate: Gate, context: ssl.SSLContext | None) -> Any:
+    """uvicorn's server, with our door before it."""
+
+    class Server(uvicorn.Server):  # type: ignore[misc]
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            def reader() -> asyncio.Protocol:
+                made: asyncio.Protocol = config.http_protocol_class(
+                    config=config, server_state=self.server_state, app_state={}
+                )
+                return made
+
+            loop = asyncio.get_running_loop()
+            self.servers = [
+                await loop.create_server(
+                    lambda: _Door(gate, reader, context), sock=one, backlog=config.backlog
+                )
+                for one in sockets or []
+            ]
+            self.started = True
+
+    server = Server(config)
+    server.lifespan = config.lifespan_class(config)
+    return server

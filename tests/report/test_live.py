@@ -1,0 +1,150 @@
+"""The page that follows a study, in a real browser."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from hpogrid.report.live import serving
+from hpogrid.report.results import Origin, Results
+from hpogrid.site.tasks import find_tasks
+from tests.commands import hpogrid, refused
+from tests.projects import (
+    GATED,
+    finished_in,
+    gated,
+    open_gate,
+    run_project,
+    store_project,
+    wait_for,
+)
+from tests.report.browser import browser, errors, open_url
+from tests.report.studies import LOSS, SPACE, make_study, sampled_study
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    with browser() as driver:
+        yield driver
+
+
+def growing(folder: Path, sizes: Iterator[int]) -> Callable[[], Results]:
+    """Reads a study that has another size each time; its files change as a ledger does."""
+    (folder / "ledger").mkdir(exist_ok=True)
+    every = list(sampled_study(10_000))
+
+    def read() -> Results:
+        study = make_study(every[: next(sizes)])
+        origin = Origin(id=1, site="local", folder=str(folder))
+        return Results("grows", [(origin, study)], objectives=LOSS, space=SPACE)
+
+    return read
+
+
+def grow(folder: Path) -> None:
+    with (folder / "ledger" / "job-0000.001.jsonl").open("a") as stream:
+        stream.write("{}\n")
+
+
+def updates(driver: Any) -> int:
+    return int(driver.execute_script("return document.documentElement.dataset.updates ?? 0"))
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_the_page_follows_and_keeps_what_was_chosen(chrome: Any, tmp_path: Path) -> None:
+    with serving(growing(tmp_path, iter((50, 120, 200)))) as address:
+        open_url(chrome, address)
+        assert "50 trials of 50" in chrome.find_element("id", "shown").text
+        until(lambda: chrome.execute_script("return document.getElementById('foot').dataset.live"))
+        chrome.find_element("id", "search").send_keys("loss<100")
+        chrome.find_element("css selector", "#value-scale option[value='3']").click()
+        chrome.find_element("css selector", "#show-failed").click()
+        chrome.find_element("css selector", "#trials tbody tr:nth-child(3) button").click()
+        marked = chrome.find_element("css selector", "#chosen h3").text
+        for number, size in ((1, 120), (2, 200)):
+            grow(tmp_path)
+            until(lambda number=number: updates(chrome) == number)  # type: ignore[misc]
+            assert f"of {size}" in chrome.find_element("id", "shown").text
+        assert chrome.find_element("css selector", "#chosen h3").text == marked
+        assert chrome.find_element("id", "search").get_attribute("value") == "loss<100"
+        assert chrome.find_element("id", "value-scale").get_attribute("value") == "3"
+        assert not chrome.find_element("id", "show-failed").is_selected()
+        assert len(chrome.find_elements("css selector", "#main > section")) == len(
+            chrome.find_elements("css selector", "#contents li")
+        )
+        assert len(chrome.find_elements("id", "value-scale")) == 1
+        assert errors(chrome) == []
+
+
+def test_nobody_else_gets_it_and_nothing_can_be_changed(tmp_path: Path) -> None:
+    with serving(growing(tmp_path, iter((5, 5)))) as address:
+        parts = urlsplit(address)
+
+        def status(method: str, path: str, host: str = parts.netloc) -> int:
+            connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+            connection.request(method, path, headers={"Host": host})
+            answer = connection.getresponse()
+            answer.read()
+            connection.close()
+            return answer.status
+
+        assert status("GET", parts.path) == 200
+        assert status("GET", "/") == 404
+        assert status("GET", "/events") == 404
+        assert status("GET", parts.path, "evil.example") == 403
+        assert status("POST", parts.path) == 501
+        assert parts.hostname == "127.0.0.1"
+        with socket.socket() as other, pytest.raises(OSError):
+            other.bind(("127.0.0.1", parts.port or 0))
+
+
+def test_report_live_shows_trials_as_they_end(chrome: Any) -> None:
+    project = store_project(GATED, trials=4, param=gated(1))
+    program = str(Path(sys.executable).parent / "hpogrid")
+    search = subprocess.Popen([program, "local_run", project.name], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: any(finished_in(task) == 1 for task in find_tasks()))
+        page = subprocess.Popen(
+            [program, "report", project.name, "--live"], stdout=subprocess.PIPE, text=True
+        )
+        assert page.stdout is not None
+        address = next(line for line in page.stdout if line.startswith("http"))
+        open_url(chrome, address.strip())
+        assert "1 complete" in chrome.find_element("id", "lead").text
+        open_gate()
+        until(lambda: "4 complete" in chrome.find_element("id", "lead").text)
+        page.send_signal(signal.SIGINT)
+        assert page.wait(20) == 0
+    finally:
+        open_gate()
+        search.wait(60)
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    run_project(store_project(trials=1))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        outcome = hpogrid("report", "p", "--live", "--port", port)
+    assert outcome.code == 1
+    assert f"port {port} cannot be used" in outcome.err
+    refused("report", "p", "--live", "--port", "70000")

@@ -1,0 +1,282 @@
+"""The calls of `hpogrid serve`: what their document says, who may make them, and who may stay."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
+
+from hpogrid.errors import UserError
+from hpogrid.study.claims import Claim, digest
+from hpogrid.study.serve import door, tokens
+from hpogrid.study.serve.calls import LARGEST_BODY, ROOT, openapi, share_of
+from hpogrid.study.serve.client import Answer, Client, Refused
+from hpogrid.study.serve.shelf import Shelf, UnknownCursor
+from hpogrid.study.serve.tokens import Keyring, Right, WrongTokens, make_token, read_or_make_token
+from tests.study.serving import KEY, certificate_for, place, serving
+
+LEDGER = "job-0000.001.jsonl"
+
+
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch) -> str:
+    token = read_or_make_token()
+    monkeypatch.setenv("HPOGRID_TOKEN", token)
+    return token
+
+
+@pytest.fixture
+def url(tmp_path: Path, owner: str) -> Iterator[str]:
+    with serving(tmp_path / "server", more={"h-8": place(tmp_path / "server", "h-8", 2)}) as found:
+        yield found
+
+
+def ask(
+    url: str, method: str, path: str, token: str = "", body: bytes | None = None
+) -> tuple[int, dict[str, Any]]:
+    link = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    with contextlib.closing(link):
+        link.request(method, path, body, {"Authorization": f"Bearer {token}"})
+        answer = link.getresponse()
+        data = answer.read()
+    return answer.status, json.loads(data) if data.startswith(b"{") else {}
+
+
+def test_the_document_is_kept(url: str, owner: str) -> None:
+    """Whatever may be asked is answered as the document says, and nothing is a fault."""
+    schema = schemathesis.openapi.from_dict(openapi())
+    headers = {"Authorization": f"Bearer {owner}"}
+
+    def check(case: Any) -> None:
+        if "task" in (case.path_parameters or {}):
+            case.path_parameters["task"] = KEY
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answer = case.call(base_url=url, headers=headers)
+        assert str(answer.status_code) in case.operation.definition.raw["responses"]
+
+    few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        few(given(case=found.ok().as_strategy())(check))()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", f"{ROOT}/{KEY}/ledgers/..%2f..%2fetc%2fpasswd", 404),
+        ("GET", f"{ROOT}/{KEY}/ledgers/{LEDGER}", 404),
+        ("GET", f"{ROOT}/{KEY}/ledgers/notes.txt", 400),
+        ("GET", f"{ROOT}/other/ledgers", 404),
+        ("GET", f"{ROOT}/{KEY}/secrets", 404),
+        ("POST", f"{ROOT}/{KEY}/ledgers", 405),
+        ("PUT", f"{ROOT}/{KEY}/ledgers/../../x.jsonl", 404),
+        ("PUT", f"{ROOT}/{KEY}/ledgers/notes.txt", 400),
+        ("PUT", f"{ROOT}/{KEY}/ledgers/{LEDGER}?at=5", 409),
+        ("PUT", f"{ROOT}/{KEY}/ledgers/{LEDGER}?at=x", 400),
+        ("PUT", f"{ROOT}/{KEY}/ledgers/{LEDGER}?at=%C2%B2", 400),
+        ("PUT", f"{ROOT}/{KEY}/ledgers/{LEDGER}?at=" + "9" * 30, 400),
+        ("PUT", f"{ROOT}/{KEY}/claims/abc/0", 400),
+        ("PUT", f"{ROOT}/{KEY}/claims/{'a' * 24}/0", 400),
+        ("PUT", f"{ROOT}/{KEY}/shares/x", 400),
+        ("GET", f"{ROOT}/{KEY}/changes", 400),
+        ("GET", f"{ROOT}/{KEY}/changes?after=x.1", 410),
+    ],
+)
+def test_bad_requests(
+    tmp_path: Path, url: str, owner: str, method: str, path: str, status: int
+) -> None:
+    body = b"[]" if method == "PUT" else None
+    assert ask(url, method, path, owner, body)[0] == status
+    assert ask(url, method, path, "wrong", body)[0] == 401
+    left = {found.name for found in (tmp_path / "server").rglob("*") if found.is_file()}
+    assert left <= {LEDGER}
+
+
+def test_a_body_without_a_length_or_too_large_is_refused(url: str, owner: str) -> None:
+    for head, status in (("", b"411"), (f"Content-Length: {LARGEST_BODY + 1}\r\n", b"413")):
+        with socket.create_connection(urlsplit(url).netloc.split(":"), 10) as link:  # type: ignore[arg-type]
+            link.sendall(
+                f"PUT {ROOT}/{KEY}/ledgers/{LEDGER} HTTP/1.1\r\nHost: x\r\n{head}"
+                f"Authorization: Bearer {owner}\r\n\r\n".encode()
+            )
+            assert link.recv(100).split()[1] == status
+
+
+# --- who may -------------------------------------------------------------------------------------
+
+
+def test_a_token_has_one_right_for_one_task(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def client(name: str, right: Right, task: str | None) -> Client:
+        monkeypatch.setenv("HPOGRID_TOKEN", make_token(name, right, task, 1))
+        return Client(url)
+
+    worker, watcher = client("worker", "write", KEY), client("watcher", "read", None)
+    assert worker.append(KEY, LEDGER, 0, b"{}\n") == 3
+    assert set(watcher.listing(KEY).ledgers) == {LEDGER}
+    assert [line.key for line in watcher.tasks()] == [KEY, "h-8"]
+    assert [line.key for line in worker.tasks()] == [KEY]
+    for refused in (
+        lambda: worker.append("h-8", LEDGER, 0, b"{}\n"),
+        lambda: worker.listing("h-8"),
+        lambda: watcher.append(KEY, LEDGER, 3, b"{}\n"),
+        lambda: watcher.claim(KEY, digest(b"x"), 0, Claim(0, {}, {})),
+        lambda: watcher.open_share(KEY, 0),
+    ):
+        with pytest.raises(Refused, match="403 Forbidden: the token"):
+            refused()
+    tokens.revoke("worker")
+    time.sleep(1.1)
+    with pytest.raises(Refused, match="401"):
+        worker.listing(KEY)
+
+
+def test_tokens_end_and_are_kept_as_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = make_token("a", "read", None, 1)
+    assert len(text) >= 43
+    assert Keyring().find(text) is not None
+    with pytest.raises(UserError, match="there is a token 'a' already"):
+        make_token("a", "read", None, 1)
+    (path,) = tokens._folder().iterdir()
+    assert text not in path.read_text()
+    later = time.time() + 2 * 86400
+    monkeypatch.setattr("time.time", lambda: later)
+    assert Keyring().find(text) is None
+    assert Keyring().find("") is None
+    path.write_bytes(b"{")
+    assert tokens.list_tokens() == []
+    with pytest.raises(UserError, match="there is no token 'b'; there are: none"):
+        tokens.revoke("b")
+
+
+def test_wrong_tokens_are_counted_and_a_right_one_is_never_turned_away(
+    url: str, owner: str
+) -> None:
+    found = [ask(url, "GET", ROOT, "wrong")[0] for _ in range(12)]
+    assert found == [401] * 10 + [429] * 2
+    assert ask(url, "GET", ROOT, owner)[0] == 200
+    now = [0.0]
+    wrong = WrongTokens(lambda: now[0])
+    assert [wrong.too_many("a") for _ in range(11)][-1]
+    now[0] = 61.0
+    assert not wrong.too_many("a")
+
+
+# --- the files -----------------------------------------------------------------------------------
+
+
+def shelf(folder: Path, now: list[float]) -> Shelf:
+    return Shelf(folder, 2, lease=10.0, clock=lambda: now[0])
+
+
+def test_repeated_and_reordered_appends_change_nothing(url: str, owner: str) -> None:
+    client = Client(url)
+    assert client.append(KEY, LEDGER, 0, b"1\n") == 2
+    assert client.append(KEY, LEDGER, 2, b"2\n") == 4
+    assert client.append(KEY, LEDGER, 0, b"1\n") == 4
+    for at, data in ((0, b"x\n"), (6, b"4\n")):
+        with pytest.raises(Answer, match="409: the ledger has 4 bytes"):
+            client.append(KEY, LEDGER, at, data)
+    assert client.read(KEY, LEDGER, 0) == b"1\n2\n"
+
+
+def test_changes_follow_the_disk_whoever_writes_there(tmp_path: Path) -> None:
+    now = [0.0]
+    first, second = shelf(tmp_path, now), shelf(tmp_path, now)
+    cursor = first.listing().cursor
+    second.append(LEDGER, 0, b"1\n")
+    now[0] = 1.0
+    found = first.changes(cursor, None)
+    assert [(part.at, part.data) for part in found.parts] == [(0, b"1\n")]
+    second.append(LEDGER, 2, b"")
+    os.utime(tmp_path / LEDGER, (5, 5))
+    now[0] = 2.0
+    again = first.changes(found.cursor, None)
+    assert [(part.at, part.data) for part in again.parts] == [(2, b"")]
+    with pytest.raises(UnknownCursor):
+        second.changes(cursor, None)
+
+
+def test_a_share_is_given_away_only_by_who_lives_and_has_opened_it_or_is_dead(
+    tmp_path: Path,
+) -> None:
+    now = [0.0]
+    own = next(name for name in map(digest, (b"%d" % n for n in range(99)))
+               if share_of(name, 2) == 0)  # fmt: skip
+    theirs = Claim(1, {}, {})
+    found = shelf(tmp_path, now)
+    found.append(LEDGER, 0, b"{}\n")
+    assert found.claim(own, 0, theirs) == "held"
+    now[0] = 1.0
+    assert found.changes(found.listing().cursor, 0).wanted
+    assert not found.changes(found.listing().cursor, 1).wanted
+    found.open_share(0)
+    assert not found.changes(found.listing().cursor, 0).wanted
+    assert found.claim(own, 0, theirs) == "yours"
+    assert found.claim(own, 0, theirs) == "yours"
+    assert found.claim(own, 0, Claim(0, {}, {})) == "taken"
+    restarted = shelf(tmp_path / "b", now)
+    restarted.append(LEDGER, 0, b"{}\n")
+    now[0] = 5.0
+    assert restarted.claim(own, 0, theirs) == "held"
+    now[0] = 20.0
+    assert restarted.claim(own, 0, theirs) == "yours"
+
+
+# --- who may stay --------------------------------------------------------------------------------
+
+
+def test_strangers_leave_when_there_is_no_room(
+    tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_most_visits", lambda: 8)
+    with serving(tmp_path) as url, contextlib.ExitStack() as stack:
+        client = Client(url)
+        assert client.listing(KEY)
+        known = client._link.sock
+        address = ("127.0.0.1", urlsplit(url).port or 0)
+        for _ in range(30):
+            stack.enter_context(socket.create_connection(address, 10))
+        assert ask(url, "GET", ROOT, owner)[0] == 200
+        assert client.listing(KEY)
+        assert client._link.sock is known
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_who_says_nothing_or_little_must_leave(
+    tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    monkeypatch.setattr(door, "HEAD_SECONDS", 0.5)
+    files = certificate_for(tmp_path) if tls else (None, None)
+    with serving(tmp_path / "server", 0, *files) as url:
+        address = ("127.0.0.1", urlsplit(url).port or 0)
+        silent = socket.create_connection(address, 10)
+        with silent, contextlib.suppress(ConnectionError):
+            assert silent.recv(1) == b""
+        slow = socket.create_connection(address, 10)
+        if tls:
+            context = ssl.create_default_context(cafile=str(files[0]))
+            slow = context.wrap_socket(slow, server_hostname="127.0.0.1")
+        with slow, pytest.raises((ConnectionError, ssl.SSLError)):
+            dribble(slow)
+
+
+def dribble(link: socket.socket) -> None:
+    """Send a byte now and then, for as long as the other side lives."""
+    for _ in range(200):
+        link.sendall(b"G")
+        time.sleep(0.05)

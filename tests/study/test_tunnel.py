@@ -1,0 +1,105 @@
+"""A server behind SSH, with a real sshd on this machine."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hpogrid.engine.run import JobSpec, Run
+from hpogrid.errors import UserError
+from hpogrid.site.serving import places
+from hpogrid.site.tasks import new_task
+from hpogrid.study.serve.client import Client, Unreachable
+from hpogrid.study.serve.tunnel import CONFIG, Tunnel
+from hpogrid.study.study import read_study
+from tests.engine.test_sharing import evaluate
+from tests.projects import store_project
+from tests.study.services import free_port, running
+
+PROGRAM = Path(sys.executable).with_name("hpogrid")
+
+
+@pytest.fixture
+def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of the server behind an sshd that lets in who has our key."""
+    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+    assert program, "sshd is missing: apt-get install openssh-server"
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    for name in ("host", "mine"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True
+        )
+    shutil.copy(tmp_path / "mine.pub", tmp_path / "authorized")
+    config = tmp_path / "config"
+    config.write_text(
+        f"Host *\n IdentityFile {tmp_path}/mine\n UserKnownHostsFile {tmp_path}/known\n"
+        "StrictHostKeyChecking accept-new\n"
+    )
+    monkeypatch.setenv(CONFIG, str(config))
+    port = free_port()
+    options = {
+        "Port": port, "ListenAddress": "127.0.0.1", "HostKey": tmp_path / "host",
+        "AuthorizedKeysFile": tmp_path / "authorized", "StrictModes": "no", "UsePAM": "no",
+        "PasswordAuthentication": "no", "PidFile": "none", "PermitRootLogin": "yes",
+        "SetEnv": f"HPOGRID_HOME={os.environ['HPOGRID_HOME']}",
+    }  # fmt: skip
+    command = [program, "-D", "-e", "-f", "/dev/null"]
+    for name, value in options.items():
+        command += ["-o", f"{name}={value}"]
+    with running(command, port):
+        yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}{PROGRAM}"
+    end_servers()
+
+
+def end_servers() -> None:
+    """End the servers in the background, of this user directory."""
+    home = os.environ["HPOGRID_HOME"].encode()
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"\0serve\0" in (place / "cmdline").read_bytes() and (b"HPOGRID_HOME=" + home) in (
+                place / "environ"
+            ).read_bytes().split(b"\0"):
+                os.kill(int(place.name), signal.SIGKILL)
+        except OSError:
+            continue
+
+
+@pytest.mark.engine
+def test_a_search_through_ssh_outlives_its_server(sshd: str, tmp_path: Path) -> None:
+    project = store_project(trials=3, storage=sshd)
+    task = new_task(project, site="local", n_jobs=1)
+    place = tmp_path / "machine"
+    spec = JobSpec(0, task.seed, place / "ledger", place / "trials", True, 1)
+    run = Run(task.read_project(), spec)
+    evaluate(run)
+    end_servers()
+    while not run.over:
+        evaluate(run)
+    run.close()
+    run.hand_over()
+    (found,) = places().values()
+    assert len(read_study(found.ledgers)[0].finished) == 3
+
+
+def test_what_is_no_way_to_a_server_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for url in ("ssh://", "ssh://-oProxyCommand=x", "ssh://host/a;b", "ssh://a b"):
+        with pytest.raises(UserError, match="write ssh://USER@HOST"):
+            Tunnel(url)
+    monkeypatch.setenv(CONFIG, os.devnull)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        client = Client(f"ssh://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(Unreachable, match=r"ssh to 127\.0\.0\.1: "):
+            client.tasks()

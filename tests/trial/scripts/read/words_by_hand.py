@@ -1,0 +1,5 @@
+# refuse: found neither options
+import sys
+
+lr = float(sys.argv[1])
+print(f"loss={lr}")
