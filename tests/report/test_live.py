@@ -120,6 +120,7 @@ def test_report_live_shows_trials_as_they_end(chrome: Any) -> None:
     project = store_project(GATED, trials=4, param=gated(1))
     program = str(Path(sys.executable).parent / "hpogrid")
     search = subprocess.Popen([program, "local_run", project.name], stderr=subprocess.DEVNULL)
+    page = None
     try:
         wait_for(lambda: any(finished_in(task) == 1 for task in find_tasks()))
         page = subprocess.Popen(
@@ -134,6 +135,8 @@ def test_report_live_shows_trials_as_they_end(chrome: Any) -> None:
         page.send_signal(signal.SIGINT)
         assert page.wait(20) == 0
     finally:
+        if page is not None:
+            page.kill()
         open_gate()
         search.wait(60)
 
