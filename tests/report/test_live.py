@@ -124,7 +124,11 @@ def test_report_live_shows_trials_as_they_end(chrome: Any) -> None:
     try:
         wait_for(lambda: any(finished_in(task) == 1 for task in find_tasks()))
         page = subprocess.Popen(
-            [program, "report", project.name, "--live"], stdout=subprocess.PIPE, text=True
+            [program, "report", project.name, "--live"],
+            stdout=subprocess.PIPE,
+            text=True,
+            # Tests that run in the background of a shell have it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         assert page.stdout is not None
         address = next(line for line in page.stdout if line.startswith("http"))
