@@ -120,10 +120,15 @@ def test_report_live_shows_trials_as_they_end(chrome: Any) -> None:
     project = store_project(GATED, trials=4, param=gated(1))
     program = str(Path(sys.executable).parent / "hpogrid")
     search = subprocess.Popen([program, "local_run", project.name], stderr=subprocess.DEVNULL)
+    page = None
     try:
         wait_for(lambda: any(finished_in(task) == 1 for task in find_tasks()))
         page = subprocess.Popen(
-            [program, "report", project.name, "--live"], stdout=subprocess.PIPE, text=True
+            [program, "report", project.name, "--live"],
+            stdout=subprocess.PIPE,
+            text=True,
+            # Tests that run in the background of a shell have it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         assert page.stdout is not None
         address = next(line for line in page.stdout if line.startswith("http"))
@@ -134,6 +139,8 @@ def test_report_live_shows_trials_as_they_end(chrome: Any) -> None:
         page.send_signal(signal.SIGINT)
         assert page.wait(20) == 0
     finally:
+        if page is not None:
+            page.kill()
         open_gate()
         search.wait(60)
 
