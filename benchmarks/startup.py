@@ -5,7 +5,7 @@
 The peers, in the same run and by turns: ``python -c "import click"`` in this environment, and
 the 2023 release ``hpogrid==1.3.3`` in an environment of its own, made once in the folder for
 temporary files. Milliseconds are those of the processor, the best of all runs, so that it does
-not matter much what else the machine is doing.
+not matter much what else the machine is doing. Beside them, what the Tab key costs.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ CLICK_GOAL, OLD_GOAL = 2.5, 4.0
 
 OLD = ["hpogrid==1.3.3", "pyyaml"]  # it imports yaml and does not say so
 OLD_CREATE = ["--num_trials", "10"]
+
+COMPLETION = ["_HPOGRID_COMPLETE=bash_complete", "COMP_WORDS=hpogrid report n", "COMP_CWORD=2"]
+COMPLETION_GOAL = 150.0
+"""The environment in which a shell asks for what the Tab key offers; milliseconds for that."""
 
 Commands = dict[str, Callable[[], list[str]]]
 
@@ -88,7 +92,11 @@ def compare(runs: int, folder: Path) -> Iterator[bool]:
     ours = commands(program, ["--trials", "10"])
     subprocess.run([program, "hpo_config", "create", "shown"], env=environment, check=True,
                    capture_output=True)  # fmt: skip
-    rows = {"import click": lambda: [sys.executable, "-c", "import click"], **ours}
+    rows = {
+        "import click": lambda: [sys.executable, "-c", "import click"],
+        "Tab key": lambda: ["env", *COMPLETION, program],
+        **ours,
+    }
     old = old_release()
     if old is not None:
         create = [old, "hpo_config", "recreate", "shown", *OLD_CREATE]
@@ -97,6 +105,8 @@ def compare(runs: int, folder: Path) -> Iterator[bool]:
     best = measure(rows, environment, runs)
     click = best["import click"]
     print(f"python -c 'import click'   {click:4.0f} ms; best of {runs} runs")
+    print(f"the Tab key                {best['Tab key']:4.0f} ms, at most {COMPLETION_GOAL:g}")
+    yield best["Tab key"] <= COMPLETION_GOAL
     for name in ours:
         line = f"hpogrid {name:18} {best[name]:4.0f} ms  {best[name] / click:.2f} x import click"
         if old is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from hpogrid.trial import session
 from tests.engines import panda
 
 # Machines are busy with other things: no deadline for each example. `python -m tests.fuzz` looks
@@ -63,6 +64,13 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("HPOGRID_DEBUG", raising=False)
     yield folder / "home"
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def no_trial_goes_on() -> Iterator[None]:
+    """A trial that a test evaluated in this process is over with it."""
+    yield
+    session.set_current(None)
 
 
 @pytest.fixture

@@ -89,19 +89,6 @@ def test_names_of_what_there_is(words: str, expected: set[str]) -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_it_is_quick() -> None:
-    words = ("report", "cu")
-    offered(*words)
-    spent = []
-    for _ in range(5):
-        before = os.times()
-        offered(*words)
-        after = os.times()
-        spent.append(after.children_user - before.children_user
-                     + after.children_system - before.children_system)  # fmt: skip
-    assert min(spent) < 0.15, f"{spent} s of the processor"
-
-
 def pressed(shell: str, text: str, folder: Path) -> str:
     """What a shell shows after it has learned the completion, and a text and Tab are typed."""
     ours, theirs = pty.openpty()

@@ -18,7 +18,6 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 EVERY_MODULE = """
 import importlib, pkgutil, sys
 import hpogrid.trial
-from tests.pythons import pythons
 for module in pkgutil.iter_modules(hpogrid.trial.__path__, "hpogrid.trial."):
     importlib.import_module(module.name)
 others = [name for name in sys.modules if name.startswith("hpogrid")]
