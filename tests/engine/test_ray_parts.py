@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,13 @@ def task(folder: Path, trial: str, x: float) -> Evaluate:
 
 
 @pytest.fixture(autouse=True)
-def stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def stay_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(os.getcwd())  # an actor goes to the scripts
     monkeypatch.setattr(session, "_current", None)  # and says which trial runs here
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)  # where a trial outlives its actor: it would end what later tests start
 
 
 def test_an_actor_hands_on_reports_one_by_one(tmp_path: Path) -> None:
