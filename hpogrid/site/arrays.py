@@ -21,11 +21,11 @@ MISSING = "missing"
 """The file in a job's folder whose age is how long nobody has seen the job."""
 
 
-class Array(msgspec.Struct, frozen=True, omit_defaults=True):
+class Array(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``.
 
     Attributes:
-        site: the kind of batch system.
+        site: the kind of batch system; empty where an earlier version kept it: the task's.
         id: the scheduler's; empty while nobody knows whether it took the array.
         folder: of its script and its logs.
         jobs: of the task.
@@ -35,7 +35,7 @@ class Array(msgspec.Struct, frozen=True, omit_defaults=True):
         said: what the scheduler said that was not understood.
     """
 
-    site: str
+    site: str = ""
     id: str
     folder: str
     jobs: list[int]

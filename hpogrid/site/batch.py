@@ -198,9 +198,15 @@ class BatchSite:
             path.chmod(0o755)
         before = arrays_of(task)
         array = Array(
-            self.scheduler.name, "", request.folder.name, list(part.jobs), request.only or 1
+            site=self.scheduler.name,
+            id="",
+            folder=request.folder.name,
+            jobs=list(part.jobs),
+            first=request.only or 1,
+            name=request.name,
+            time=time.time(),
+            said="it was cut off",
         )
-        array = replace(array, name=request.name, time=time.time(), said="it was cut off")
         task.keep(Submissions([*before, array]))
         try:
             answer = run_command(self.scheduler.submit(request), label)
@@ -348,7 +354,7 @@ class BatchSite:
                 self._poll.forget()
 
     def _may_be_there(self, array: Array) -> bool:
-        own = array.site == self.scheduler.name
+        own = array.site in (self.scheduler.name, "")
         return own and not array.id and time.time() - array.time < _UNSURE_SECONDS
 
     def _identified(self, array: Array) -> Array:
@@ -540,7 +546,7 @@ class BatchSite:
                 number
                 for number, job in enumerate(array.jobs, start=1)
                 if job in jobs
-                and array.site == self.scheduler.name
+                and array.site in (self.scheduler.name, "")
                 and member_of(task, job) == (array.id, number)
                 and settled(task, job) is None
             ]

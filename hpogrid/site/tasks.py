@@ -89,6 +89,12 @@ class Task(msgspec.Struct, kw_only=True):
     native: dict[str, Any] = {}
     version: int = 1
 
+    def __post_init__(self) -> None:
+        """What earlier versions kept among the site's own."""
+        self.point = bool(self.native.pop("point", self.point))
+        self.imported = bool(self.native.pop("imported", self.imported))
+        self.mode = str(self.native.pop("mode", self.mode))
+
     @property
     def searches(self) -> bool:
         """Whether its trials are part of the study."""

@@ -116,6 +116,22 @@ def test_array_runs_to_done(project: MakeProject) -> None:
     assert [array.jobs for array in arrays_of(task)] == [[0, 1, 2]]
 
 
+def test_a_task_of_an_earlier_version_goes_on(project: MakeProject) -> None:
+    """Its submissions did not say where they were made."""
+    switch("slow-0")
+    task = control.submit(project(), site=None, n_jobs=1)
+    wait(task, lambda found: found == ["running"])
+    for array in task.native["arrays"]:
+        del array["site"]
+    task.native["point"] = True
+    task.save()
+    (stored,) = find_tasks()
+    assert stored.point
+    assert states(stored) == ["running"]
+    control.kill(stored)
+    assert wait(stored, ended) == ["killed"]
+
+
 def test_killed_and_retried_alone(project: MakeProject) -> None:
     switch("slow-1")
     switch("dead-2")
