@@ -114,7 +114,9 @@ class Option:
         if self.literal == "json" or (self.literal == "yaml" and not isinstance(value, str)):
             return as_json(value)
         if self.literal == "python":
-            bare = isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
+            if not isinstance(value, str) or not value.isascii():  # a name with a ligature is another name
+                return as_python(value)
+            bare = value.isidentifier() and not keyword.iskeyword(value)
             return value if bare else as_python(value)
         return as_text(value)
 
