@@ -114,7 +114,8 @@ class Option:
         if self.literal == "json" or (self.literal == "yaml" and not isinstance(value, str)):
             return as_json(value)
         if self.literal == "python":
-            if not isinstance(value, str) or not value.isascii():  # a name with a ligature is another name
+            # Of a name Python takes compatible letters: a ligature becomes two.
+            if not isinstance(value, str) or not value.isascii():
                 return as_python(value)
             bare = value.isidentifier() and not keyword.iskeyword(value)
             return value if bare else as_python(value)
