@@ -18,6 +18,23 @@ Parsed = tuple[Space, list[str]]
 """A space, and what its author should know: settings without effect, weights, conversions."""
 
 
+@contextlib.contextmanager
+def refusing(name: str, lacks: str) -> Iterator[None]:
+    """Say of which parameter it is that a dialect cannot say it.
+
+    Args:
+        name: the parameter.
+        lacks: the dialect, and that it does not have what a `ValueError` names: ``ranges have no``.
+
+    Raises:
+        UserError: a `ValueError` was raised.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(f"'{name}': {lacks} {error}") from error
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One file of `hpogrid.space.dialects`; every one is exact in both directions, or refuses.

@@ -18,7 +18,7 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.files import parse_json
 from hpogrid.registry import unknown
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, refusing
 from hpogrid.space.dialects.suggest import SUGGEST, HyperOpt, hyper_opt_of
 from hpogrid.space.jsonnet import is_jsonnet, parse_jsonnet
 from hpogrid.space.parameter import Constant, Parameter
@@ -148,10 +148,8 @@ def render(space: Space) -> Value:
         if isinstance(item, Constant) and not item.needs():
             leaves[name] = _constant(name, item.value)
             continue
-        try:
+        with refusing(name, f"{MARK} objects have no"):
             leaves[name] = {MARK: hyper_opt_of(item)}
-        except ValueError as error:
-            raise UserError(f"'{name}': {MARK} objects have no {error}") from error
     if all(isinstance(item, Constant) for item in space.parameters.values()):
         raise UserError(f"there are only constants in it; {MARK} objects are for what is searched")
     tree: Value = nest(leaves)

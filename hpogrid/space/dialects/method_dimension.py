@@ -10,7 +10,7 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.files import parse_json
 from hpogrid.registry import unknown
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, refusing
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log, LogNormal, Normal
@@ -271,10 +271,8 @@ def render(space: Space) -> Values:
 def _render(name: str, item: Parameter) -> Values:
     if item.needs():
         raise UserError(f"'{name}': the method/dimension form has no conditions or links")
-    try:
+    with refusing(name, "the method/dimension form has no"):
         dimension = _dimension_of(item)
-    except ValueError as error:
-        raise UserError(f"'{name}': the method/dimension form has no {error}") from error
     method = next(method for method, kind in METHODS.items() if kind is type(dimension))
     return {"method": method, "dimension": msgspec.to_builtins(dimension)}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, refusing
 from hpogrid.space.dialects.quantised import rounded
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Float, Integer, Lattice, Parameter
@@ -84,13 +84,11 @@ def render(space: Space) -> dict[str, Any]:
     """
     found = {}
     for name, item in space.parameters.items():
-        try:
+        with refusing(name, "NNI has no"):
             kind, values = _written(item)
             again, _ = _parameter({"_type": kind, "_value": values})
             if again != item:
                 raise ValueError("such a distribution")
-        except ValueError as error:
-            raise UserError(f"'{name}': NNI has no {error}") from error
         found[name] = {"_type": kind, "_value": values}
     return found
 

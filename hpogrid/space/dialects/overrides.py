@@ -12,7 +12,7 @@ from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.space.base import Multiplied
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call, refusing
 from hpogrid.space.dialects.override_functions import (
     Choice,
     Compat,
@@ -265,10 +265,8 @@ def render(space: Space) -> str:
     """
     lines = []
     for name, item in space.parameters.items():
-        try:
+        with refusing(name, "overrides have no"):
             lines.append(assignment(name, item, space))
-        except ValueError as error:
-            raise UserError(f"'{name}': overrides have no {error}") from error
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -13,7 +13,7 @@ from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.space.base import BaseParameter
 from hpogrid.space.dialects import ray_types
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call, is_foreign
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call, is_foreign, refusing
 from hpogrid.space.dialects.foreign import adopt, has_rounding_of_its_own
 from hpogrid.space.dialects.python_source import (
     ROUNDING,
@@ -181,10 +181,8 @@ def render(space: Space) -> str:
     """
     lines = []
     for name, item in space.parameters.items():
-        try:
+        with refusing(name, "the Python types have no"):
             lines.append(f"    {name!r}: {_written(item)},\n")
-        except ValueError as error:
-            raise UserError(f"'{name}': the Python types have no {error}") from error
     return "{\n" + "".join(lines) + "}\n"
 
 

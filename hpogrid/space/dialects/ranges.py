@@ -14,7 +14,7 @@ from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.files import parse_json
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call, refusing
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Lattice, Parameter
 from hpogrid.space.scale import Linear, Log
@@ -169,10 +169,8 @@ def render(space: Space) -> str:
     """
     lines = []
     for name, item in space.parameters.items():
-        try:
+        with refusing(name, "ranges have no"):
             lines.append(f"{name}={_written(name, item)}\n")
-        except ValueError as error:
-            raise UserError(f"'{name}': ranges have no {error}") from error
     return "".join(lines)
 
 

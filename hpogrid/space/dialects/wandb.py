@@ -12,7 +12,7 @@ from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, refusing
 from hpogrid.space.dialects.quantised import rounded
 from hpogrid.space.dialects.repeats import collapse, repetition
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Parameter
@@ -164,12 +164,10 @@ def render(space: Space) -> dict[str, Any]:
     """
     parameters: dict[str, Any] = {}
     for name, item in space.parameters.items():
-        try:
-            written = _written(item)
-            if _parameter(written)[0] != item:
+        with refusing(name, "sweeps of wandb have no"):
+            values = _written(item)
+            if _parameter(values)[0] != item:
                 raise ValueError("such a distribution")
-        except ValueError as error:
-            raise UserError(f"'{name}': sweeps of wandb have no {error}") from error
         *groups, last = name.split(".")
         place = parameters
         for group in groups:
@@ -178,7 +176,7 @@ def render(space: Space) -> dict[str, Any]:
                 raise UserError(f"'{name}': sweeps of wandb have no value and parts of one name")
         if last in place:
             raise UserError(f"'{name}': sweeps of wandb have no value and parts of one name")
-        place[last] = written
+        place[last] = values
     sweep = {"method": "random", "parameters": parameters}
     if list(parse(sweep, "sweep")[0].parameters) != list(space.parameters):
         raise UserError("sweeps of wandb have no parts of one name apart from each other")

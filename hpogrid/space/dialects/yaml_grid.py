@@ -17,7 +17,7 @@ import math
 from typing import Any
 
 from hpogrid.errors import UserError
-from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call
+from hpogrid.space.dialects.base import Dialect, Parsed, in_space, is_call, refusing
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
 from hpogrid.space.parameter import Categorical, Constant, Parameter
 from hpogrid.space.space import Space
@@ -110,10 +110,8 @@ def _render(name: str, item: Parameter) -> Value:
         raise UserError(f"'{name}': a YAML grid has no grid_search; algorithm grid does the same")
     if name in SINGLE:
         raise UserError(f"'{name}': must be one value in a YAML grid")
-    try:
+    with refusing(name, "a YAML grid has no"):
         return spread(item)
-    except ValueError as error:
-        raise UserError(f"'{name}': a YAML grid has no {error}") from error
 
 
 def json_schema() -> dict[str, Any]:
