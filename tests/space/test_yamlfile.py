@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -97,7 +98,14 @@ def test_keys_are_text_and_merges_work() -> None:
 
 @given(some.values)
 def test_what_a_writer_of_yaml_writes_is_read_back(value: Any) -> None:
-    assert parse_yaml(yaml.safe_dump({"a": value}), "f") == {"a": value}
+    text = yaml.safe_dump({"a": value})
+    try:
+        found = parse_yaml(text, "f")
+    except UserError as error:  # a number for YAML 1.2 that this writer, of 1.1, takes for text
+        assert "is written differently in the versions of YAML" in str(error)  # noqa: PT017
+        assert any(re.search(r"\b0[0-9]*[89]", word) for word in str(error).split())  # noqa: PT017
+    else:
+        assert found == {"a": value}
     text = dump_yaml({"a": value})
     assert parse_yaml(text, "f") == yaml.safe_load(text) == {"a": value}
 
