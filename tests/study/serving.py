@@ -8,6 +8,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+# pytest rewrites the modules of anyio, and CPython 3.11 may not build two syntax trees at once
+# (SystemError: AST constructor recursion depth mismatch): they are there before the thread is.
+import anyio._backends._asyncio  # noqa: F401
+import starlette.applications  # noqa: F401
+
 from hpogrid.study.serve.app import Calls, Place, make_app
 from hpogrid.study.serve.calls import TaskLine
 from hpogrid.study.serve.door import listen, run, tls_context
