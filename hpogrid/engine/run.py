@@ -73,6 +73,7 @@ class Run:
             may_take=self._exchange.may_take,
         )  # fmt: skip
         self.budget = self.state.budget
+        self._trials = str(spec.trials)
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
         self._began = self._heard = time.monotonic()
         self._deadline = Deadline.of_this_job()
@@ -155,20 +156,21 @@ class Run:
 
     def _start(self, start: Start) -> Assignment:
         """Begin a trial, for the first time or again from a checkpoint."""
-        folder = self.spec.trials / start.trial
         found: tuple[int, Path] | None = None
         if start.source == start.trial:
+            folder = self.spec.trials / start.trial
             take_lent(folder, start.attempt - 1)
             found = go_back(folder, start.reported)
         elif start.source is not None:
             found = latest(self.spec.trials / start.source, start.reported)
             if found is None:
                 return self._start(self.state.restart(start.trial))
-            lend(found[1], folder, start.attempt)
+            lend(found[1], self.spec.trials / start.trial, start.attempt)
         step, path = found or (0, None)
         event = start.event(time.time(), step)
         self._write(event)
         if event.parent is not None and path is not None:
+            folder = self.spec.trials / start.trial
             take_lent(folder, start.attempt)
             path = folder / path.name
         spent = self.study.trials[start.trial].before if step else 0.0
@@ -187,7 +189,7 @@ class Run:
         decision = self.state.report(trial, metrics, time.time())
         reports = self.state.unwritten(trial)
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
-        if reports and (reports[-1].step > 1 or latest(self.spec.trials / trial) is not None):
+        if reports and (reports[-1].step > 1 or latest(f"{self._trials}/{trial}") is not None):
             self._write(*reports)
             record = self.study.trials[trial]
             self._keeper.reported(trial, self.state.counting(record))

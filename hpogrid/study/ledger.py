@@ -65,6 +65,9 @@ class LedgerWriter:
         except OSError as error:
             raise RunError(f"cannot write the ledger {path}: {error.strerror}") from error
         _try_lock(self._file)
+        found = os.fstat(self._file)
+        self._name = str(path)
+        self._identity = found.st_dev, found.st_ino
         self._size = 0
         self._synced = time.monotonic()
 
@@ -95,7 +98,8 @@ class LedgerWriter:
             RunError: it was removed or replaced: whatever is written is lost.
         """
         try:
-            there = os.path.samestat(self.path.stat(), os.fstat(self._file))
+            found = os.stat(self._name)
+            there = (found.st_dev, found.st_ino) == self._identity
         except (FileNotFoundError, NotADirectoryError):
             there = False
         except OSError as error:

@@ -21,7 +21,7 @@ def checkpoint_step(path: Path | None) -> int:
     return 0
 
 
-def checkpoint_steps(folder: Path) -> dict[int, Path]:
+def checkpoint_steps(folder: Path | str) -> dict[int, Path]:
     """The whole checkpoints of a trial's folder by their step, in order."""
     try:
         names = sorted(os.listdir(folder))
@@ -30,7 +30,7 @@ def checkpoint_steps(folder: Path) -> dict[int, Path]:
     found = {}
     for name in names:
         if name.startswith(_PREFIX) and name[len(_PREFIX) :].isdecimal():
-            found[int(name[len(_PREFIX) :])] = folder / name
+            found[int(name[len(_PREFIX) :])] = Path(folder, name)
     return found
 
 
@@ -45,7 +45,7 @@ def go_back(folder: Path, step: int) -> tuple[int, Path] | None:
     return latest(folder)
 
 
-def latest(folder: Path, reported: int | None = None) -> tuple[int, Path] | None:
+def latest(folder: Path | str, reported: int | None = None) -> tuple[int, Path] | None:
     """The newest checkpoint of a trial's folder: (step, path).
 
     Args:
@@ -181,9 +181,9 @@ class Keeper:
 
         What is beaten may go, and of a trial all that its value was not reached with.
         """
-        folder = self._folder / trial
         if self._policy in ("last", "all"):
             return
+        folder = self._folder / trial
         if self._policy == "none" or loss is None:
             keep_only(folder)
             return
