@@ -334,7 +334,7 @@ def test_a_job_that_does_not_end_is_not_called_killed(monkeypatch: pytest.Monkey
     gone = msgspec.structs.replace(this_process(), pid=2**22 - 1, begun="1")
     with (
         held_by(task.job_folder(0) / "job.lock", gone),
-        pytest.raises(RunError, match=r"job\(s\) 0 did not end"),
+        pytest.raises(RunError, match="job 0 did not end"),
     ):
         LocalSite().kill(task, [0])
     assert states(task) == ["lost"]
