@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 
 
@@ -78,11 +80,8 @@ def running_slurm() -> Iterator[None]:
 
 @contextmanager
 def environment(**variables: str) -> Iterator[None]:
-    """Environment variables for a while."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
+    """Environment variables for a while; others are left as they are then."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
         yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
