@@ -6,43 +6,40 @@
 #                                 # and with Ray, torch, Ax, MLflow, which it installs
 #     bash tests/run.sh cov       # with the lines that no test reaches; it takes twice as long
 #     bash tests/run.sh -k space  # whatever else pytest understands
-#     bash tests/run.sh on python3.13   # what needs no large library, in another Python
+#     bash tests/run.sh on python3.13   # in another Python
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Half of the time of a quick test is waiting: two of them for each core.
-only=(-m "not engine" --numprocesses "$((2 * $(nproc)))") cover=() extra=quick on=() rooms=()
+only=(-m "not engine" --numprocesses "$((2 * $(nproc)))") cover=() extra=quick
+python=python3 venv=$PWD/.venv-test
 while true; do
     case "${1:-}" in
     all) only=() extra=dev ;;
     cov) cover=(--cov --cov-report term:skip-covered) ;;
-    on) on=("$2"); shift ;;
+    on)
+        python=$2
+        venv=$PWD/.venv-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        shift
+        ;;
     *) break ;;
     esac
     shift
 done
 
 constraints=$(cat pyproject.toml constraints.txt | cksum)
-python=python3 venv=$PWD/.venv-test needs=(--editable ".[$extra]")
 whole="$PWD $constraints"  # what an environment with all is made of
 made_of=$whole
 [ "$extra" = dev ] || made_of="$whole quick"
-if [ ${#on[@]} -gt 0 ]; then
-    python=${on[0]}
-    venv=$PWD/.venv-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    needs=(--requirement .ci/other-python.txt --editable .)
-    made_of="$whole $(cksum <.ci/other-python.txt)"
-    rooms=(tests/trial tests/engine tests/job --ignore tests/engine/test_ray_parts.py)
-fi
 there=$(cat "$venv/.made-of" 2>/dev/null || true)
 if [ "$there" != "$made_of" ] && [ "$there" != "$whole" ]; then
     "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint constraints.txt --config-settings editable_mode=compat "${needs[@]}"
+        --constraint constraints.txt --config-settings editable_mode=compat --editable ".[$extra]"
     printf '%s' "$made_of" >"$venv/.made-of"
 fi
 export PATH="$venv/bin:$PATH" VIRTUAL_ENV=$venv
 unset PYTHONDONTWRITEBYTECODE  # or each of the many processes compiles hpogrid anew
 
 # Which tests with real engines run side by side: tests/conftest.py.
-exec pytest "${cover[@]}" "${only[@]}" "${rooms[@]}" "$@"
+exec pytest "${cover[@]}" "${only[@]}" "$@"

@@ -50,7 +50,9 @@ def test_no_torch_comes_along(extra: str) -> None:
     assert "torch" not in brought
 
 
-@pytest.mark.parametrize("extra", ["optuna-gp", "ax", "all"])
+@pytest.mark.parametrize(
+    "extra", ["optuna-gp", pytest.param("ax", marks=pytest.mark.engine), "all"]
+)
 def test_torch_comes_where_it_is_needed(extra: str) -> None:
     assert "torch" in closure(EXTRAS[extra])
 

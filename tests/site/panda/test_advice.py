@@ -90,6 +90,10 @@ def test_the_library_of_the_algorithm() -> None:
     [note] = said("ANY", hpo={"algorithm": "bayesian"})
     assert "needs bayes_opt in the image" in note.text
     assert "random" in note.text
+
+
+@pytest.mark.engine  # they are all here then
+def test_each_library_has_the_name_by_which_it_is_imported() -> None:
     for name in ALGORITHMS:
         library = ALGORITHMS.library(name)
         assert library is None or importlib.util.find_spec(library) is not None, name
