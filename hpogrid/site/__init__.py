@@ -34,12 +34,24 @@ QUEUES = "panda"
 
 
 def site_kind(name: str) -> str:
-    """The kind of a site: its own name, or that of all queues."""
-    return name if name in SITES else QUEUES
+    """The kind of a site: its own name, or that of all queues.
+
+    ``user@login.node:slurm``, a site of another machine, is a kind of its own.
+    """
+    return name if name in SITES or ":" in name else QUEUES
 
 
 def make_site(name: str) -> Site:
-    """The site called ``name``."""
+    """The site called ``name``.
+
+    Raises:
+        UserError: it is one of another machine, and cannot be.
+    """
+    place, _, kind = name.rpartition(":")
+    if place:
+        from hpogrid.site.far import FarSite
+
+        return FarSite(place, kind)
     site: Site = SITES.load(site_kind(name))()
     return site
 

@@ -54,6 +54,13 @@ def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
 
 def _refuse_copies(task: Task, *sites: str) -> None:
     """Refuse what needs jobs that see the task's folder."""
+    disks = {make_site(name).traits.disk: name for name in (*sites, *keepers(task))}
+    if len(disks) > 1:
+        raise UserError(
+            f"{' and '.join(sorted(disks.values()))} share no disk, and the trials of task "
+            f"{task.id} are on one; submit a search that knows its results with: "
+            f"hpogrid run {task.project} --site {(*sites, task.site)[0]} --warm_start {task.id}"
+        )
     for name in (*sites, *keepers(task)):
         if not make_site(name).traits.shared_disk:
             where = name if name in sites else task.site
@@ -191,3 +198,5 @@ def _ask(task: Task, request: str) -> None:
     with explained(task.requests):
         make_folder(task.requests)
         (task.requests / request).touch()
+    if make_site(task.site).traits.disk:
+        sure(overview([task])[0])  # another machine is told by that
