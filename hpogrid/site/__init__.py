@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
 from hpogrid.site.base import ServerSite, Site
 from hpogrid.site.tasks import Task
@@ -73,6 +74,15 @@ def keepers(task: Task) -> set[str]:
 def jobs_at(task: Task, kind: str) -> list[int]:
     """The jobs of a task that are at sites of a kind."""
     return [job for job in range(task.n_jobs) if keeper(task, job) == kind]
+
+
+def bring(task: Task) -> list[str]:
+    """Bring a task's ledgers into its folder; say what is missing, a sentence each."""
+    try:
+        missing = make_site(task.site).fetch(task) or []
+    except UserError as error:
+        missing = [f"{error}; showing what was fetched before"]
+    return [f"task {task.id}: {sentence}" for sentence in missing]
 
 
 def servers() -> Iterator[ServerSite]:

@@ -13,7 +13,7 @@ from hpogrid.engine.prep import prep_logs
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
 from hpogrid.job.start import Start
-from hpogrid.site import keeper, keepers, make_site, servers
+from hpogrid.site import bring, keeper, keepers, make_site, servers
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
@@ -463,9 +463,11 @@ def trial_names(names: list[str]) -> str:
 
 
 def _trial_log(task: Task, trial: str) -> str:
+    missing = bring(task)
     study, _ = read_study(task.ledgers)
     if trial not in study.trials:
-        raise UserError(f"task {task.id} has no trial '{trial}'; {trial_names(list(study.trials))}")
+        known = trial_names(list(study.trials))
+        raise UserError("; ".join([f"task {task.id} has no trial '{trial}'; {known}", *missing]))
     record = study.trials[trial]
     make_site(task.site).fetch_job(task, record.job)
     project = task.read_project()

@@ -13,7 +13,7 @@ from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.requests import STOP, kill_request
 from hpogrid.errors import UserError
 from hpogrid.files import explained, locked, make_folder
-from hpogrid.site import keepers, make_site, site_kind
+from hpogrid.site import bring, keepers, make_site, site_kind
 from hpogrid.site.base import ACTIVE, RETRYABLE, Kept
 from hpogrid.site.control import (
     forget_requests,
@@ -186,6 +186,7 @@ def kill_trial(task: Task, trial: str) -> None:
         UserError: it does not run, or the jobs do not see the task's folder.
     """
     _refuse_copies(task)
+    bring(task)
     study, _ = read_study(task.ledgers)
     if trial not in study.trials:
         raise UserError(f"task {task.id} has no trial '{trial}'; {trial_names(list(study.trials))}")
