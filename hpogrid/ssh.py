@@ -24,7 +24,10 @@ CONFIG = "HPOGRID_SSH_CONFIG"
 """The environment variable with a config file for ssh, in place of the user's own."""
 
 HOST = re.compile(r"[\w.][\w.@%-]*")
-_PLACE = re.compile(rf"({HOST.pattern})(?::(?:~/)?([^\s\x00-\x1f\x7f\"~:-][^\x00-\x1f\x7f\":]*))?")
+_FOLDER = r"(?:~/)?([^\s\x00-\x1f\x7f\"'\\!:~-][^\x00-\x1f\x7f\"'\\!:]*)"
+"""Not all shells agree on quotation marks, backslashes and exclamation marks."""
+
+_PLACE = re.compile(rf"({HOST.pattern})(?::{_FOLDER})?")
 _OPTIONS = ("ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=3")
 _SECONDS = 600.0
 _KEPT_SECONDS = 600

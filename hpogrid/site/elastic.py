@@ -123,7 +123,7 @@ def _grid_at(task: Task, site: str, grid: GridConfig | None) -> dict[str, GridCo
             return {}
         grid = msgspec.structs.replace(task.read_project().grid_config, extra={})
     make_site(kind).check_config(grid)
-    return {kind: msgspec.structs.replace(grid, site=site)}
+    return {kind: msgspec.structs.replace(grid, site=site, host=None)}
 
 
 def _put_back(task: Task, before: Task) -> None:

@@ -277,7 +277,7 @@ class FarSite:
         """
         content = carried(grid)
         name = carried_path(content).name
-        words = ["sh", "-c", _START, "sh", self._folder, name]
+        words = start_words(self._folder, name)
         data = msgspec.msgpack.encode(call)
         reply = self._host.run(words, data)
         if reply.code == there.MISSING_CODE:
@@ -297,6 +297,16 @@ class FarSite:
         if not size.isdigit() or len(data) < int(size):
             raise Cut(f"ssh to {self._host.name}: the answer was cut off; try again")
         return msgspec.msgpack.decode(data[: int(size)], type=there.Answer)
+
+
+def start_words(folder: str, name: str) -> list[str]:
+    """The command that starts the program there.
+
+    Args:
+        folder: of tasks.
+        name: of the program, which differs with its version.
+    """
+    return ["sh", "-c", _START, "sh", folder, name]
 
 
 def _kind(name: str) -> str:

@@ -18,9 +18,10 @@ import pytest
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import Damaged
 from hpogrid.site import control, elastic, make_site, processes, there
+from hpogrid.site import far as far_site
 from hpogrid.site.far import Place
 from hpogrid.site.tasks import Task, find_tasks, load_task, sketch
-from hpogrid.ssh import CONFIG, Cut, Host, ssh_command
+from hpogrid.ssh import CONFIG, Cut, Host, remote, split_place, ssh_command
 from tests.commands import ok, refused
 from tests.engines.boot import environment
 from tests.projects import finished_in, open_gate, store_project, trials_of, wait_for
@@ -152,6 +153,20 @@ def test_the_other_shell_takes_words_for_what_they_are(far: Path) -> None:
     assert reply.data.decode() == ascii(HOSTILE)
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
+def test_the_program_starts_from_any_shell_of_the_user(shell: str, tmp_path: Path) -> None:
+    place = tmp_path / "a $HOME; (é) `id` * {b,c} & d"
+    program = place / "carried" / "key"
+    program.mkdir(parents=True)
+    (program / "hpogrid_job.sh").write_text('echo "$HPOGRID_HOME" "$@"')
+    assert split_place(f"far:{place}") == ("far", str(place))
+    words = [shell, "-c", remote(far_site.start_words(str(place), "key"))]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{place} python3 ./hpogrid_job.py -m hpogrid.site.there\n"
+    words[2] = remote(far_site.start_words(str(place), "other"))
+    assert subprocess.run(words).returncode == there.MISSING_CODE
+
+
 def test_one_connection_serves_all_commands(far: Path) -> None:
     parents = {Host("far").run(["sh", "-c", "echo $PPID"]).data for _ in range(3)}
     assert len(parents) == 1
@@ -213,7 +228,20 @@ def test_a_machine_without_a_python_says_so(
 
 @pytest.mark.parametrize(
     "host",
-    ["", "-oProxyCommand=x", "a b", "a;b", "host:", "host:-x", "host:a\nb", 'host:a"b', "a:b:c"],
+    [
+        "",
+        "-oProxyCommand=x",
+        "a b",
+        "a;b",
+        "host:",
+        "host:-x",
+        "host:a\nb",
+        'host:a"b',
+        "a:b:c",
+        "host:it's",
+        "host:a\\b",
+        "host:!x",
+    ],
 )
 def test_what_is_no_host_is_refused(host: str) -> None:
     said = refused("grid_config", "create", "g", "--site", "slurm", "--host", host)
