@@ -38,7 +38,7 @@ def check(project: str | None, site: str | None, image: bool, probe: bool, form:
     from hpogrid.site import make_site, servers
 
     loaded = load_project(project) if project is not None else None
-    name = site or (loaded.grid_config.site if loaded is not None else "")
+    name = site or (loaded.grid_config.place if loaded is not None else "")
     sites: list[Site] = [make_site(name)] if name else list(servers())
     if image or probe:
         server = sites[0].server if name else None

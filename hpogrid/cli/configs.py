@@ -70,7 +70,7 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
             if isinstance(config, GridConfig):
                 from hpogrid.site import make_site
 
-                make_site(config.site).check_config(config)
+                make_site(config.place).check_config(config)
             return config
 
         if action == "update":

@@ -177,7 +177,7 @@ def _told_of_default_site(project: Project, site: str | None) -> Iterator[None]:
     except UserError as error:
         if type(error) is not UserError or site is not None:
             raise
-        if project.grid_config.site != GridConfig().site:
+        if project.grid_config.place != GridConfig().site:
             raise
         raise UserError(
             f"here it runs with: hpogrid run {project.name} --site local (no site was chosen, and "

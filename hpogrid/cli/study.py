@@ -68,8 +68,12 @@ def create(project: str, storage: str | None) -> None:
 )
 def export(task: int, output: Path | None) -> None:
     """Write a TASK, by its number, with all its trials to one file."""
+    from hpogrid.site import bring
     from hpogrid.site.studies import export_task
+    from hpogrid.site.tasks import load_task
 
+    for sentence in bring(load_task(task)):
+        message(f"note: {sentence}")
     say(export_task(task, output))
 
 

@@ -317,7 +317,7 @@ def _grid(name: str | None) -> tuple[GridConfig | None, str | None]:
     from hpogrid.config.store import STORES
 
     grid: GridConfig = STORES["grid_config"].load(name)
-    return grid, grid.site
+    return grid, grid.place
 
 
 @tasks.command("retry")

@@ -18,6 +18,7 @@ from msgspec import Meta
 from hpogrid.errors import UserError
 from hpogrid.search.base import Mode
 from hpogrid.space.value import Values, as_number
+from hpogrid.ssh import split_place
 
 CONTAINER = (
     "/cvmfs/unpacked.cern.ch/gitlab-registry.cern.ch/aml/hyperparameter-optimization/"
@@ -274,6 +275,13 @@ class GridConfig(Config):
             description="Site of the jobs: local, a batch cluster, or a queue of the grid",
         ),
     ] = "ANALY_MANC_GPU_TEST"
+    host: Annotated[
+        str | None,
+        Meta(
+            description="Another machine on which the site is, reached by ssh: [USER@]HOST, or "
+            "[USER@]HOST:FOLDER for the folder of tasks there"
+        ),
+    ] = None
     container: Annotated[
         str,
         Meta(
@@ -352,6 +360,11 @@ class GridConfig(Config):
     )
 
     def __post_init__(self) -> None:
+        if self.host is not None:
+            try:
+                split_place(self.host)
+            except UserError as error:
+                raise ValueError(str(error)) from error
         _check_setup(self.setup)
         if self.memory_factor is not None and self.memory is None:
             raise ValueError("memory_factor: of what? give the memory too, such as --memory 4G")
@@ -366,6 +379,11 @@ class GridConfig(Config):
                     f"driver_python: '{path}' is no path; write /PATH/TO/bin/python3, with * and ? "
                     "where there are several"
                 )
+
+    @property
+    def place(self) -> str:
+        """The site, with the machine on which it is if that is another one."""
+        return f"{self.host}:{self.site}" if self.host else self.site
 
     @property
     def walltime_seconds(self) -> int | None:

@@ -107,14 +107,9 @@ def _readable(tasks: Iterable[Task]) -> tuple[list[Source], list[str]]:
 
 
 def _task_source(task: Task) -> Source:
-    from hpogrid.site import make_site
+    from hpogrid.site import bring
 
-    warnings: list[str] = []
-    try:
-        missing = make_site(task.site).fetch(task) or []
-        warnings += [f"task {task.id}: {sentence}" for sentence in missing]
-    except UserError as error:
-        warnings.append(f"task {task.id}: {error}; showing what was fetched before")
+    warnings = bring(task)
     source = _source(task.ledgers, f"*{SUFFIX}")
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
     warnings += _missing(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
 from hpogrid.site.base import ServerSite, Site
 from hpogrid.site.tasks import Task
@@ -34,12 +35,24 @@ QUEUES = "panda"
 
 
 def site_kind(name: str) -> str:
-    """The kind of a site: its own name, or that of all queues."""
-    return name if name in SITES else QUEUES
+    """The kind of a site: its own name, or that of all queues.
+
+    ``user@login.node:slurm``, a site of another machine, is a kind of its own.
+    """
+    return name if name in SITES or ":" in name else QUEUES
 
 
 def make_site(name: str) -> Site:
-    """The site called ``name``."""
+    """The site called ``name``.
+
+    Raises:
+        UserError: it is one of another machine, and cannot be.
+    """
+    place, _, kind = name.rpartition(":")
+    if place:
+        from hpogrid.site.far import FarSite
+
+        return FarSite(place, kind)
     site: Site = SITES.load(site_kind(name))()
     return site
 
@@ -61,6 +74,15 @@ def keepers(task: Task) -> set[str]:
 def jobs_at(task: Task, kind: str) -> list[int]:
     """The jobs of a task that are at sites of a kind."""
     return [job for job in range(task.n_jobs) if keeper(task, job) == kind]
+
+
+def bring(task: Task) -> list[str]:
+    """Bring a task's ledgers into its folder; say what is missing, a sentence each."""
+    try:
+        missing = make_site(task.site).fetch(task) or []
+    except UserError as error:
+        missing = [f"{error}; showing what was fetched before"]
+    return [f"task {task.id}: {sentence}" for sentence in missing]
 
 
 def servers() -> Iterator[ServerSite]:

@@ -75,12 +75,14 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         shared_disk: its jobs see the task's folder and write into it.
+        disk: the machine whose disk that is; empty: this one, and all that share it.
         here: its jobs run on this machine.
         image: the default image of the specification is there.
         modes: who can run the search (``hpogrid run --mode``).
     """
 
     shared_disk: bool = True
+    disk: str = ""
     here: bool = False
     image: bool = False
     modes: tuple[str, ...] = ("grid",)
@@ -166,6 +168,9 @@ class Site(Protocol):
     def fetch(self, task: Task) -> Sequence[str] | None:
         """Bring the task's ledgers into its folder; say what is missing, a sentence each."""
 
+    def fetch_job(self, task: Task, job: int) -> None:
+        """Bring the logs of a job's trials into its folder, where they are not there anyway."""
+
 
 class Seen(msgspec.Struct, frozen=True):
     """A task as its server tells it: its status in PanDA's words, and its jobs."""
@@ -210,9 +215,6 @@ class ServerSite(Site, Protocol):
 
     def steer(self, task: Task, what: Steering) -> None:
         """Have the server go on otherwise with the task."""
-
-    def fetch_job(self, task: Task, job: int) -> None:
-        """Bring the logs and checkpoints of a job's trials into its folder."""
 
     def metadata(self, task: Task) -> Values:
         """What the jobs left as ``userJobMetadata.json``, by the server's number of the job."""

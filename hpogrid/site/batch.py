@@ -576,6 +576,9 @@ class BatchSite:
     def fetch(self, task: Task) -> None:
         """Nothing to do: the ledgers are in the task's folder."""
 
+    def fetch_job(self, task: Task, job: int) -> None:
+        """Nothing to do: the logs are in the task's folder."""
+
 
 def _memory(grid: GridConfig, times: int) -> str | None:
     """The memory of a job that ended so many times for lack of it."""

@@ -13,7 +13,7 @@ from hpogrid.engine.prep import prep_logs
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
 from hpogrid.job.start import Start
-from hpogrid.site import keeper, keepers, make_site, servers
+from hpogrid.site import bring, keeper, keepers, make_site, servers
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
@@ -145,7 +145,7 @@ def submit(
         UserError: unknown project or site, or a refusal; nothing is submitted then.
     """
     project = load_project(project_name)
-    name = site or project.grid_config.site
+    name = site or project.grid_config.place
     where = make_site(name)
     _check_mode(name, where, mode, start)
     if project.storage is not None and shared:
@@ -392,7 +392,7 @@ def forget_requests(task: Task) -> None:
 def notes(project_name: str, *, site: str | None, mode: str = "grid", ask: bool) -> list[str]:
     """What is to be said before a project is submitted (see `Site.notes`)."""
     project = load_project(project_name)
-    name = site or project.grid_config.site
+    name = site or project.grid_config.place
     where = make_site(name)
     _check_mode(name, where, mode, None)
     return where.notes(sketch(project, name, 1, mode=mode), project, ask=ask)
@@ -401,7 +401,7 @@ def notes(project_name: str, *, site: str | None, mode: str = "grid", ask: bool)
 def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid") -> list[str]:
     """What `submit` would do: the commands, what is to be said, and the files of the bundle."""
     project = load_project(project_name)
-    name = site or project.grid_config.site
+    name = site or project.grid_config.place
     where = make_site(name)
     _check_mode(name, where, mode, None)
     task = sketch(project, name, n_jobs, number=next_number(), mode=mode)
@@ -444,13 +444,13 @@ def read_logs(task_id: int, job: int | None, trial: str | None, *, prep: bool = 
 
 def _prep_logs(task: Task, job: int | None) -> list[str]:
     """What was prepared: for all jobs together, or by each where they share no disk."""
-    server = make_site(task.site).server
+    site = make_site(task.site)
     jobs = [job] if job is not None else range(task.n_jobs)
+    for index in jobs:
+        site.fetch_job(task, index)
     folders = [task.prep]
-    if server is not None:
+    if not site.traits.shared_disk:
         folders = [task.job_folder(index) / PREP for index in jobs]
-        for index in jobs:
-            server.fetch_job(task, index)
     return [text for folder in folders for text in prep_logs(folder)]
 
 
@@ -463,13 +463,13 @@ def trial_names(names: list[str]) -> str:
 
 
 def _trial_log(task: Task, trial: str) -> str:
+    missing = bring(task)
     study, _ = read_study(task.ledgers)
     if trial not in study.trials:
-        raise UserError(f"task {task.id} has no trial '{trial}'; {trial_names(list(study.trials))}")
+        known = trial_names(list(study.trials))
+        raise UserError("; ".join([f"task {task.id} has no trial '{trial}'; {known}", *missing]))
     record = study.trials[trial]
-    server = make_site(task.site).server
-    if server is not None:
-        server.fetch_job(task, record.job)
+    make_site(task.site).fetch_job(task, record.job)
     project = task.read_project()
     path = trial_log(
         task.job_folder(record.job) / project.hpo_config.log_dir, trial, record.attempt

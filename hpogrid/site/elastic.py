@@ -13,7 +13,7 @@ from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.requests import STOP, kill_request
 from hpogrid.errors import UserError
 from hpogrid.files import explained, locked, make_folder
-from hpogrid.site import keepers, make_site, site_kind
+from hpogrid.site import bring, keepers, make_site, site_kind
 from hpogrid.site.base import ACTIVE, RETRYABLE, Kept
 from hpogrid.site.control import (
     forget_requests,
@@ -54,6 +54,13 @@ def extend(task: Task, trials: int) -> tuple[list[int], list[int]]:
 
 def _refuse_copies(task: Task, *sites: str) -> None:
     """Refuse what needs jobs that see the task's folder."""
+    disks = {make_site(name).traits.disk: name for name in (*sites, *keepers(task))}
+    if len(disks) > 1:
+        raise UserError(
+            f"{' and '.join(sorted(disks.values()))} share no disk, and the trials of task "
+            f"{task.id} are on one; submit a search that knows its results with: "
+            f"hpogrid run {task.project} --site {(*sites, task.site)[0]} --warm_start {task.id}"
+        )
     for name in (*sites, *keepers(task)):
         if not make_site(name).traits.shared_disk:
             where = name if name in sites else task.site
@@ -116,7 +123,7 @@ def _grid_at(task: Task, site: str, grid: GridConfig | None) -> dict[str, GridCo
             return {}
         grid = msgspec.structs.replace(task.read_project().grid_config, extra={})
     make_site(kind).check_config(grid)
-    return {kind: msgspec.structs.replace(grid, site=site)}
+    return {kind: msgspec.structs.replace(grid, site=site, host=None)}
 
 
 def _put_back(task: Task, before: Task) -> None:
@@ -179,6 +186,7 @@ def kill_trial(task: Task, trial: str) -> None:
         UserError: it does not run, or the jobs do not see the task's folder.
     """
     _refuse_copies(task)
+    bring(task)
     study, _ = read_study(task.ledgers)
     if trial not in study.trials:
         raise UserError(f"task {task.id} has no trial '{trial}'; {trial_names(list(study.trials))}")
@@ -191,3 +199,5 @@ def _ask(task: Task, request: str) -> None:
     with explained(task.requests):
         make_folder(task.requests)
         (task.requests / request).touch()
+    if make_site(task.site).traits.disk:
+        sure(overview([task])[0])  # another machine is told by that

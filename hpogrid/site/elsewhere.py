@@ -25,7 +25,7 @@ def adopt(name: str, wanted: TaskFilter) -> list[str]:
         return []
     project = load_project(name)
     known = find_tasks()
-    sites = [project.grid_config.site, *(task.site for task in known if task.project == name)]
+    sites = [project.grid_config.place, *(task.site for task in known if task.project == name)]
     problems = []
     for kind in dict.fromkeys(map(site_kind, sites)):
         server = make_site(kind).server

@@ -139,6 +139,9 @@ class LocalSite:
     def fetch(self, task: Task) -> None:
         """Nothing to do: the ledgers are in the task's folder."""
 
+    def fetch_job(self, task: Task, job: int) -> None:
+        """Nothing to do: the logs are in the task's folder."""
+
     # --- the details -------------------------------------------------------------------------
 
     def _runner(self, task: Task, jobs: Sequence[int]) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from hpogrid.config.advice import drift_notes, project_notes
 from hpogrid.config.project import SCRIPTS, Project, load_project, project_path
-from hpogrid.config.schemas import SCHEMAS
+from hpogrid.config.schemas import CONTAINER, SCHEMAS
 from hpogrid.errors import RunError
 from hpogrid.files import files_below
 from hpogrid.site import control, make_site
@@ -40,8 +40,8 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
     commands = control.plan(project_name, site=site, n_jobs=n_jobs)
     lines = [
         ("project", f"{project_name} ({project.hash})"),
-        ("site", site or project.grid_config.site),
-        ("container", _container(project, site or project.grid_config.site)),
+        ("site", site or project.grid_config.place),
+        ("container", _container(project, site or project.grid_config.place)),
         ("input data", project.grid_config.inDS or "none"),
         *_points(project, n_jobs),
     ]
@@ -57,8 +57,9 @@ def describe(project_name: str, *, site: str | None, n_jobs: int, scout: bool) -
 
 def _container(project: Project, site: str) -> str:
     """The image that jobs run in; the default one is for the grid only."""
-    if make_site(site).traits.image:
-        return project.grid_config.container
+    traits, image = make_site(site).traits, project.grid_config.container
+    if traits.image or (traits.disk and image != CONTAINER):  # it is not for us to look for it
+        return image
     found = wanted(project, sketch(project, site, 1))
     return "none" if found is None else found.image
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from hpogrid.config.project import Project, project_names
 from hpogrid.errors import UserError
 from hpogrid.job.start import Start
+from hpogrid.site import bring
 from hpogrid.site.choice import study_of
 from hpogrid.site.tasks import Task, load_task
 from hpogrid.study.history import History, read_history, study_history
@@ -56,6 +57,7 @@ def _history(project: Project, source: str) -> tuple[History, list[str]]:
         if not tasks:
             raise UserError(f"warm start: project '{source}' has no task yet")
     if tasks:
+        left_out = [*left_out, *(sentence for task in tasks for sentence in bring(task))]
         studies = (read_study(task.ledgers)[0] for task in tasks)
         return study_history(studies, space, metrics), left_out
     return read_history(source, space, metrics), left_out

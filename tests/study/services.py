@@ -41,6 +41,44 @@ def running(command: list[str], port: int, user: str | None = None) -> Iterator[
 
 
 @contextlib.contextmanager
+def ssh_server(folder: Path, **variables: str) -> Iterator[int]:
+    """An sshd that lets in who has our key; gives its port. Needs the package openssh-server.
+
+    Args:
+        folder: for its keys, and for ``config``, with which ssh gets in as ``far``.
+        variables: the environment that logins find.
+    """
+    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+    assert program, "sshd is missing: apt-get install openssh-server"
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    for name in ("host", "mine"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True
+        )
+    shutil.copy(folder / "mine.pub", folder / "authorized")
+    port = free_port()
+    (folder / "config").write_text(
+        f"Host far\n HostName 127.0.0.1\n Port {port}\n"
+        f"Host *\n IdentityFile {folder}/mine\n UserKnownHostsFile {folder}/known\n"
+        " StrictHostKeyChecking accept-new\n"
+    )
+    options = {
+        "Port": port, "ListenAddress": "127.0.0.1", "HostKey": folder / "host",
+        "AuthorizedKeysFile": folder / "authorized", "StrictModes": "no", "UsePAM": "no",
+        "PasswordAuthentication": "no", "PidFile": "none", "PermitRootLogin": "yes",
+    }  # fmt: skip
+    command = [program, "-D", "-e", "-f", "/dev/null"]
+    for option, value in options.items():
+        command += ["-o", f"{option}={value}"]
+    if variables:
+        words = (f'"{name}={value}"' for name, value in variables.items())
+        command += ["-o", f"SetEnv={' '.join(words)}"]
+    with running(command, port):
+        yield port
+
+
+@contextlib.contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
     """A Redis server; gives its URL. Needs the package redis-server."""
     program = shutil.which("redis-server")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +16,13 @@ from hpogrid.engine.run import JobSpec, Run
 from hpogrid.errors import UserError
 from hpogrid.site.serving import places
 from hpogrid.site.tasks import new_task
+from hpogrid.ssh import CONFIG
 from hpogrid.study.serve.client import Client, Unreachable
-from hpogrid.study.serve.tunnel import CONFIG, Tunnel
+from hpogrid.study.serve.tunnel import Tunnel
 from hpogrid.study.study import read_study
 from tests.engine.test_sharing import evaluate
 from tests.projects import store_project
-from tests.study.services import free_port, running
+from tests.study.services import ssh_server
 
 PROGRAM = Path(sys.executable).with_name("hpogrid")
 
@@ -31,32 +30,8 @@ PROGRAM = Path(sys.executable).with_name("hpogrid")
 @pytest.fixture
 def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of the server behind an sshd that lets in who has our key."""
-    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
-    assert program, "sshd is missing: apt-get install openssh-server"
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    for name in ("host", "mine"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True
-        )
-    shutil.copy(tmp_path / "mine.pub", tmp_path / "authorized")
-    config = tmp_path / "config"
-    config.write_text(
-        f"Host *\n IdentityFile {tmp_path}/mine\n UserKnownHostsFile {tmp_path}/known\n"
-        "StrictHostKeyChecking accept-new\n"
-    )
-    monkeypatch.setenv(CONFIG, str(config))
-    port = free_port()
-    options = {
-        "Port": port, "ListenAddress": "127.0.0.1", "HostKey": tmp_path / "host",
-        "AuthorizedKeysFile": tmp_path / "authorized", "StrictModes": "no", "UsePAM": "no",
-        "PasswordAuthentication": "no", "PidFile": "none", "PermitRootLogin": "yes",
-        "SetEnv": f"HPOGRID_HOME={os.environ['HPOGRID_HOME']}",
-    }  # fmt: skip
-    command = [program, "-D", "-e", "-f", "/dev/null"]
-    for name, value in options.items():
-        command += ["-o", f"{name}={value}"]
-    with running(command, port):
+    monkeypatch.setenv(CONFIG, str(tmp_path / "config"))
+    with ssh_server(tmp_path, HPOGRID_HOME=os.environ["HPOGRID_HOME"]) as port:
         yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}{PROGRAM}"
     end_servers()
 

@@ -51,6 +51,13 @@ except ImportError as error:
         "NAME --container IMAGE'" % (here_is, core)
     )
 
+if sys.argv[1:2] == ["-m"]:
+    import runpy
+
+    del sys.argv[1]
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+    sys.exit()
+
 from hpogrid.job.entry import main
 
 code = main(sys.argv[1:], here)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import functools
-import os
 import re
 import shutil
 import subprocess
@@ -22,17 +21,11 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.files import Damaged, decode
-
-CONFIG = "HPOGRID_SSH_CONFIG"
-"""The environment variable with a config file for ssh, in place of the user's own."""
+from hpogrid.ssh import HOST, last_line, remote, ssh_command
 
 _SECONDS = 60.0
-_OPTIONS = (
-    "BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=3",
-    "ExitOnForwardFailure=yes", "StreamLocalBindMask=0177", "StreamLocalBindUnlink=yes",
-)  # fmt: skip
+_OPTIONS = ("ExitOnForwardFailure=yes", "StreamLocalBindMask=0177", "StreamLocalBindUnlink=yes")
 _PROGRAM = re.compile(r"[\w./+-]+")
-_NAME = re.compile(r"[\w.][\w.@%-]*")
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -56,19 +49,13 @@ class Tunnel:
         parts = urlsplit(url)
         program = parts.path if parts.path not in ("", "/") else "hpogrid"
         host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
-        if not _NAME.fullmatch(host) or not _PROGRAM.fullmatch(program):
+        if not HOST.fullmatch(host) or not _PROGRAM.fullmatch(program):
             raise UserError(
                 f"storage {url}: write ssh://USER@HOST, with the path of hpogrid there behind it "
                 "unless that is on its PATH (ssh://USER@HOST/opt/venv/bin/hpogrid)"
             )
-        ssh = shutil.which("ssh")
-        if ssh is None:
-            raise UserError(f"storage {url} needs the program ssh where the jobs run")
-        config = os.environ.get(CONFIG)
-        self._command = [ssh, *(["-F", config] if config else [])]
-        for option in _OPTIONS:
-            self._command += ["-o", option]
-        self._command += ["-p", str(parts.port)] if parts.port else []
+        port = [f"Port={parts.port}"] if parts.port else []
+        self._command = [*ssh_command(*_OPTIONS, *port), "--", host]
         self._host, self._program = host, program
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,7 +87,7 @@ class Tunnel:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _join(self) -> Joined:
-        command = [*self._command, "-T", self._host, self._program, "serve", "--join"]
+        command = [*self._command, remote([self._program, "serve", "--join"])]
         try:
             done = subprocess.run(
                 command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS
@@ -108,8 +95,8 @@ class Tunnel:
         except subprocess.TimeoutExpired as error:
             raise OSError(f"ssh to {self._host} has no end") from error
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing"]
-            raise OSError(f"ssh to {self._host}: {said[-1]}")
+            said = last_line(done.stderr.decode(errors="replace")) or "it says nothing"
+            raise OSError(f"ssh to {self._host}: {said}")
         try:
             return decode(done.stdout.strip().rpartition(b"\n")[2], Joined, "what it says")
         except Damaged as error:
@@ -120,7 +107,7 @@ class Tunnel:
         here = self._folder / "socket"
         forward = f"{here}:127.0.0.1:{port}"
         self._process = subprocess.Popen(
-            [*self._command, "-N", "-T", "-L", forward, self._host],
+            [*self._command[:-2], "-N", "-L", forward, *self._command[-2:]],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         end = time.monotonic() + _SECONDS
