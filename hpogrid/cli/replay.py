@@ -35,7 +35,7 @@ def replay(project: str, trial: str, site: str | None, python: str | None) -> in
     from hpogrid.study.study import read_study
 
     found = find_trial(project, trial)
-    before = found.environment
+    before = found.origin.environment(found.trial)
     task = replay_task(found.task, found.trial, before, site=site, python=python)
     message(f"task {task.id}: trial {trial} of task {found.task.id} again")
     _run(task)

@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from hpogrid.errors import UserError
 from hpogrid.report.load import load_sources
+from hpogrid.report.results import Origin
 from hpogrid.site.choice import Filters
 from hpogrid.site.control import any_task, trial_names
 from hpogrid.site.tasks import Task, load_task
-from hpogrid.study.events import Environment
 from hpogrid.study.study import Trial
 
 
 class Chosen(NamedTuple):
-    """A trial, its task, and in what it ran, where that is known."""
+    """A trial, its task, and what the report knows of that."""
 
     task: Task
     trial: Trial
-    environment: Environment | None
+    origin: Origin
 
 
 def find_trial(target: str, name: str) -> Chosen:
@@ -47,7 +47,4 @@ def find_trial(target: str, name: str) -> Chosen:
             f"there is a trial {name} in each of the tasks {', '.join(numbers)}: name one of them "
             f"instead of the project, such as {shlex.join([numbers[-1], name])}"
         )
-    study = found[0].study
-    trial = study.trials[name]
-    environment = study.environments.get((trial.job, trial.run))
-    return Chosen(load_task(int(numbers[0])), trial, environment)
+    return Chosen(load_task(int(numbers[0])), found[0].study.trials[name], found[0].task)
