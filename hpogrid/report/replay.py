@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hpogrid.study.events import Environment
+from hpogrid.study.events import Environment, Metrics
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number, result_of
 from hpogrid.text import counted
@@ -106,13 +106,18 @@ def _by(before: float | None, after: float | None) -> str:
 
 def _common(then: Trial, now: Trial) -> list[int]:
     """The reports that both have made."""
-    return sorted({item.step for item in then.reports} & {item.step for item in now.reports})
+    return sorted(_made(then).keys() & _made(now).keys())
+
+
+def _made(trial: Trial) -> dict[int, Metrics]:
+    """What a trial reported, by the number of the report; a single one is its result only."""
+    found = {item.step: item.metrics for item in trial.reports}
+    return found or ({1: trial.metrics} if trial.metrics else {})
 
 
 def _first_difference(then: Trial, now: Trial, names: Sequence[str]) -> int | None:
     """The first report in which they differ."""
-    before = {item.step: item.metrics for item in then.reports}
-    after = {item.step: item.metrics for item in now.reports}
+    before, after = _made(then), _made(now)
     for step in _common(then, now):
         if any(before[step].get(name) != after[step].get(name) for name in names):
             return step
@@ -121,11 +126,11 @@ def _first_difference(then: Trial, now: Trial, names: Sequence[str]) -> int | No
 
 def _reports(then: Trial, now: Trial, names: Sequence[str]) -> list[str]:
     common = _common(then, now)
-    if not common:
+    if not common or not (then.reports or now.reports or then.state == "pruned"):
         return []
     step = _first_difference(then, now, names)
     if step is None:
-        return [f"equal: all of the {counted(len(common), 'report')} that both have made"]
+        return [f"equal: {counted(len(common), 'report')} that both have made"]
     return [f"differs: its reports, from number {step} on"]
 
 

@@ -53,7 +53,7 @@ def test_a_trial_comes_to_the_same_to_the_last_bit(trial: str) -> None:
     assert outcome.code == Exit.OK
     assert outcome.out.splitlines() == [
         f"equal: loss is {before.metrics['loss']!r} both times",
-        "equal: all of the 4 reports that both have made",
+        "equal: 4 reports that both have made",
         "environment: the same",
     ]
     new = find_tasks(project="p")[0]
@@ -114,6 +114,9 @@ def test_verdicts() -> None:
     assert "differs: its reports, from number 2 on" in compare(same(), late, ["loss"], both)[1]
     early = same(state="pruned", metrics={"loss": 1.0}, reports=same().reports[:1])
     assert compare(early, same(), ["loss"], both).equal
+    once = same(state="pruned", metrics={"loss": 1.0}, reports=())
+    assert compare(once, same(), ["loss"], both).equal
+    assert not compare(once, same(reports=(), metrics={"loss": 2.0}), ["loss"], both).equal
     assert not compare(early, same(state="failed", reason="no"), ["loss"], both).equal
     assert not compare(same(), same(state="failed", reason="no"), ["loss"], both).equal
     unknown = compare(same(), same(), ["loss"], (None, HERE)).sentences[-1]
