@@ -77,7 +77,7 @@ def train(config):
 
 
 def test_a_library_that_a_function_imports_is_seeded_in_the_first_trial_too() -> None:
-    values = []
+    values: list[dict[str, object]] = []
     for _ in range(2):
         space = {"x": {"method": "categorical", "dimension": {"categories": [1, 2, 3]}}}
         project = store_project(SEEDED, space=space, trials=3, seed=7, name=f"p{len(values)}")
