@@ -166,6 +166,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "report": lambda: _options("report"),
     "compare": lambda: _options("compare"),
     "confirm": lambda: _options("confirm"),
+    "replay": lambda: _options("replay"),
     "analyze": lambda: _options("analyze"),
     "dashboard": lambda: _options("dashboard"),
 }

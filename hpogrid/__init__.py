@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hpogrid.report.api import load_study
     from hpogrid.report.compare.api import compare
     from hpogrid.space.options import add_to_argparse
-    from hpogrid.trial.session import checkpoint, get_checkpoint, report
+    from hpogrid.trial.session import checkpoint, get_checkpoint, report, save
 
 __all__ = [
     "Experiment",
@@ -37,6 +37,7 @@ __all__ = [
     "get_checkpoint",
     "load_study",
     "report",
+    "save",
 ]
 
 _HOMES = {
@@ -47,6 +48,7 @@ _HOMES = {
     "get_checkpoint": "hpogrid.trial.session",
     "load_study": "hpogrid.report.api",
     "report": "hpogrid.trial.session",
+    "save": "hpogrid.trial.session",
 }
 
 

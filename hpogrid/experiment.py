@@ -195,10 +195,15 @@ class Experiment:
     def run(self) -> JobResult:
         """Run the experiment here, with a progress bar; return how it ended.
 
+        At the end of a cell of a notebook that is a table of the best trials, and the history.
+
         Raises:
             UserError: what is wrong with a setting, or with the script.
         """
+        import msgspec
+
         from hpogrid.cli.progress import progress_of_run
+        from hpogrid.report.notebook import Ran
         from hpogrid.site import HERE
         from hpogrid.site.local import run_here
         from hpogrid.site.tasks import new_task
@@ -206,7 +211,8 @@ class Experiment:
         project = self.store()
         task = new_task(project, site=HERE, foreground=True, start=self._start())
         with progress_of_run() as progress:
-            return run_here(task, progress)
+            result = run_here(task, progress)
+        return Ran(**msgspec.structs.asdict(result), project=project.name, task=task.id)
 
     def submit(self, n_jobs: int = 1) -> int:
         """Submit jobs, which are one search, to the site; return the number of the task."""

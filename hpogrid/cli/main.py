@@ -43,6 +43,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("hpogrid.cli.serve:serve", "Keep the ledgers of jobs that share no disk."),
     "report": ("hpogrid.cli.report:report", "Show and export the results."),
     "confirm": ("hpogrid.cli.confirm:confirm", "Evaluate the best again: how sure are they?"),
+    "trial": ("hpogrid.cli.trial:trial", "Show one trial; write notes and tags."),
+    "replay": ("hpogrid.cli.replay:replay", "Run a trial again: does it come to the same?"),
     "analyze": ("hpogrid.cli.analyze:analyze", "Explain what each hyperparameter did."),
     "compare": ("hpogrid.cli.compare:compare", "Put several studies side by side."),
     "dashboard": ("hpogrid.cli.dashboard:dashboard", "Look at a project in Optuna's dashboard."),

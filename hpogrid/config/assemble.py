@@ -12,6 +12,7 @@ import msgspec
 
 from hpogrid.archives import Refused, reasonable, unpack
 from hpogrid.config.advice import checkpoint_notes, project_notes
+from hpogrid.config.git import git_state
 from hpogrid.config.project import (
     FILE,
     SCRIPTS,
@@ -67,6 +68,8 @@ def assemble(
         old = base if base is not None and base.name == name else load_project(name)
     files, notes, shown = _scripts(scripts, base)
     project = _project(name, shown, configs, base)
+    if scripts is not None:
+        project = msgspec.structs.replace(project, git=git_state(shown, files))
     project = project if change is None else change(project)
     _check_param(project)
     _ = project.study_name  # is refused here and not in the job

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from hpogrid.config.git import Git
 from hpogrid.config.home import check_name, home
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
@@ -42,6 +43,7 @@ class Project(msgspec.Struct, kw_only=True):
     Attributes:
         scripts: for each file, relative to the scripts folder, the SHA-256 of its content.
         hash: of the configs and the scripts; two projects with the same hash do the same.
+        git: where the scripts stood in their history when they were taken, if they have one.
         made_of: the name of the stored config of each kind that it took a copy of.
     """
 
@@ -54,6 +56,7 @@ class Project(msgspec.Struct, kw_only=True):
     scripts_path: str
     created: float
     hash: str = ""
+    git: Git | None = None
     made_of: dict[str, str] = {}
     version: int = VERSION
 

@@ -17,8 +17,10 @@ from hpogrid.trial.command import CommandObjective
 from hpogrid.trial.errors import UserError, first_line
 from hpogrid.trial.messages import Evaluate, Message, Model, ReportMade, Verdict
 from hpogrid.trial.objective import Objective, make_objective
+from hpogrid.trial.seeding import seed_everything
 from hpogrid.trial.session import StopTrial, set_current
-from hpogrid.trial.worker import WorkerSession, seed_everything
+from hpogrid.trial.surroundings import look
+from hpogrid.trial.worker import WorkerSession
 
 _PAUSE = 0.2
 
@@ -41,6 +43,7 @@ class DebugEngine:
         """
         setup = self._tasks.setup(0)
         objective = make_objective(self._scripts, Model(**setup.model), setup.metrics)
+        self._run.found(look(self._scripts)._asdict())
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             with contextlib.chdir(self._scripts):

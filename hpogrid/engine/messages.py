@@ -48,8 +48,8 @@ class Tasks:
         self._trials = str(trials.absolute())
         self._fill = _filling(project, scripts)
 
-    def setup(self, slot: int) -> Setup:
-        """The first message to the worker of a slot."""
+    def setup(self, slot: int, *, looks: bool = False) -> Setup:
+        """The first message to the worker of a slot; one that looks says in what it runs."""
         config, model = self._project.hpo_config, self._project.model_config
         fields = {name: getattr(model, name) for name in Model.__dataclass_fields__}
         return Setup(
@@ -61,6 +61,7 @@ class Tasks:
             f"{self._trials}/{SPARE}",
             config.grace_seconds,
             str(config.scheduler_param.get("time_attr", "")),
+            looks,
         )
 
     def evaluate(self, assignment: Assignment) -> Evaluate:

@@ -74,6 +74,7 @@ class ProcessEngine:
         self._cells: dict[int, Cell] = {}
         self._selector = selectors.DefaultSelector()
         self._deaths = 0
+        self._seen = False
 
     def execute(self) -> None:
         """Run trials until the budget is spent or the run is stopped.
@@ -146,13 +147,14 @@ class ProcessEngine:
 
     def _start_cell(self) -> None:
         slot = next(slot for slot in range(len(self._gpus)) if slot not in self._cells)
+        looks, self._seen = not self._seen, True
         cores = self._run.config.cpus_per_trial or cpu_count() / len(self._gpus)
         environment = slot_environment(self._gpus[slot], cores)
         environment |= self._python.environment
         if self._preparing is not None:
             environment |= self._preparing.environment
         program = self._python.program
-        cell = Cell(self._tasks.setup(slot), program, environment, self._mark(slot))
+        cell = Cell(self._tasks.setup(slot, looks=looks), program, environment, self._mark(slot))
         self._cells[slot] = cell
         self._selector.register(cell.wire.socket, selectors.EVENT_READ, cell)
         self._selector.register(cell.line, selectors.EVENT_READ, cell)
@@ -233,8 +235,10 @@ class ProcessEngine:
     def _handle(self, cell: Cell, message: Message) -> None:
         assignment = cell.assignment
         match message:
-            case Ready():
+            case Ready(surroundings=told):
                 cell.ready = True
+                if told:
+                    self._run.found(told)
                 self._deaths = 0
             case Broken(message=text):
                 raise RunError(text)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from hpogrid.config.prep import fixed_values
 from hpogrid.config.project import Project
 from hpogrid.engine.deadline import Deadline
@@ -20,11 +22,12 @@ from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.records import Records, RunningAlready
 from hpogrid.engine.requests import Requests
 from hpogrid.engine.search_state import Assignment, JobSpec, SearchState, Start
+from hpogrid.engine.surroundings import environment_of
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision
 from hpogrid.space.space import Point
 from hpogrid.space.value import Values
-from hpogrid.study.events import Ended, Event, Started
+from hpogrid.study.events import Ended, Event, Found, Started
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.study.history import Past
 from hpogrid.study.study import Trial
@@ -69,8 +72,8 @@ class Run:
         self.attempt = self._records.attempt
         self._exchange = self._records.exchange
         self.state = SearchState(
-            self.config, space, spec, self.study, host=self._records.host, first=first, past=past,
-            may_take=self._exchange.may_take,
+            self.config, space, spec, self.study, host=self._records.host,
+            attempt=self.attempt, first=first, past=past, may_take=self._exchange.may_take,
         )  # fmt: skip
         self.budget = self.state.budget
         self._trials = str(spec.trials)
@@ -104,6 +107,16 @@ class Run:
             return None
         fixed = fixed_values(self.project.space, model.param)
         return PrepSetup(model.prep, str(self.spec.prep), fixed)
+
+    def found(self, told: Values) -> None:
+        """Write down in what the trials run; what their Python tells is not to be believed blindly.
+
+        Args:
+            told: the fields of `hpogrid.trial.surroundings.Surroundings`.
+        """
+        with contextlib.suppress(msgspec.ValidationError):
+            environment = environment_of(told, self.project.git)
+            self._records.write(Found(time=time.time(), environment=environment))
 
     @property
     def own(self) -> list[Trial]:

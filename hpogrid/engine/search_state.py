@@ -77,6 +77,7 @@ class JobSpec:
         after: numbers of trials begin after this one; earlier attempts, of which no ledger is
             here, may have given those up to it.
         added: trials that the budget has beyond that of the project as it was submitted.
+        trial_seed: of every trial; None: each derives its own from the task's.
     """
 
     job: int
@@ -90,6 +91,7 @@ class JobSpec:
     after: int = 0
     prep: Path | None = None
     added: int = 0
+    trial_seed: int | None = None
 
     def share(self, first: Sequence[Point]) -> Sequence[Point]:
         """Those of the points to try first that are this job's; one that was added has none."""
@@ -185,7 +187,7 @@ class SearchState:
         space: what is searched.
         spec: which job it is.
         study: the trials of all jobs, as far as they are known.
-        host: on which the attempt runs.
+        host, attempt: where it runs, and how often its job was started.
         first: points to evaluate before the algorithm's own; the jobs of a shared search deal
             them out among themselves.
         past: results of earlier searches that the algorithm is told at the start.
@@ -207,6 +209,7 @@ class SearchState:
         study: Study,
         *,
         host: str = "",
+        attempt: int = 0,
         first: Sequence[Point] = (),
         past: Iterable[Past] = (),
         may_take: Callable[[Point], bool] = lambda point: True,
@@ -220,8 +223,9 @@ class SearchState:
         self.stopped: str | None = None
         self.notes: list[str] = []
         self._job = spec.job
-        self._source = Source(host)
+        self._source = Source(host, spec.job, attempt)
         self._seed = derive_seed(spec.seed, spec.job)
+        self._trial_seed = spec.trial_seed
         problem = Problem(space, self._modes, self._seed, config.trials)
         searcher = make_searcher(config.algorithm, problem, config.algorithm_param)
         begun = {space.identify(trial.applied) for trial in study} if first else set()
@@ -429,7 +433,10 @@ class SearchState:
         name = f"{self._job}-{count}"
         if self.config.repeat > 1:
             group = group or name
-        return Start(name, point, derive_seed(self._seed, "trial", count), group=group, asks=asks)
+        seed = self._trial_seed
+        if seed is None:
+            seed = derive_seed(self._seed, "trial", count)
+        return Start(name, point, seed, group=group, asks=asks)
 
     def restart(self, name: str) -> Start:
         """Run a trial again, from its newest checkpoint that was reported."""

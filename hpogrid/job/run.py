@@ -100,6 +100,7 @@ def run_job(
         prep = prep or folder / PREP
         if project.model_config.prep:
             make_workplace(prep, files_below(bundle / SCRIPTS), folder / "work")
+        start = read_start(bundle)
         spec = JobSpec(
             job,
             seed,
@@ -112,8 +113,8 @@ def run_job(
             after,
             prep,
             added,
+            start.seed,
         )
-        start = read_start(bundle)
         first = [project.space.apply(values) for values in start.first]
         run = Run(project, spec, first, start.past)
     except RunningAlready:

@@ -19,11 +19,13 @@ class Start(msgspec.Struct, kw_only=True):
     Attributes:
         first: suggested values to evaluate before the algorithm's own.
         past: results of earlier searches that the algorithm is told.
+        seed: of its trials; None: each derives its own from the task's.
         task: the name that the task got first, unique among all; trackers know it by that.
     """
 
     first: list[Values] = []
     past: list[Past] = []
+    seed: int | None = None
     task: str = ""
 
 

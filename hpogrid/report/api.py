@@ -77,10 +77,10 @@ class LoadedStudy:
         return f"<study of {self.results.name}: {self.results.summary}>"
 
     def _repr_html_(self) -> str:
-        """The best trials as a table, in notebooks."""
-        from hpogrid.report.notebook import table
+        """The best trials as a table and the history as a picture, in notebooks."""
+        from hpogrid.report.notebook import shown
 
-        return table(self.results)
+        return shown(self.results)
 
     def __len__(self) -> int:
         return len(self.results)

@@ -11,16 +11,21 @@ import msgspec
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
 from hpogrid.errors import UserError
 from hpogrid.files import read_record
+from hpogrid.job.settings import TaskFolder
 from hpogrid.job.start import FILE as START
 from hpogrid.job.start import Start
 from hpogrid.registry import unknown
+from hpogrid.report.attached import saved_files
 from hpogrid.report.recipe import is_recipe, read_recipe
+from hpogrid.report.replay import Replay
 from hpogrid.report.resultfile import read_result_file
 from hpogrid.report.results import Objective, Origin, no_garbage_collection, span
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import Filters, study_of, version_of
+from hpogrid.site.replay import replays_of
 from hpogrid.study.ledger import SUFFIX
+from hpogrid.study.notes import read_notes
 from hpogrid.study.study import LedgerFolder, Study, Trial
 from hpogrid.text import counted
 
@@ -76,6 +81,7 @@ def _project_sources(name: str, filters: Filters) -> list[Source]:
         sources[0].warnings[:0] = [problem for problem in problems if problem not in said]
         sources[0].left_out = left_out
         sources[-1].confirmed = _confirmed(name, sources[-1].task.version)
+        sources[-1].replays = _replays(name)
         return sources
     if problems:
         raise UserError(f"project '{name}' has no tasks here, and {problems[0]}")
@@ -93,6 +99,19 @@ def _confirmed(name: str, version: str) -> list[Trial]:
 
     sources, _ = _readable(confirm_tasks(name, version))
     return [trial for source in sources for trial in source.study.finished]
+
+
+def _replays(name: str) -> list[Replay]:
+    """The trials of a project that were run again and have come to their end, oldest first."""
+    tasks = {task.id: task for task in replays_of(name)}
+    found = []
+    for source in _readable(tasks.values())[0]:
+        number = int(source.task.id)
+        of, _, trial = tasks[number].replays.partition(":")
+        for again in source.study.finished if of.isdecimal() else ():
+            environment = source.task.environment(again)
+            found.append(Replay(int(of), trial, number, again, environment))
+    return found
 
 
 def _readable(tasks: Iterable[Task]) -> tuple[list[Source], list[str]]:
@@ -115,7 +134,11 @@ def _task_source(task: Task) -> Source:
     warnings += _missing(task)
     budget = task.budget(source.project) if source.project else None
     return msgspec.structs.replace(
-        source, name=task.project, task=_own(task, source.study), budget=budget, warnings=warnings
+        source,
+        name=task.project,
+        task=_own(task, source.study, task.folder),
+        budget=budget,
+        warnings=warnings,
     )
 
 
@@ -133,18 +156,22 @@ def _missing(task: Task) -> list[str]:
     ]
 
 
-def _own(task: Task, study: Study) -> Origin:
+def _own(task: Task, study: Study, folder: Path) -> Origin:
+    """Where the trials of a task come from, whose folder need not be in the table."""
     return Origin(
         id=task.id,
         site=task.site,
         seconds=span(study),
         created=task.created,
-        folder=str(task.folder),
+        folder=str(folder),
         name=task.name,
         shared=task.shared,
         seed=task.seed,
         key=(read_record(task.bundle / START, Start) or Start()).task,
         version=version_of(task),
+        environments=study.environments,
+        notes=read_notes(folder),
+        files=saved_files(TaskFolder(folder).job(job) for job in range(task.n_jobs)),
     )
 
 
@@ -184,9 +211,13 @@ def _source(folder: Path, pattern: str) -> Source:
     task = _task_near(folder)
     return Source(
         project.name if project else folder.resolve().name,
-        _own(task, ledgers.study)
+        _own(task, ledgers.study, folder.parent)
         if task
-        else Origin(seconds=span(ledgers.study), folder=str(folder)),
+        else Origin(
+            seconds=span(ledgers.study),
+            folder=str(folder),
+            environments=ledgers.study.environments,
+        ),
         ledgers.study,
         project,
         warnings=ledgers.warnings,

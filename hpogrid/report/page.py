@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from hpogrid._version import VERSION
+from hpogrid.report.asides import asides
 from hpogrid.report.axes import make_axis
 from hpogrid.report.comparable import early_note
 from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
@@ -65,6 +66,7 @@ def page_data(results: Results) -> dict[str, Any]:
         "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
         "curves": _curves(results, shown, reported),
+        **asides(results, rows),
     }
 
 
@@ -113,7 +115,7 @@ def _shown(results: Results) -> list[tuple[int, Column]]:
     return [
         (place, column)
         for place, column in enumerate(results.columns)
-        if column.kind != "extra" or column.key not in ALWAYS
+        if column.kind != "extra" or column.key not in (*ALWAYS, "files")
     ]
 
 
@@ -175,6 +177,7 @@ def _trials(
         "reason": [reasons[_cut(trial.reason or "")] for trial in shown],
         "host": [hosts[_cut(trial.host)] for trial in shown],
         "attempt": [trial.attempt for trial in shown],
+        "seed": [trial.seed for trial in shown],
         "started": [round(trial.started - start, 3) for trial in shown],
         "ended": [
             None if trial.ended is None else round(trial.ended - start, 3) for trial in shown

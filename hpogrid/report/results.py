@@ -18,11 +18,14 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.report import pareto
+from hpogrid.report.attached import Saved
 from hpogrid.report.repeats import Repeats, best_repeats, gather
+from hpogrid.report.replay import Replay
 from hpogrid.search.base import Mode
 from hpogrid.space.space import Space
 from hpogrid.space.value import Value, Values
-from hpogrid.study.events import Metrics
+from hpogrid.study.events import Environment, Metrics
+from hpogrid.study.notes import Notes
 from hpogrid.study.study import Study, Trial
 from hpogrid.study.values import WITH_RESULT, as_loss, number, result_of
 from hpogrid.study.values import objectives as objective_values
@@ -46,6 +49,9 @@ class Origin(msgspec.Struct, gc=False):
         seed: of the search, where it is known.
         key: what its own jobs know it by.
         version: of the study that it is a part of (see `Project.study_version`).
+        environments: in what its trials ran, by job and its attempt.
+        notes: what people wrote about its trials, by trial.
+        files: what its trials have saved, by trial.
     """
 
     id: int | str = ""
@@ -58,6 +64,17 @@ class Origin(msgspec.Struct, gc=False):
     seed: int | None = None
     key: str = ""
     version: str = ""
+    environments: dict[tuple[int, int], Environment] = {}
+    notes: dict[str, Notes] = {}
+    files: dict[str, list[Saved]] = {}
+
+    def environment(self, trial: Trial) -> Environment | None:
+        """In what a trial ran, where that is known."""
+        return self.environments.get((trial.job, trial.run))
+
+    def said(self, trial: Trial) -> Notes:
+        """What people wrote about a trial."""
+        return self.notes.get(trial.id) or Notes()
 
 
 class Column(NamedTuple):
@@ -90,6 +107,15 @@ EXTRAS: dict[str, Callable[[Trial, Origin], Any]] = {
     "seed": lambda trial, task: trial.seed,
     "version": lambda trial, task: task.version,
     "last_report": lambda trial, task: _last_report(trial),
+    "note": lambda trial, task: task.said(trial).text or None,
+    "tags": lambda trial, task: ", ".join(task.said(trial).tags) or None,
+    "files": lambda trial, task: (
+        ", ".join(item.name for item in task.files.get(trial.id, ())) or None
+    ),
+    "python": lambda trial, task: (found := task.environment(trial)) and found.python,
+    "packages": lambda trial, task: (found := task.environment(trial)) and found.packages,
+    "commit": lambda trial, task: (found := task.environment(trial)) and _commit(found),
+    "image": lambda trial, task: (found := task.environment(trial)) and found.image,
 }
 """What ``--extra`` adds beside further metrics. ``*_s`` are seconds, ``started`` is seconds
 since the epoch."""
@@ -98,6 +124,9 @@ STATES = ("complete", "pruned", "failed", "running", "interrupted")
 
 ALWAYS = ("trial", "state")
 """The extra columns that every table has: no value is to be read without its state."""
+
+ATTACHED = ("note", "tags", "files")
+"""The extra columns of tables in which a trial has something of the kind."""
 
 PARETO = "pareto"
 """The extra column that several objectives have: whether no other trial beats this one."""
@@ -128,6 +157,7 @@ class Results:
         mlflow, experiment: where the project logs to MLflow, if it does.
         notes: a sentence for each thing that is left out.
         confirmed: fresh evaluations of some of the configurations (``hpogrid confirm``).
+        replays: trials that were run again (``hpogrid replay``).
 
     Attributes:
         trials: complete ones, best first; then those that were ended early, best first; then
@@ -154,6 +184,7 @@ class Results:
         experiment: str | None = None,
         notes: Sequence[str] = (),
         confirmed: Sequence[Trial] = (),
+        replays: Sequence[Replay] = (),
     ) -> None:
         self.name = name
         self.project = project
@@ -162,6 +193,7 @@ class Results:
         self.experiment = experiment
         self.notes = list(notes)
         self.confirmed = list(confirmed)
+        self.replays = list(replays)
         self.objectives = tuple(objectives)
         self.space = space
         self.parts = [task for task, _ in parts]
@@ -350,6 +382,13 @@ class Results:
         self.trials = [self.trials[index] for index in order]
         self.tasks = [self.tasks[index] for index in order]
 
+    def _has(self, name: str) -> bool:
+        """Whether a trial has something of what hangs on trials."""
+        if name == "files":
+            return any(task.files for task in self.parts)
+        said = (item for task in self.parts for item in task.notes.values())
+        return any(item.notes if name == "note" else item.tags for item in said)
+
     def _columns(self, extra: Sequence[str]) -> list[Column]:
         for name in extra:
             if name not in EXTRAS and name not in self.reported:
@@ -363,6 +402,7 @@ class Results:
             extras += [MEAN, SPREAD]
         if len(self.objectives) > 1:
             extras.append(PARETO)
+        extras += [name for name in ATTACHED if self._has(name)]
         extras += [name for name in extra if name in EXTRAS]
         columns = [Column(name, "parameter", name) for name in self.parameters]
         taken = set(self.parameters)
@@ -377,6 +417,13 @@ class Results:
                 taken.add(name)
                 columns.append(Column(name, kind, key))  # type: ignore[arg-type]
         return columns
+
+
+def _commit(found: Environment) -> str | None:
+    """Where the scripts stood, as one word; a ``+`` says that they had been changed."""
+    if found.git is None:
+        return None
+    return found.git.commit + ("+" if found.git.changed else "")
 
 
 def _last_report(trial: Trial) -> Metrics:

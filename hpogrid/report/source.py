@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from hpogrid.config.project import Project
+from hpogrid.report.replay import Replay
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.study import Study, Trial
 
@@ -24,6 +25,7 @@ class Source(msgspec.Struct):
         warnings: a sentence for each thing that was skipped.
         left_out: a sentence for each kind of task that is not part of the study.
         confirmed: fresh evaluations of its configurations, which are no part of it.
+        replays: trials that were run again, which are no part of it either.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Source(msgspec.Struct):
     warnings: list[str] = []
     left_out: list[str] = []
     confirmed: list[Trial] = []
+    replays: list[Replay] = []
 
 
 def remarks(sources: Iterable[Source]) -> list[str]:
@@ -80,4 +83,5 @@ def make_results(
         budget=sum(budgets) if None not in budgets else None,  # type: ignore[arg-type]
         notes=[note for source in sources for note in source.left_out],
         confirmed=[trial for source in sources for trial in source.confirmed],
+        replays=[item for source in sources for item in source.replays],
     )

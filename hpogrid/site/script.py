@@ -16,6 +16,7 @@ from hpogrid.config.home import home
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.resources import wanted_cores
+from hpogrid.engine.surroundings import IMAGE
 from hpogrid.job.again import ATTEMPTS, COMMAND
 from hpogrid.job.settings import ENTRY, START
 from hpogrid.site import container
@@ -135,7 +136,9 @@ def _fill(name: str, **values: object) -> str:
 
 def _environment(task: Task, wanted: container.Wanted | None) -> str:
     """Lines that set what a job needs to find itself."""
-    variables = {"HPOGRID_HOME": str(home())} | (container.ENVIRONMENT if wanted else {})
+    variables = {"HPOGRID_HOME": str(home())} | (
+        {**container.ENVIRONMENT, IMAGE: wanted.image} if wanted else {}
+    )
     lines = [f"export {name}={shlex.quote(text)}" for name, text in variables.items()]
     if wanted is None:
         lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')

@@ -28,12 +28,13 @@ from hpogrid.site.tasks import (
 )
 from hpogrid.space.value import Values
 from hpogrid.study.ledger import SUFFIX
+from hpogrid.study.notes import NOTES
 from hpogrid.study.study import Trial, read_study
 from hpogrid.study.values import best_of
 
 BUNDLE = "bundle"
 _PART = re.compile(
-    rf"{FILE}|{BUNDLE}/.+|ledger/[^/]+{re.escape(SUFFIX)}|jobs/\d{{1,6}}/{re.escape(RESULT)}"
+    rf"{FILE}|{NOTES}|{BUNDLE}/.+|ledger/[^/]+{re.escape(SUFFIX)}|jobs/\d{{1,6}}/{re.escape(RESULT)}"
 )
 """What an export holds."""
 
@@ -147,6 +148,8 @@ def export_task(number: int, output: Path | None) -> Path:
     with writing(output) as stream, tarfile.open(fileobj=stream, mode="w:gz") as archive:
         archive.add(task.folder / FILE, FILE)
         archive.add(task.bundle, BUNDLE)
+        if (task.folder / NOTES).exists():
+            archive.add(task.folder / NOTES, NOTES)
         for path in sorted(task.ledgers.glob(f"*{SUFFIX}")):
             archive.add(path, f"ledger/{path.name}")
         for path in sorted(task.folder.glob(f"jobs/*/{RESULT}")):

@@ -23,7 +23,16 @@ from hpogrid.config.home import home
 from hpogrid.config.project import SCRIPTS, Project, copy_bundle, load_project, read_project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
-from hpogrid.files import Damaged, explained, load_record, locked, make_folder, write_atomic
+from hpogrid.files import (
+    Damaged,
+    copy_files,
+    explained,
+    files_below,
+    load_record,
+    locked,
+    make_folder,
+    write_atomic,
+)
 from hpogrid.job.settings import TaskFolder
 from hpogrid.job.start import Start, write_start
 from hpogrid.study.events import Time
@@ -62,6 +71,7 @@ class Task(msgspec.Struct, kw_only=True):
         mode: who runs the search, of those that the site can have do it.
         point: whether it is one trial with values that the user chose.
         confirms: whether it evaluates configurations of a search anew.
+        replays: the trial that it runs again, as ``<task>:<trial>``; mostly none.
         imported: whether its jobs ran elsewhere.
         native: what the site needs to find the jobs again: a record of its own (`native_as`).
     """
@@ -85,6 +95,7 @@ class Task(msgspec.Struct, kw_only=True):
     mode: str = "grid"
     point: bool = False
     confirms: bool = False
+    replays: str = ""
     imported: bool = False
     native: dict[str, Any] = {}
     version: int = 1
@@ -98,7 +109,7 @@ class Task(msgspec.Struct, kw_only=True):
     @property
     def searches(self) -> bool:
         """Whether its trials are part of the study."""
-        return not (self.point or self.confirms)
+        return not (self.point or self.confirms or self.replays)
 
     @property
     def folder(self) -> Path:
@@ -243,8 +254,9 @@ def new_task(
     foreground: bool = False,
     start: Start | None = None,
     mode: str = "grid",
+    bundle: Path | None = None,
 ) -> Task:
-    """Make a task's folder with a bundle of the project as it is now."""
+    """Make a task's folder with a bundle of the project as it is now, or with a copy of another."""
     task = sketch(
         project,
         site,
@@ -255,7 +267,10 @@ def new_task(
         mode=mode,
     )
     try:
-        copy_bundle(project, task.bundle)
+        if bundle is None:
+            copy_bundle(project, task.bundle)
+        else:
+            copy_files(files_below(bundle), task.bundle)
         write_start(task.bundle, msgspec.structs.replace(start or Start(), task=task.name))
         with explained(task.folder):
             task.ledgers.mkdir()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from hpogrid.config.git import Git
 from hpogrid.space.value import Values
 
 State = Literal["running", "complete", "pruned", "failed", "interrupted"]
@@ -88,6 +89,39 @@ class Ended(_Event, frozen=True, tag="end"):
     paused: bool = False
 
 
+class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """In what the trials of a job run; what is not known is empty.
+
+    Attributes:
+        python, program: the version and the path of their Python.
+        packages: the versions of the distributions that their scripts import, and of those that
+            these require.
+        threads: so many their libraries are told to compute with.
+        system: operating system and machine.
+        gpus, driver: the models of NVIDIA's GPUs of the machine, and the version of the driver.
+        image: the container's, as the job was told it or as the container says.
+        digest: of the image, where its name holds it.
+        git: of the folder that the scripts were taken from, at that moment.
+    """
+
+    python: str = ""
+    program: str = ""
+    packages: dict[str, str] = {}
+    threads: int = 0
+    system: str = ""
+    gpus: tuple[str, ...] = ()
+    driver: str = ""
+    image: str = ""
+    digest: str = ""
+    git: Git | None = None
+
+
+class Found(_Event, frozen=True, tag="environment"):
+    """In what the trials of this attempt of a job run."""
+
+    environment: Environment
+
+
 class Closed(_Event, frozen=True, tag="close"):
     """The job stopped writing, for ``reason``.
 
@@ -99,4 +133,4 @@ class Closed(_Event, frozen=True, tag="close"):
     over: bool = False
 
 
-Event = Opened | Started | Reported | Ended | Closed
+Event = Opened | Found | Started | Reported | Ended | Closed

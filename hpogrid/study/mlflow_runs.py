@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,13 @@ _STATUS = {
 
 
 class Known(msgspec.Struct):
-    """A run that is there: its state, the parameters it has, and the last step that is in it."""
+    """A run that is there: its state, parameters and tags, and the last step that is in it."""
 
     run: str
     state: str = "running"
     params: dict[str, str] | None = None
     step: int = 0
+    tags: dict[str, str] = {}
 
 
 class Runs:
@@ -82,6 +83,25 @@ class Runs:
         self._log(known, trial, params)
         self._end(known, trial)
         return True
+
+    def attach(self, key: str, told: Mapping[str, str], files: Sequence[Path]) -> None:
+        """Tell in the run of a trial what is known beside its numbers; files go there once.
+
+        Args:
+            key: of the trial, which was written.
+            told: text by its name; ``notes`` stand where MLflow shows its own.
+            files: that the trial has saved; one that has gone meanwhile is left out.
+        """
+        known = self.known[key]
+        for name, text in told.items():
+            tag = "mlflow.note.content" if name == "notes" else f"hpogrid.{short_name(name)}"
+            if known.tags.get(tag) != text[:LONGEST_TAG]:
+                self.client.set_tag(known.run, tag, text[:LONGEST_TAG])
+        if files:
+            there = {item.path for item in self.client.list_artifacts(known.run)}
+            for path in files:
+                if path.name not in there and path.is_file():
+                    self.client.log_artifact(known.run, str(path))
 
     # --- the run of the project ------------------------------------------------------------
 
@@ -144,7 +164,8 @@ class Runs:
         key = run.data.tags.get(TRIAL)
         if key is None:
             return
-        one = Known(run.info.run_id, run.data.tags.get(STATE, "running"), dict(run.data.params))
+        state, params = run.data.tags.get(STATE, "running"), dict(run.data.params)
+        one = Known(run.info.run_id, state, params, tags=dict(run.data.tags))
         other = found.get(key)
         if other is not None:
             spare = other if one.state in FINISHED and other.state not in FINISHED else one

@@ -13,7 +13,9 @@ from hpogrid.study.events import (
     FINISHED,
     Closed,
     Ended,
+    Environment,
     Event,
+    Found,
     Metrics,
     Opened,
     Reported,
@@ -62,6 +64,7 @@ class Trial(msgspec.Struct, gc=False):
         paused: whether it waits for a scheduler, at the report where its last attempt ended.
         deaths: how often its job died while it ran, since it last came further than before.
         reached: its last report when that happened.
+        run: the attempt of its job that ran it last; 0: not known.
     """
 
     id: str
@@ -85,6 +88,7 @@ class Trial(msgspec.Struct, gc=False):
     paused: bool = False
     deaths: int = 0
     reached: int = 0
+    run: int = 0
 
     @property
     def finished(self) -> bool:
@@ -130,13 +134,20 @@ class Source(msgspec.Struct):
 
     host: str = ""
     job: int = -1
+    attempt: int = 0
 
 
 class Study:
-    """Trials by id. Feed it events in any order of files; a finished trial stays finished."""
+    """Trials by id. Feed it events in any order of files; a finished trial stays finished.
+
+    Attributes:
+        trials: by id.
+        environments: by job and its attempt.
+    """
 
     def __init__(self) -> None:
         self.trials: dict[str, Trial] = {}
+        self.environments: dict[tuple[int, int], Environment] = {}
         self._ahead: dict[str, Ended] = {}
         self._over: set[int] = set()
 
@@ -165,8 +176,10 @@ class Study:
         if isinstance(event, Reported):
             return self._report(event)
         if isinstance(event, Opened):
-            source.host, source.job = event.host, event.job
+            source.host, source.job, source.attempt = event.host, event.job, event.attempt
             self._over.discard(event.job)
+        elif isinstance(event, Found):
+            self.environments[source.job, source.attempt] = event.environment
         elif event.over:
             self._over.add(source.job)
         return None
@@ -190,6 +203,7 @@ class Study:
             event.time,
             attempt=event.attempt,
             group=event.group,
+            run=source.attempt,
         )
         if known is not None:
             _go_on(trial, known, event, self.trials.get(event.parent or ""))

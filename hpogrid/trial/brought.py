@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpogrid.trial.session import checkpoint, get_checkpoint, report
+from hpogrid.trial.session import checkpoint, get_checkpoint, report, save
 from hpogrid.trial.words import as_text
 
 if TYPE_CHECKING:
@@ -35,4 +35,4 @@ def _reader(value: Any) -> Callable[[str], Any]:
     return lambda text: value if text == as_text(value) else type(value)(text)
 
 
-__all__ = ["add_to_argparse", "checkpoint", "get_checkpoint", "report"]
+__all__ = ["add_to_argparse", "checkpoint", "get_checkpoint", "report", "save"]

@@ -19,6 +19,10 @@ class UserError(Exception):
 
     exit_code = 2  # Exit.USAGE
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback."""
+        return [f"hpogrid: {self}"]
+
 
 def first_line(error: BaseException) -> str:
     """``TypeError: the first line of its message``, for reasons kept in records."""

@@ -63,6 +63,7 @@ class Setup(Message):
         spare: the folder for working folders that nothing was written to.
         grace: seconds that a program has to end once it was told to.
         resource: the metric that counts the steps of a trial.
+        looks: whether it says in what it runs (see `Ready`).
     """
 
     kind = "setup"
@@ -74,6 +75,7 @@ class Setup(Message):
     spare: str
     grace: float = GRACE
     resource: str = ""
+    looks: bool = False
 
 
 @dataclass
@@ -111,9 +113,10 @@ class Verdict(Message):
 
 @dataclass
 class Ready(Message):
-    """The objective is loaded."""
+    """The objective is loaded; ``surroundings`` are those of `look`, where it was to say."""
 
     kind = "ready"
+    surroundings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

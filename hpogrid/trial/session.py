@@ -13,9 +13,13 @@ from typing import Any, Protocol
 
 from hpogrid.trial.checkpoints import checkpoint_step, saving
 from hpogrid.trial.errors import printable
+from hpogrid.trial.saved import checked, keep
 
 REPORTS = "HPOGRID_REPORTS"
 """The environment variable with the file to which a script's reports go."""
+
+BY_HAND = "by-hand"
+"""The name of a trial that is none."""
 
 PREP = "HPOGRID_PREP"
 """The environment variable with the folder in which everything is prepared."""
@@ -73,7 +77,7 @@ class ScriptSession:
         restore = os.environ.get("HPOGRID_RESTORE")
         self.config: dict[str, Any] = {}
         self.absent: tuple[str, ...] = ()
-        self.trial_id = os.environ.get("HPOGRID_TRIAL", "by-hand")
+        self.trial_id = os.environ.get("HPOGRID_TRIAL", BY_HAND)
         self.seed = int(os.environ.get("HPOGRID_SEED", "0"))
         self.folder = Path(os.environ.get("HPOGRID_FOLDER", "."))
         self.restore = Path(restore) if restore else None
@@ -140,6 +144,30 @@ def checkpoint() -> contextlib.AbstractContextManager[Path]:
     The folder becomes the newest checkpoint at once and whole when the block is left.
     """
     return current().checkpoint()
+
+
+def save(path: str | os.PathLike[str], name: str | None = None) -> None:
+    """Keep a file of the running trial, such as a picture: ``hpogrid.save("confusion.png")``.
+
+    A copy is made at once and whole; the report's page shows pictures, and names other files. A
+    later file of the same name takes the place of the earlier one. In a script that is run by hand
+    nothing is kept.
+
+    Args:
+        path: the file, of at most 100 MB; a trial keeps up to 100.
+        name: what it is called; its own name, if not given.
+
+    Raises:
+        ValueError: the name is none, or the file is too large, or one too many.
+        OSError: the file cannot be read, or the disk is full.
+    """
+    source, trial = Path(path), current()
+    kept = name or source.name
+    if trial.trial_id == BY_HAND:
+        source.stat()
+        sys.stdout.write(f"[hpogrid] saved {checked(kept)}\n")
+        return
+    keep(source, trial.folder, kept)
 
 
 def get_checkpoint() -> Path | None:

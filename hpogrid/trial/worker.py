@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import socket
 import sys
@@ -38,7 +37,9 @@ from hpogrid.trial.messages import (
 )
 from hpogrid.trial.objective import Objective, make_objective, user_traceback
 from hpogrid.trial.raytune import load_ray, ray_session
+from hpogrid.trial.seeding import seed_everything
 from hpogrid.trial.session import VERDICT
+from hpogrid.trial.surroundings import look
 from hpogrid.trial.tidy import Tidy
 
 END = signal.SIGRTMAX
@@ -142,7 +143,7 @@ def work(channel: Channel) -> None:
     log = TrialLog(Path(setup.logs), setup.slot)
     place = Place(folders, model)
     before = set(children())
-    channel.send(Ready())
+    channel.send(Ready(look(scripts)._asdict() if setup.looks else {}))
     while isinstance(task := channel.receive(), Evaluate):
         log.open(task)
         done = evaluate(objective, task, channel, place)
@@ -261,15 +262,6 @@ def flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python's generator, and NumPy's and PyTorch's where the script has loaded them."""
-    random.seed(seed)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(seed % 2**32)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)
 
 
 def worker_log(logs: Path, slot: int) -> Path:

@@ -10,9 +10,12 @@ import pytest
 
 from hpogrid.errors import RunError, UserError
 from hpogrid.report import writer
+from hpogrid.report.attached import Saved
 from hpogrid.report.export import exporter
 from hpogrid.report.results import Objective, Origin, Results
+from hpogrid.study.events import Environment
 from hpogrid.study.mlflow_runs import short_name
+from hpogrid.study.notes import Notes, Said
 from hpogrid.study.series import series
 from hpogrid.study.study import Report
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
@@ -310,6 +313,67 @@ def test_tensorboard_has_a_column_for_every_number_that_was_reported(tmp_path: P
     found = multiplexer.SummaryMetadata(".", metadata.EXPERIMENT_TAG)
     told = metadata.parse_experiment_plugin_data(found.plugin_data.content)
     assert [item.name.tag for item in told.metric_infos] == ["loss", "acc"]
+
+
+def told(tmp_path: Path) -> Results:
+    """A trial with everything that hangs on one."""
+    (tmp_path / "curve.png").write_bytes(b"picture")
+    said = Said(1.0, "me", "0-0", note="jumps")
+    task = Origin(
+        id=3,
+        site="local",
+        name="hpogrid.p.3",
+        environments={(0, 1): Environment(python="3.12.1", packages={"numpy": "2.0"})},
+        notes={"0-0": Notes([said], ["good", "look"])},
+        files={"0-0": [Saved(str(tmp_path / "curve.png"), 7)]},
+    )
+    trial = make_trial("0-0", applied={"x": 1}, metrics={"loss": 1.0}, run=1)
+    return Results("p", [(task, make_study([trial]))], objectives=LOSS)
+
+
+def test_tables_have_what_hangs_on_trials(tmp_path: Path) -> None:
+    results = told(tmp_path)
+    assert results.names == ["x", "loss", "trial", "state", "note", "tags", "files"]
+    row = next(results.with_extra(["python", "packages", "commit"]).rows())
+    assert row[4:] == ["jumps", "good, look", "curve.png", "3.12.1", {"numpy": "2.0"}, None]
+
+
+def test_optuna_has_what_hangs_on_trials(store: str, tmp_path: Path) -> None:
+    import optuna
+
+    exporter("optuna").export(told(tmp_path), store)
+    (trial,) = optuna.load_study(study_name="p", storage=store).trials
+    assert trial.user_attrs["tags"] == "good, look"
+    assert trial.user_attrs["notes"].startswith("jumps (me, ")
+    assert trial.user_attrs["packages"] == "numpy 2.0"
+
+
+def test_tensorboard_has_what_hangs_on_trials(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+    exporter("tensorboard").export(told(tmp_path), str(tmp_path / "tb"))
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "tb")).Reload()
+    (name,) = [name for name in multiplexer.Runs() if name.startswith("0-0")]
+    (event,) = multiplexer.Tensors(name, "about/tags")
+    assert event.tensor_proto.string_val[0] == b"good, look"
+
+
+@pytest.mark.engine
+def test_mlflow_has_what_hangs_on_trials_and_what_comes_later(
+    tracking: str, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    results = told(tmp_path)
+    client = MlflowClient(tracking_uri=tracking)
+    for tags in (["good", "look"], ["other"]):
+        results.parts[0].notes["0-0"].tags = tags
+        exporter("mlflow").export(results, tracking)
+        (run,) = [run for run in runs(tracking) if "hpogrid.trial" in run.data.tags]
+        assert run.data.tags["hpogrid.tags"] == ", ".join(tags)
+        assert run.data.tags["mlflow.note.content"].startswith("jumps (me, ")
+        assert run.data.tags["hpogrid.Python"] == "3.12.1"
+        assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["curve.png"]
 
 
 def test_tensorboard_replaces_its_own_folder_only(tmp_path: Path) -> None:

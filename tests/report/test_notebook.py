@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hpogrid import compare
 from hpogrid.report.api import load_study
 from hpogrid.report.notebook import in_notebook
 from tests.projects import run_project, store_project
@@ -63,7 +66,23 @@ def test_the_table() -> None:
     assert len(found["td"]) == 80
     assert found["td"][1] == f"{study.best_value:.6g}"
     assert found["caption"][0].startswith("p: 25 trials: 25 complete; best loss ")
-    assert found["div"] == ["and 5 more"]
+    assert found["div"][0] == "and 5 more"
+    assert "too good" in found["div"][1]
+    assert '<img src="data:image/png;base64,' in study._repr_html_()
+
+
+def test_a_picture_that_cannot_be_drawn_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_project(store_project(trials=3))
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "pip install 'hpogrid[images]'" in unescape(load_study("p")._repr_html_())
+
+
+def test_a_comparison_is_a_table() -> None:
+    for name in ("a", "b"):
+        run_project(store_project(name=name, trials=4))
+    cells = Text(compare("a", "b")._repr_html_()).cells
+    assert {"a", "b"} <= set(cells["td"])
+    assert cells["caption"][0].startswith("comparison ")
 
 
 def test_this_is_no_notebook() -> None:
@@ -81,7 +100,7 @@ def run_cells(folder: Path, monkeypatch: pytest.MonkeyPatch, *cells: str) -> lis
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
     nbclient.NotebookClient(
-        notebook, kernel_name="python3", timeout=120,
+        notebook, kernel_name="python3", timeout=120, allow_errors=True,
         resources={"metadata": {"path": str(folder)}},
     ).execute()  # fmt: skip
     return [cell.outputs for cell in notebook.cells]
@@ -93,9 +112,9 @@ def test_run_submit_and_results_in_a_kernel(
 ) -> None:
     submit = "task = experiment.submit(n_jobs=2)\n"
     wait = "from hpogrid.cli.main import run\nassert run(['tasks', 'show', '--watch']) == 0\ntask"
-    ran, shown, drawn, sent = run_cells(
+    ran, shown, drawn, sent, refused, result, experiment = run_cells(
         tmp_path, monkeypatch, RUN, "experiment.results()", "experiment.results().plot_history()",
-        submit + wait,
+        submit + wait, "experiment.results().plot_pareto()", "result", "experiment",
     )  # fmt: skip
     (bar,) = [output.data for output in ran if output.output_type == "display_data"]
     assert "25 of 25 trials done" in bar["text/plain"]
@@ -105,6 +124,12 @@ def test_run_submit_and_results_in_a_kernel(
     assert "&lt;b&gt;" in table
     assert "application/vnd.plotly.v1+json" in drawn[0].data
     assert sent[-1].data["text/plain"] == "2"
+    assert refused[0].traceback == [
+        "hpogrid: there is nothing to draw for 'pareto': only one metric is optimised"
+    ]
+    assert "<p>done: 25 trials finished: all 25 trials are done</p>" in result[0].data["text/html"]
+    assert result[0].data["text/html"].endswith(table)
+    assert experiment[0].data["text/plain"] == "<experiment train: min of val_loss, 25 trials>"
     look_at(tmp_path, bar["text/html"], table)
 
 

@@ -21,6 +21,7 @@ from hpogrid.engine.requests import UNWANTED
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError, UserError, first_line
 from hpogrid.trial.messages import Broken, Done, Message, ReportMade
+from hpogrid.trial.surroundings import look
 
 _MAX_GIVEN_UP = 3
 """How often in a row Ray Tune may end without any trial having finished."""
@@ -63,7 +64,7 @@ class RayEngine:
                 "config, or set --engine process in the hpo config"
             )
         self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
-        self._logs = logs
+        self._scripts, self._logs = scripts, logs
         self._legs: dict[str, _Leg] = {}
         self._slots = 0
         self._failure: UserError | None = None
@@ -76,6 +77,7 @@ class RayEngine:
             RunError: Ray does not start, or no trial can run.
         """
         self._logs.mkdir(parents=True, exist_ok=True)
+        self._run.found(look(self._scripts)._asdict())
         config = self._run.config
         deal = bool(self._run.project.grid_config.gpus)
         try:

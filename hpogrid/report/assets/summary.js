@@ -161,7 +161,7 @@ function tasksCard() {
 function summary() {
   const body = section("summary", "Summary");
   body.append(
-    make("div", { class: "cards" }, bestCard(), ...trustCard(), trialsCard(), budgetCard(), failuresCard(), tasksCard()),
+    make("div", { class: "cards" }, bestCard(), ...trustCard(), trialsCard(), budgetCard(), failuresCard(), tasksCard(), ...environmentCard()),
   );
   for (const note of data.notes) body.append(make("p", { class: "note", style: "margin-top:12px" }, note));
   if (data.left_out) {

@@ -28,33 +28,6 @@ function table() {
   refresh();
 }
 
-// All that is known of one trial, and where the rest is.
-function trialCard(row) {
-  const task = data.tasks[trials.task[row]];
-  const ended = trials.ended[row];
-  const known = [
-    ["state", STATES[trials.state[row]]],
-    ["reason", data.reasons[trials.reason[row]]],
-    ["started after the first one", duration(trials.started[row])],
-    ["ended after", ended === null ? "" : duration(ended)],
-    ["time", ended === null ? "" : duration(trials.seconds[row])],
-    ["attempts", trials.attempt[row]],
-    ["machine", data.hosts[trials.host[row]]],
-    ["job", String(trials.job[row])],
-    ["task", task.id ? String(task.id) : ""],
-  ].filter(([, value]) => value !== "");
-  const values = data.columns.flatMap((column, index) =>
-    (column.kind === "extra" || axes[index].values[row] === null ? [] : [[column.name, axes[index].label(row)]]));
-  const close = make("button", { type: "button", onclick: () => selection.point(row) }, "Close");
-  const body = make("div", { class: "card" }, make("h3", {}, `Trial ${trials.id[row]} `, close),
-    make("div", { class: "pair" }, rowsTable(null, values), rowsTable(null, known)));
-  if (task.id) {
-    const command = `hpogrid tasks logs ${task.id} --trial ${trials.id[row]}`;
-    body.append(make("pre", { tabindex: "0", "aria-label": "command that shows its log" }, command), copyButton("Copy command", command));
-  }
-  return body;
-}
-
 function tableColumns() {
   const columns = data.columns.map((column, index) => ({
     name: column.name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import to_builtins
+
 from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.charts.as_plotly import plotly_figure
@@ -69,6 +71,18 @@ class ComparedStudies:
 
     def __repr__(self) -> str:
         return f"<comparison {self.comparison.summary}>"
+
+    def _repr_html_(self) -> str:
+        """The standing of each study as a table, and what to know before believing it."""
+        from html import escape
+
+        from hpogrid.report.notebook import rows_table
+
+        items = self.comparison.standings
+        names = items[0].__struct_fields__ if items else ()
+        rows = [[to_builtins(getattr(item, name)) for name in names] for item in items]
+        notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
+        return rows_table(names, rows, f"comparison {self.comparison.summary}", rest=notes)
 
     @property
     def table(self) -> DataFrame:

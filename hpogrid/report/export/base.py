@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol
 
+from hpogrid.report.card import environment_rows, note_words
 from hpogrid.report.results import Origin, Results
 from hpogrid.study.study import Trial
 
@@ -32,3 +33,15 @@ def trial_key(results: Results, task: Origin, trial: Trial) -> str:
 def short_key(key: str) -> str:
     """The same in sixteen letters."""
     return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def told_of(task: Origin, trial: Trial) -> dict[str, str]:
+    """What is known of a trial beside its numbers: tags, notes, and in what it ran."""
+    said = task.said(trial)
+    found = {
+        "tags": ", ".join(said.tags),
+        "notes": "\n".join(map(note_words, said.notes)),
+        "files": ", ".join(item.path for item in task.files.get(trial.id, ())),
+        **environment_rows(task.environment(trial)),
+    }
+    return {name: text for name, text in found.items() if text}

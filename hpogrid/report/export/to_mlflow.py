@@ -9,7 +9,7 @@ from typing import Any
 from hpogrid.errors import RunError
 from hpogrid.registry import require
 from hpogrid.report.base import text
-from hpogrid.report.export.base import trial_key
+from hpogrid.report.export.base import told_of, trial_key
 from hpogrid.report.results import Results
 from hpogrid.study.address import filled, why, without_secret
 from hpogrid.study.mlflow_runs import LONGEST_TAG, Runs, short_name
@@ -18,8 +18,9 @@ from hpogrid.study.mlflow_runs import LONGEST_TAG, Runs, short_name
 class MlflowExporter:
     """An experiment with the name of the project, or the one that its hpo config names.
 
-    Each trial is a run with its hyperparameters, every reported metric with its step, and its
-    state; the run above them has the best trial, the table (CSV) and the page (HTML).
+    Each trial is a run with its hyperparameters, every reported metric with its step, its state,
+    what people wrote about it, in what it ran, and the files that it saved; the run above them has
+    the best trial, the table (CSV) and the page (HTML).
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,8 @@ def _export(results: Results, client: Any, address: str, shown: str) -> str:
         key = trial_key(results, task, trial)
         tags = {"hpogrid.site": task.site, "hpogrid.task": str(task.id)}
         added += runs.write(key, trial, tags)
+        files = [Path(item.path) for item in task.files.get(trial.id, ())]
+        runs.attach(key, told_of(task, trial), files)
     _finish(results, runs)
     kept = len(results) - added
     return f"{added} runs written to the experiment '{experiment}' in {shown}; {kept} were there"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hpogrid.registry import require
 from hpogrid.report.axes import label
-from hpogrid.report.export.base import trial_key
+from hpogrid.report.export.base import told_of, trial_key
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.space.value import Value, Values
 from hpogrid.study.address import without_secret
@@ -83,6 +83,7 @@ def _frozen(results: Results, trial: Trial, task: Origin, known: _Distributions)
             "applied": trial.applied,
             "metrics": trial.metrics,
             **({"reason": trial.reason} if trial.reason else {}),
+            **told_of(task, trial),
         },
     )
     frozen.datetime_start = datetime.fromtimestamp(trial.started)

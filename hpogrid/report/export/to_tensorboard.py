@@ -11,7 +11,7 @@ from hpogrid.errors import UserError
 from hpogrid.files import explained
 from hpogrid.registry import require
 from hpogrid.report.axes import label
-from hpogrid.report.export.base import short_key, trial_key
+from hpogrid.report.export.base import short_key, told_of, trial_key
 from hpogrid.report.results import Results
 from hpogrid.report.sample import choose_rows
 from hpogrid.study.series import Point, series
@@ -23,6 +23,8 @@ MOST_TRIALS = 1000
 
 Kind = Literal["bool", "number", "text"]
 _MARK = ".hpogrid"
+_ABOUT = "about"
+"""What the names of texts about a trial begin with: its metrics have names of their own."""
 _EVENTS = "events.out.tfevents.0000000000.hpogrid"
 
 
@@ -52,7 +54,8 @@ class TensorboardExporter:
                 trial, task = results.trials[row], results.tasks[row]
                 name = f"{trial.id}.{short_key(trial_key(results, task, trial))[:6]}"
                 (folder / name).mkdir()
-                _write(folder / name / _EVENTS, _events(trial, name, kinds))
+                told = told_of(task, trial)
+                _write(folder / name / _EVENTS, _events(trial, name, kinds, told))
         return (
             f"{len(rows)} of {len(results)} trials written to {folder}; look: "
             f"tensorboard --logdir {folder}"
@@ -120,7 +123,7 @@ def _kinds(results: Results) -> dict[str, Kind]:
     return found
 
 
-def _events(trial: Trial, group: str, kinds: dict[str, Kind]) -> list[_Event]:
+def _events(trial: Trial, group: str, kinds: dict[str, Kind], told: dict[str, str]) -> list[_Event]:
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
     ended = trial.ended or trial.started
@@ -135,6 +138,7 @@ def _events(trial: Trial, group: str, kinds: dict[str, Kind]) -> list[_Event]:
     return [
         _Event(trial.started, 0, started),
         *map(_scalar, series(trial)),
+        *(_Event(ended, 0, _text(name, text)) for name, text in told.items()),
         _Event(ended, 0, _summary(metadata.SESSION_END_INFO_TAG, session_end_info=end)),
     ]
 
@@ -153,6 +157,18 @@ def _scalar(point: Point) -> _Event:
 
     value = Summary.Value(tag=point.name, simple_value=point.value)
     return _Event(point.time, point.step, Summary(value=[value]))
+
+
+def _text(name: str, text: str) -> Any:
+    """A summary for the plugin that shows text."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.types_pb2 import DT_STRING
+    from tensorboard.plugins.text import metadata
+
+    about = metadata.create_summary_metadata(display_name=name, description="")
+    tensor = TensorProto(dtype=DT_STRING, string_val=[text.encode()])
+    return Summary(value=[Summary.Value(tag=f"{_ABOUT}/{name}", metadata=about, tensor=tensor)])
 
 
 def _summary(tag: str, **content: object) -> Any:
