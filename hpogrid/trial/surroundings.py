@@ -42,7 +42,8 @@ class Surroundings(NamedTuple):
 
 def look(scripts: Path) -> Surroundings:
     """What the scripts of a folder find in this Python."""
-    names = {*_imports(scripts), *(name.partition(".")[0] for name in list(sys.modules))}
+    loaded = {name.partition(".")[0] for name in list(sys.modules) if not name.startswith("_")}
+    names = _imports(scripts) | loaded  # what begins with _ was loaded by an environment's .pth
     own = {path.stem for path in scripts.glob("*.py")} | {path.name for path in scripts.iterdir()}
     packages: dict[str, str] = {}
     for found in _distributions(sorted(names - own - _OWN - _standard())):
