@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MISSING = {
     "pareto": "only one metric is optimised",
+    "hypervolume": "only one metric is optimised",
     "curves": "no trial has reported more than once",
     "contour": "it needs two hyperparameters that differ between the trials",
     "slices": "no hyperparameter differs between the trials",
@@ -148,6 +149,10 @@ class LoadedStudy:
     def plot_timeline(self) -> Figure:
         """When each trial ran."""
         return self._plot("timeline", 0)
+
+    def plot_hypervolume(self) -> Figure:
+        """How much of the objectives the Pareto front dominates, as trials ended."""
+        return self._plot("hypervolume", 0)
 
     def plot_pareto(self) -> Figure:
         """The first two objectives, and the trials that no other one beats."""

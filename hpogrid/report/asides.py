@@ -23,8 +23,9 @@ def asides(results: Results, rows: Sequence[int]) -> dict[str, Any]:
     """What `page_data` adds.
 
     ``environments`` are the different ones, and ``environment`` the place of each trial's among
-    them, or null; ``asides`` holds, by the place of a trial that has any, its ``tags``, ``notes``,
-    ``files`` and ``replays``; ``alike`` is a sentence on whether all ran in the same.
+    them, or null, and empty where none is known; ``asides`` holds, by the place of a trial that
+    has any, its ``tags``, ``notes``, ``files`` and ``replays``; ``alike`` is a sentence on whether
+    all ran in the same.
     """
     found: dict[bytes, Environment] = {}
     places: list[int | None] = []
@@ -41,7 +42,7 @@ def asides(results: Results, rows: Sequence[int]) -> dict[str, Any]:
         places.append(keys.index(key))
     return {
         "environments": [environment_rows(item) for item in found.values()],
-        "environment": places,
+        "environment": places if found else [],
         "alike": _alike(list(found.values()), places.count(None)),
         "asides": _asides(results, rows),
     }

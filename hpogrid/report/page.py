@@ -66,6 +66,7 @@ def page_data(results: Results) -> dict[str, Any]:
         "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
         "curves": _curves(results, shown, reported),
+        "growth": results.growth(order) if len(results.objectives) > 1 else [],
         **asides(results, rows),
     }
 

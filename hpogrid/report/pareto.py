@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+MOST_STEPS = 200
+"""So many steps of the hypervolume's history are reckoned; each takes a while."""
+
 Losses = tuple[float, ...]
 """The values of a trial by objective, each smaller the better."""
 
@@ -38,15 +41,45 @@ def hypervolume(trials: Sequence[Losses | None]) -> float:
     known = [losses for losses in trials if losses is not None]
     if not known:
         return 0.0
+    scaled = _scaled([known[place] for place in front(known)], known)
+    return _volume(sorted(set(scaled)))
+
+
+def growth(trials: Sequence[Losses | None]) -> list[tuple[int, float]]:
+    """How the hypervolume has grown: after which trials, by their places, and to what.
+
+    The box is that of all trials, so that the last share is that of `hypervolume`. Of very many
+    steps some are left out, never the last one.
+
+    Args:
+        trials: in the order in which they ended.
+    """
+    known = [losses for losses in trials if losses is not None]
+    if not known:
+        return []
+    scaled = iter(_scaled(known, known))
+    steps: list[tuple[int, list[Losses]]] = []
+    best: list[Losses] = []
+    for place, losses in enumerate(trials):
+        point = None if losses is None else next(scaled)
+        if point is None or point in best or any(beats(other, point) for other in best):
+            continue
+        best = [other for other in best if not beats(point, other)] + [point]
+        steps.append((place, best))
+    stride = -(-len(steps) // MOST_STEPS)
+    return [(place, _volume(sorted(points))) for place, points in steps[::-1][::stride][::-1]]
+
+
+def _scaled(points: Sequence[Losses], known: Sequence[Losses]) -> list[Losses]:
+    """Points in the box of all that is known, as in the unit cube."""
     bounds = [(min(values), max(values)) for values in zip(*known, strict=True)]
-    scaled = [
+    return [
         tuple(
             (value / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.0  # never too large
-            for value, (low, high) in zip(known[place], bounds, strict=True)
+            for value, (low, high) in zip(losses, bounds, strict=True)
         )
-        for place in front(known)
+        for losses in points
     ]
-    return _volume(sorted(set(scaled)))
 
 
 def _volume(points: list[Losses]) -> float:

@@ -282,6 +282,17 @@ class Results:
         """How much of the objectives the front dominates (see `pareto.hypervolume`)."""
         return pareto.hypervolume(self._losses())
 
+    def growth(self, order: Sequence[int | None]) -> list[tuple[int, float]]:
+        """After how many trials had ended the front came to dominate how much.
+
+        Args:
+            order: for each row how many trials had ended with it; None: it has not.
+        """
+        losses = self._losses()
+        ended = sorted((number, row) for row, number in enumerate(order) if number is not None)
+        steps = pareto.growth([losses[row] for _, row in ended])
+        return [(ended[place][0], volume) for place, volume in steps]
+
     def _losses(self) -> list[pareto.Losses | None]:
         counting = self.counting
         return [self._loss(trial) if trial.state == counting else None for trial in self.trials]

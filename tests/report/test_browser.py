@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hpogrid.report import save
+from hpogrid.report.attached import Saved
 from hpogrid.report.compare.save import save_comparison
 from hpogrid.report.compare.standing import judge
+from hpogrid.report.replay import Replay
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.space.value import as_number
+from hpogrid.study.events import Environment
+from hpogrid.study.notes import Notes, Said
 from hpogrid.study.study import Report
 from tests.report.browser import browser, errors, open_page, requests
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
@@ -93,7 +98,7 @@ def test_every_plot_is_drawn_without_error_or_request(page: Any) -> None:
 
 def test_two_objectives_have_a_front_and_a_choice(chrome: Any, tmp_path: Path) -> None:
     open_page(chrome, save(two_objectives(), "html", str(tmp_path / "out"))[0])
-    assert set(drawn(chrome)) == PLOTS | {"pareto"}
+    assert set(drawn(chrome)) == PLOTS | {"pareto", "front"}
     assert one(chrome, "h1").text == "two <b>objectives</b>"
     assert one(chrome, "#history .legend").text.split() == ["worse", "better", "loss"]
     one(chrome, "#metric option[value='1']").click()
@@ -245,6 +250,60 @@ def test_one_trial_is_looked_at(chrome: Any, tmp_path: Path) -> None:
     one(chrome, "#chosen button").click()
     assert one(chrome, "#chosen").text == ""
     assert errors(chrome) == []
+
+
+def with_asides(folder: Path) -> Results:
+    """Trials with notes, tags, files, environments and a repetition."""
+    picture = folder / "curve.svg"
+    picture.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><rect width="9"/>'
+        "<script>document.title='run'</script></svg>"
+    )
+    files = [Saved(str(picture), picture.stat().st_size), Saved(str(folder / "a <b>.txt"), 12)]
+    packages = {f"package-{number}": "1.2.3" for number in range(40)}
+    environment = Environment(python="3.12.1", program="/opt/python", packages=packages)
+    task = Origin(
+        id=7,
+        site="local",
+        environments={(0, 1): environment, (1, 1): replace(environment, python="3.13.0")},
+        notes={"0-0": Notes([Said(1.0, "me", "0-0", note="<b>jumps</b>\nat 3")], ["good", "look"])},
+        files={"0-0": files},
+    )
+    study = sampled_study(30, jobs=2)
+    for trial in study:
+        trial.run = 1
+    again = Replay(7, "0-0", 8, study.trials["0-0"], environment)
+    return Results("p", [(task, study)], objectives=LOSS, space=SPACE, replays=[again])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 500])
+def test_what_hangs_on_a_trial_is_shown(
+    chrome: Any, tmp_path: Path, theme: str, width: int
+) -> None:
+    chrome.set_window_size(width, 1000)
+    try:
+        open_page(chrome, save(with_asides(tmp_path), "html", str(tmp_path / "out"))[0])
+        one(chrome, f"#theme option[value={theme}]").click()
+        one(chrome, "#search").send_keys("0-0")
+        one(chrome, "#trials tbody tr:first-child button").click()
+        one(chrome, "#environment-of-trial summary").click()
+        one(chrome, "#environments summary").click()
+        frames(chrome)
+        card = one(chrome, "#chosen").text
+        for words in ("good", "look", "<b>jumps</b>", "at 3 (me, ", "a <b>.txt", "package-39 1.2.3",
+                      "task 8: ", "hpogrid replay 7 0-0"):  # fmt: skip
+            assert words in card
+        assert "two of them differ in: Python 3.12.1, 3.13.0" in one(chrome, "#summary").text
+        sizes = "const i = document.querySelector('#chosen img'); return [i.naturalWidth, i.alt]"
+        assert chrome.execute_script(sizes) == [90, "curve.svg, saved by trial 0-0"]
+        assert chrome.title == "p"
+        assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+        assert issues(chrome) == {}
+        assert errors(chrome) == []
+        assert requests(chrome) == []
+    finally:
+        chrome.set_window_size(1400, 1000)
 
 
 def test_dragging_along_an_axis_filters_the_table(page: Any, results: Results) -> None:

@@ -9,7 +9,8 @@ import random
 
 import pytest
 
-from hpogrid.report.pareto import Losses, front, hypervolume
+from hpogrid.report import pareto
+from hpogrid.report.pareto import Losses, front, growth, hypervolume
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.study import Study
 from tests.commands import ok, parsed, refused
@@ -117,3 +118,38 @@ def test_the_others_refuse_several_objectives(algorithm: str, param: str) -> Non
     sentence = refused("hpo_config", "create", "h", *chosen, *metrics)
     assert "this algorithm handles 1 metric, not 2" in sentence
     assert "optuna" in sentence
+
+
+@pytest.mark.parametrize("objectives", [2, 3])
+def test_the_hypervolume_grows_to_what_it_is(objectives: int) -> None:
+    rng = random.Random(objectives)
+    trials: list[Losses | None] = [
+        None if rng.random() < 0.1 else tuple(rng.random() for _ in range(objectives))
+        for _ in range(60)
+    ]
+    steps = growth(trials)
+    assert steps[-1][1] == pytest.approx(hypervolume(trials))
+    assert [volume for _, volume in steps] == sorted(volume for _, volume in steps)
+    known = [losses for losses in trials if losses is not None]
+    corners: list[Losses] = [tuple(map(max, zip(*known, strict=True)))]
+    lowest = [min(values) for values in zip(*known, strict=True)]
+    for axis in range(objectives):  # they make the box, and dominate nothing in it
+        corner = list(corners[0])
+        corner[axis] = lowest[axis]
+        corners.append(tuple(corner))
+    for place, volume in steps:
+        assert hypervolume([*trials[: place + 1], *corners]) == pytest.approx(volume)
+
+
+def test_of_many_steps_some_are_left_out_and_never_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trials: list[Losses | None] = [(1 - n / 100, n / 100) for n in range(100)]
+    whole = growth(trials)
+    assert len(whole) == 100
+    monkeypatch.setattr(pareto, "MOST_STEPS", 30)
+    some = growth(trials)
+    assert len(some) == 25
+    assert set(some) < set(whole)
+    assert some[-1] == whole[-1]
+    assert growth([]) == growth([None]) == []

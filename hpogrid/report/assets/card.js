@@ -53,7 +53,7 @@ function otherFiles(files = []) {
 }
 
 function environmentOf(row) {
-  const place = data.environment[row];
+  const place = data.environment[row] ?? null;
   if (place === null) return [];
   return [make("details", { id: "environment-of-trial" }, make("summary", {}, "Environment"), factsTable(data.environments[place]))];
 }

@@ -10,6 +10,7 @@ slices();
 contour();
 distribution();
 pareto();
+paretoSet();
 curves();
 timeline();
 table();

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hpogrid.report.results import Results
 
 _NEED_NO_OBJECTIVE = ("parallel", "timeline")
-_DRAW_NO_SAMPLE = ("importance", "timeline")
+_DRAW_NO_SAMPLE = ("importance", "timeline", "hypervolume")
 CHARTS = Registry(
     "chart",
     {
@@ -30,6 +30,9 @@ CHARTS = Registry(
         ),
         "curves": Entry("hpogrid.report.charts.times:learning_curves", "reports step by step"),
         "timeline": Entry("hpogrid.report.charts.times:timeline", "when each trial ran"),
+        "hypervolume": Entry(
+            "hpogrid.report.charts.fronts:hypervolume", "how the Pareto front has grown"
+        ),
         "pareto": Entry("hpogrid.report.charts.trials:pareto", "trials that no other one beats"),
     },
 )
