@@ -36,7 +36,7 @@ _NAME = re.compile(r"[\w.][\w.@%-]*")
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """What ``hpogrid serve --join`` says: where the server listens, and the owner's token."""
+    """What ``hpogrid serve --join --with_token`` says: the port, and the owner's token."""
 
     port: int
     token: str
@@ -100,7 +100,8 @@ class Tunnel:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _join(self) -> Joined:
-        command = [*self._command, "-T", self._host, self._program, "serve", "--join"]
+        command = [*self._command, "-T", self._host]
+        command += [self._program, "serve", "--join", "--with_token"]
         try:
             done = subprocess.run(
                 command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS
