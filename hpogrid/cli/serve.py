@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +29,14 @@ if TYPE_CHECKING:
 @click.option(
     "--join",
     is_flag=True,
-    help="Start a server in the background unless one runs, print its port and token, and end.",
+    help="Start a server in the background unless one runs, print its port, and end.",
 )
+@click.option(
+    "--with_token",
+    is_flag=True,
+    help="With --join: print the owner's token too, into a pipe only (storage ssh:// does so).",
+)
+@click.option("--stop", is_flag=True, help="End the server that --join started.")
 @click.option("--schema", is_flag=True, help="Print the calls as an OpenAPI document, and end.")
 def serve(
     context: click.Context,
@@ -36,6 +45,8 @@ def serve(
     cert: Path | None,
     key: Path | None,
     join: bool,
+    with_token: bool,
+    stop: bool,
     schema: bool,
 ) -> None:
     """Keep the ledgers of jobs that have a network but share no disk. Ends with Ctrl-C.
@@ -53,10 +64,12 @@ def serve(
 
         print_data(openapi(), "json")
         return
-    if join:
-        from hpogrid.site.serving import join_server
-
-        say(msgspec.json.encode(join_server()).decode())
+    if join and stop:
+        raise UserError("--join starts a server and --stop ends it: give one of them")
+    if with_token and not (join and _into_a_pipe()):
+        raise UserError("--with_token goes with --join into a pipe: elsewhere it might be logged")
+    if join or stop:
+        _in_background(stop=stop, with_token=with_token)
         return
     if cert is None and host not in ("127.0.0.1", "::1", "localhost"):
         raise UserError(
@@ -71,6 +84,22 @@ def serve(
         message(f"token: export HPOGRID_TOKEN_FILE={token_path()}")
         run()
         message("stopped")
+
+
+def _into_a_pipe() -> bool:
+    mode = os.fstat(sys.stdout.fileno()).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _in_background(*, stop: bool, with_token: bool) -> None:
+    from hpogrid.site.serving import join_server, stop_server
+
+    if stop:
+        port = stop_server()
+        message("no server runs in the background" if port is None else f"stopped port {port}")
+        return
+    joined = join_server()
+    say(msgspec.json.encode(joined if with_token else {"port": joined.port}).decode())
 
 
 @serve.group()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.client
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,7 @@ from hpogrid.study.serve.tunnel import Joined
 
 _ANSWER_SECONDS = 5.0
 _START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 
 
 def task_key(task: Task) -> str:
@@ -75,9 +78,13 @@ def open_server(
 
 
 class _Running(msgspec.Struct):
-    """Where the server listens that runs in the background."""
+    """Where the server listens that runs in the background, and its process.
+
+    The process leads a session of its own: a number that was given away since rarely does.
+    """
 
     port: int
+    process: int = 0
 
 
 def join_server() -> Joined:
@@ -90,9 +97,37 @@ def join_server() -> Joined:
     with locked(home() / "serve"):
         known = read_record(record, _Running)
         if known is None or not _answers(known.port, token):
-            known = _Running(_start_server(home() / "serve" / "server.log"))
+            known = _start_server(home() / "serve" / "server.log")
             write_atomic(record, msgspec.json.encode(known))
     return Joined(known.port, token)
+
+
+def stop_server() -> int | None:
+    """End the server of this user directory that runs in the background; the port it had.
+
+    Raises:
+        RunError: it does not end.
+    """
+    token, record = read_or_make_token(), home() / "serve.json"
+    with locked(home() / "serve"):
+        known = read_record(record, _Running)
+        if known is None or not _answers(known.port, token):
+            return None
+        try:
+            if not known.process or os.getsid(known.process) != known.process:
+                raise ProcessLookupError
+            os.kill(known.process, signal.SIGTERM)
+        except ProcessLookupError as error:
+            raise RunError(
+                f"--join did not start the server at port {known.port}: end it where it runs"
+            ) from error
+        end = time.monotonic() + _STOP_SECONDS
+        while _answers(known.port, token):
+            if time.monotonic() > end:
+                raise RunError(f"process {known.process} does not end: kill it")
+            time.sleep(0.05)
+        record.unlink()
+    return known.port
 
 
 def _answers(port: int, token: str) -> bool:
@@ -104,8 +139,8 @@ def _answers(port: int, token: str) -> bool:
     return False
 
 
-def _start_server(log: Path) -> int:
-    """Start a server that outlives this process; return its port."""
+def _start_server(log: Path) -> _Running:
+    """Start a server that outlives this process."""
     command = [sys.executable, "-m", "hpogrid", "serve", "--port", "0"]
     with log.open("ab") as stream:
         begin = stream.tell()
@@ -116,7 +151,7 @@ def _start_server(log: Path) -> int:
     while process.poll() is None and time.monotonic() < end:
         said = re.search(rb"http://127.0.0.1:(\d+)\n", log.read_bytes()[begin:])
         if said is not None:
-            return int(said[1])
+            return _Running(int(said[1]), process.pid)
         time.sleep(0.05)
     process.kill()
     last = log.read_text(errors="replace")[begin:].strip().splitlines() or ["it says nothing"]

@@ -29,7 +29,7 @@ _PROGRAM = re.compile(r"[\w./+-]+")
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """What ``hpogrid serve --join`` says: where the server listens, and the owner's token."""
+    """What ``hpogrid serve --join --with_token`` says: the port, and the owner's token."""
 
     port: int
     token: str
@@ -87,7 +87,7 @@ class Tunnel:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _join(self) -> Joined:
-        command = [*self._command, remote([self._program, "serve", "--join"])]
+        command = [*self._command, remote([self._program, "serve", "--join", "--with_token"])]
         try:
             done = subprocess.run(
                 command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS
