@@ -135,11 +135,14 @@ class TestContract:
         assert latents is not None
         assert set(latents) == set(space.axes)
 
-    def test_goes_on_after_a_replay_as_if_it_had_lived_through_it(self, variant: str) -> None:
+    @pytest.mark.parametrize("early", [False, True])
+    def test_goes_on_after_a_replay_as_if_it_had_lived_through_it(
+        self, variant: str, early: bool
+    ) -> None:
         space = mixed_space()
         trials = 9 if variant in SLOW else 30
         lived = Proposer(space, make(variant, space))
-        history = live(lived, mixed_loss, trials)
+        history = live(lived, mixed_loss, trials, early=early)
         assert any(ended.values is None for _, ended in history)
         replayed = Proposer(space, make(variant, space))
         replay(replayed, history)
