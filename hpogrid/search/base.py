@@ -240,13 +240,14 @@ class BaseSearcher(ABC):
 
     def _tell_again(self) -> None:
         """Tell everything as it is estimated by now, to an algorithm that can take that."""
-        estimates = [
-            None if seen is None else self._curves.estimate(seen) for _, seen in self._history
-        ]
-        worst = tuple(map(max, zip(*filter(None, estimates), strict=True)))
+        told: list[tuple[Latents, tuple[float, ...]]] = []
+        worst: tuple[float, ...] = ()
+        for point, seen in self._history:  # a failure is the worst until then, as it was told
+            losses = worst if seen is None else self._curves.estimate(seen)
+            worst = tuple(map(max, worst or losses, losses))
+            told.append((point, losses))
         self._worst = worst
-        told = zip(self._history, estimates, strict=True)
-        self._retell([(point, losses or worst) for (point, _), losses in told])
+        self._retell(told)
 
     def _retell(  # noqa: B027
         self, told: list[tuple[Latents, tuple[float, ...]]]
