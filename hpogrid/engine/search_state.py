@@ -9,7 +9,6 @@ that is killed between any two goes on from its ledger (`SearchState.replay`) as
 from __future__ import annotations
 
 import re
-import statistics
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Literal
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.budget import Budget
+from hpogrid.engine.outcomes import curve_of, mean_outcome
 from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision, reaches
 from hpogrid.search import make_searcher
@@ -750,20 +750,28 @@ class SearchState:
         return None if value is None else as_loss(value, self._modes[0])
 
     def _tell(self, trial: Trial) -> None:
-        """Tell the algorithm of a finished trial, or of the last of its repetitions.
-
-        Failed repetitions do not count; if all failed, so has the configuration.
-        """
-        failed = trial.state == "failed"
-        outcome = FAILED if failed else Outcome(objectives(self._metrics, trial.metrics))
+        """Tell the algorithm of a finished trial, or of the last of its repetitions."""
+        outcome = self._outcome(trial)
         if trial.group is not None:
             group = self._groups[trial.group]
             group[trial.id] = outcome
             if len(group) < self.config.repeat:
                 return
-            values = [item.values for item in group.values() if item.values is not None]
-            outcome = Outcome(tuple(map(statistics.fmean, zip(*values, strict=True))) or None)
+            outcome = mean_outcome(group.values())
         self.proposer.tell(trial.suggested, outcome)
+
+    def _outcome(self, trial: Trial) -> Outcome:
+        """How a trial ended, and where it stood at the resources that it came to."""
+        if trial.state == "failed":
+            return FAILED
+        present = _present(trial)
+        steps = (report.step for report in trial.reports if report.step > trial.changed_at)
+        curve = curve_of(
+            (self._resource(step, metrics) for step, metrics in zip(steps, present, strict=True)),
+            self._scheduler.rungs,
+            lambda count: objectives(self._metrics, self._result(present[:count])),
+        )
+        return Outcome(objectives(self._metrics, trial.metrics), curve, trial.state == "pruned")
 
     def _account(self, trial: Trial) -> None:
         """A trial of this job is finished, now or in an earlier attempt."""

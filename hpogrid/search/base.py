@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 
 from hpogrid.errors import UserError
+from hpogrid.search.curves import Curves, Seen
 from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, middle
 from hpogrid.space.space import Space, identity, plain
 from hpogrid.space.value import Value, Values
@@ -37,9 +38,14 @@ class Outcome(msgspec.Struct, frozen=True):
 
     Attributes:
         values: the objective values, raw (one for each mode); None: it failed.
+        curve: what they were at the resources (such as epochs) at which trials are compared, each
+            with the values there, in rising order; empty: that is not known.
+        cut: whether it was ended early, so that the values are those of the last of these.
     """
 
     values: tuple[float, ...] | None
+    curve: tuple[tuple[float, tuple[float, ...]], ...] = ()
+    cut: bool = False
 
 
 FAILED = Outcome(None)
@@ -103,13 +109,17 @@ class BaseSearcher(ABC):
 
     A subclass gives `Settings` (its options), `_ask` and `_tell`; `_start` where its library
     keeps account of running points. A failed trial is told as the worst loss seen so far;
-    failures before the first success wait for it. Every proposal draws from a generator seeded
+    failures before the first success wait for it. A trial that was cut is told as what it would
+    have come to (`Curves`), unless the algorithm is `multifidelity`; one that can take back what
+    it was told gives `_retell`. Every proposal draws from a generator seeded
     by the number of points known, so a searcher that was told a history goes on exactly as the
     one that lived through it. Axes with a single value are kept from the algorithm.
     """
 
     Settings: ClassVar[type[Options]] = Options
     tail: ClassVar[float] = _TAIL
+    multifidelity: ClassVar[bool] = False
+    """Whether the algorithm itself tells results at different resources apart."""
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         self.problem = problem
@@ -128,6 +138,9 @@ class BaseSearcher(ABC):
         self._pending: dict[bytes, list[Latents]] = {}
         self._worst: tuple[float, ...] | None = None
         self._waiting: list[Latents] = []
+        self._curves = Curves()
+        self._history: list[tuple[Latents, Seen | None]] = []  # None: it failed
+        self._version = 0
 
     @classmethod
     def objectives(cls, options: object) -> int:
@@ -136,6 +149,9 @@ class BaseSearcher(ABC):
 
     def suggest(self) -> Latents | None:
         """Propose a point (see `Searcher`)."""
+        if self._version != self._curves.version:
+            self._version = self._curves.version
+            self._tell_again()
         latents = self._ask(derive_seed(self.problem.seed, self._known, self._dropped))
         self._dropped += 1  # until it is started
         return None if latents is None else {**self._single, **self._inside(latents)}
@@ -158,18 +174,23 @@ class BaseSearcher(ABC):
         self._pending[key].pop()
         if not self._pending[key]:
             del self._pending[key]
-        losses = self._losses(outcome)
-        if losses is None:
-            if self._worst is None:
-                self._waiting.append(free)
-                return
-            losses = self._worst
-        else:
+        seen = self._read(outcome)
+        if seen is not None:
+            losses = self._curves.add(seen)
             self._worst = losses if self._worst is None else tuple(map(max, self._worst, losses))
-        self._tell(free, losses)
+        elif self._worst is None:
+            self._waiting.append(free)
+            return
+        else:
+            losses = self._worst
+        self._learn(free, seen, losses)
         waiting, self._waiting = self._waiting, []
         for failed in waiting:
-            self._tell(failed, self._worst)
+            self._learn(failed, None, self._worst)
+
+    def _learn(self, point: Latents, seen: Seen | None, losses: tuple[float, ...]) -> None:
+        self._history.append((point, seen))
+        self._tell(point, losses)
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:  # noqa: B027
         """Learn an intermediate result (see `Searcher`); most algorithms have no use for it."""
@@ -202,12 +223,36 @@ class BaseSearcher(ABC):
     def _free(self, point: Latents) -> Latents:
         return {name: point[name] for name in self.axes} if self._single else point
 
-    def _losses(self, outcome: Outcome) -> tuple[float, ...] | None:
-        if outcome.values is None or not all(map(math.isfinite, outcome.values)):
+    def _losses(self, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if values is None or not all(map(math.isfinite, values)):
             return None
         signs = (1.0 if mode == "min" else -1.0 for mode in self.problem.modes)
-        signed = (sign * value for sign, value in zip(signs, outcome.values, strict=True))
+        signed = (sign * value for sign, value in zip(signs, values, strict=True))
         return tuple(min(max(value, -_LARGEST), _LARGEST) for value in signed)
+
+    def _read(self, outcome: Outcome) -> Seen | None:
+        losses = self._losses(outcome.values)
+        if losses is None:
+            return None
+        curve = {resource: self._losses(values) for resource, values in outcome.curve}
+        known = {resource: there for resource, there in curve.items() if there is not None}
+        return Seen(losses, known, outcome.cut and not self.multifidelity)
+
+    def _tell_again(self) -> None:
+        """Tell everything as it is estimated by now, to an algorithm that can take that."""
+        told: list[tuple[Latents, tuple[float, ...]]] = []
+        worst: tuple[float, ...] = ()
+        for point, seen in self._history:  # a failure is the worst until then, as it was told
+            losses = worst if seen is None else self._curves.estimate(seen)
+            worst = tuple(map(max, worst or losses, losses))
+            told.append((point, losses))
+        self._worst = worst
+        self._retell(told)
+
+    def _retell(  # noqa: B027
+        self, told: list[tuple[Latents, tuple[float, ...]]]
+    ) -> None:
+        """Learn these losses instead of all that was told; by default nothing changes."""
 
     @abstractmethod
     def _ask(self, seed: int) -> Latents | None:

@@ -37,6 +37,7 @@ class BohbSearcher(BaseSearcher):
     """
 
     Settings = BohbOptions
+    multifidelity = True
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         super().__init__(problem, options)
@@ -50,7 +51,7 @@ class BohbSearcher(BaseSearcher):
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
         """Learn the loss at a budget."""
-        losses = self._losses(outcome)
+        losses = self._losses(outcome.values)
         if losses is None:
             return
         free = self._free(point)

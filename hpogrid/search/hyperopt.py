@@ -63,6 +63,11 @@ class HyperoptSearcher(BaseSearcher):
         self._trials.insert_trial_doc(document)
         self._trials.refresh()
 
+    def _retell(self, told: list[tuple[Latents, tuple[float, ...]]]) -> None:
+        for trial, (_, losses) in zip(self._trials.trials, told, strict=True):
+            trial["result"]["loss"] = losses[0]
+        self._trials.refresh()
+
 
 def _nothing(config: object) -> None:
     """Stands for the objective, which Hyperopt never calls here."""

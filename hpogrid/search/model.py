@@ -52,6 +52,10 @@ class ModelSearcher(BaseSearcher):
         self._points.append(point)
         self._told.append(losses)
 
+    def _retell(self, told: list[tuple[Latents, tuple[float, ...]]]) -> None:
+        self._points = [point for point, _ in told]
+        self._told = [losses for _, losses in told]
+
     @abstractmethod
     def _propose(
         self,

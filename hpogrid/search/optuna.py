@@ -144,11 +144,16 @@ class OptunaSearcher(BaseSearcher):
         for library in libraries:
             require(library, extra=extra, what=f"Optuna's {self.options.sampler} sampler")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._begin()
+        self._grouped = getattr(self.options, "group", False) and _has_conditions(problem.space)
+
+    def _begin(self) -> None:
+        """A study without trials."""
+        optuna = self._optuna()
         self._storage = optuna.storages.InMemoryStorage()
         self._study = optuna.create_study(
-            storage=self._storage, directions=["minimize"] * len(problem.modes)
+            storage=self._storage, directions=["minimize"] * len(self.problem.modes)
         )
-        self._grouped = getattr(self.options, "group", False) and _has_conditions(problem.space)
         self._asked: Any = None
         self._running: dict[bytes, list[Value]] = {}
 
@@ -255,6 +260,18 @@ class OptunaSearcher(BaseSearcher):
         if not self._running[key]:
             del self._running[key]
         self._study.tell(trial, list(losses))
+
+    def _retell(self, told: list[tuple[Latents, tuple[float, ...]]]) -> None:
+        """A study with the new losses; evolving samplers keep the generations that they had."""
+        if self.options.sampler not in ("tpe", "gp"):
+            return
+        self._begin()
+        for point, losses in told:
+            self._start(point, 0)
+            self._tell(point, losses)
+        for same in self._pending.values():
+            for point in same:
+                self._start(point, 0)
 
 
 def _on_unit(axis: Axis) -> bool:

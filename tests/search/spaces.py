@@ -108,17 +108,28 @@ def outcome(loss: float | None) -> Outcome:
     return FAILED if loss is None else Outcome((loss,))
 
 
-def live(proposer: Proposer, objective: Objective, trials: int) -> list[tuple[Point, Outcome]]:
-    """Ask, evaluate and tell, one after the other."""
+def live(
+    proposer: Proposer, objective: Objective, trials: int, *, early: bool = False
+) -> list[tuple[Point, Outcome]]:
+    """Ask, evaluate and tell, one after the other; with ``early`` two of three trials are cut."""
     history = []
     for _ in range(trials):
         point = proposer.ask()
         if point is None:
             break
         ended = outcome(objective(point.applied))
+        if early and ended.values is not None:
+            ended = _ended_early(ended.values, cut=len(history) % 3 > 0)
         proposer.tell(point.suggested, ended)
         history.append((point, ended))
     return history
+
+
+def _ended_early(values: tuple[float, ...], *, cut: bool) -> Outcome:
+    """Ten worse after 1 than after 4; one that was cut came to 1 only."""
+    start = tuple(value + 10 for value in values)
+    curve = ((1.0, start),) if cut else ((1.0, start), (4.0, values))
+    return Outcome(start if cut else values, curve, cut)
 
 
 def replay(proposer: Proposer, history: list[tuple[Point, Outcome]]) -> None:

@@ -135,11 +135,14 @@ class TestContract:
         assert latents is not None
         assert set(latents) == set(space.axes)
 
-    def test_goes_on_after_a_replay_as_if_it_had_lived_through_it(self, variant: str) -> None:
+    @pytest.mark.parametrize("early", [False, True])
+    def test_goes_on_after_a_replay_as_if_it_had_lived_through_it(
+        self, variant: str, early: bool
+    ) -> None:
         space = mixed_space()
         trials = 9 if variant in SLOW else 30
         lived = Proposer(space, make(variant, space))
-        history = live(lived, mixed_loss, trials)
+        history = live(lived, mixed_loss, trials, early=early)
         assert any(ended.values is None for _, ended in history)
         replayed = Proposer(space, make(variant, space))
         replay(replayed, history)
@@ -217,6 +220,43 @@ class TestContract:
             point = proposer.ask()
             assert point is not None
             proposer.tell(point.suggested, Outcome((losses[number % len(losses)],)))
+
+    @pytest.mark.parametrize("cut_first", [False, True])
+    def test_a_cut_trial_is_told_as_what_it_would_have_come_to(
+        self, variant: str, cut_first: bool
+    ) -> None:
+        space = mixed_space()
+        early, late = make(variant, space), make(variant, space)
+        rng = random.Random(6)
+        points = [space.encode(space.sample(rng).suggested) for _ in range(14)]
+        whole = [(point, Outcome((n,), ((1.0, (n + 10.0,)), (4.0, (n,))))) for n, point in
+                 enumerate(points[:8])]  # fmt: skip
+        cut = [
+            (point, Outcome((10.0 + n,), ((1.0, (10.0 + n,)),), cut=True))
+            for n, point in enumerate(points[8:], start=8)
+        ]
+        chosen = inner(early)
+        if chosen.multifidelity:
+            for point, told in cut:
+                early.start(point)
+                early.report(point, Outcome(told.values), 1.0)
+                early.observe(point, told)
+            assert list(getattr(chosen, "_results")) == [1.0]  # noqa: B009
+            return
+        if cut_first and type(chosen)._retell is BaseSearcher._retell:
+            return  # it cannot take back what it was told
+        if cut_first and VARIANTS[variant][1].get("sampler") in ("cmaes", "nsga2"):
+            return
+        order = cut + whole if cut_first else whole + cut
+        for point, told in order:
+            early.observe(point, told)
+        for point, told in order:
+            assert told.values is not None
+            late.observe(point, Outcome((told.values[0] - 10.0 * told.cut,)))
+
+        for _ in range(2):
+            first, second = early.suggest(), late.suggest()
+            assert first == second
 
     def test_running_points_are_not_proposed_again(self, variant: str) -> None:
         space = Space({"x": Float(scale=Linear(0, 1)), "n": Float(scale=Log(1, 10))})
