@@ -56,6 +56,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def shorten(words: str, most: int) -> str:
+    """Words without their middle, where they are longer than so many letters."""
+    half = (most - 1) // 2
+    return words if len(words) <= most else f"{words[:half]}…{words[-half:]}"
+
+
 def bytes_text(count: float) -> str:
     """Bytes as people read them."""
     units = ["B", "kB", "MB", "GB", "TB"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require
-from hpogrid.report.charts import draw
+from hpogrid.report.charts import NEED_NO_OBJECTIVE, draw
 from hpogrid.report.charts.as_plotly import plotly_figure
 from hpogrid.report.load import given_objectives, load_sources
 from hpogrid.report.ranking import rank_hyperparameters
@@ -28,6 +28,7 @@ _MISSING = {
     "curves": "no trial has reported more than once",
     "contour": "it needs two hyperparameters that differ between the trials",
     "slices": "no hyperparameter differs between the trials",
+    "parallel": "it needs trials with a result and two columns that differ between them",
 }
 """What a plot needs beside results."""
 
@@ -126,9 +127,7 @@ class LoadedStudy:
 
     def plot_parallel(self) -> Figure:
         """Parallel coordinates."""
-        from hpogrid.report.pcp import figure
-
-        return figure(self.results)
+        return self._plot("parallel", 0)
 
     def plot_importance(self, objective: int = 0) -> Figure:
         """How much of the variance each hyperparameter explains, with its uncertainty."""
@@ -163,9 +162,9 @@ class LoadedStudy:
         results = self.results
         if not len(results):
             return "there is no trial yet"
-        if not results.objectives:
+        if not results.objectives and name not in NEED_NO_OBJECTIVE:
             return "it is not known what was optimised; give load_study a metric and a mode"
-        if results.best is None and name != "curves":
+        if results.best is None and name not in (*NEED_NO_OBJECTIVE, "curves"):
             return "no trial has a result"
         if name == "importance":
             return rank_hyperparameters(results, objective)[1]

@@ -64,6 +64,16 @@ class Axis(msgspec.Struct):
         return _decades(low, high, reverse=self.scale == "reverse log")
 
 
+def spread(axis: Axis) -> list[float | None]:
+    """Positions; those of one category side by side."""
+    if axis.scale != "category":
+        return axis.positions
+    return [
+        None if place is None else place + ((index * 0.618034) % 1 - 0.5) * 0.5
+        for index, place in enumerate(axis.positions)
+    ]
+
+
 def _apart(low: float, high: float) -> bool:
     """Whether there is room for ticks between two places."""
     return high - low > max(1e-12 * max(abs(low), abs(high)), 1 / _FAR)

@@ -13,6 +13,8 @@ import msgspec
 from hpogrid._version import VERSION
 from hpogrid.report.asides import asides
 from hpogrid.report.axes import make_axis
+from hpogrid.report.charts.as_page import page_chart
+from hpogrid.report.charts.effects import importance_chart
 from hpogrid.report.comparable import early_note
 from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
 from hpogrid.report.ranking import rank_hyperparameters
@@ -251,6 +253,10 @@ def command(results: Results, trial: Trial) -> str | None:
     return shlex.join(["hpogrid", "local_run", results.project, "--point", point])
 
 
-def _importance(results: Results, index: int) -> dict[str, Any]:
+def _importance(results: Results, index: int) -> Values:
+    """The hyperparameters, most important first, and the chart of it."""
     found, note = rank_hyperparameters(results, index)
-    return {"note": note, **(msgspec.to_builtins(found) if found else {})}
+    if found is None:
+        return {"note": note}
+    chart = page_chart(importance_chart("", found, note))
+    return {"note": chart["note"], "names": found.names, "chart": chart}

@@ -35,7 +35,7 @@ def test_the_best_so_far_falls_in_steps() -> None:
     losses = [5, 7, 3, 4, 1]
     results = simple(*(ended(index, loss) for index, loss in enumerate(losses)))
     line = layer(results, "history", Line)
-    assert list(zip(line.x, line.y, strict=True)) == [
+    assert list(zip(*line.corners(), strict=True)) == [
         (1, 5), (3, 5), (3, 3), (5, 3), (5, 1), (5, 1),
     ]  # fmt: skip
 
@@ -44,7 +44,7 @@ def test_the_best_so_far_rises_for_a_maximum() -> None:
     results = simple(
         *(ended(i, v) for i, v in enumerate([1, 3, 2])), objectives=[Objective("loss", "max")]
     )
-    assert layer(results, "history", Line).y == [1, 1, 3, 3]
+    assert layer(results, "history", Line).corners()[1] == [1, 1, 3, 3]
 
 
 def test_better_trials_have_larger_colours_and_come_last() -> None:

@@ -441,4 +441,4 @@ def test_large_studies_are_quick() -> None:
     ]
     found = judge(made, LOSS)
     assert found.budget == Budget("trials", 2000)
-    assert len(json.dumps([item["trials"] for item in page_data(found)["studies"]])) < 100_000
+    assert len(json.dumps(page_data(found)["charts"]["trials"])) < 100_000

@@ -189,7 +189,8 @@ def test_markup_in_names_and_values_is_text(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_parallel_coordinate_plot_is_a_page_with_a_language_and_a_heading(few: Results) -> None:
     page = written(few, "pcp")
     assert page.startswith('<!doctype html>\n<html lang="en">')
-    assert "<h1>demo: parallel coordinates</h1>" in page
+    assert "<title>demo: parallel coordinates</title>" in page
+    assert '"name":"demo: parallel coordinates"' in page
 
 
 @pytest.mark.parametrize("mask", [0o077, 0o027, 0o022])

@@ -112,7 +112,7 @@ def live(
     proposer: Proposer, objective: Objective, trials: int, *, early: bool = False
 ) -> list[tuple[Point, Outcome]]:
     """Ask, evaluate and tell, one after the other; with ``early`` two of three trials are cut."""
-    history = []
+    history: list[tuple[Point, Outcome]] = []
     for _ in range(trials):
         point = proposer.ask()
         if point is None:

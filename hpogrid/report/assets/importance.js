@@ -14,52 +14,16 @@ function importance() {
   const note = make("p", { class: "note" });
   const figure = make("figure");
   body.append(note, figure);
-  const longest = Math.max(...parameters.map((index) => axes[index].name.length));
-  const most = Math.max(...data.importance.map((found) => (found.names ? Math.min(found.names.length, 20) : 0)));
-  if (!most) {
-    note.textContent = data.importance[0]?.note ?? "";
+  const first = data.importance.find((found) => found.chart);
+  if (!first) {
+    note.textContent = data.importance[0].note;
     return;
   }
-  new Plot(figure, {
-    height: 60 + 30 * most, label: "Importance of hyperparameters with its uncertainty", margin: { left: Math.min(300, 20 + 7 * longest), right: 30 },
-    draw: (plot) => {
-      const found = data.importance[objective] ?? { note: `It is measured for what is optimised, not for ${objectives[objective].name}.` };
-      note.textContent = found.note;
-      drawImportance(plot, found, most);
-    },
-  });
-}
-
-function drawImportance(plot, found, most) {
-  if (!found.names) return;
-  const { pen } = plot;
-  const top = Math.max(...found.high, 0.05);
-  plot.x = Object.assign(new Axis("part of the variance that it explains, %", "linear", []), { low: 0, high: 100 * top * 1.02 });
-  const names = found.names.slice(0, most);
-  const { left, right, bottom } = plot.area;
-  for (const [place, label] of plot.x.ticks(8)) {
-    plot.gridLine(plot.px(place), plot.margin.top, plot.px(place), bottom);
-    plot.text(plot.px(place), bottom + 16, label, "middle");
-  }
-  plot.text((left + right) / 2, plot.height - 6, plot.x.name, "middle", "name", 60);
-  names.forEach((name, index) => {
-    const y = plot.margin.top + 15 + 30 * index;
-    plot.text(left - 8, y + 4, name, "end", "", 42);
-    pen.fillStyle = color("complete");
-    pen.fillRect(left, y - 9, plot.px(100 * found.mean[index]) - left, 18);
-    pen.strokeStyle = color("text");
-    pen.lineWidth = 1.5;
-    const [low, high] = [plot.px(100 * found.low[index]), plot.px(100 * found.high[index])];
-    pen.beginPath();
-    pen.moveTo(low, y);
-    pen.lineTo(high, y);
-    for (const end of [low, high]) {
-      pen.moveTo(end, y - 5);
-      pen.lineTo(end, y + 5);
-    }
-    pen.stroke();
-    plot.drawn++;
-  });
+  chartPlot(figure, "Importance of hyperparameters with its uncertainty", () => {
+    const found = data.importance[objective] ?? { note: `It is measured for what is optimised, not for ${objectives[objective].name}.` };
+    note.textContent = found.note;
+    return found.chart;
+  }, {}, first.chart);
 }
 
 // --- contour ------------------------------------------------------------------------------

@@ -98,9 +98,10 @@ class Plot {
         text.setAttribute("transform", `translate(${at + 4} ${bottom + 14}) rotate(-35)`);
       } else this.text(at, bottom + 16, label, "middle", "", 12);
     }
-    for (const [place, label] of this.y.empty ? [] : this.y.ticks(Math.max(3, Math.floor((bottom - top) / 45)))) {
+    const each = this.y.scale === "category" ? 20 : 45;
+    for (const [place, label] of this.y.empty ? [] : this.y.ticks(Math.max(3, Math.floor((bottom - top) / each)))) {
       this.gridLine(left, this.py(place), right, this.py(place));
-      this.text(left - 7, this.py(place) + 4, label, "end", "", 9);
+      this.text(left - 7, this.py(place) + 4, label, "end", "", Math.max(9, Math.floor((left - 20) / 7)));
     }
     this.text((left + right) / 2, this.height - 8, xName, "middle", "name", Math.floor((right - left) / 7.5));
     const name = this.text(0, 0, yName, "middle", "name", Math.floor((bottom - top) / 7.5));

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hpogrid.report.charts.sketch import Sketch
     from hpogrid.report.results import Results
 
-_NEED_NO_OBJECTIVE = ("parallel", "timeline")
+NEED_NO_OBJECTIVE = ("parallel", "timeline")
 _DRAW_NO_SAMPLE = ("importance", "timeline", "hypervolume")
 CHARTS = Registry(
     "chart",
@@ -47,7 +47,7 @@ def draw(results: Results, name: str, objective: int = 0) -> list[Chart]:
     from hpogrid.report.charts.sketch import Sketch
 
     make: Callable[[Sketch], list[Chart]] = CHARTS.load(name)
-    if not results.objectives and name not in _NEED_NO_OBJECTIVE:
+    if not results.objectives and name not in NEED_NO_OBJECTIVE:
         return []
     sketch = Sketch(results, objective)
     charts = make(sketch) if sketch.trials else []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hpogrid.registry import require
-from hpogrid.report.axes import Axis
+from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import (
     RAMP,
     STATE_COLORS,
@@ -24,6 +24,7 @@ from hpogrid.report.charts.model import (
     series_color,
     series_is_dashed,
 )
+from hpogrid.text import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,12 +96,10 @@ def _scale(
     set_limits(low - margin, high + margin)
     places, labels = axis.ticks()
     every = math.ceil(len(places) / most)
-    side.set_ticks(places[::every], labels=[_cut(item) for item in labels[::every]], fontsize=8)
+    side.set_ticks(
+        places[::every], labels=[shorten(item, 22) for item in labels[::every]], fontsize=8
+    )
     side.set_label_text(axis.name)
-
-
-def _cut(words: str, length: int = 22) -> str:
-    return words if len(words) <= length else f"{words[: length // 2]}…{words[-length // 2 + 1 :]}"
 
 
 def _draw_points(panel: Axes, layer: Points) -> None:
@@ -122,8 +121,7 @@ def _draw_line(panel: Axes, layer: Line) -> None:
         color = series_color(layer.series)
     dashed = layer.dashed or (layer.series is not None and series_is_dashed(layer.series))
     panel.plot(
-        layer.x,
-        layer.y,
+        *layer.corners(),
         color=color,
         label=layer.name if _is_named(layer) else None,
         linewidth=0.9 if layer.thin else 1.8,
@@ -135,7 +133,9 @@ def _draw_line(panel: Axes, layer: Line) -> None:
 
 def _draw_area(panel: Axes, layer: Area) -> None:
     color = series_color(layer.series)
-    panel.fill_between(layer.x, layer.low, layer.high, color=color, alpha=0.18, lw=0, zorder=1)
+    panel.fill_between(
+        layer.x, layer.low, layer.high, step="post", color=color, alpha=0.18, lw=0, zorder=1
+    )
 
 
 def _draw_bars(panel: Axes, layer: Bars) -> None:
@@ -200,7 +200,9 @@ def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str
     for place, axis in enumerate(layer.axes):
         panel.plot([place, place], [0, 1], color="#545d68", linewidth=0.8)
         turn = {"rotation": 25, "ha": "left"} if count > 7 else {"ha": "center"}
-        panel.text(place, 1.03, _cut(axis.name), fontsize=9, weight="bold", va="bottom", **turn)
+        panel.text(
+            place, 1.03, shorten(axis.name, 22), fontsize=9, weight="bold", va="bottom", **turn
+        )
         _ticks(panel, place, axis)
     if color_name:
         _color_bar(figure, [panel], color_name)
@@ -214,7 +216,7 @@ def _ticks(panel: Axes, place: int, axis: Axis) -> None:
         heights, labels = [*heights, _MISSING], [*labels, "not set"]
     for height, label in zip(heights, labels, strict=True):
         panel.text(
-            place - 0.02, height, _cut(label, 12), fontsize=7, ha="right", va="center", bbox=box
+            place - 0.02, height, shorten(label, 12), fontsize=7, ha="right", va="center", bbox=box
         )
 
 
@@ -226,11 +228,7 @@ def _extent(axis: Axis) -> tuple[float, float]:
 def _shares(axis: Axis) -> list[float]:
     """Heights from 0 to 1; a missing value is below, and categories are spread."""
     low, high = _extent(axis)
-    found = []
-    for index, place in enumerate(axis.positions):
-        shift = ((index * 0.618034) % 1 - 0.5) * 0.3 if axis.scale == "category" else 0.0
-        found.append(_MISSING if place is None else (place + shift - low) / (high - low))
-    return found
+    return [_MISSING if at is None else (at - low) / (high - low) for at in spread(axis)]
 
 
 _LAYERS: dict[type, Callable[..., None]] = {

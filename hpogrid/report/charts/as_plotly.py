@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpogrid.registry import require
-from hpogrid.report.axes import Axis
+from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import (
     RAMP,
     STATE_COLORS,
@@ -17,13 +18,16 @@ from hpogrid.report.charts.model import (
     Heat,
     Layer,
     Line,
+    Parallel,
     Points,
     Spans,
+    corners,
     ramp,
     series_color,
     series_is_dashed,
 )
 from hpogrid.space.value import Values
+from hpogrid.text import shorten
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -39,24 +43,38 @@ def plotly_figure(charts: Sequence[Chart]) -> Figure:
     columns = min(3, len(charts))
     rows = math.ceil(len(charts) / columns)
     titles = [chart.title for chart in charts] if len(charts) > 1 else None
+    parallel = any(isinstance(layer, Parallel) for layer in charts[0].layers)
+    kind = {"type": "domain" if parallel else "xy"}
     figure = subplots.make_subplots(
-        rows, columns, subplot_titles=titles, vertical_spacing=0.35 / rows if rows > 1 else 0
+        rows,
+        columns,
+        specs=[[kind] * columns] * rows,
+        subplot_titles=titles,
+        vertical_spacing=0.35 / rows if rows > 1 else 0,
     )
     for index, chart in enumerate(charts):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         for layer in chart.layers:
             for trace in _traces(layer, chart):
                 figure.add_trace(trace, **place)
-        figure.update_xaxes(**_axis(chart.x), **place)
-        figure.update_yaxes(**_axis(chart.y), **place)
+        if not parallel:
+            figure.update_xaxes(**_axis(chart.x), **place)
+            figure.update_yaxes(**_axis(chart.y), **place)
     figure.update_layout(
         template="plotly_white",
-        showlegend=any(trace.showlegend for trace in figure.data),
-        title=charts[0].title if len(charts) == 1 else None,
+        showlegend=not parallel and any(trace.showlegend for trace in figure.data),
+        title=_title(charts[0]) if len(charts) == 1 else None,
         height=460 if rows == 1 else 300 * rows,
         barmode="overlay",
     )
+    if parallel:
+        figure.update_layout(margin={"t": 160, "l": 110, "r": 110})
     return figure
+
+
+def _title(chart: Chart) -> Values:
+    note = "<br>".join(map(_escape, textwrap.wrap(chart.note, 140)))
+    return {"text": _escape(chart.title), "subtitle": {"text": note}}
 
 
 def _axis(axis: Axis) -> Values:
@@ -85,8 +103,9 @@ def _traces(layer: Layer, chart: Chart) -> list[Any]:
         return [_bars(graph, layer)]
     if isinstance(layer, Heat):
         return [_heat(graph, layer, chart)]
-    assert isinstance(layer, Spans)  # parallel coordinates are a figure of their own: `pcp`
-    return _spans(graph, layer)
+    if isinstance(layer, Spans):
+        return _spans(graph, layer)
+    return [_parallel(graph, layer, chart)]
 
 
 def _points(graph: Any, layer: Points, chart: Chart) -> Any:
@@ -103,7 +122,7 @@ def _points(graph: Any, layer: Points, chart: Chart) -> Any:
             "size": 11 if layer.emphasis else 6,
             "symbol": ["circle-open" if hollow else "circle" for hollow in layer.hollow],
         },
-        hovertext=[text.replace("<", "&lt;").replace("\n", "<br>") for text in layer.hover],
+        hovertext=[_escape(text).replace("\n", "<br>") for text in layer.hover],
         hoverinfo="text",
     )
 
@@ -114,9 +133,10 @@ def _line(graph: Any, layer: Line, chart: Chart) -> Any:
         color = series_color(layer.series)
     dashed = layer.dashed or (layer.series is not None and series_is_dashed(layer.series))
     dash = "dash" if dashed else "solid"
+    across, up = layer.corners()
     return graph.Scatter(
-        x=_values(layer.x, chart.x),
-        y=_values(layer.y, chart.y),
+        x=_values(across, chart.x),
+        y=_values(up, chart.y),
         mode="lines",
         name=layer.name,
         showlegend=layer.series is not None and not layer.thin,
@@ -128,9 +148,10 @@ def _line(graph: Any, layer: Line, chart: Chart) -> Any:
 
 def _area(graph: Any, layer: Area, chart: Chart) -> Any:
     red, green, blue = (int(series_color(layer.series)[at : at + 2], 16) for at in (1, 3, 5))
+    (there, low), (back, high) = corners(layer.x, layer.low), corners(layer.x, layer.high)
     return graph.Scatter(
-        x=_values([*layer.x, *reversed(layer.x)], chart.x),
-        y=_values([*layer.low, *reversed(layer.high)], chart.y),
+        x=_values([*there, *reversed(back)], chart.x),
+        y=_values([*low, *reversed(high)], chart.y),
         mode="lines",
         line={"width": 0},
         fill="toself",
@@ -162,7 +183,7 @@ def _spans(graph: Any, layer: Spans) -> list[Any]:
             width=layer.height,
             orientation="h",
             marker_color=[STATE_COLORS[state] for state in layer.state],
-            hovertext=[text.replace("<", "&lt;").replace("\n", "<br>") for text in layer.hover],
+            hovertext=[_escape(text).replace("\n", "<br>") for text in layer.hover],
             hoverinfo="text",
         )
     ]
@@ -181,3 +202,44 @@ def _heat(graph: Any, layer: Heat, chart: Chart) -> Any:
         showscale=False,
         hoverinfo="skip",
     )
+
+
+def _parallel(graph: Any, layer: Parallel, chart: Chart) -> Any:
+    """Lines coloured by goodness; a trial without a value passes below the others at a dash."""
+    line: dict[str, Any] = {"color": STATE_COLORS["complete"]}
+    if chart.color_name:
+        scale = [[index / (len(RAMP) - 1), color] for index, color in enumerate(RAMP)]
+        bar = {"title": {"text": _escape(chart.color_name), "side": "right"}, "tickvals": [0, 1]}
+        line = {
+            "color": [color or 0.0 for color in layer.color],
+            "colorscale": scale,
+            "cmin": 0,
+            "cmax": 1,
+            "showscale": True,
+            "colorbar": {**bar, "ticktext": ["worst", "best"]},
+        }
+    many = len(layer.axes) > 8
+    dimensions = [_dimension(axis, len(layer.axes)) for axis in layer.axes]
+    return graph.Parcoords(
+        dimensions=dimensions, line=line, labelangle=-30 if many else 0, labelside="top"
+    )
+
+
+def _dimension(axis: Axis, axes: int) -> Values:
+    low, high = axis.range
+    places, labels = axis.ticks()
+    margin, side = 0.08 * (high - low), 0.3 if axis.scale == "category" else 0.0
+    below = None in axis.positions
+    if below:
+        places, labels = [low - margin, *places], ["-", *labels]
+    return {
+        "label": _escape(shorten(axis.name, 32)),
+        "values": [low - margin if place is None else place for place in spread(axis)],
+        "range": [low - margin if below else low - side, high + side],
+        "tickvals": places,
+        "ticktext": [_escape(shorten(item, max(6, 150 // axes))) for item in labels],
+    }
+
+
+def _escape(words: str) -> str:
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from hpogrid.report.axes import Axis
@@ -50,9 +51,7 @@ def _put(
 def _put_steps(field: list[list[str]], chart: Chart, line: Line) -> None:
     """Level parts only, over the points."""
     rows, columns = len(field), len(field[0])
-    for (x1, y1), (x2, y2) in zip(
-        zip(line.x, line.y, strict=True), zip(line.x[1:], line.y[1:], strict=True), strict=False
-    ):
+    for (x1, y1), (x2, y2) in itertools.pairwise(zip(*line.corners(), strict=True)):
         if y1 == y2:
             row = field[rows - 1 - _cell(y1, chart.y, rows)]
             for column in range(_cell(x1, chart.x, columns), _cell(x2, chart.x, columns) + 1):

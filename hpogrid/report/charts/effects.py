@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 
-from hpogrid.report.axes import Axis
+from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer
-from hpogrid.report.charts.sketch import Sketch, spread
+from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.comparable import early_note
+from hpogrid.report.importance import Importance
 from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.sample import fair_rows
 
 MOST_HEAT = 600
+MOST_BARS = 20
 
 
 def importances(sketch: Sketch) -> list[Chart]:
@@ -19,14 +21,24 @@ def importances(sketch: Sketch) -> list[Chart]:
     found, note = rank_hyperparameters(sketch.results, sketch.number)
     if found is None:
         return []
-    names = found.names[::-1]
-    y = Axis("", "category", list(map(float, range(len(names)))), names)
-    values, low, high = (
-        [100 * item for item in part[::-1]] for part in (found.mean, found.low, found.high)
-    )
-    x = Axis("part of the variance that it explains, %", "linear", [0.0, max(*high, 1.0)])
     title = f"{sketch.results.name}: importance for {sketch.objective.name}"
-    return [Chart(title, x, y, [Bars(values, low, high)], note)]
+    return [importance_chart(title, found, note)]
+
+
+def importance_chart(title: str, found: Importance, note: str) -> Chart:
+    """A bar for each of the most important hyperparameters, the first one on top."""
+    names = found.names[:MOST_BARS][::-1]
+    bars = Bars(
+        *(
+            [100 * share for share in part[:MOST_BARS][::-1]]
+            for part in (found.mean, found.low, found.high)
+        )
+    )
+    if len(found.names) > MOST_BARS:
+        note += f" {len(found.names) - MOST_BARS} less important ones are left out."
+    y = Axis("", "category", list(map(float, range(len(names)))), names)
+    x = Axis("part of the variance that it explains, %", "linear", [0.0, max(*bars.high, 5.0)])
+    return Chart(title, x, y, [bars], note)
 
 
 def contour(sketch: Sketch) -> list[Chart]:

@@ -5,6 +5,7 @@ Positions are those of `hpogrid.report.axes.Axis`; colours are numbers from 0 (w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -15,7 +16,7 @@ Color = float | None
 """How good a trial is; None: not known, drawn in grey."""
 
 
-class Points(msgspec.Struct):
+class Points(msgspec.Struct, tag="points"):
     """One mark a trial; ``hollow`` ones were stopped early. ``hover`` is told about each.
 
     Where there is a series, they are all in its colour.
@@ -30,10 +31,11 @@ class Points(msgspec.Struct):
     series: int | None = None
 
 
-class Line(msgspec.Struct):
+class Line(msgspec.Struct, tag="line"):
     """A line in the colour of its series, or of its goodness, or of the text.
 
-    Those of a series are named in a legend, unless they are thin.
+    Those of a series are named in a legend, unless they are thin. With ``steps`` a value holds
+    until the next one.
     """
 
     x: list[float]
@@ -43,10 +45,15 @@ class Line(msgspec.Struct):
     dashed: bool = False
     thin: bool = False
     series: int | None = None
+    steps: bool = False
+
+    def corners(self) -> tuple[list[float], list[float]]:
+        """The points to draw through."""
+        return corners(self.x, self.y) if self.steps else (self.x, self.y)
 
 
-class Area(msgspec.Struct):
-    """What lies between two lines, in the colour of a series."""
+class Area(msgspec.Struct, tag="area"):
+    """What lies between two lines of steps, in the colour of a series."""
 
     x: list[float]
     low: list[float]
@@ -54,7 +61,19 @@ class Area(msgspec.Struct):
     series: int
 
 
-class Bars(msgspec.Struct):
+def corners(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The corners of a staircase: a value holds until the next one."""
+    across, up = list(x[:1]), list(y[:1])
+    for place, value in zip(x[1:], y[1:], strict=True):
+        across.append(place)
+        up.append(up[-1])
+        if value != up[-1]:
+            across.append(place)
+            up.append(value)
+    return across, up
+
+
+class Bars(msgspec.Struct, tag="bars"):
     """Horizontal bars at y = 0, 1, ...; with the range of their uncertainty."""
 
     values: list[float]
@@ -62,7 +81,7 @@ class Bars(msgspec.Struct):
     high: list[float]
 
 
-class Spans(msgspec.Struct):
+class Spans(msgspec.Struct, tag="spans"):
     """Times from ``start`` to ``end`` in lanes ``y`` to ``y + height``."""
 
     y: list[float]
@@ -73,7 +92,7 @@ class Spans(msgspec.Struct):
     hover: list[str]
 
 
-class Heat(msgspec.Struct):
+class Heat(msgspec.Struct, tag="heat"):
     """Colours of a grid of cells; None is left blank. ``x`` and ``y`` are the cells' middles."""
 
     x: list[float]
@@ -81,7 +100,7 @@ class Heat(msgspec.Struct):
     color: list[list[Color]]  # a row for each y
 
 
-class Parallel(msgspec.Struct):
+class Parallel(msgspec.Struct, tag="parallel"):
     """Parallel coordinates: each trial is a line over all axes."""
 
     axes: list[Axis]

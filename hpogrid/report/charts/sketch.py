@@ -121,13 +121,3 @@ class Sketch:
 
 def _short(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else label(value)
-
-
-def spread(axis: Axis) -> list[float | None]:
-    """Positions; those of one category side by side."""
-    if axis.scale != "category":
-        return axis.positions
-    return [
-        None if place is None else place + ((index * 0.618034) % 1 - 0.5) * 0.5
-        for index, place in enumerate(axis.positions)
-    ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hpogrid.report.axes import Axis
+from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel
-from hpogrid.report.charts.sketch import Sketch, spread
+from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.comparable import early_note
 from hpogrid.report.sample import records
 from hpogrid.study.values import WITH_RESULT
@@ -25,13 +25,13 @@ def history(sketch: Sketch) -> list[Chart]:
 
 
 def _best_so_far(sketch: Sketch) -> Line:
-    line = Line([], [], "best so far")
+    line = Line([], [], "best so far", steps=True)
     place_of = dict(zip(sketch.rows, sketch.result.positions, strict=True))
     for row in records(sketch.results, sketch.order, sketch.number):
         end, place = sketch.order[row], place_of.get(row)
         if end is not None and place is not None:
-            line.x += [end, end] if line.x else [end]
-            line.y += [line.y[-1], place] if line.y else [place]
+            line.x.append(end)
+            line.y.append(place)
     if line.x:
         line.x.append(max(place for place in sketch.order if place is not None))
         line.y.append(line.y[-1])
@@ -80,11 +80,11 @@ def parallel(sketch: Sketch) -> list[Chart]:
     """One axis a hyperparameter and metric, one line a trial."""
     metrics = [sketch.axis(column) for column in sketch.results.columns if column.kind == "metric"]
     axes = [*sketch.parameters, *metrics]
-    if len(axes) < 2:
+    kept = [i for i, trial in enumerate(sketch.trials) if trial.state in WITH_RESULT][::-1]
+    if len(axes) < 2 or not kept:
         return []
     x = Axis("", "category", [], [axis.name for axis in axes])
     y = Axis("", "linear", [0.0, 1.0])
-    kept = [i for i, trial in enumerate(sketch.trials) if trial.state in WITH_RESULT][::-1]
     drawn = [
         Axis(axis.name, axis.scale, [axis.positions[i] for i in kept], axis.categories)
         for axis in axes
@@ -94,4 +94,14 @@ def parallel(sketch: Sketch) -> list[Chart]:
         colors = [sketch.colors[index] for index in kept]
     title = f"{sketch.results.name}: parallel coordinates"
     name = sketch.color_name if sketch.results.objectives else ""
-    return [Chart(title, x, y, [Parallel(drawn, colors)], color_name=name, aspect=2.2)]
+    return [Chart(title, x, y, [Parallel(drawn, colors)], _left_out(sketch), name, aspect=2.2)]
+
+
+def _left_out(sketch: Sketch) -> str:
+    """What has no line: trials without a result, and hyperparameters that never change."""
+    results, shown = sketch.results, {axis.name for axis in sketch.parameters}
+    states = [f"{n} {state}" for state, n in results.states.items() if state not in WITH_RESULT]
+    columns = [column.name for column in results.columns if column.kind == "parameter"]
+    same = [name for name in columns if name not in shown]
+    note = f"Without a line: {', '.join(states)} trials." if states else ""
+    return f"{note} The same in all: {', '.join(same)}.".lstrip() if same else note

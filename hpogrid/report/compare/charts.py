@@ -44,15 +44,12 @@ def progress(comparison: Comparison, unit: Unit) -> Chart:
         ends.append(found.x[-1] / size)
         across = [x / size for x in found.x]
         low, high, median = (
-            _steps(across, [y.place(value) for value in column])
-            for column in (found.low, found.high, found.median)
+            [y.place(value) for value in column] for column in (found.low, found.high, found.median)
         )
-        several = len(item.replicates) > 1
-        if several:
-            layers.append(Area(low[0], low[1], high[1], series))
-            lines = _each(item, unit, size, found.x, y, series)
-            layers += lines
-        layers.append(Line(median[0], median[1], _label(item), series=series))
+        if len(item.replicates) > 1:
+            layers.append(Area(across, low, high, series))
+            layers += _each(item, unit, size, found.x, y, series)
+        layers.append(Line(across, median, _label(item), series=series, steps=True))
     x = Axis(name, "linear", [*ends])
     title = f"best {comparison.metric} ({comparison.mode}) over "
     title += "trials" if unit == "trials" else "time"
@@ -105,8 +102,9 @@ def _each(
     for one in item.replicates[:MOST_LINES]:
         across, up = replicate_steps(one, unit, shared[0], shared[-1])
         if across:
-            line = _steps([x / size for x in across], [y.place(value) for value in up])
-            yield Line(line[0], line[1], f"{item.name}: {one.name}", thin=True, series=series)
+            x, heights = [x / size for x in across], [y.place(value) for value in up]
+            name = f"{item.name}: {one.name}"
+            yield Line(x, heights, name, thin=True, series=series, steps=True)
 
 
 def replicate_steps(
@@ -119,12 +117,3 @@ def replicate_steps(
     across = [first] * bool(before) + [float(step[place]) for step in inside] + [last]
     up = [step.value for step in before[-1:]] + [step.value for step in inside]
     return (across, [*up, up[-1]]) if up else ([], [])
-
-
-def _steps(x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
-    """The corners of a staircase: a value holds until the next one."""
-    across, up = x[:1], y[:1]
-    for place, value in zip(x[1:], y[1:], strict=True):
-        across += [place, place]
-        up += [up[-1], value]
-    return across, up

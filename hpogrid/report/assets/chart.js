@@ -1,0 +1,132 @@
+// Draws a chart as it is described (`charts/model.py`): axes, and layers of marks on them.
+
+const MARKS_OF = { points: drawPoints, line: drawLine, area: drawArea, bars: drawBars };
+
+// A plot of a described chart, or of the one that is chosen, none at times (`like` is of its size);
+// `view` may name hidden series, and other scales of the axes.
+function chartPlot(parent, label, chart, view = {}, like = chart) {
+  const lanes = like.y.categories.length;
+  const longest = Math.max(0, ...like.y.categories.map((name) => name.length));
+  return new Plot(parent, {
+    label,
+    height: lanes ? 60 + Math.max(30, 46 - 2 * lanes) * lanes : 380,
+    margin: lanes ? { right: 30 } : {},
+    draw: (plot) => {
+      if (lanes) plot.margin.left = Math.min(300, 0.4 * plot.width, 24 + 7.5 * longest);
+      const shown = typeof chart === "function" ? chart() : chart;
+      if (shown) drawChart(plot, shown, view);
+    },
+  });
+}
+
+function drawChart(plot, chart, { hidden = new Set(), across = chart.x.scale, up = chart.y.scale }) {
+  const layers = chart.layers.filter((layer) => !hidden.has(layer.series));
+  const own = { x: describedAxis(chart.x), y: describedAxis(chart.y) };
+  const used = {
+    x: across === own.x.scale ? own.x : axisOf(own.x, across, layers, "x"),
+    y: up === own.y.scale && !hidden.size ? own.y : axisOf(own.y, up, layers, "y"),
+  };
+  plot.x = used.x;
+  plot.y = used.y;
+  plot.frame({ pad: 0.03 });
+  const placed = (side) => (place) => (used[side] === own[side] ? place : Math.max(used[side].low, used[side].placeOf(own[side].valueAt(place))));
+  const [toX, toY] = [placed("x"), placed("y")];
+  const at = (x, y) => [plot.px(toX(x)), plot.py(toY(y))];
+  for (const layer of layers) MARKS_OF[layer.type](plot, layer, at, own, layers);
+}
+
+function describedAxis({ name, scale, low, high, categories }) {
+  const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false });
+  return scale === "category" ? axis : Object.assign(axis, { low, high });
+}
+
+// The same axis on another scale, or for fewer marks.
+function axisOf(own, scale, layers, side) {
+  if (own.scale === "category") return own;
+  const fields = { x: { bars: ["low", "high"] }, y: { area: ["low", "high"] } }[side];
+  const values = layers.flatMap((layer) => (fields[layer.type] ?? [side]).flatMap((field) => layer[field] ?? []))
+    .map((place) => own.valueAt(place)).filter((value) => scale !== "log" || value > 0);
+  return new Axis(own.name, scale, values);
+}
+
+function positive({ y, layers }) {
+  const own = describedAxis(y);
+  return layers.every((layer) => [layer.y, layer.low, layer.high].flatMap((places) => places ?? []).every((place) => own.valueAt(place) > 0));
+}
+
+const seriesName = (number) => `series-${number % data.series}`;
+
+// The corners of a staircase: a value holds until the next one.
+function corners(points) {
+  return points.flatMap(([x, y], place) => (place ? [[x, points[place - 1][1]], [x, y]] : [[x, y]]));
+}
+
+function trace(pen, points) {
+  for (const [x, y] of points) pen.lineTo(x, y);
+}
+
+function drawPoints(plot, layer, at) {
+  layer.x.forEach((place, index) => {
+    const [x, y] = at(place, layer.y[index]);
+    plot.pen.fillStyle = layer.series === null ? ramp(layer.color[index]) : color(seriesName(layer.series));
+    plot.pen.beginPath();
+    plot.pen.arc(x, y, 4, 0, 7);
+    plot.pen.fill();
+    plot.points.push([x, y, layer.hover[index]]);
+    plot.drawn++;
+  });
+}
+
+function drawLine(plot, layer, at, own, layers) {
+  const { pen } = plot;
+  const points = layer.x.map((x, index) => at(x, layer.y[index]));
+  pen.strokeStyle = color(layer.series === null ? "text" : seriesName(layer.series));
+  pen.lineWidth = layer.thin ? 1 : 2.5;
+  pen.globalAlpha = layer.thin ? 0.4 : 1;
+  pen.setLineDash(layer.series >= data.series ? [7, 4] : []);
+  pen.beginPath();
+  trace(pen, layer.steps ? corners(points) : points);
+  pen.stroke();
+  pen.setLineDash([]);
+  pen.globalAlpha = 1;
+  if (layer.thin || layer.series === null) return;
+  const area = layers.find((other) => other.type === "area" && other.series === layer.series);
+  const value = (side, place) => show(own[side].valueAt(place));
+  points.forEach(([x, y], index) => {
+    const words = [layer.name, `${own.x.name}: ${value("x", layer.x[index])}`, `${own.y.name}: ${value("y", layer.y[index])}`];
+    if (area) words.push(`quartiles: ${value("y", area.low[index])} to ${value("y", area.high[index])}`);
+    plot.points.push([x, y, words.join("\n")]);
+  });
+  plot.drawn++;
+}
+
+function drawArea({ pen }, layer, at) {
+  const edge = (field) => corners(layer.x.map((x, index) => at(x, layer[field][index])));
+  pen.fillStyle = color(seriesName(layer.series));
+  pen.globalAlpha = 0.16;
+  pen.beginPath();
+  trace(pen, edge("low"));
+  trace(pen, edge("high").reverse());
+  pen.fill();
+  pen.globalAlpha = 1;
+}
+
+function drawBars(plot, layer, at) {
+  const { pen } = plot;
+  layer.values.forEach((value, lane) => {
+    const [right, y] = at(value, lane);
+    const [[zero], [low], [high]] = [0, layer.low[lane], layer.high[lane]].map((place) => at(place, lane));
+    pen.fillStyle = color("complete");
+    pen.fillRect(Math.min(zero, right), y - 9, Math.abs(right - zero), 18);
+    pen.strokeStyle = color("text");
+    pen.lineWidth = 1.5;
+    pen.beginPath();
+    trace(pen, [[low, y], [high, y]]);
+    for (const end of [low, high]) {
+      pen.moveTo(end, y - 5);
+      pen.lineTo(end, y + 5);
+    }
+    pen.stroke();
+    plot.drawn++;
+  });
+}
