@@ -30,13 +30,18 @@ SINGLE = ("workdir", "rootdir", "src", "trg", "train_tok", "valid_tok")
 _PLAIN = ["string", "number", "boolean", "null"]
 
 
+_OF_OTHERS = ({"opt_space"}, {"version", "parameters"}, {"hyperparameters", "format_version"})
+"""Keys that tell other dialects whose lists are none of values."""
+
+
 def detect(data: object) -> bool:
     """Whether it is a flat mapping with at least one list."""
     if not isinstance(data, dict) or not any(isinstance(item, list) for item in data.values()):
         return False
     if any(isinstance(item, dict) and not _is_const(item) for item in data.values()):
         return False
-    if "opt_space" in data or {"version", "parameters"} <= set(data):
+    keys = set(data)
+    if any(others <= keys for others in _OF_OTHERS):
         return False
     return not any(map(is_call, data.values()))
 
