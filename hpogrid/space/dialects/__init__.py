@@ -54,6 +54,10 @@ DIALECTS = Registry(
             "hpogrid.space.dialects.nni:DIALECT",
             'NNI\'s search_space.json: {"lr": {"_type": "uniform", "_value": [0, 1]}}',
         ),
+        "ax": Entry(
+            "hpogrid.space.dialects.ax:DIALECT",
+            'Ax\'s list: [{"name": "lr", "type": "range", "bounds": [1e-5, 0.1]}]',
+        ),
         "configspace": Entry(
             "hpogrid.space.dialects.configspace:DIALECT",
             'a space of ConfigSpace, as SMAC saves it: {"hyperparameters": [...]}',
