@@ -16,7 +16,7 @@ from hpogrid.space.space import Space
 from tests.commands import ok
 from tests.space.strategies import plain_spaces
 
-LISTED = [
+LISTED: list[dict[str, Any]] = [
     {"name": "lr", "type": "range", "bounds": [1e-6, 0.4], "value_type": "float",
      "log_scale": True},
     {"name": "layers", "type": "range", "bounds": [1, 4]},
