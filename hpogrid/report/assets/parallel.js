@@ -26,7 +26,7 @@ function parallel() {
   if (chosen.size < 2) return;
   const failed = trials.state.includes(2) ? " Dotted: failed trials." : "";
   const body = section("parallel", "Parallel coordinates",
-    `Drag up or down along an axis to select trials; the other plots and the table follow. A click on an axis takes its selection away. A line that runs through "no value" below an axis has none there.${failed}`);
+    `Drag up or down along an axis to select trials; all that the page shows follows. A click on an axis takes its selection away. A line that runs through "no value" below an axis has none there.${failed}`);
   const status = make("span", { "aria-live": "polite" });
   const clear = make("button", { type: "button", id: "clear-brushes", onclick: () => {
     for (const index of [...brushes.keys()]) setBrush(index, null);
