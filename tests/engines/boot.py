@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -68,14 +69,25 @@ def apptainer_image() -> Iterator[Path]:
 
 
 @contextmanager
-def running_slurm() -> Iterator[None]:
-    """A Slurm on this machine, which its commands find."""
+def running_slurm(nodes: int = 0) -> Iterator[Path]:
+    """A Slurm on this machine, which its commands find; gives the folder of its state.
+
+    ``nodes`` of them are machines of their own, as far as one sees (`pull_the_plug`).
+    """
     with (
         open_folder("slurm") as folder,
+        environment(NODES=str(nodes)),
         engine("slurm", folder) as conf,
         environment(SLURM_CONF=conf),
     ):
-        yield
+        yield folder
+
+
+def pull_the_plug(folder: Path, node: str) -> None:
+    """Have a node of Slurm vanish, with all that runs on it."""
+    path = folder / f"{node}.pid"
+    os.kill(int(path.read_text()), signal.SIGKILL)
+    path.unlink()
 
 
 @contextmanager

@@ -2,12 +2,16 @@
 # Boot munge, slurmctld and slurmd on this host: no systemd, no cgroups.
 #
 #     up.sh DIR [accounting]    # "accounting" adds slurmdbd with a MariaDB of its own
+#     NODES=2 up.sh DIR         # with nodes n1, n2, ... in namespaces of their own (DIR/n1.pid, ...)
 #
-# Everything is below DIR, ports are on 127.0.0.1. The last line printed is DIR/slurm.conf.
+# Everything is below DIR, ports are on 127.0.0.1, or on a bridge to the nodes. The last line printed
+# is DIR/slurm.conf.
 set -euo pipefail
 dir=${1:?folder for the state}
 accounting=${2:-}
+nodes=${NODES:-0}
 host=$(hostname -s)
+net=10.209.77
 cores=$(nproc)
 memory=$(($(awk '/MemTotal/ {print $2}' /proc/meminfo) / 1024 - 512))
 here=$(dirname "${BASH_SOURCE[0]}")
@@ -32,9 +36,16 @@ else
     storage="AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none"
 fi
+names=$host controller=127.0.0.1 pid_file=$dir/slurmd.pid
+node="NodeName=$host NodeAddr=127.0.0.1"
+if [ "$nodes" -gt 0 ]; then
+    names="n[1-$nodes]" controller=$net.1
+    last=$((nodes + 10)) pid_file=/run/slurmd-%n # numbers of their own namespaces: nobody's here
+    node="NodeName=$names NodeAddr=$net.[11-$last] NodeHostname=$names"
+fi
 cat >"$dir/slurm.conf" <<CONF
 ClusterName=hpogrid
-SlurmctldHost=$host(127.0.0.1)
+SlurmctldHost=$host($controller)
 SlurmctldPort=17817
 SlurmdPort=17818
 SlurmUser=root
@@ -43,11 +54,12 @@ AuthType=auth/munge
 AuthInfo=socket=$dir/munge/sock
 CredType=cred/munge
 StateSaveLocation=$dir/ctld
-SlurmdSpoolDir=$dir/slurmd
+SlurmdSpoolDir=$dir/slurmd/%n
+SlurmdTimeout=10
 SlurmctldPidFile=$dir/slurmctld.pid
-SlurmdPidFile=$dir/slurmd.pid
+SlurmdPidFile=$pid_file
 SlurmctldLogFile=$dir/log/slurmctld.log
-SlurmdLogFile=$dir/log/slurmd.log
+SlurmdLogFile=$dir/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 $storage
@@ -63,8 +75,8 @@ KillWait=5
 EpilogMsgTime=0
 CompleteWait=0
 MaxArraySize=1001
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$cores RealMemory=$memory State=UNKNOWN
-PartitionName=main Nodes=$host Default=YES MaxTime=1:00:00 State=UP OverSubscribe=NO
+$node CPUs=$cores RealMemory=$memory State=UNKNOWN
+PartitionName=main Nodes=$names Default=YES MaxTime=1:00:00 State=UP OverSubscribe=NO
 CONF
 export SLURM_CONF=$dir/slurm.conf
 
@@ -72,13 +84,32 @@ runuser -u munge -- munged --key-file="$dir/munge/munge.key" --socket="$dir/mung
     --pid-file="$dir/munge/munged.pid" --log-file="$dir/munge/munged.log" \
     --seed-file="$dir/munge/munge.seed"
 [ -z "$accounting" ] || bash "$here/accounting.sh" "$dir" >&2
+boot_nodes() { # each has a network card of its own, plugged into a bridge
+    local bridge=hp$$ number name
+    echo "$bridge" >"$dir/bridge"
+    ip link add "$bridge" type bridge
+    ip address add "$net.1/24" dev "$bridge"
+    ip link set "$bridge" up
+    { echo "127.0.0.1 localhost"; echo "$net.1 $host"; } >"$dir/hosts"
+    for number in $(seq "$nodes"); do echo "$net.$((number + 10)) n$number" >>"$dir/hosts"; done
+    for number in $(seq "$nodes"); do
+        name=n$number
+        unshare --net --uts --mount --pid --mount-proc --fork --kill-child \
+            bash "$here/node.sh" "$dir" "$name" "$net.$((number + 10))" >"$dir/log/$name.log" 2>&1 &
+        until pgrep -P $! >"$dir/$name.pid"; do sleep 0.05; done
+        ip link add "$bridge.$number" type veth peer name eth0 netns "$(cat "$dir/$name.pid")"
+        ip link set "$bridge.$number" master "$bridge" up
+    done
+}
+
+[ "$nodes" -eq 0 ] || boot_nodes
 slurmctld -f "$SLURM_CONF"
-slurmd -f "$SLURM_CONF"
+[ "$nodes" -gt 0 ] || slurmd -f "$SLURM_CONF"
 state=
 for _ in $(seq 200); do
     state=$(sinfo --noheader --format=%T 2>/dev/null || true)
     [ "$state" = idle ] && break
     sleep 0.1
 done
-[ "$state" = idle ] || { echo "Slurm did not come up: the node is '$state'" >&2; exit 1; }
+[ "$state" = idle ] || { echo "Slurm did not come up: the nodes are '$state'" >&2; exit 1; }
 echo "$SLURM_CONF"
