@@ -67,7 +67,11 @@ TESTS = {
     "schedule/hyperband": SCHEDULE,
     "schedule/median": SCHEDULE,
     "schedule/pbt": SCHEDULE,
-    "engine/search_state": ("engine/test_search_state.py", "engine/test_budget.py"),
+    "engine/search_state": (
+        "engine/test_search_state.py",
+        "engine/test_budget.py",
+        "engine/test_pauses.py",
+    ),
 }
 """Which tests belong to a module."""
 

@@ -14,6 +14,8 @@ from hpogrid.config.schemas import HpoConfig, SearchStop
 from hpogrid.engine.run import JobSpec
 from hpogrid.engine.search_state import SearchState, Start
 from hpogrid.search.base import Outcome
+from hpogrid.space.parameter import Categorical
+from hpogrid.space.space import Space
 from hpogrid.study.study import Study
 from hpogrid.trial.session import VERDICT
 from tests.engine.lives import WIDE, World
@@ -190,6 +192,46 @@ def test_nobody_copies_a_trial_that_has_come_to_its_end() -> None:
     assert search.report(worse, loss=9.0) == "continue"
     assert search.report(better, loss=0.1) == "complete"
     assert search.report(worse, loss=9.0) == "continue"
+
+
+def test_the_worse_of_a_population_goes_on_from_where_the_better_is() -> None:
+    param = {"perturbation_interval": 2, "max_concurrent": 2}
+    search = Search(scheduler="pbt", scheduler_param=param, trials=2)
+    better, worse = search.start(), search.start()
+    for _ in range(3):
+        assert search.report(better, loss=0.1) == "continue"
+    for event in list(search.state.unwritten(better)):
+        search.state.apply(event)
+    assert search.report(worse, loss=9.0) == "continue"
+    assert not search.state.needs_checkpoint(worse)
+    assert search.report(worse, loss=9.0) == "pause"
+    assert search.state.needs_checkpoint(worse)
+    assert not search.state.needs_checkpoint(better)
+    seed = search.state.study.trials[worse].seed
+    assert search.end(worse)[0] == "interrupted"
+    step = search.state.next()
+    assert isinstance(step, Start)
+    assert (step.trial, step.source, step.reported) == (worse, better, 3)
+    assert step.point.applied != search.state.study.trials[worse].applied
+    assert (step.attempt, step.seed != seed) == (2, True)
+
+
+def test_all_is_tried_when_nothing_runs_any_more() -> None:
+    search = Search(algorithm="random", scheduler="none")
+    space = Space({"x": Categorical(choices=("a", "b"))})
+    spec = JobSpec(0, 7, Path(), Path())
+    search.state = SearchState(search.state.config, space, spec, Study())
+    first, second = search.start(), search.start()
+    search.report(first, loss=1.0)
+    search.end(first)
+    for stopped in (False, True):
+        assert search.state.next() == "look"
+        search.state.offer([], more=False)  # nobody has left anything
+        assert search.state.next() is None
+        assert (search.state.stopped is not None) == stopped
+        if not stopped:
+            search.report(second, loss=1.0)
+            search.end(second)
 
 
 def test_the_budget_of_hyperband_comes_to_the_model() -> None:
