@@ -54,7 +54,7 @@ def upload_command(paths: tuple[Path, ...], dataset: str, rse: str, dry_run: boo
     return _tell(outcome, f"{did} at {storage}", "uploaded")
 
 
-@data.command("list")
+@data.command("list", short_help="List datasets that match a pattern.")
 @click.argument("pattern", required=False, default="*")
 @format_option()
 def list_command(pattern: str, form: str) -> None:
@@ -73,7 +73,7 @@ def list_command(pattern: str, form: str) -> None:
         message(f"no dataset matches {where}")
 
 
-@data.command("download")
+@data.command("download", short_help="Get the files of a DATASET.")
 @click.argument("dataset")
 @click.option(
     "--dir",
@@ -93,7 +93,7 @@ def download_command(dataset: str, folder: Path | None) -> int:
     return _tell(outcome, f"in {target}", "fetched")
 
 
-@data.command("check")
+@data.command("check", short_help="Say whether datasets and copies are there.")
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
 @format_option()
 def check_command(datasets: tuple[str, ...], form: str) -> int:

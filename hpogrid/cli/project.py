@@ -87,7 +87,7 @@ def create(name: str, scripts_path: Path, no_check: bool, **configs: str) -> Non
     message(f"created project '{name}'")
 
 
-@project.command("recreate")
+@project.command("recreate", short_help="Make a project anew.")
 @click.argument("name", shell_complete=projects)
 @_create_options
 def recreate(name: str, scripts_path: Path, no_check: bool, **configs: str) -> None:
@@ -96,7 +96,7 @@ def recreate(name: str, scripts_path: Path, no_check: bool, **configs: str) -> N
     message(f"recreated project '{name}'")
 
 
-@project.command("update")
+@project.command("update", short_help="Change parts of a project.")
 @click.argument("name", shell_complete=projects)
 @_update_options
 @click.option(
@@ -155,7 +155,7 @@ def _write(
         message(f"note: {note}")
 
 
-@project.command("show")
+@project.command("show", short_help="Print the configs of a project.")
 @click.argument("name", shell_complete=projects)
 @click.option("--drift", is_flag=True, help="Show in what its parts differ from what is stored.")
 @format_option("json")
@@ -195,7 +195,7 @@ def copy(name: str, new_name: str) -> None:
     message(f"created project '{new_name}'")
 
 
-@project.command("export")
+@project.command("export", short_help="Write a project to one file.")
 @click.argument("name", shell_complete=projects)
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="File  [default: NAME.tar.gz]."

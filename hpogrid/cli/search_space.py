@@ -101,7 +101,7 @@ def recreate(name: str, **given: Any) -> None:
     message(f"recreated search space '{name}'")
 
 
-@search_space.command("update")
+@search_space.command("update", short_help="Add or replace parameters of a space.")
 @_input
 @click.option(
     "--drop",
@@ -130,7 +130,7 @@ def update(name: str, drop: tuple[str, ...], **given: Any) -> None:
     message(f"updated search space '{name}'")
 
 
-@search_space.command("show")
+@search_space.command("show", short_help="Print a space.")
 @click.argument("name", shell_complete=named_by_group)
 @click.option("--dialect", type=click.Choice(list(DIALECTS)), help="How to write it.")
 @format_option("json")
@@ -182,7 +182,7 @@ def _describe(space: Space) -> list[dict[str, str]]:
     return rows
 
 
-@search_space.command("validate")
+@search_space.command("validate", short_help="Check a space without storing it.")
 @_input
 def validate(name: str, **given: Any) -> None:
     """Check a space without storing it; with only a NAME, check the stored one."""
@@ -248,7 +248,7 @@ def diff(left: str, right: str, form: str) -> None:
         message("no difference")
 
 
-@search_space.command("convert")
+@search_space.command("convert", short_help="Print a space in another dialect.")
 @click.argument("name", shell_complete=named_by_group)
 @click.option(
     "--to", "dialect", type=click.Choice(list(DIALECTS)), required=True, help="The other dialect."

@@ -110,7 +110,7 @@ def tokens() -> None:
     """
 
 
-@tokens.command("create")
+@tokens.command("create", short_help="Make a token and print it, this once.")
 @click.argument("name")
 @click.option(
     "--right",

@@ -50,7 +50,7 @@ def show(name: str, storage: str | None, form: str) -> None:
     print_rows([row], list(row), form)
 
 
-@study.command("create")
+@study.command("create", short_help="Make the study of a PROJECT in its storage.")
 @click.argument("project", shell_complete=projects)
 @_storage
 def create(project: str, storage: str | None) -> None:
@@ -77,7 +77,7 @@ def export(task: int, output: Path | None) -> None:
     say(export_task(task, output))
 
 
-@study.command("import")
+@study.command("import", short_help="Take in a task that was exported.")
 @click.argument("path", type=click.Path(path_type=Path))
 def import_(path: Path) -> None:
     """Take in a task from the file PATH that ``export`` wrote, under a new number."""

@@ -251,7 +251,7 @@ def kill(
     _each(ids, act)
 
 
-@tasks.command("stop")
+@tasks.command("stop", short_help="Start no further trials.")
 @click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def stop(ids: tuple[str, ...], dry_run: bool) -> None:
@@ -270,7 +270,7 @@ def stop(ids: tuple[str, ...], dry_run: bool) -> None:
     _each(ids, act)
 
 
-@tasks.command("add")
+@tasks.command("add", short_help="Add jobs to the search of a task.")
 @click.argument("task_id", shell_complete=tasks_, metavar="ID")
 @click.option("-n", "--n_jobs", type=click.IntRange(1), required=True, help="Jobs more.")
 @click.option("-s", "--site", help="Site of these jobs, which has to share the disk.")
@@ -288,7 +288,7 @@ def add(task_id: str, n_jobs: int, site: str | None, grid_config: str | None) ->
     message(f"added {numbered('job', jobs)} to task {task.id} at {task.site_of(jobs[0])}")
 
 
-@tasks.command("move")
+@tasks.command("move", short_help="Go on with a search at another site.")
 @click.argument("task_id", shell_complete=tasks_, metavar="ID")
 @click.option("-s", "--site", help="Where to  [default: the site of --grid_config].")
 @click.option("--grid_config", help="How jobs run there  [default: as before].")
@@ -320,7 +320,7 @@ def _grid(name: str | None) -> tuple[GridConfig | None, str | None]:
     return grid, grid.place
 
 
-@tasks.command("retry")
+@tasks.command("retry", short_help="Start ended or unfinished jobs again.")
 @click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @click.option("--new_site", metavar="QUEUE", help="Grid: send the new jobs to this queue.")
 @click.option("--new_memory", type=click.IntRange(1), help="Grid: MB for each core of them.")
@@ -379,7 +379,7 @@ def resume(ids: tuple[str, ...], dry_run: bool) -> None:
     _steer(ids, "resume", dry_run)
 
 
-@tasks.command("reload")
+@tasks.command("reload", short_help="Have grid tasks look at their inputs again.")
 @click.argument("ids", shell_complete=tasks_, nargs=-1, required=True, metavar="ID...")
 @_DRY_RUN
 def reload(ids: tuple[str, ...], dry_run: bool) -> None:
@@ -466,7 +466,7 @@ def _each(ids: tuple[str, ...], act: Callable[[Task], str]) -> None:
         message(f"note: {refusal}")
 
 
-@tasks.command("logs")
+@tasks.command("logs", short_help="Print what jobs or a trial wrote.")
 @click.argument("task_id", shell_complete=tasks_, type=int, metavar="ID")
 @click.option("--job", type=click.IntRange(0), help="Only this job.")
 @click.option("--trial", shell_complete=trials_, help="The log of this trial instead.")

@@ -21,7 +21,7 @@ def trial() -> None:
     """
 
 
-@trial.command("show")
+@trial.command("show", short_help="Show all that is known of a TRIAL.")
 @_TASK
 @_TRIAL
 @format_option()
@@ -38,7 +38,7 @@ def show(task: str, name: str, form: str) -> None:
     print_rows(rows, ["what", "value"], form)
 
 
-@trial.command("note")
+@trial.command("note", short_help="Write a note about a TRIAL.")
 @_TASK
 @_TRIAL
 @click.argument("text")
@@ -53,7 +53,7 @@ def note(task: str, name: str, text: str) -> None:
     message(f"noted for trial {name} of task {found.task.id}")
 
 
-@trial.command("tag")
+@trial.command("tag", short_help="Give tags to a TRIAL.")
 @_TASK
 @_TRIAL
 @click.argument("tags", nargs=-1, required=True, metavar="TAG...")

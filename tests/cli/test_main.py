@@ -45,6 +45,12 @@ def test_help_shows_an_example(group: str) -> None:
     assert "xample" in ok(group, "--help"), "every command group shows how it is used"
 
 
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+def test_what_a_command_does_is_listed_whole(command: list[str]) -> None:
+    _, _, listed = ok(*command, "--help").partition("Commands:")
+    assert "..." not in listed
+
+
 def test_the_help_lists_the_commands_and_hides_the_aliases() -> None:
     text = ok("--help")
     for name, (_, summary) in COMMANDS.items():
