@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from hpogrid.config.proposal import Settings
     from hpogrid.config.reading.base import Wish
     from hpogrid.config.reading.script import Guess
+    from hpogrid.space.parameter import Parameter
 
 _OPTIONS = (
     click.option("--name", help="Name of the configs and the project  [default: the script's]."),
     click.option("--set", "axes", multiple=True, metavar="NAME=RANGE",
                  help="Search NAME in LOW:HIGH (with :log, :int, :step=S behind), in a,b,c, or in "
                  "any form of a dialect."),
+    click.option("--space", type=click.Path(path_type=Path), metavar="FILE",
+                 help="Axes from a file in any dialect: a sweep of wandb, NNI's search_space.json, "
+                 "ConfigSpace, ..."),
     click.option("--leave", multiple=True, metavar="NAME",
                  help="Option of the script that keeps its default."),
     click.option("--model", help="Function or class to call  [default: look]."),
@@ -60,14 +64,24 @@ def script_options(function: Any) -> Any:
 def wish_of(
     axes: Iterable[tuple[str, str]], words: Iterable[str], only: bool, given: dict[str, Any]
 ) -> Wish:
-    """What the options say of the script; those are taken out of ``given``."""
+    """What the options say of the script; those are taken out of ``given``.
+
+    Args:
+        axes: ranges by name; more are in ``given``.
+        words: the script's own.
+        only: whether nothing is searched but the axes, where there are any.
+        given: the options.
+    """
     from hpogrid.config.reading.base import Wish
 
-    ranges: dict[str, str] = {}
-    for name, text in [*axes, *(_pair(text) for text in given.pop("axes"))]:
+    ranges: dict[str, str | Parameter] = {}
+    typed = [*axes, *(_pair(text) for text in given.pop("axes"))]
+    file: Path | None = given.pop("space")
+    for name, axis in [*typed, *(_in_file(file) if file else [])]:
         if name in ranges:
             raise UserError(f"{name} is given twice; keep one of them")
-        ranges[name] = text
+        ranges[name] = axis
+    only = file is not None or (only and bool(typed))
     return Wish(
         axes=ranges,
         only=only,
@@ -79,6 +93,15 @@ def wish_of(
         metric_regex=given.pop("metric_regex"),
         ask=given.pop("ask_script"),
     )
+
+
+def _in_file(path: Path) -> Iterable[tuple[str, Parameter]]:
+    from hpogrid.space.dialects import read_space_file
+
+    space, notes = read_space_file(path, str(path))
+    for note in notes:
+        message(f"note: {note}")
+    return space.parameters.items()
 
 
 def settings_of(given: dict[str, Any]) -> Settings:

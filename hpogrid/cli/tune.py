@@ -125,7 +125,7 @@ def tune(
 
     axes, own = ctx.obj["axes"], [*words, *ctx.obj["behind"]]
     script = script_of(script)
-    guess = read_script(script, wish_of(axes, own, bool(axes or given["axes"]), given))
+    guess = read_script(script, wish_of(axes, own, True, given))
     name = given.pop("name") or script.stem
     yes, site = given.pop("yes"), given["site"]
     data = propose(script, guess, settings_of(given))

@@ -11,7 +11,7 @@ from hpogrid.config.project import load_project
 from hpogrid.config.store import STORES
 from hpogrid.site.tasks import find_tasks, load_task
 from hpogrid.space.dialects.python_types import choice, loguniform, randint, uniform
-from hpogrid.space.parameter import Constant
+from hpogrid.space.parameter import Constant, Parameter
 from tests.commands import hpogrid, ok, refused
 from tests.projects import finished_in, trials_of, wait_for
 
@@ -67,6 +67,43 @@ def test_every_way_to_write_an_axis() -> None:
     ok("tune", "train.py", "--name", "b", "lr~loguniform(1e-5,1e-2)", "-n2", "-c1")
     assert load_project("b").space.parameters == {"lr": loguniform(1e-5, 1e-2)}
     assert load_project("b").hpo_config.max_concurrent == 1
+
+
+SWEEP = """
+program: train.py
+method: bayes
+metric: {name: val_acc, goal: maximize}
+parameters:
+  lr: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}
+  act: {values: [relu, tanh]}
+"""
+NNI = """{
+  "lr": {"_type": "loguniform", "_value": [1e-5, 1e-2]},
+  "layers": {"_type": "randint", "_value": [1, 5]}
+}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (SWEEP, {"lr": loguniform(1e-5, 1e-2), "act": choice(["relu", "tanh"])}),
+        (NNI, {"lr": loguniform(1e-5, 1e-2), "layers": randint(1, 4)}),
+    ],
+)
+def test_axes_from_a_file_of_another_system(text: str, wanted: dict[str, Parameter]) -> None:
+    Path("space.yaml").write_text(text)
+    done = hpogrid("tune", "train.py", "--space", "space.yaml", "--metric", "val_acc", *QUICK)
+    assert done.code == 0, done.err
+    assert load_project("train").space.parameters == wanted
+    assert ("--metric val_acc --mode max" in done.err) == (text == SWEEP)
+
+
+def test_an_axis_of_a_file_and_of_the_command_line() -> None:
+    Path("space.json").write_text(NNI)
+    words = ("tune", "train.py", "--space", "space.json", "--metric", "val_acc", *QUICK)
+    assert "lr is given twice" in refused(*words, "--lr", "0:1")
+    Path("space.json").write_text(NNI.replace("layers", "depth"))
+    assert "unknown parameter 'depth'" in refused(*words)
 
 
 def test_without_axes_they_are_read_in_the_script() -> None:

@@ -24,7 +24,7 @@ class Wish:
     """What the user says of a script, before anything is guessed.
 
     Attributes:
-        axes: ranges by name, as they are typed.
+        axes: ranges by name, as they are typed, or as a file has them.
         only: whether nothing but these is searched.
         leave: options that keep their defaults.
         words: the script's own words.
@@ -34,7 +34,7 @@ class Wish:
         ask: whether to run the script with ``--help``.
     """
 
-    axes: Mapping[str, str] = field(default_factory=dict)
+    axes: Mapping[str, str | Parameter] = field(default_factory=dict)
     only: bool = False
     leave: frozenset[str] = frozenset()
     words: tuple[str, ...] = ()
@@ -53,8 +53,11 @@ class Wish:
         given = next((key for key in self.axes if same(key, name)), None)
         if given is None:
             return None
+        wanted = self.axes[given]
+        if not isinstance(wanted, str):
+            return wanted
         try:
-            found, own = read_range(self.axes[given], kind)
+            found, own = read_range(wanted, kind)
         except ValueError as error:
             raise UserError(f"{given}: {error}") from error
         notes += [f"{name}: {note}" for note in own]
