@@ -52,7 +52,7 @@ TESTS = {
     "study/metadata": ("study/test_metadata.py", "site/panda/test_metadata.py"),
     "study/mlflow_runs": ("engine/test_mlflow.py", "report/test_export.py"),
     "study/mlflow_uri": ("engine/test_mlflow.py",),
-    "study/optuna_view": ("study/test_storage.py", "space/test_references.py"),
+    "study/optuna_view": ("study/test_optuna_view.py", "study/test_storage.py"),
     "study/remote": ("study/test_server.py",),
     "study/series": ("study/test_values.py",),
     "study/server": ("study/test_server.py",),
