@@ -218,8 +218,12 @@ def copy_files(files: Mapping[str, Path], target: Path) -> None:
 
 
 def files_below(folder: Path) -> dict[str, Path]:
-    """All files of a folder and its folders, by their relative paths, sorted."""
-    found = (path for path in folder.rglob("*") if path.is_file())
+    """All files of a folder and its folders, by their relative paths, sorted.
+
+    What is taken away meanwhile is left out.
+    """
+    places = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    found = (path for path in places if path.is_file())
     return {path.relative_to(folder).as_posix(): path for path in sorted(found)}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PREFIX = "checkpoint_"
+_CHECKPOINT = re.compile(f"{_PREFIX}[0-9]")
 _LENT = ".lent-"
 
 
@@ -59,8 +61,13 @@ def latest(folder: Path | str, reported: int | None = None) -> tuple[int, Path] 
 
 def size(folder: Path) -> int:
     """The bytes of all checkpoints below a folder (of a trial, or of all trials of a job)."""
-    files = (path for kept in folder.rglob(f"{_PREFIX}[0-9]*") for path in kept.rglob("*"))
-    return sum(path.lstat().st_size for path in files if path.is_file())
+    total = 0
+    for place, _, names in os.walk(folder):
+        if any(map(_CHECKPOINT.match, Path(place).relative_to(folder).parts)):
+            for name in names:
+                with contextlib.suppress(OSError):  # a job that runs takes some away
+                    total += os.lstat(os.path.join(place, name)).st_size
+    return total
 
 
 @contextlib.contextmanager
@@ -108,10 +115,11 @@ class Mirror:
 
     def _content(self) -> dict[str, tuple[int, int]]:
         found = {}
-        for path in self._folder.rglob("*"):
-            with contextlib.suppress(OSError):
-                status = path.lstat()
-                found[str(path)] = (status.st_mtime_ns, status.st_size)
+        for place, folders, names in os.walk(self._folder):
+            for name in (*folders, *names):
+                with contextlib.suppress(OSError):  # a program may take away what it has written
+                    status = os.lstat(path := os.path.join(place, name))
+                    found[path] = (status.st_mtime_ns, status.st_size)
         return found
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 import hpogrid
+from hpogrid.files import files_below
 from hpogrid.trial import session
-from hpogrid.trial.checkpoints import Keeper, checkpoint_steps, go_back, keep_only, latest, saving
+from hpogrid.trial.checkpoints import (
+    Keeper,
+    checkpoint_steps,
+    go_back,
+    keep_only,
+    latest,
+    saving,
+    size,
+)
 from tests.trial.fake import FakeSession
 
 
@@ -119,3 +130,27 @@ def test_a_keeper_that_is_told_the_past_goes_on(tmp_path: Path) -> None:
     keeper.ended("0-5", 0.5)
     assert latest(tmp_path / "0-3") is None
     assert latest(tmp_path / "0-5") is not None
+
+
+def test_the_size_of_what_is_taken_away_meanwhile(tmp_path: Path) -> None:
+    """Who asks for the checkpoints of a job that runs sees files and folders go."""
+    trial = tmp_path / "trials" / "0-1"
+    with saving(trial, 1) as draft:
+        (draft / "state").write_bytes(b"12345")
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            for number in range(20):
+                (tmp_path / "trials" / f".spare{number}" / "work").mkdir(parents=True)
+            for number in range(20):
+                shutil.rmtree(tmp_path / "trials" / f".spare{number}")
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        assert {size(tmp_path) for _ in range(300)} == {5}
+        assert {len(files_below(tmp_path)) for _ in range(300)} == {1}
+    finally:
+        stop.set()
+        thread.join()
