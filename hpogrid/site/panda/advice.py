@@ -13,7 +13,7 @@ from hpogrid.engine.resources import wanted_cores
 from hpogrid.errors import UserError
 from hpogrid.site.base import one_core_note
 from hpogrid.site.panda.command import SEVERAL_CORES, job_cores, queue_names, wants_gpu
-from hpogrid.site.panda.queues import Queue, load_queues
+from hpogrid.site.panda.queues import USUAL_MACHINE, Job, Queue, load_queues
 from hpogrid.text import counted
 
 _UNUSED = ("max_jobs", "container_binds")
@@ -49,6 +49,19 @@ def notes(project: Project, site: str, *, idds: bool = False, ask: bool = True) 
         if name in queues:
             found += _queue(project, queues[name], idds=idds)
     return found
+
+
+def asked(project: Project, *, idds: bool = False) -> Job:
+    """What a job of a project asks of its queue; PanDA's HPO service knows of GPUs alone.
+
+    Raises:
+        UserError: more cores than a job of the grid has.
+    """
+    if idds:
+        return Job(wants_gpu(project))
+    grid = project.grid_config
+    hours = (grid.walltime_seconds or 0) / 3600
+    return Job(wants_gpu(project), job_cores(project), grid.memory_mb or 0, hours)
 
 
 def _library(project: Project) -> Iterator[Note]:
@@ -96,25 +109,23 @@ def _cores(project: Project) -> Iterator[Note]:
 def _queue(project: Project, queue: Queue, *, idds: bool) -> Iterator[Note]:
     """Whether what a job asks for is what a queue has."""
     grid, name = project.grid_config, queue.name
+    job = asked(project, idds=idds)
+    lacking = queue.lacks(job)
     if queue.status != "online":
         yield Note("queue", f"{name} is in status {queue.status}: PanDA sends jobs there only "
                    "because it is named")  # fmt: skip
-    if wants_gpu(project) and queue.gpu is None:
+    if "gpus" in lacking:
         yield Note("gpus", f"{name} has no GPUs, and jobs ask for one: 'hpogrid sites' lists the "
                    "queues that have some", fatal=True)  # fmt: skip
-    if queue.machine not in ("", "x86_64"):
+    if queue.machine not in ("", USUAL_MACHINE):
         yield Note("image", f"the machines of {name} are {queue.machine}: the image "
                    f"{grid.container} has to be for them")  # fmt: skip
-    if idds:
-        return
-    seconds = grid.walltime_seconds
-    if seconds is not None and queue.hours and seconds > queue.hours * 3600:
+    if 0 < queue.hours < job.hours:
         yield Note("walltime", f"walltime {grid.walltime} is longer than the {queue.hours:g} h "
                    f"that {name} lets a job run: jobs end in time before that")  # fmt: skip
-    if grid.memory_mb is not None and queue.memory_mb and grid.memory_mb > queue.memory_mb:
+    if "memory" in lacking:
         yield Note("memory", f"a job of {name} has {queue.memory_mb} MB at most, and memory "
                    f"{grid.memory} is more: PanDA sends none there", fatal=True)  # fmt: skip
-    many = job_cores(project)
-    if many > max(1, queue.cores):
-        yield Note("cpus", f"a job of {name} has {counted(queue.cores, 'core')}, and {many} are "
-                   "asked for: PanDA sends none there", fatal=True)  # fmt: skip
+    if "cpus" in lacking:
+        yield Note("cpus", f"a job of {name} has {counted(queue.cores, 'core')}, and "
+                   f"{job.cores} are asked for: PanDA sends none there", fatal=True)  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 from hpogrid.config.project import SCRIPTS, Project, project_path
 from hpogrid.errors import UserError
 from hpogrid.site.base import Finding
-from hpogrid.site.panda.advice import notes
+from hpogrid.site.panda.advice import asked, notes
 from hpogrid.site.panda.auth import login, server
 from hpogrid.site.panda.client import list_tasks
 from hpogrid.site.panda.command import queue_names
@@ -47,7 +47,7 @@ def check_project(
     """
     yield _try("scripts", lambda: _scripts(project))
     yield _container(project.grid_config.container)
-    yield from check_queues(site)
+    yield from check_queues(site, project)
     seen = None
     if image:
         seen = _try_probe("image", lambda: try_image(project, site))
@@ -66,8 +66,8 @@ def check_project(
     yield _phpo(project, site)
 
 
-def check_queues(site: str) -> Iterator[Finding]:
-    """Whether the queues that a site names are on the list, and take jobs."""
+def check_queues(site: str, project: Project) -> Iterator[Finding]:
+    """Whether the queues that a site names are on the list, and take jobs; else which do."""
     names = queue_names(site)
     if not names:
         yield Finding("queue", "good", "PanDA chooses it")
@@ -78,7 +78,7 @@ def check_queues(site: str) -> Iterator[Finding]:
         yield Finding("queue", "unknown", str(error))
         return
     for name in names:
-        why = refusal(name, queues)
+        why = refusal(name, queues, asked(project))
         yield Finding("queue", "bad" if why else "good", why or queues[name].words)
 
 

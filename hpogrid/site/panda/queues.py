@@ -8,13 +8,13 @@ import ssl
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.registry import unknown
+from hpogrid.text import counted
 
 CRIC_URL = "https://atlas-cric.cern.ch/api/atlas/pandaqueue/query/?json"
 _CVMFS_VARIABLE = "ALRB_cvmfs_repo"
@@ -26,6 +26,24 @@ _LARGEST = 200 * 2**20
 _TYPES = ("unified", "analysis")
 _OPEN = ("online", "test", "brokeroff")  # to the latter two go only jobs that name them
 _HOUR = 3600.0
+USUAL_MACHINE = "x86_64"
+_NAMED = 5
+
+
+class Job(NamedTuple):
+    """What a job asks of a queue.
+
+    Attributes:
+        gpu: it wants one.
+        cores: as PanDA counts them.
+        memory_mb: of all its cores; 0: it does not say.
+        hours: its walltime; 0: it does not say.
+    """
+
+    gpu: bool = False
+    cores: int = 1
+    memory_mb: int = 0
+    hours: float = 0.0
 
 
 class Queue(msgspec.Struct, kw_only=True, frozen=True):
@@ -60,6 +78,15 @@ class Queue(msgspec.Struct, kw_only=True, frozen=True):
     def usable(self) -> bool:
         """Whether users' jobs can go there."""
         return self.state.upper() == "ACTIVE" and self.type in _TYPES
+
+    def lacks(self, job: Job) -> set[str]:
+        """For which options of a job, of gpus, memory and cpus, PanDA sends it elsewhere."""
+        lacking = {
+            "gpus": job.gpu and self.gpu is None,
+            "memory": 0 < self.memory_mb < job.memory_mb,
+            "cpus": job.cores > max(1, self.cores),
+        }
+        return {option for option, is_lacking in lacking.items() if is_lacking}
 
     @property
     def words(self) -> str:
@@ -121,26 +148,55 @@ def load_queues(
     return parse_queues(_download(CRIC_URL), CRIC_URL)
 
 
-def refusal(name: str, queues: Mapping[str, Queue]) -> str | None:
-    """Why no job can go to a queue: it is not on the list, or closed."""
-    if name not in queues:
-        return f"{unknown('queue', name, queues)}{_others(name, queues)}"
-    queue = queues[name]
-    if queue.usable and queue.status in _OPEN:
+def refusal(name: str, queues: Mapping[str, Queue], job: Job) -> str | None:
+    """Why no job can go to a queue, and which are the nearest that can do the job.
+
+    Args:
+        name: of the queue.
+        queues: all that there are.
+        job: what it asks for.
+    """
+    queue = queues.get(name)
+    if queue is None:
+        why = f"unknown queue '{name}': it is not, or no longer, on PanDA's list"
+    elif queue.usable and queue.status in _OPEN:
         return None
-    why = queue.status if queue.usable else f"{queue.state or 'of no state'}, {queue.type}"
-    return f"queue {name} takes no jobs of users ({why}); choose another{_others(name, queues)}"
+    else:
+        state = queue.status if queue.usable else f"{queue.state or 'of no state'}, {queue.type}"
+        why = f"queue {name} takes no jobs of users ({state})"
+    return f"{why}; {_instead(queue or _by_name(name), queues, job)}"
 
 
-def _others(name: str, queues: Mapping[str, Queue]) -> str:
-    """Queues with GPUs to choose instead, those of a similar name first."""
-    best = select(queues.values(), name=None, all_sites=False, all_status=False)
-    near = sorted(best, key=lambda queue: -SequenceMatcher(None, name, queue.name).ratio())
-    names = ", ".join(queue.name for queue in near[:3])
+def _by_name(name: str) -> Queue:
+    """What can be told of a queue that is not there."""
+    return Queue(name=name, gpu="by its name" if "GPU" in name.upper() else None)
+
+
+def _instead(gone: Queue, queues: Mapping[str, Queue], job: Job) -> str:
+    """What to choose for a job instead: with GPUs where it wants some, or the queue had some."""
+    online = select(queues.values(), name=None, all_sites=True, all_status=False)
+    for wish in (job._replace(gpu=job.gpu or gone.gpu is not None), job):
+        able = [queue for queue in online if not queue.lacks(wish)]
+        if able:
+            nearest = sorted(able, key=lambda queue: _distance(gone, queue, wish))[:_NAMED]
+            names = ", ".join(queue.name for queue in nearest)
+            what = "with GPUs that can" if wish.gpu else "that can"
+            every = "hpogrid sites" if wish.gpu else "hpogrid sites --all_sites"
+            return f"the nearest {what} do the job: {names}; name one with --site ('{every}')"
+    asked = [counted(job.cores, "core")]
+    asked += ["a GPU"] if job.gpu else []
+    asked += [f"{job.memory_mb} MB"] if job.memory_mb else []
+    return f"and no queue that is online has what a job asks for ({', '.join(asked)})"
+
+
+def _distance(gone: Queue, queue: Queue, job: Job) -> tuple[bool, bool, bool, bool, float]:
+    """By what a queue is another one than that which is gone, what matters most first."""
     return (
-        f"; with GPUs there are for example {names} ('hpogrid sites')"
-        if names
-        else (" ('hpogrid sites --all_sites' lists them)")
+        (queue.gpu is not None) != job.gpu,  # a GPU is not for jobs that leave it idle
+        queue.machine not in ("", USUAL_MACHINE),
+        0 < queue.hours < job.hours,
+        not gone.site or queue.site != gone.site,
+        -SequenceMatcher(None, gone.name, queue.name).ratio(),
     )
 
 

@@ -15,6 +15,7 @@ from hpogrid.config.project import Project, load_project, project_path, read_pro
 from hpogrid.errors import UserError
 from hpogrid.job.settings import JobSettings
 from hpogrid.site.carry import Content
+from hpogrid.site.panda.advice import asked
 from hpogrid.site.panda.auth import login
 from hpogrid.site.panda.bundle import bundle_content, write_bundle
 from hpogrid.site.panda.client import Taken, check_arguments, submit
@@ -27,6 +28,7 @@ from hpogrid.site.panda.command import (
 )
 from hpogrid.site.panda.idds import phpo_arguments, sandbox
 from hpogrid.site.panda.installed import find_client
+from hpogrid.site.panda.queues import Job, load_queues, refusal
 from hpogrid.site.tasks import OWNER, Task, find_tasks, user_name
 
 ARCHIVE = "panda.tgz"
@@ -91,10 +93,11 @@ def prepare(task: Task) -> None:
     task.user = found.account or task.user
     if found.name is not None:
         task.native[OWNER] = found.name
-    limit = check_site(task.site)
+    project = read_task_project(task)
+    limit = check_site(task.site, asked(project, idds=task.mode == "idds"))
     if limit is not None:
         task.native[SECONDS] = limit
-    task.native.setdefault(OUT, output_name(task, read_task_project(task)))
+    task.native.setdefault(OUT, output_name(task, project))
     task.native.setdefault(EARLIER, f"sources.{uuid.uuid4()}.__ow__")
     task.name = task.native[OUT]
 
@@ -149,21 +152,19 @@ def _named(site: str) -> str:
     return f"site '{site}' (a queue of PanDA; other sites: {others})"
 
 
-def check_site(site: str) -> int | None:
-    """Refuse a queue that is not on the list, where there is a list.
+def check_site(site: str, job: Job) -> int | None:
+    """Refuse a queue that is not on the list, where there is a list, and name some for the job.
 
     Returns:
         The seconds that all of its queues let a job run, if they are limited.
     """
-    from hpogrid.site.panda.queues import load_queues, refusal
-
     names = queue_names(site)
     try:
         queues = load_queues() if names else {}
     except UserError:
         return None
     for name in names:
-        if why := refusal(name, queues):
+        if why := refusal(name, queues, job):
             raise UserError(f"site: {why}")
     limits = [queues[name].hours for name in names if queues[name].hours]
     return int(min(limits) * 3600) if limits else None

@@ -125,11 +125,15 @@ def test_more_input_than_a_queue_takes() -> None:
 def test_a_queue_that_is_closed_or_gone() -> None:
     store_project(grid={"site": "OFF", "container": "docker://a/b"})
     told = " ".join(hpogrid("check", "p").out.split())
-    assert "queue OFF takes no jobs of users (offline); choose another; with GPUs there are" in told
+    assert "queue OFF takes no jobs of users (offline); the nearest that can do the job:" in told
     store_project(name="q", grid={"site": "ANALY_MANC_GPU_TEST"})
     told = " ".join(hpogrid("check", "q").out.split())
     assert "unknown queue 'ANALY_MANC_GPU_TEST'" in told
-    assert "with GPUs there are for example NORTH_GPU ('hpogrid sites')" in told
+    assert "the nearest with GPUs that can do the job: NORTH_GPU; name one with --site" in told
+    assert "('hpogrid sites')" in told
+    store_project(name="r", grid={"site": "NONE", "gpus": 1, "memory": "64G", "cpus": 8})
+    told = " ".join(hpogrid("check", "r").out.split())
+    assert "no queue that is online has what a job asks for (8 cores, a GPU, 65536 MB)" in told
 
 
 def test_numbers_as_texts() -> None:

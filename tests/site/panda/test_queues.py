@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.site.panda.queues import load_queues, parse_queues, select
+from hpogrid.site.panda.queues import Job, load_queues, parse_queues, refusal, select
 from tests.commands import parsed
 
 GPU = [
@@ -43,6 +43,94 @@ CRIC = {
         architectures=[{"type": "GPU", "vendor": "amd"}], maxrss="8000", corecount=None
     ),
 }
+
+LISTED: dict[str, Any] = {
+    "vo_name": "atlas", "cloud": "WORLD", "region": "UK", "tier": "T2D", "type": "unified",
+    "state": "ACTIVE", "status": "online", "resource_type": "GRID", "capability": "score",
+    "workflow": "pull_ups", "corecount": 8, "corepower": 10.0, "maxrss": 16000, "minrss": 0,
+    "maxtime": 345600, "mintime": 0, "maxwdir": 20000, "maxinputsize": 100000, "space": 0,
+    "container_type": "singularity:pilot", "releases": ["AUTO"], "catchall": "", "params": {},
+    "queues": {}, "acopytools": {}, "astorages": {}, "environ": "", "objectstores": [],
+    "architectures": [{"arch": ["x86_64"], "instr": [], "model": [], "type": "cpu",
+                       "vendor": ["intel"]}],
+}  # fmt: skip
+"""An entry with the attributes that PanDA's server reads of CRIC's."""
+NVIDIA = {"arch": [], "instr": [], "model": ["A100"], "type": "gpu", "vendor": ["nvidia", "excl"]}
+
+
+def listed(site: str, **own: Any) -> dict[str, Any]:
+    return {**LISTED, "atlas_site": site, **own}
+
+
+def with_gpu(site: str, **own: Any) -> dict[str, Any]:
+    return listed(site, architectures=[*LISTED["architectures"], NVIDIA], **own)
+
+
+TODAY = {
+    "UKI-NORTHGRID-MAN-HEP": listed("UKI-NORTHGRID-MAN-HEP"),
+    "UKI-NORTHGRID-MAN-HEP_GPU": with_gpu("UKI-NORTHGRID-MAN-HEP", corecount=1, maxrss=4000),
+    "ANALY_QMUL_GPU": with_gpu("UKI-LT2-QMUL", maxrss=64000),
+    "ANALY_BNL_GPU_ARC": with_gpu("BNL-ATLAS", maxtime=7200),
+    "ANALY_MANC_GPU_OLD": with_gpu("UKI-NORTHGRID-MAN-HEP", status="offline"),
+    "ANALY_MANC_GPU_PROD": with_gpu("UKI-NORTHGRID-MAN-HEP", type="production"),
+    "ANALY_MANC_GPU_DEAD": with_gpu("UKI-NORTHGRID-MAN-HEP", state="INACTIVE"),
+    "ANALY_ARM_GPU": listed("ARM", architectures=[
+        {"arch": ["aarch64"], "instr": [], "model": [], "type": "cpu", "vendor": ["arm"]}, NVIDIA]),
+    "TRIUMF": listed("TRIUMF-LCG2", maxtime=3600),
+}  # fmt: skip
+
+
+def nearest(name: str, job: Job) -> list[str]:
+    """The queues that are named instead of one that takes no jobs."""
+    why = refusal(name, parse_queues(json.dumps(TODAY).encode(), "test"), job)
+    assert why is not None
+    _, _, rest = why.partition("do the job: ")
+    return rest.partition(";")[0].split(", ") if rest else [why]
+
+
+def test_queues_with_gpus_for_the_default_that_is_gone() -> None:
+    gone = "ANALY_MANC_GPU_TEST"
+    told = refusal(gone, parse_queues(json.dumps(TODAY).encode(), "test"), Job())
+    assert told == (
+        f"unknown queue '{gone}': it is not, or no longer, on PanDA's list; the nearest with GPUs "
+        "that can do the job: ANALY_QMUL_GPU, ANALY_BNL_GPU_ARC, UKI-NORTHGRID-MAN-HEP_GPU, "
+        "ANALY_ARM_GPU; name one with --site ('hpogrid sites')"
+    )
+    assert nearest(gone, Job(gpu=True, cores=8, memory_mb=16000)) == [
+        "ANALY_QMUL_GPU",
+        "ANALY_BNL_GPU_ARC",
+        "ANALY_ARM_GPU",
+    ]
+    assert nearest(gone, Job(memory_mb=16001)) == ["ANALY_QMUL_GPU"]
+    assert nearest(gone, Job(hours=3))[2] == "ANALY_BNL_GPU_ARC"  # jobs end in time before that
+
+
+@pytest.mark.parametrize(
+    "name", ["ANALY_MANC_GPU_OLD", "ANALY_MANC_GPU_PROD", "ANALY_MANC_GPU_DEAD"]
+)
+def test_of_a_closed_queue_the_others_of_its_site_are_the_nearest(name: str) -> None:
+    assert nearest(name, Job())[0] == "UKI-NORTHGRID-MAN-HEP_GPU"
+    assert name not in nearest(name, Job())
+
+
+def test_queues_for_jobs_without_gpus() -> None:
+    assert nearest("TRIUMPH", Job())[:2] == ["TRIUMF", "UKI-NORTHGRID-MAN-HEP"]
+    assert nearest("TRIUMPH", Job(hours=2))[:2] == ["UKI-NORTHGRID-MAN-HEP", "TRIUMF"]
+    assert nearest("TRIUMPH", Job(gpu=True))[-1] == "ANALY_ARM_GPU"
+
+
+def test_no_queue_can_do_the_job() -> None:
+    [told] = nearest("ANALY_MANC_GPU_TEST", Job(gpu=True, memory_mb=64001))
+    assert told.endswith(
+        "; and no queue that is online has what a job asks for (1 core, a GPU, 64001 MB)"
+    )
+    [told] = nearest("GONE", Job(cores=9))
+    assert told.endswith("has what a job asks for (9 cores)")
+
+
+def test_where_jobs_can_go_nothing_is_said() -> None:
+    queues = parse_queues(json.dumps(TODAY).encode(), "test")
+    assert refusal("TRIUMF", queues, Job(gpu=True)) is None  # that it has no GPU is said elsewhere
 
 
 def names(**options: Any) -> list[str]:

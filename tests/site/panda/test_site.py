@@ -15,6 +15,7 @@ import pytest
 from hpogrid.job.settings import SETTINGS
 from hpogrid.site.panda import client as panda_client
 from hpogrid.site.panda.client import TaskInfo
+from hpogrid.site.panda.queues import Job
 from hpogrid.site.panda.retry import lay_out
 from hpogrid.site.panda.state import counted, note_retry, remember, see, take_number
 from hpogrid.site.panda.submit import ARCHIVE, check_site
@@ -99,15 +100,19 @@ def test_a_task_has_the_servers_number_and_its_queues_time_limit(server: Server)
     task = load_task(77)
     assert settings(task)["seconds"] == 3600
     assert settings(task)["n_jobs"] == 2
-    assert check_site("LONG") == 7200
-    assert check_site("FREE") is None
-    assert check_site("ANY") is None
+    assert check_site("LONG", Job()) == 7200
+    assert check_site("FREE", Job()) is None
+    assert check_site("ANY", Job()) is None
 
 
 @pytest.mark.parametrize(
     ("site", "words"),
     [
-        ("LONGG", "unknown queue 'LONGG': did you mean LONG?"),
+        (
+            "LONGG",
+            "unknown queue 'LONGG': it is not, or no longer, on PanDA's list; the nearest "
+            "that can do the job: LONG, SHORT, FREE; name one with --site",
+        ),
         ("LONG,OFF", "queue OFF takes no jobs of users (offline)"),
     ],
 )
