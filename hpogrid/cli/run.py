@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,11 @@ from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
+    from hpogrid.engine.run import Run
     from hpogrid.job.run import JobResult
     from hpogrid.job.start import Start
     from hpogrid.site.tasks import Task
+    from hpogrid.study.study import Study
 
 
 _FAILURES = 3
@@ -154,12 +156,20 @@ def local_run(
         task = new_task(bundle, site=HERE, foreground=True, start=start)
     engine = choose_engine(task.read_project(), task.scripts)
     message(f"engine {engine.name}: {engine.why}")
+    known: list[Study] = []
     if debug:
         result = run_here(task, lambda run: None)
     else:
         with progress_of_run() as progress:
-            result = run_here(task, progress)
-    _summarise(bundle, task, result)
+
+            def follow(run: Run) -> None:
+                known[:] = [run.study]
+                progress(run)
+
+            result = run_here(task, follow)
+    # A run that began here, alone, knows all that stands in its ledger, which may be large.
+    alone = result.attempt == 1 and task.read_project().storage is None
+    _summarise(bundle, task, result, known if alone else [])
     if result.state in ("interrupted", "unfinished"):
         message(f"resume with: hpogrid local_run {project} --resume")
     if result.state == "interrupted":
@@ -216,7 +226,7 @@ def _last_run(project: Project) -> Task:
     return task
 
 
-def _summarise(project: Project, task: Task, result: JobResult) -> None:
+def _summarise(project: Project, task: Task, result: JobResult, known: Sequence[Study]) -> None:
     from hpogrid.config.advice import cut_note
     from hpogrid.report.watch import best_words
     from hpogrid.site.point import debug_command
@@ -228,7 +238,7 @@ def _summarise(project: Project, task: Task, result: JobResult) -> None:
     message(
         f"task {task.id}: {counted(result.finished, 'trial')} finished{failed}: {result.reason}"
     )
-    study, warnings = read_study(task.ledgers)
+    study, warnings = (known[0], []) if known else read_study(task.ledgers)
     for warning in warnings:
         message(f"note: {warning}")
     failures = [trial for trial in study if trial.state == "failed"]
