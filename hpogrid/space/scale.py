@@ -199,4 +199,4 @@ def _make_finite(scale: _Scale, *names: str) -> None:
         number = getattr(scale, name)
         if not -sys.float_info.max <= number <= sys.float_info.max:
             raise ValueError(f"{name} must be a finite number")
-        msgspec.structs.force_setattr(scale, name, float(number))
+        msgspec.structs.force_setattr(scale, name, float(number) + 0.0)  # -0.0 is 0.0

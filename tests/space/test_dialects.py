@@ -20,6 +20,7 @@ from hpogrid.space.dialects import (
     render_space,
     write_space,
 )
+from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
 from tests.fuzz import spaces
 from tests.space.attempts import attempt
@@ -85,6 +86,10 @@ UNIFORM = {"method": "uniform", "dimension": {"low": 0, "high": 1}}
 def test_a_schema_takes_what_its_parser_takes(name: str, data: Any) -> None:
     load_dialect(name).parse(data, "s")
     assert validator(name).is_valid(data)
+
+
+def test_a_range_knows_one_zero() -> None:
+    assert repr(Linear(-0.0, 1).low) == "0.0"
 
 
 @pytest.mark.parametrize("name", NAMES)
