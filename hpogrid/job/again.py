@@ -47,7 +47,8 @@ def _goes_on(task: TaskFolder, result: JobResult) -> bool:
 
 
 def _done(command: list[str]) -> bool:
+    """Whether the batch system took the job; it may end the job, and the command, at once."""
     try:
-        return subprocess.run(command, timeout=_SECONDS, check=False).returncode == 0
+        return subprocess.run(command, timeout=_SECONDS, check=False).returncode <= 0
     except (OSError, subprocess.TimeoutExpired):
         return False

@@ -86,7 +86,8 @@ class Slurm(BatchSystem):
         'echo "${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue --noheader --format=%e'
         ' --jobs="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID")" 2>/dev/null)}"'
     )
-    again = '"scontrol requeue $SLURM_JOB_ID"'
+    # SLURM_JOB_ID of one of the members is the number of the array: all would be queued again.
+    again = '"scontrol requeue ${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(
         ["array", "chdir", "error", "input", "job-name", "open-mode", "output", "parsable", "wrap"]

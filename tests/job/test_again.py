@@ -40,6 +40,8 @@ def test_by_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ATTEMPTS, "3")
     monkeypatch.setenv(COMMAND, "true 7")
     assert end(tmp_path)[:2] == (Exit.AGAIN, "interrupted")
+    monkeypatch.setenv(COMMAND, "sh -c 'kill -TERM $$'")
+    assert end(tmp_path)[:2] == (Exit.AGAIN, "interrupted"), "it was ended, having done its work"
     for command in ("false 7", "/no/such/command"):
         monkeypatch.setenv(COMMAND, command)
         assert end(tmp_path)[:2] == (Exit.OK, "unfinished"), "it could not be queued again"
