@@ -42,7 +42,7 @@ def _requires(name: str) -> list[str]:
 @pytest.mark.parametrize(
     "extra",
     ["optuna", "dashboard", "storage", "examples", "plot", "hyperopt", "bayesian", "skopt",
-     "nevergrad", "bohb", "ray"],
+     "nevergrad", "ray"],
 )  # fmt: skip
 def test_no_torch_comes_along(extra: str) -> None:
     brought = closure(EXTRAS[extra])
@@ -66,6 +66,6 @@ def test_all_brings_every_extra_that_is_not_for_developers() -> None:
 
 
 def test_the_quick_tests_need_no_large_library() -> None:
-    large = {"torch", "ray", "ax-platform", "mlflow", "interpret", "hpbandster", "syne-tune"}
+    large = {"torch", "ray", "ax-platform", "mlflow", "interpret", "syne-tune"}
     assert not large & closure(EXTRAS["quick"])
     assert large <= closure(EXTRAS["dev"])

@@ -46,7 +46,6 @@ ALGORITHMS = Registry(
         "bohb": Entry(
             "hpogrid.search.bohb:BohbSearcher",
             "kernel densities for each budget; made for the scheduler bohbhyperband",
-            "hpbandster",
         ),
         "ax": Entry(
             "hpogrid.search.ax:AxSearcher",

@@ -1,21 +1,32 @@
-"""BOHB's model: kernel density estimators, one for each budget (HpBandSter)."""
+"""BOHB: kernel densities of good and bad points, at each budget (Falkner et al., ICML 2018).
+
+With HpBandSter's names and defaults. The spread of a category does not depend on how its values
+are numbered, and its width is never wider than the uniform distribution.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
-import warnings
-from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
-from typing import Annotated, Any
+import random
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 from msgspec import Meta
 
-from hpogrid.registry import require
 from hpogrid.search.base import BaseSearcher, Options, Outcome, Problem
-from hpogrid.space.latent import Axis, Category, Latents, from_unit, to_unit
+from hpogrid.space.latent import Category, Latents, from_unit, to_unit
 from hpogrid.space.space import identity
+
+_LEAST = 1e-32
+"""A density below this counts as this, as in HpBandSter."""
+
+_MOST_KERNELS = 128
+"""A density of more points than that is one of some of them, evenly from the best to the worst."""
+
+Vector = tuple[float, ...]
+"""A point, for each axis a number from 0 to 1, or which category."""
 
 
 class BohbOptions(Options, frozen=True):
@@ -29,11 +40,65 @@ class BohbOptions(Options, frozen=True):
     min_bandwidth: Annotated[float, Meta(gt=0)] = 0.1
 
 
+@dataclass(frozen=True)
+class Density:
+    """Product kernels: Gaussians on numbers, Aitchison and Aitken's on categories.
+
+    Attributes:
+        points: where the kernels are.
+        counts: for each axis how many categories it has; 0: it is one of numbers.
+        widths: for each axis the standard deviation, or the probability of another category.
+    """
+
+    points: Sequence[Vector]
+    counts: Sequence[int]
+    widths: Sequence[float]
+
+    def at(self, point: Vector) -> float:
+        """The density at a point."""
+        return statistics.fmean(self._kernel(point, own) for own in self.points)
+
+    def _kernel(self, point: Vector, own: Vector) -> float:
+        exponent, factor = 0.0, 1.0
+        for here, there, count, width in zip(point, own, self.counts, self.widths, strict=True):
+            if count:
+                factor *= 1 - width if here == there else width / (count - 1)
+            else:
+                exponent += ((here - there) / width) ** 2
+                factor /= width * math.sqrt(2 * math.pi)
+        return factor * math.exp(-exponent / 2)
+
+    def draw(self, rng: random.Random, factor: float) -> Vector:
+        """A point drawn from the kernels, those on numbers made wider by a factor."""
+        own = rng.choice(self.points)
+        return tuple(
+            _number(rng, there, factor * width)
+            if not count
+            else float(rng.randrange(count))
+            if rng.random() < width
+            else there
+            for there, count, width in zip(own, self.counts, self.widths, strict=True)
+        )
+
+
+def make_density(points: Sequence[Vector], counts: Sequence[int], least: float) -> Density:
+    """The density of points, with widths by the normal reference rule, none below ``least``."""
+    shrink = 1.06 * len(points) ** (-1 / (4 + len(counts)))
+    widths = []
+    for values, count in zip(zip(*points, strict=True), counts, strict=True):
+        spread = _variety(values) if count else statistics.pstdev(values)
+        width = max(shrink * spread, least)
+        widths.append(min(width, 1 - 1 / count) if count else width)
+    step = max(len(points) / _MOST_KERNELS, 1)
+    kept = [points[int(index * step)] for index in range(min(len(points), _MOST_KERNELS))]
+    return Density(kept, counts, widths)
+
+
 class BohbSearcher(BaseSearcher):
     """Proposes from the largest budget (resource) that has enough results.
 
     Intermediate results count at their resource; the end of a trial without any counts as a
-    budget above all. The generator is made anew from the history for each proposal.
+    budget above all. The densities are made anew from the history for each proposal.
     """
 
     Settings = BohbOptions
@@ -41,13 +106,11 @@ class BohbSearcher(BaseSearcher):
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         super().__init__(problem, options)
-        self._library("hpbandster.optimizers.config_generators.bohb")
-        self._results: dict[float, list[tuple[Latents, float]]] = {}
+        self._results: dict[float, list[tuple[float, Vector]]] = {}
         self._last: dict[bytes, tuple[float, float]] = {}
-
-    @staticmethod
-    def _library(module: str) -> ModuleType:
-        return require(module, extra="bohb", what="algorithm bohb")
+        self._counts = [
+            axis.count if isinstance(axis, Category) else 0 for axis in self.axes.values()
+        ]
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
         """Learn the loss at a budget."""
@@ -64,65 +127,58 @@ class BohbSearcher(BaseSearcher):
             self._add(resource, point, losses[0])
 
     def _add(self, resource: float, point: Latents, loss: float) -> None:
-        self._results.setdefault(resource, []).append((point, loss))
+        self._results.setdefault(resource, []).append((loss, self._vector(point)))
 
     def _ask(self, seed: int) -> Latents:
-        with _seeded(seed), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found, _ = self._generator(seed).get_config(None)
-        return {
-            name: _latent(axis, found[f"x{index}"])
-            for index, (name, axis) in enumerate(self.axes.items())
-        }
+        rng, options = random.Random(seed), self.options
+        model = self._model()
+        if model is None or rng.random() < options.random_fraction:
+            return self.draw(seed)
+        good, bad = model
+        drawn = (good.draw(rng, options.bandwidth_factor) for _ in range(options.num_samples))
+        return self._latents(
+            min(drawn, key=lambda point: max(bad.at(point), _LEAST) / max(good.at(point), _LEAST))
+        )
 
-    def _generator(self, seed: int) -> Any:
-        """HpBandSter's generator, which was told everything; one model for each budget."""
-        module = self._library("hpbandster.optimizers.config_generators.bohb")
-        options = {key: getattr(self.options, key) for key in self.options.__struct_fields__}
-        generator = module.BOHB(self._configspace(seed), logger=_QUIET, **options)
-        for budget, results in sorted(self._results.items()):
-            for index, (point, loss) in enumerate(results, start=1):
-                kwargs = {"budget": budget, "config": self._config(point)}
-                job = SimpleNamespace(kwargs=kwargs, result={"loss": loss}, exception=None)
-                generator.new_result(job, update_model=index == len(results))
-        return generator
-
-    def _configspace(self, seed: int) -> Any:
-        library = self._library("ConfigSpace")
-        space = library.ConfigurationSpace(seed=seed)
-        for index, axis in enumerate(self.axes.values()):
-            if isinstance(axis, Category):
-                values = range(axis.count)
-                space.add(
-                    library.CategoricalHyperparameter(f"x{index}", values, weights=axis.weights)
+    def _model(self) -> tuple[Density, Density] | None:
+        """The densities of good and of bad points at the largest budget with enough of both."""
+        axes, options = len(self.axes), self.options
+        least = max(options.min_points_in_model or 0, axes + 1)
+        for _, results in sorted(self._results.items(), reverse=True):
+            many = len(results)
+            good = max(least, options.top_n_percent * many // 100)
+            bad = max(least, (100 - options.top_n_percent) * many // 100)
+            points = [point for _, point in sorted(results, key=lambda result: result[0])]
+            if len(points) - good > axes:
+                both = points[:good], points[good : good + bad]
+                first, second = (
+                    make_density(part, self._counts, options.min_bandwidth) for part in both
                 )
-            else:
-                space.add(library.UniformFloatHyperparameter(f"x{index}", 0.0, 1.0))
-        return space
+                return first, second
+        return None
 
-    def _config(self, point: Latents) -> dict[str, float | int]:
+    def _vector(self, point: Latents) -> Vector:
+        return tuple(
+            float(point[name]) if isinstance(axis, Category) else to_unit(axis, point[name])
+            for name, axis in self.axes.items()
+        )
+
+    def _latents(self, vector: Vector) -> Latents:
         return {
-            f"x{index}": point[name] if isinstance(axis, Category) else to_unit(axis, point[name])
-            for index, (name, axis) in enumerate(self.axes.items())
+            name: int(value) if isinstance(axis, Category) else from_unit(axis, value)
+            for (name, axis), value in zip(self.axes.items(), vector, strict=True)
         }
 
 
-_QUIET = logging.getLogger("hpogrid.bohb")
-_QUIET.setLevel(logging.CRITICAL)
+def _number(rng: random.Random, mean: float, width: float) -> float:
+    """A draw from a normal distribution that is cut at 0 and 1."""
+    normal = statistics.NormalDist(mean, width)
+    low, high = normal.cdf(0.0), normal.cdf(1.0)
+    share = low + (high - low) * rng.random()
+    return min(max(normal.inv_cdf(min(max(share, 1e-12), 1 - 1e-12)), 0.0), 1.0)
 
 
-def _latent(axis: Axis, value: Any) -> float | int:
-    return int(value) if isinstance(axis, Category) else from_unit(axis, value)
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """HpBandSter draws from NumPy's global generator; leave it as it was."""
-    import numpy
-
-    before = numpy.random.get_state()
-    numpy.random.seed(seed)
-    try:
-        yield
-    finally:
-        numpy.random.set_state(before)
+def _variety(values: Sequence[float]) -> float:
+    """The standard deviation of categories: the root of how often two of them differ."""
+    shares = (values.count(value) / len(values) for value in set(values))
+    return math.sqrt(max(1 - sum(share**2 for share in shares), 0.0))

@@ -35,7 +35,7 @@ Where its defaults would draw at random all through a short test, parameters say
 sooner.
 """
 
-SLOW = {"ax", "skopt", "optuna-gp", "bayesian", "bohb"}
+SLOW = {"ax", "skopt", "optuna-gp", "bayesian"}
 """Those that take hundredths of a second or more for each proposal."""
 
 

@@ -266,7 +266,6 @@ def test_checking_loads_no_library() -> None:
         ("optuna", "optuna", "optuna"),
         ("hyperopt", "hyperopt", "hyperopt"),
         ("skopt", "skopt", "skopt"),
-        ("bohb", "hpbandster", "bohb"),
         ("ax", "ax", "ax"),
         ("bayesian", "bayes_opt", "bayesian"),
         ("nevergrad", "nevergrad", "nevergrad"),

@@ -167,7 +167,7 @@ def test_a_started_point_is_what_will_be_told() -> None:
 
 @pytest.mark.parametrize(
     "variant",
-    ["random", "optuna", "hyperopt", "nevergrad", pytest.param("bohb", marks=pytest.mark.engine)],
+    ["random", "optuna", "hyperopt", "nevergrad", "bohb"],
 )
 def test_thousands_of_repeats_leave_nothing_behind(variant: str) -> None:
     space = Space({"n": Integer(scale=Linear(1, 60))})
