@@ -63,6 +63,8 @@ def detect(data: object) -> bool:
         if not matches or len(matches) + sum(item in _FLAGS for item in data) < len(data):
             return False
         values = [found[3] for found in matches if found and found[3] is not None]
+        if any(value.rstrip().endswith(",") for value in values):
+            return False  # a value would be missing; it is a list of `ranges`
         return any(map(_is_sweep, values))
     if not isinstance(data, dict):
         return False
