@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpogrid.errors import UserError
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.config.project import Project
@@ -122,7 +123,7 @@ class Experiment:
 
     def __repr__(self) -> str:
         metric = _joined(self.metric)
-        count = f"{self.trials} trials"
+        count = counted(self.trials, "trial")
         return f"<experiment {self.project_name}: {self.modes} of {metric}, {count}>"
 
     @property

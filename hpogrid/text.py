@@ -51,9 +51,16 @@ def numbered(noun: str, numbers: Sequence[int]) -> str:
     return f"{noun if len(numbers) == 1 else noun + 's'} {', '.join(map(str, numbers))}"
 
 
-def counted(count: int, noun: str) -> str:
-    """How many of something: ``1 trial``, ``2 trials``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def counted(count: int, noun: str, one: str = "", many: str = "") -> str:
+    """How many of something: ``1 trial``, ``2 trials are``.
+
+    Args:
+        count: how many.
+        noun: a single one of them.
+        one, many: the verb behind one, and behind any other number.
+    """
+    words = f"{count} {noun} {one}" if count == 1 else f"{count} {noun}s {many}"
+    return words.rstrip()
 
 
 def shorten(words: str, most: int) -> str:

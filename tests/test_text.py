@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpogrid.text import csv_field, csv_text, harmless, harmless_json, harmless_line
+from hpogrid.text import counted, csv_field, csv_text, harmless, harmless_json, harmless_line
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,9 @@ def test_no_cell_is_a_formula_and_each_is_read_back(texts: list[str]) -> None:
     (fields,) = csv.reader(io.StringIO(table.getvalue(), newline=""))
     assert not any(field.startswith(("=", "+", "-", "@", "\t", "\r")) for field in fields)
     assert [csv_text(field) for field in fields] == [*texts, "x"]
+
+
+def test_how_many_with_a_verb() -> None:
+    assert counted(1, "trial", "is", "are") == "1 trial is"
+    assert counted(0, "trial", "is", "are") == "0 trials are"
+    assert counted(2, "trial") == "2 trials"

@@ -11,6 +11,7 @@ from hpogrid.cli.options import objective_options, task_filters
 from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
 from hpogrid.space.value import Values
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.report.analysis.model import Analysis, Share
@@ -58,7 +59,7 @@ def analyze(
         results = make_results(sources, objectives=objectives)
     for sentence in remarks(sources):
         message(sentence)
-    with working(f"fitting models to {len(results)} trials"):
+    with working(f"fitting models to {counted(len(results), 'trial')}"):
         analysis = analyse(results, interactions=interactions, top=top, seed=seed)
     columns = ["hyperparameter", "effect", "best", "fanova", "permutation"]
     print_rows(_rows(analysis), columns, form)

@@ -11,6 +11,7 @@ import click
 
 from hpogrid.cli.output import format_option, message, print_rows, say
 from hpogrid.errors import Exit
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.data.transfer import Transferred
@@ -147,5 +148,8 @@ def _tell(outcome: Transferred, where: str, word: str) -> int:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         message(f"{names[0]}{more}: {reason}")
     failed = f", {len(outcome.failed)} failed" if outcome.failed else ""
-    message(f"{len(outcome.done)} files {word}, {len(outcome.skipped)} were there{failed}; {where}")
+    message(
+        f"{counted(len(outcome.done), 'file')} {word}, {len(outcome.skipped)} were there{failed}; "
+        f"{where}"
+    )
     return Exit.FAILURE if outcome.failed else Exit.OK

@@ -16,6 +16,7 @@ from hpogrid.cli.options import JsonObject, prep_options, prep_stages
 from hpogrid.cli.output import message
 from hpogrid.errors import UserError
 from hpogrid.space.value import Values
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.search.base import Mode
@@ -123,7 +124,7 @@ def generate(
         click.echo(data)
     else:
         write_atomic(outfile, data)
-    message(f"{len(points)} points proposed")
+    message(f"{counted(len(points), 'point')} proposed")
 
 
 def _write_grid(

@@ -15,8 +15,17 @@ from hpogrid.cli.complete import metrics
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file, parse_json, read_text
 from hpogrid.space.value import Values
+from hpogrid.trial.errors import unknown
 
 F = TypeVar("F", bound=Callable[..., object])
+
+
+class Known(click.Choice[str]):
+    """One of several names; for a wrong one the nearest are named, as everywhere."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """The sentence for a value that is none of them."""
+        return unknown("name", str(value), list(self.choices))
 
 
 class JsonObject(click.ParamType[Values]):
@@ -93,7 +102,7 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
         choices = list(get_args(kind))
     option_type: Any = Text() if ((meta.extra if meta else None) or {}).get("text") else kind
     if choices:
-        option_type = click.Choice(choices)
+        option_type = Known(choices)
     elif get_origin(kind) is dict or (kind is option_type and issubclass(kind, msgspec.Struct)):
         option_type = JsonObject()
     help_text = f"{description}.{f'  [default: {default}]' if default else ''}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpogrid.cli.complete import sites
+from hpogrid.cli.options import Known
 from hpogrid.cli.output import message
 from hpogrid.errors import UserError
 from hpogrid.schedule import SCHEDULERS
@@ -37,9 +38,9 @@ _OPTIONS = (
                  help="Pattern over the output with a group around the metric."),
     click.option("--trials", "--num_trials", "-n", type=click.IntRange(1), default=50,
                  show_default=True, help="Trials of each job."),
-    click.option("--algorithm", type=click.Choice(list(ALGORITHMS)),
+    click.option("--algorithm", type=Known(list(ALGORITHMS)),
                  help="Algorithm that proposes the next point  [default: auto]."),
-    click.option("--scheduler", type=click.Choice(list(SCHEDULERS)),
+    click.option("--scheduler", type=Known(list(SCHEDULERS)),
                  help="Who stops bad trials early  [default: asynchyperband, with epochs]."),
     click.option("--max_concurrent", "-c", type=click.IntRange(1), help="Trials at once."),
     click.option("--time", metavar="TIME",

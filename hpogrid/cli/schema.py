@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hpogrid.cli.options import Known
 from hpogrid.cli.output import print_data
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import DIALECTS
@@ -17,7 +18,7 @@ from hpogrid.space.dialects import DIALECTS
 )
 @click.option(
     "--dialect",
-    type=click.Choice(list(DIALECTS)),
+    type=Known(list(DIALECTS)),
     default="method_dimension",
     show_default=True,
     help="Of a search_space: how it is written.",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hpogrid.cli.complete import named_by_group, parameters
+from hpogrid.cli.options import Known
 from hpogrid.cli.output import F, cell, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_copy_export_import, add_list, add_remove, add_where
 from hpogrid.config.store import STORES
@@ -31,7 +32,7 @@ _INPUT = (
         help="File with the space: JSON, YAML, Jsonnet, or text.",
     ),
     click.option(
-        "--dialect", type=click.Choice(list(DIALECTS)), help="How it is written  [default: look]."
+        "--dialect", type=Known(list(DIALECTS)), help="How it is written  [default: look]."
     ),
     click.option(
         "-m", "--multirun", is_flag=True, help="Hydra's flag, for command lines as they are."
@@ -132,7 +133,7 @@ def update(name: str, drop: tuple[str, ...], **given: Any) -> None:
 
 @search_space.command("show", short_help="Print a space.")
 @click.argument("name", shell_complete=named_by_group)
-@click.option("--dialect", type=click.Choice(list(DIALECTS)), help="How to write it.")
+@click.option("--dialect", type=Known(list(DIALECTS)), help="How to write it.")
 @format_option("json")
 def show(name: str, dialect: str | None, form: str) -> None:
     """Print the search space NAME: as it is written in a dialect, or as a table.
@@ -251,7 +252,7 @@ def diff(left: str, right: str, form: str) -> None:
 @search_space.command("convert", short_help="Print a space in another dialect.")
 @click.argument("name", shell_complete=named_by_group)
 @click.option(
-    "--to", "dialect", type=click.Choice(list(DIALECTS)), required=True, help="The other dialect."
+    "--to", "dialect", type=Known(list(DIALECTS)), required=True, help="The other dialect."
 )
 @click.option(
     "--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True,

@@ -15,6 +15,7 @@ from hpogrid.config.schemas import HpoConfig
 from hpogrid.config.scripts import changed_scripts
 from hpogrid.errors import UserError
 from hpogrid.schedule import SCHEDULERS, schedule_options
+from hpogrid.text import counted
 
 if TYPE_CHECKING:
     from hpogrid.study.study import Trial
@@ -98,7 +99,9 @@ def cut_note(config: HpoConfig, trials: Iterable[Trial]) -> str | None:
     )
     if limit is None or not cut:
         return None
-    return f"{cut} trials were ended by scheduler {config.scheduler} at {limit}"
+    return (
+        f"{counted(cut, 'trial', 'was', 'were')} ended by scheduler {config.scheduler} at {limit}"
+    )
 
 
 def default_max_t(config: HpoConfig) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.study.study import Trial
 from hpogrid.study.values import Best, as_loss, best_of, is_as_good, number, result_of
+from hpogrid.text import counted
 
 _GRACE_SECONDS = 2.0
 """How long after the start of a job its first trials may start, however long they are."""
@@ -101,7 +102,7 @@ class Budget:
         most = self._rules.max_trials_started
         if most is None or self.started < most:
             return None
-        return f"{self.started} trials were started"
+        return f"{counted(self.started, 'trial', 'was', 'were')} started"
 
     @property
     def spent(self) -> str | None:
@@ -124,8 +125,16 @@ class Budget:
         completed = self.finished - self.failures
         limits = (
             (self.finished, config.trials, _all_done(config.trials)),
-            (self.failures, config.max_failures, f"{self.failures} trials failed (max_failures)"),
-            (completed, rules.max_trials_completed, f"{completed} trials are complete"),
+            (
+                self.failures,
+                config.max_failures,
+                f"{counted(self.failures, 'trial')} failed (max_failures)",
+            ),
+            (
+                completed,
+                rules.max_trials_completed,
+                f"{counted(completed, 'trial', 'is', 'are')} complete",
+            ),
             (self.cost, rules.max_cost, f"the cost reached {self.cost:g}"),
         )
         for value, limit, words in limits:

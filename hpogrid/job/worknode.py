@@ -218,7 +218,7 @@ def _unpack_input(item: Path, work: Path) -> None:
     except Refused as error:
         _say(f"input {item.name} is left packed: {error}")
     else:
-        _say(f"input {item.name}: unpacked {len(names)} files")
+        _say(f"input {item.name}: unpacked {counted(len(names), 'file')}")
 
 
 # --- during ---------------------------------------------------------------------------------

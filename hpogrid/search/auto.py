@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hpogrid.search.base import Options, Outcome, Problem, free_axes, unbounded
 from hpogrid.space.latent import Latents
 from hpogrid.space.value import Values
+from hpogrid.text import counted
 
 _FEW_TRIALS = 12
 """Below it, a model has nothing to learn from."""
@@ -80,12 +81,14 @@ def choose(problem: Problem, has: Callable[[str], bool] = installed) -> Choice:
     """The algorithm for a problem; ``has`` says whether a library is installed."""
     trials = problem.trials
     if trials is not None and trials < _FEW_TRIALS:
-        return Choice("random", {}, f"random: {trials} trials are too few for a model")
+        return Choice(
+            "random", {}, f"random: {counted(trials, 'trial', 'is', 'are')} too few for a model"
+        )
     axes = list(free_axes(problem.space))
     conditions = sum(problem.space.parameters[name].when is not None for name in axes)
     against = _against_gp(problem, axes, conditions, has)
     if against is None:
-        why = f"{len(axes)} parameters and {trials} trials suit a Gaussian process"
+        why = f"{counted(len(axes), 'parameter')} and {trials} trials suit a Gaussian process"
         return Choice("optuna", {"sampler": "gp"}, f"optuna with sampler gp: {why}")
     params = _TPE
     if conditions:

@@ -55,6 +55,7 @@ from hpogrid.site.commands import NoAnswer, NotHere, run_command
 from hpogrid.site.polling import Poll, Told
 from hpogrid.site.script import job_script, make_request, names_cores
 from hpogrid.site.tasks import Task, next_number, project_at, sketch
+from hpogrid.text import counted
 
 _GRACE_SECONDS = 20.0
 """How long after a job left the queue its result or its record may still turn up."""
@@ -445,7 +446,8 @@ class BatchSite:
             RunError: it is not here, or does not answer.
         """
         active = [state for state in self._queue([]).values() if state.state in ACTIVE]
-        return f"{self.scheduler.label} answers; {len(active)} jobs of yours wait or run"
+        jobs = counted(len(active), "job")
+        return f"{self.scheduler.label} answers; {jobs} of yours waiting or running"
 
     def _version(self) -> str | None:
         command = self.scheduler.version()

@@ -12,6 +12,7 @@ from hpogrid.site.choice import study_of
 from hpogrid.site.tasks import Task, load_task
 from hpogrid.study.history import History, read_history, study_history
 from hpogrid.study.study import read_study
+from hpogrid.text import counted
 
 
 def make_start(
@@ -35,7 +36,7 @@ def make_start(
         from hpogrid.search.points import read_points
 
         start.first = [point.suggested for point in read_points(points, project.space)]
-        notes.append(f"{len(start.first)} points from {points} are evaluated first")
+        notes.append(f"{counted(len(start.first), 'point')} from {points} evaluated first")
     if warm_start is not None:
         history, left_out = _history(project, warm_start)
         notes += left_out

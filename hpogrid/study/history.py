@@ -19,7 +19,7 @@ from hpogrid.space.value import Value, Values
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.study import LedgerFolder, Study, Trial
 from hpogrid.study.values import number
-from hpogrid.text import csv_text
+from hpogrid.text import counted, csv_text
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -52,7 +52,7 @@ class History(msgspec.Struct):
 
     def sentence(self, source: str) -> str:
         """What was taken and what was left out."""
-        text = f"warm start from {source}: {len(self.points)} results"
+        text = f"warm start from {source}: {counted(len(self.points), 'result')}"
         if not self.dropped:
             return text
         reasons = "; ".join(f"{count} left out: {reason}" for reason, count in self.dropped.items())

@@ -45,7 +45,7 @@ from typing import IO, TextIO
 from hpogrid.trial.checkpoints import Mirror
 from hpogrid.trial.declared import Arguments, read_script
 from hpogrid.trial.errors import UserError
-from hpogrid.trial.hydra_app import CALLBACK, OBJECTIVES
+from hpogrid.trial.hydra_app import CALLBACK, OBJECTIVES, one_run
 from hpogrid.trial.lifeline import GRACE, CommandFailed, Program, how_it_ended, program
 from hpogrid.trial.messages import Model
 from hpogrid.trial.output import Output
@@ -92,8 +92,9 @@ class CommandObjective:
         self._variables = {OBJECTIVES: ",".join(metrics)}
         if script is not None and "hydra" in script.uses and "{overrides}" in self._command:
             self._variables["HYDRA_FULL_ERROR"] = "1"  # the reason of a failure, and no advert
-            if model.metric_regex is None:
-                self._command.insert(self._command.index("{overrides}") + 1, CALLBACK)
+            callback = [CALLBACK] if model.metric_regex is None else []
+            behind = self._command.index("{overrides}") + 1
+            self._command[behind:behind] = [*one_run(), *callback]
         self._arguments = Arguments(self._command, scripts, model.arg_style)
         self._template: Template | None = None
         if model.template is not None and uses(self._command, "template"):

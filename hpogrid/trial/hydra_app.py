@@ -22,6 +22,20 @@ OBJECTIVES = "HPOGRID_OBJECTIVES"
 CALLBACK = "++hydra.callbacks.hpogrid._target_=hpogrid.trial.hydra_app.Returned"
 
 
+def one_run() -> list[str]:
+    """What keeps a config from starting a sweep of its own (``hydra.mode: MULTIRUN``).
+
+    Nothing, where Hydra is older than 1.2: it has no modes.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        major, minor = version("hydra-core").split(".")[:2]
+    except (PackageNotFoundError, ValueError):
+        return []
+    return ["hydra.mode=RUN"] if (int(major), int(minor)) >= (1, 2) else []
+
+
 class Returned:
     """Reports what the function of an application has returned, unless that is None."""
 
@@ -62,19 +76,24 @@ class HydraObjective:
         present = (item for item in values.items() if item[0] not in session.absent)
         words = [override(name, value) for name, value in present]
         _stand_in_for_sweepers()
-        with _called_with([self._script, *words, CALLBACK], self._metrics):
+        with _called_with([self._script, *words, *one_run(), CALLBACK], self._metrics):
             self._application()
 
 
-_SWEEPERS = ("optuna", "ax", "nevergrad")
+_SWEEPERS: dict[str, list[dict[str, str]]] = {
+    "optuna": [{"sampler": "tpe"}],  # which configs may override
+    "ax": [],
+    "nevergrad": [],
+}
 _SAMPLERS = ("tpe", "random", "grid", "cmaes", "nsgaii", "motpe", "qmc", "gp", "bruteforce")
 
 
 def _stand_in_for_sweepers() -> None:
     """Let configs name sweepers that are not installed: none is used, but Hydra looks for them."""
     store = importlib.import_module("hydra.core.config_store").ConfigStore.instance()
-    for name in _SWEEPERS:
-        store.store(group="hydra/sweeper", name=name, node={"_target_": ""}, provider="hpogrid")
+    for name, defaults in _SWEEPERS.items():
+        node = {"defaults": defaults, "_target_": ""}
+        store.store(group="hydra/sweeper", name=name, node=node, provider="hpogrid")
     for name in _SAMPLERS:
         store.store(group="hydra/sweeper/sampler", name=name, node={}, provider="hpogrid")
 

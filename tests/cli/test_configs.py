@@ -259,7 +259,7 @@ def test_max_concurrent_alone_keeps_the_other_parameters() -> None:
         (["--stop", '{"a": }'], "--stop: malformed JSON at line 1 column 7"),
         (["--stop", "[1]"], "--stop must be a JSON object"),
         (["--stop", '{"a": true}'], "expected float, got bool"),
-        (["--algorithm", "randm"], "'randm' is not one of 'random'"),
+        (["--algorithm", "randm"], "unknown name 'randm': did you mean random?"),
         (["--algorithm_param", '{"sampller": "tpe"}', "--algorithm", "optuna"], "valid: sampler"),
         (["--scheduler_param", "@gone.json"], "no such file: gone.json"),
         (["--trails", "5"], "No such option"),

@@ -106,6 +106,7 @@ def test_refusals() -> None:
         "local_run", "my_project", "--resume"
     )
     assert "not in the range x>=1" in refused("run", "my_project", "--n_jobs", "0")
+    assert "did you mean slurm?" in hpogrid("run", "my_project", "--site", "slrum").err
 
 
 def test_resume_of_a_project_that_has_changed_is_refused() -> None:

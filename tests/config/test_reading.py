@@ -154,3 +154,26 @@ def test_ranges_take_the_type_that_the_script_declares(tmp_path: Path) -> None:
     )
     guess = read(tmp_path, text, axes={"a": "0:1", "b": "1:8:log"})
     assert summary(guess)["space"] == {"a": [0, 1], "b": [1, 8, "log", "int"]}
+
+
+def test_what_stays_as_it_is_is_said(tmp_path: Path) -> None:
+    text = (
+        "import argparse\nimport logging\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--lr', type=float, default=0.1)\n"
+        "p.add_argument('--nesterov', action='store_true')\n"
+        "p.add_argument('--layers', type=int, nargs='+', default=[64, 64])\n"
+        "p.add_argument('--shift', type=float, default=0.0)\n"
+        "p.add_argument('--out', default='here')\np.add_argument('--seed', type=int, default=1)\n"
+        "a = p.parse_args()\n"
+        "logging.info('epoch %d: train_loss %.3f val_f1 %.3f', 1, a.lr, a.lr)\n"
+    )
+    guess = read(tmp_path, text)
+    assert "not searched: nesterov, layers and shift; --set NAME=RANGE searches one" in guess.notes
+    assert "metric val_f1: the script prints it, and train_loss" in guess.notes
+    assert (guess.metric, guess.mode) == ("val_f1", "max")
+    found = re.search(str(guess.metric_regex), "epoch 1: train_loss 0.500 val_f1 0.250")
+    assert found is not None
+    assert found[1] == "0.250"
+    assert not any(
+        "not searched" in note for note in read(tmp_path, text, axes={"lr": "0:1"}, only=True).notes
+    )

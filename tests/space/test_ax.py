@@ -40,6 +40,7 @@ def test_a_space_of_ax() -> None:
     }
     assert notes == []
     assert read_space({"parameters": LISTED, "objectives": {}}, "s", "ax")[0] == space
+    assert read_space({"parameters": LISTED}, "s")[0] == space
     assert read_space(render_space(space, "ax"), "s")[0] == space
 
 

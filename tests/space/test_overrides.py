@@ -315,7 +315,10 @@ model: x
             "c": Constant(value=3),
         }
     )
-    assert said == ["of the config, only what hydra.sweeper searches is read"]
+    assert said == [
+        "of the config, only what hydra.sweeper searches is read",
+        "hydra.sweeper also says --trials 20, which belong to the hpo config",
+    ]
     assert read_space({"a": "interval(0,1)", "b": [1, 2], "c": 3}, "s", "overrides")[0] == Space(
         {
             "a": Float(scale=Linear(0, 1)),
@@ -461,3 +464,60 @@ def test_a_key_is_read_back_as_it_was_or_refused(key: str) -> None:
 def test_a_function_that_adds_parameters_is_not_dropped(data: Any) -> None:
     with pytest.raises(UserError, match="custom_search_space adds parameters with a function"):
         read_space(data, "s")
+
+
+def sweeper(**settings: Any) -> dict[str, Any]:
+    return {"hydra": {"mode": "MULTIRUN", "sweeper": settings}, "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted", "says"),
+    [
+        (sweeper(params={"x": "choice(a, b)"}, max_batch_size=2),
+         {"x": Categorical(choices=("a", "b"))},
+         ["hydra.sweeper also says --max_concurrent 2, which belong to the hpo config"]),
+        (sweeper(params={"x": "interval(0, 1)"}, direction="maximize", n_trials=20, n_jobs=3,
+                 sampler={"seed": 1}, max_failure_rate=0.1, storage=None),
+         {"x": Float(scale=Linear(0, 1))},
+         ["hydra.sweeper also says --mode max --trials 20 --max_concurrent 3, which belong to the "
+          "hpo config", "parameters of the sampler go into --algorithm_param of the hpo config",
+          "left out of hydra.sweeper: max_failure_rate"]),
+        (sweeper(ax_config={"max_trials": 30, "early_stop": {"minimize": True},
+                            "experiment": {"minimize": False},
+                            "params": {"x": {"type": "range", "bounds": [-5, 10.5]},
+                                       "n": {"type": "range", "bounds": [1, 4]}}}),
+         {"x": Float(scale=Linear(-5, 10.5)), "n": Integer(scale=Linear(1, 4))},
+         ["hydra.sweeper also says --trials 30 --mode max, which belong to the hpo config",
+          "left out of hydra.sweeper: ax_config.early_stop"]),
+        (sweeper(optim={"optimizer": "OnePlusOne", "budget": 100, "maximize": False},
+                 parametrization={"x": {"lower": 0.01, "upper": 1, "log": True, "init": 0.1},
+                                  "db": ["a", "b"], "n": "choice(1, 2)"}),
+         {"x": Float(scale=Log(0.01, 1)), "db": Categorical(choices=("a", "b")),
+          "n": Categorical(choices=(1, 2))},
+         ["hydra.sweeper also says --trials 100 --mode min, which belong to the hpo config",
+          "left out of hydra.sweeper: optim.optimizer"]),
+    ],
+)  # fmt: skip
+def test_the_config_of_a_sweeper_is_read_whole(
+    data: dict[str, Any], wanted: dict[str, Parameter], says: list[str]
+) -> None:
+    space, notes = read_space(data, "s")
+    assert space.parameters == wanted
+    assert notes == ["of the config, only what hydra.sweeper searches is read", *says]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"params": [1]}, "hydra.sweeper.params must map keys to values"),
+        ({"ax_config": {"params": {"x": {"type": "cube"}}}}, "unknown type of Ax 'cube'"),
+        ({"ax_config": {"params": {"x": "choice(1, 2)"},
+                        "experiment": {"parameter_constraints": ["x <= 1"]}}},
+         "parameter_constraints of Ax have no equivalent"),
+        ({"parametrization": {"x": {"init": 0.1, "step": 2}}}, "give lower and upper"),
+        ({"parametrization": {"x": {"low": 0.1}}}, "Nevergrad's sweeper has no low"),
+    ],
+)  # fmt: skip
+def test_what_a_sweeper_says_is_read_or_refused(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        read_space(sweeper(**settings), "s")

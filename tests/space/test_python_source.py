@@ -222,3 +222,22 @@ def test_what_is_read_from_a_script_is_what_python_makes() -> None:
         names: dict[str, Any] = {}
         exec(compile(ast.parse(script), "script", "exec"), names)
         assert read(script) == read_space(names["space"], "s")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("from m import get\nconfig_space = get(3)\nTuner(config_space=config_space)\n",
+         "line 2: config_space is what get returns, and nothing is run here"),
+        ("from ray import tune\ndef main():\n    tune.run(f, config=m.space_of(1))\n",
+         "line 3: config is what m.space_of returns"),
+        ("from ray import tune\ns = dict(lr=tune.uniform(0, 1), **base)\n",
+         "line 2: what **base adds cannot be seen here"),
+        ("from ray import tune\ns = {'lr': tune.uniform(0, 1), **base()}\n",
+         "line 2: what **base() adds cannot be seen here"),
+    ],
+)  # fmt: skip
+def test_what_hides_a_space_is_named(text: str, says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_space(text, "s", "python_types")
+    assert says in str(caught.value)

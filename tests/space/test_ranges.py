@@ -63,3 +63,8 @@ def test_lines_are_a_space_without_saying_the_dialect() -> None:
     assert notes == ["parameter 'n': whole numbers; write 1:8:float for all numbers between"]
     with pytest.raises(UserError, match="given twice"):
         read_space(["a=1:2", "a=1:3"], "s")
+
+
+def test_a_list_of_one_is_no_override_that_lacks_a_value() -> None:
+    space, _ = read_space("a=0,\nb=0,1\n", "s")
+    assert space.parameters == {"a": choice([0]), "b": choice([0, 1])}

@@ -121,6 +121,7 @@ def test_both_are_read_and_written_as_files(tmp_path: Any) -> None:
         ("a.toml", "[space]\nlr = 1\n", "looks like TOML"),
         ("a.txt", "import os\nx = 1\n", "looks like a Python script"),
         ("a.sh", "#!/bin/bash\necho a: b\n", "looks like a script for the shell"),
+        ("a.textproto", "metrics {\n  metric_id: 'acc'\n}\n", "the text form of a protocol buffer"),
         ("a.html", "<!doctype html>", "looks like HTML"),
     ],
 )

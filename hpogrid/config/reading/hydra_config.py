@@ -13,6 +13,7 @@ from hpogrid.config.reading.ranges import guessed_range
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file
 from hpogrid.space.dialects import read_space
+from hpogrid.space.dialects.sweepers import modes, sweeper_of
 from hpogrid.space.parameter import Parameter
 from hpogrid.trial.declarations import text_of
 
@@ -25,7 +26,7 @@ def read_hydra(reading: Reading) -> Found | None:
         return None
     function, call = main
     config, folder = _config(reading, call)
-    sweeper = _sweeper(config)
+    sweeper = sweeper_of(config)
     values = dict(_leaves(config, ""))
     parameters: dict[str, Parameter] = {}
     if sweeper is not None:
@@ -46,7 +47,8 @@ def read_hydra(reading: Reading) -> Found | None:
         raise UserError(
             f"{reading.name}: its config has no number to search; give --set NAME=LOW:HIGH"
         )
-    metric, mode = _objective(reading, function, sweeper or {})
+    directions = modes(sweeper or {}) or (["min"] if _is_optuna(config) else [])
+    metric, mode = _objective(reading, function, directions)
     epochs = next(((name, value) for name, value in values.items()
                    if is_epochs(name) and type(value) is int and value > 0), None)  # fmt: skip
     returning = bool(returns(function))
@@ -83,24 +85,34 @@ def _config(reading: Reading, call: ast.Call) -> tuple[dict[str, Any], str | Non
     data = parse_file(file)
     if not isinstance(data, dict):
         raise UserError(f"{file} is no config: it maps no names to values")
-    merged = {**_of_groups(data, folder), **data}
+    merged = _merged(_of_groups(data, folder), data)
     beside = Path(path).parts[0] if isinstance(path, str) and path.strip("./") else file.name
     return merged, beside
 
 
 def _of_groups(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The values of the config groups that the defaults name."""
+    """The values of the config groups that the defaults name: of `a/b` they are under a and b."""
     found: dict[str, Any] = {}
     defaults = data.get("defaults")
     for item in defaults if isinstance(defaults, list) else []:
-        if isinstance(item, dict):
-            for group, choice in item.items():
-                file = folder / str(group) / f"{choice}.yaml"
-                if not str(group).startswith("override") and file.is_file():
-                    inner = parse_file(file)
-                    if isinstance(inner, dict):
-                        found[str(group)] = inner
+        for group, choice in item.items() if isinstance(item, dict) else ():
+            name = str(group).removeprefix("override ").removeprefix("/")
+            file = folder / name / f"{choice}.yaml"
+            inner = parse_file(file) if file.is_file() else None
+            if isinstance(inner, dict):
+                for part in reversed(name.split("/")):
+                    inner = {part: inner}
+                found = _merged(found, inner)
     return found
+
+
+def _merged(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    """Both, of which the second one has the last word."""
+    merged = {**low, **high}
+    for name in set(low) & set(high):
+        if isinstance(low[name], dict) and isinstance(high[name], dict):
+            merged[name] = _merged(low[name], high[name])
+    return merged
 
 
 def _structured(reading: Reading, name: str) -> dict[str, Any]:
@@ -117,12 +129,6 @@ def _structured(reading: Reading, name: str) -> dict[str, Any]:
             found = reading.source.fields(kind)
             return {item.dest: item.default for item in found}
     return {}
-
-
-def _sweeper(config: dict[str, Any]) -> dict[str, Any] | None:
-    hydra = config.get("hydra")
-    found = hydra.get("sweeper") if isinstance(hydra, dict) else None
-    return found if isinstance(found, dict) and {"params", "search_space"} & set(found) else None
 
 
 def _is_optuna(config: dict[str, Any]) -> bool:
@@ -148,21 +154,17 @@ def _kind(value: Any) -> str | None:
 
 
 def _objective(
-    reading: Reading, function: ast.FunctionDef, sweeper: dict[str, Any]
+    reading: Reading, function: ast.FunctionDef, found: list[str]
 ) -> tuple[str | None, str | None]:
     """The names and directions of what the application returns; None: it returns nothing."""
     names = returned(function)
     if not names:
         return None, None
-    given = sweeper.get("direction")
-    words = given if isinstance(given, list) else [given] if given else []
-    modes = [{"minimize": "min", "maximize": "max"}.get(str(word).lower()) for word in words]
-    if modes and None not in modes:
-        reading.notes.append(f"mode {','.join(map(str, modes))}: hydra.sweeper.direction")
+    if found:
+        reading.notes.append(f"mode {','.join(found)}: what hydra.sweeper looks for")
     distinct = all(names) and len(set(names)) == len(names)
     if len(names) > 1:
         metric = ",".join(names) if distinct else ",".join(f"value{i}" for i in range(len(names)))
     else:
         metric = names[0] or "value"
-    known = modes and None not in modes and len(modes) in (1, len(names))
-    return metric, ",".join(map(str, modes)) if known else None
+    return metric, ",".join(found) if len(found) in (1, len(names)) else None

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hpogrid.config.direction import direction
-from hpogrid.config.reading.base import Found, Reading, Wish
-from hpogrid.config.reading.code import calls, keyword, returns
+from hpogrid.config.reading.base import Found, Reading, Wish, listed
+from hpogrid.config.reading.code import calls, keyword, last_name, returns
 from hpogrid.config.reading.tuner import stated_metric
 from hpogrid.errors import UserError
 from hpogrid.registry import unknown
@@ -56,12 +56,14 @@ def find_objective(reading: Reading, found: Found) -> Objective:
     if metric is None and (names.all or names.hidden == 0):
         metric = _best(names.all)
         if metric is not None:
-            reading.notes.append(f"metric {metric}: the script reports it")
+            reading.notes.append(f"metric {metric}: {_among('reports', metric, names.all)}")
     if metric is None:
         metric = stated[0]
     printed = _printed(reading) if found.model is None and regex is None and not names.all else {}
     if metric is None and printed:
         metric = _best(list(printed))
+        if metric is not None:
+            reading.notes.append(f"metric {metric}: {_among('prints', metric, list(printed))}")
     if regex is None and metric in printed:
         regex = printed[metric]
         reading.notes.append(f"metric_regex {regex}: what the script prints")
@@ -70,6 +72,12 @@ def find_objective(reading: Reading, found: Found) -> Objective:
     if mode is None and stated[1] is not None and metric == stated[0]:
         mode = stated[1]
     return Objective(metric, mode or _directions(reading, metric), regex)
+
+
+def _among(does: str, metric: str, names: list[str]) -> str:
+    """That a script reports or prints a metric, and what else."""
+    others = [name for name in names if name != metric]
+    return f"the script {does} it" + (f", and {listed(others)}" if others else "")
 
 
 def _directions(reading: Reading, metric: str) -> str:
@@ -274,15 +282,17 @@ def _texts_before(call: ast.Call) -> Iterator[str]:
                 and "%" not in item.value
             ):
                 yield item.value
-        for text in _formats(item):
+        for text in _formats(call, item):
             for before in re.split(r"%[-+0-9.]*[dfgesr]|\{[^}]*\}", text)[:-1]:
                 yield before.rpartition("\n")[2]
 
 
-def _formats(item: ast.expr) -> Iterator[str]:
-    """The template of ``"..." % values`` and ``"...".format(values)``."""
+def _formats(call: ast.Call, item: ast.expr) -> Iterator[str]:
+    """The template of ``"..." % values``, ``"...".format(values)``, ``info("...", values)``."""
     match item:
         case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):
             yield text
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
+            yield text
+        case ast.Constant(value=str(text)) if last_name(call) == "info" and item is call.args[0]:
             yield text

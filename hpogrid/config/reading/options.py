@@ -30,6 +30,7 @@ _HELP = re.compile(
 )
 _DEFAULT = re.compile(r"[\[(]default[:=]? ?['\"]?(.*?)['\"]?[\])]", re.DOTALL | re.IGNORECASE)
 _HELP_SECONDS = 60
+_MOST_SHOWN = 8
 _KINDS = {"INTEGER": "int", "INT": "int", "FLOAT": "float", "NUMBER": "float"}
 
 
@@ -54,7 +55,7 @@ def read_options(reading: Reading) -> Found | None:
     names = {**known, **spellings}
     axes = reading.axes(names, complete=bool(names) and not _makes_others(reading))
     parameters = dict(axes)
-    needed = []
+    needed, kept = [], []
     for item in options:
         if item.name in given or any(text.lstrip("-") in axes for text in item.names):
             continue
@@ -67,6 +68,12 @@ def read_options(reading: Reading) -> Found | None:
             reading.notes.append(f"{item.name}: {guess[1]}")
         elif _is_needed(item) and not reading.left(item.name):
             needed.append(item.name)
+        elif not fixed and (item.form not in ("", "other") or _kind(item) is not None):
+            kept.append(item.name)
+    if kept:
+        beyond = [f"{len(kept) - _MOST_SHOWN} others"] if len(kept) > _MOST_SHOWN else []
+        which = listed([*kept[:_MOST_SHOWN], *beyond])
+        reading.notes.append(f"not searched: {which}; --set NAME=RANGE searches one")
     if needed:
         raise UserError(
             f"{reading.name}: nothing says what {listed(f'--{name}' for name in needed)} should "

@@ -18,6 +18,7 @@ from hpogrid.site.panda.command import queue_names
 from hpogrid.site.panda.installed import clients, find_client
 from hpogrid.site.panda.probe import Told, has_library, send, tell, try_image
 from hpogrid.site.panda.queues import Queue, load_queues, refusal
+from hpogrid.text import counted
 
 _SOON = 3600.0  # seconds; credentials that expire before are worth a word
 
@@ -117,7 +118,7 @@ def _credentials() -> str:
 
 def _server() -> str:
     tasks = list_tasks(time.time() - 86400)
-    return f"{server()} answers; {len(tasks)} tasks of yours changed in the last day"
+    return f"{server()} answers; {counted(len(tasks), 'task')} of yours changed in the last day"
 
 
 def _rucio() -> str:
@@ -178,7 +179,7 @@ def _inputs(project: Project, site: str) -> str:
         if copies < entry.files:
             raise UserError(f"of {entry.files - copies} files of {did} there is no copy")
         size += entry.bytes
-        words.append(f"{did}: {entry.files} files, {entry.bytes / 1e6:.0f} MB")
+        words.append(f"{did}: {counted(entry.files, 'file')}, {entry.bytes / 1e6:.0f} MB")
     if why := too_large(size / 1e6, site, _known_queues(site)):
         raise UserError(why)
     return "; ".join(words)

@@ -271,5 +271,6 @@ def _count(wanted: Sequence[Wanted], missing: dict[int, str], rescued: dict[int,
     text = f"{len(wanted) - len(missing)} of {len(wanted)} ledgers and logs fetched; "
     text += f"missing for example the {kinds[job]} of PanDA job {job}: {reason}"
     if rescued:
-        text += f"; {sum(rescued.values())} trials are taken from the metadata instead"
+        trials = counted(sum(rescued.values()), "trial", "is", "are")
+        text += f"; {trials} taken from the metadata instead"
     return text

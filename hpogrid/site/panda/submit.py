@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tempfile
@@ -148,8 +149,10 @@ def _named(site: str) -> str:
     """A site for people, who may have meant another one."""
     from hpogrid.site import QUEUES, SITES
 
-    others = ", ".join(name for name in SITES if name != QUEUES)
-    return f"site '{site}' (a queue of PanDA; other sites: {others})"
+    others = [name for name in SITES if name != QUEUES]
+    close = difflib.get_close_matches(site, others, n=1)
+    meant = f"did you mean {close[0]}?" if close else f"other sites: {', '.join(others)}"
+    return f"site '{site}' (a queue of PanDA; {meant})"
 
 
 def check_site(site: str, job: Job) -> int | None:

@@ -62,6 +62,18 @@ DIALECTS = Registry(
             "hpogrid.space.dialects.configspace:DIALECT",
             'a space of ConfigSpace, as SMAC saves it: {"hyperparameters": [...]}',
         ),
+        "pcs": Entry(
+            "hpogrid.space.dialects.pcs:DIALECT",
+            "PCS, as SMAC and ParamILS take it: lr real [1e-5, 0.1] [0.01] log; one on each line",
+        ),
+        "vizier": Entry(
+            "hpogrid.space.dialects.vizier:DIALECT",
+            'a study of Vizier in JSON: {"parameters": [{"parameterId": "lr", ...}]}',
+        ),
+        "keras_tuner": Entry(
+            "hpogrid.space.dialects.keras_tuner:DIALECT",
+            'what keras-tuner saves: {"space": [{"class_name": "Float", "config": {...}}]}',
+        ),
         "idds": Entry(
             "hpogrid.space.dialects.idds:DIALECT",
             '{"points": [...], "opt_space": {...}}, plain or segmented, as PanDA hands it over',
@@ -212,6 +224,7 @@ _LOOKS: dict[str, str] = {
     "a binary file": r"[^\n]*\x00",
     "a script for the shell": r"#!.*\b(ba|z|da|k)?sh\b",
     "a Python script (name it with .py)": r"#!.*\bpython|(from [\w.]+ )?import \w|def \w+\(",
+    "the text form of a protocol buffer, such as Vizier's (write it as JSON)": r"\w+ \{[ \t]*\n",
     "HTML or XML": r"<[!?a-zA-Z]",
     "TOML, or an INI file": r"\[\[?[A-Za-z_][\w. -]*\]\]?[ \t]*(\n|$)",
 }

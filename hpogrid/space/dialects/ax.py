@@ -60,7 +60,7 @@ def parse(data: Any, where: str) -> Parsed:
         with in_space(where, name):
             if name in parameters:
                 raise ValueError("is there twice")
-            parameters[name] = _parameter(item)
+            parameters[name] = parameter_of(item)
         notes += [f"parameter '{name}': {note}" for note in _notes(parameters[name])]
     with in_space(where):
         return Space(parameters), notes
@@ -72,7 +72,12 @@ def _notes(item: Parameter) -> list[str]:
     return []
 
 
-def _parameter(item: dict[str, Any]) -> Parameter:
+def parameter_of(item: dict[str, Any]) -> Parameter:
+    """One entry of a list, without its name.
+
+    Raises:
+        ValueError: it is wrong, or has no equivalent.
+    """
     for key, value in item.items():
         if key not in _KNOWN and value not in (None, False):
             raise ValueError(f"'{key}' of Ax has no equivalent")
@@ -137,7 +142,7 @@ def render(space: Space) -> list[Any]:
     for name, item in space.parameters.items():
         with refusing(name, "Ax has no"):
             written = {"name": name, **_written(item)}
-            if _parameter(written) != item:
+            if parameter_of(written) != item:
                 raise ValueError("such a distribution")
         found.append(written)
     return found

@@ -22,6 +22,14 @@ _FORMAT = 0.4
 _PLACES = 13
 """The library rounds bounds to so many decimals."""
 
+DEFAULTS = "the default values of {} are left out; --search_points tries them first"
+FORBIDDEN = (
+    "combinations that {} forbids have no equivalent; write them as conditions, or let the script "
+    "refuse them"
+)
+
+_UNLIKE = "'!=' on '{}', which has a condition itself; list the values with IN"
+
 _TYPES = ("uniform_float", "uniform_int", "categorical", "ordinal", "constant")
 _CUT = ("normal_float", "normal_int", "beta_float", "beta_int")
 _ONE: dict[str, Operator] = {"EQ": "equal", "NEQ": "not_equal", "GT": "gt", "LT": "lt"}
@@ -47,10 +55,7 @@ def parse(data: Any, where: str) -> Parsed:
     if not _has_list(data):
         raise UserError(f'{where}: expected ConfigSpace\'s {{"hyperparameters": [...]}}')
     if data.get("forbiddens"):
-        raise UserError(
-            f"{where}: combinations that ConfigSpace forbids have no equivalent; write them as "
-            "conditions, or let the script refuse them"
-        )
+        raise UserError(f"{where}: {FORBIDDEN.format('ConfigSpace')}")
     conditions = _conditions(data.get("conditions") or [], where)
     parameters: dict[str, Parameter] = {}
     for item in data["hyperparameters"]:
@@ -60,11 +65,12 @@ def parse(data: Any, where: str) -> Parsed:
         with in_space(where, name):
             if name in parameters:
                 raise ValueError("is there twice")
-            parameters[name] = _with(_parameter(item), conditions.pop(name, None))
+            parameters[name] = with_condition(_parameter(item), conditions.pop(name, None))
     if conditions:
         raise UserError(f"{where}: conditions on '{min(conditions)}', which is no hyperparameter")
     with in_space(where):
         _check_order(parameters)
+        check_unlike(parameters)
         return Space(parameters), _notes(data["hyperparameters"])
 
 
@@ -75,7 +81,7 @@ def _has_list(data: Any) -> bool:
 def _notes(items: Sequence[dict[str, Any]]) -> list[str]:
     if not any("default_value" in item for item in items):
         return []
-    return ["the default values of ConfigSpace are left out; --search_points tries them first"]
+    return [DEFAULTS.format("ConfigSpace")]
 
 
 def _parameter(item: dict[str, Any]) -> Parameter:
@@ -100,8 +106,9 @@ def _parameter(item: dict[str, Any]) -> Parameter:
     raise ValueError(f"is not as ConfigSpace writes one: {shown(item)}")
 
 
-def _with(item: Parameter, when: Condition | None) -> Parameter:
-    return item if when is None else msgspec.structs.replace(item, when=when)
+def with_condition(item: Parameter, when: Condition | None) -> Parameter:
+    """The parameter under this condition; None: under none."""
+    return item if when is item.when else msgspec.structs.replace(item, when=when)
 
 
 def _conditions(items: Any, where: str) -> dict[str, Condition]:
@@ -144,6 +151,19 @@ def _check_order(parameters: dict[str, Parameter]) -> None:
                 )
 
 
+def check_unlike(parameters: dict[str, Parameter]) -> None:
+    """Refuse `!=` where the parameter may be absent: the library takes that for both.
+
+    Raises:
+        ValueError: a comparison with one that has a condition itself.
+    """
+    for name, item in parameters.items():
+        for part in _parts(item.when):
+            of = parameters.get(part.on or "")
+            if part.op == "not_equal" and of is not None and of.when is not None:
+                raise ValueError(f"parameter '{name}': {_UNLIKE.format(part.on)}")
+
+
 def _parts(when: Condition | None) -> list[Condition]:
     if when is None:
         return []
@@ -160,7 +180,7 @@ def render(space: Space) -> dict[str, Any]:
     for name, item in space.parameters.items():
         with refusing(name, "ConfigSpace has no"):
             written = {"name": name, **_written(item)}
-            if _with(_parameter(written), item.when) != item:
+            if with_condition(_parameter(written), item.when) != item:
                 raise ValueError("such a distribution")
             items.append(written)
             if item.when is not None:
@@ -198,11 +218,20 @@ def _plain(values: Sequence[Value]) -> list[Value]:
 
 
 def _range(kind: str, low: float, high: float, scale: Scale) -> dict[str, Any]:
+    check_bounds(low, high)
+    return {"type": kind, "lower": low, "upper": high, "log": isinstance(scale, Log)}
+
+
+def check_bounds(low: float, high: float) -> None:
+    """Refuse bounds that the library does not keep.
+
+    Raises:
+        ValueError: they are equal, or have more decimals than it does.
+    """
     if low == high:
         raise ValueError("range of a single value")
     if (round(low, _PLACES), round(high, _PLACES)) != (low, high):
         raise ValueError(f"bounds of more than {_PLACES} decimals: it rounds them")
-    return {"type": kind, "lower": low, "upper": high, "log": isinstance(scale, Log)}
 
 
 def _said(when: Condition, child: str, space: Space) -> dict[str, Any]:
@@ -213,7 +242,7 @@ def _said(when: Condition, child: str, space: Space) -> dict[str, Any]:
             raise ValueError(f"conditions with '{when.op}' of a single one")
         parts = [_said(part, child, space) for part in when.of]
         return {"type": _OPERATORS[when.op], "child": child, "conditions": parts}
-    _check_values(when, space.parameters[when.on or ""])
+    check_values(when, space.parameters[when.on or ""])
     if when.op == "in" and isinstance(when.value, list | tuple):
         return {"type": "IN", "child": child, "parent": when.on, "values": list(when.value)}
     return {
@@ -221,7 +250,7 @@ def _said(when: Condition, child: str, space: Space) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _check_values(when: Condition, parent: Parameter) -> None:
+def check_values(when: Condition, parent: Parameter) -> None:
     """See that the library takes a comparison: with values that the parent may have."""
     several = when.op == "in" and isinstance(when.value, list | tuple)
     values = list(when.value) if several else [when.value]  # type: ignore[arg-type]
@@ -229,6 +258,8 @@ def _check_values(when: Condition, parent: Parameter) -> None:
         raise ValueError("conditions without a value")
     if when.op in ("gt", "lt") and not isinstance(parent, Integer | Float | Ordinal):
         raise ValueError("values above and below others without an order")
+    if when.op == "not_equal" and parent.when is not None:
+        raise ValueError(_UNLIKE.format(when.on))
     for value in values:
         try:
             parent.taken(value)

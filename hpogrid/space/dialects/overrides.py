@@ -23,7 +23,14 @@ from hpogrid.space.dialects.override_functions import (
 )
 from hpogrid.space.dialects.override_grammar import Call, Text, parse_value
 from hpogrid.space.dialects.repeats import collapse, repetition, spread
-from hpogrid.space.dialects.suggest import HyperOpt
+from hpogrid.space.dialects.sweepers import (
+    CUSTOM,
+    SETTINGS,
+    Described,
+    notes_on,
+    searched,
+    sweeper_of,
+)
 from hpogrid.space.parameter import (
     Categorical,
     Constant,
@@ -35,20 +42,12 @@ from hpogrid.space.parameter import (
 )
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
-from hpogrid.space.value import Value, Values, shown
+from hpogrid.space.value import Value, shown
 from hpogrid.trial.overrides import write_value
 
 _OVERRIDE = re.compile(r"\s*(~|\+{0,2})([\w$][\w$./@:-]*)(?:=(.*))?", re.DOTALL)
 _REFERENCE = re.compile(r"\$\{([\w./-]+)\}")
 _OWN = re.compile(r"hydra/(?:sweeper|launcher)|hydra\.(?:sweeper|launcher)\.")
-_SETTINGS = {
-    "study_name": "--study_name",
-    "storage": "--storage",
-    "direction": "--mode",
-    "n_trials": "--trials",
-    "n_jobs": "--max_concurrent",
-}
-_CUSTOM = "custom_search_space"
 _FLAGS = ("-m", "--multirun")
 _SWEEPS = {"choice", "range", "interval", "tag", "sort", "shuffle", "glob"}
 _CASTS = {"int", "float", "str", "bool"}
@@ -63,10 +62,12 @@ def detect(data: object) -> bool:
         if not matches or len(matches) + sum(item in _FLAGS for item in data) < len(data):
             return False
         values = [found[3] for found in matches if found and found[3] is not None]
+        if any(value.rstrip().endswith(",") for value in values):
+            return False  # a value would be missing; it is a list of `ranges`
         return any(map(_is_sweep, values))
     if not isinstance(data, dict):
         return False
-    return _sweeper(data) is not None or any(_is_function(item) for item in data.values())
+    return sweeper_of(data) is not None or any(_is_function(item) for item in data.values())
 
 
 def _is_override(item: object) -> bool:
@@ -91,15 +92,6 @@ def _is_sweep(value: str) -> bool:
 
 def _is_sweep_inside(node: Call) -> bool:
     return node.name in _CASTS and any(isinstance(part, Call) for part in node.args)
-
-
-def _sweeper(data: Values) -> Values | None:
-    """What ``hydra.sweeper`` of a config file says is searched."""
-    hydra = data.get("hydra")
-    found = hydra.get("sweeper") if isinstance(hydra, dict) else None
-    if not isinstance(found, dict) or not {"params", "search_space", _CUSTOM} & set(found):
-        return None
-    return found
 
 
 def _lines(text: str) -> list[str]:
@@ -152,7 +144,7 @@ def _pairs(data: object, where: str, notes: list[str]) -> list[tuple[str, Any]]:
             notes.append(f"{item} has no effect: a search always has many runs")
         elif not found or (found[1] == "~") != (found[3] is None):
             raise UserError(f"{where}: {shown(item)} is no override; write key=value, or ~key")
-        elif found[2] == f"hydra.sweeper.{_CUSTOM}":
+        elif found[2] == f"hydra.sweeper.{CUSTOM}":
             raise UserError(
                 f"{where}: {found[2]} adds parameters with a function, and nothing is run here; "
                 "write them out, and leave it out"
@@ -165,20 +157,10 @@ def _pairs(data: object, where: str, notes: list[str]) -> list[tuple[str, Any]]:
 
 
 def _pairs_of(data: dict[str, Any], where: str, notes: list[str]) -> list[tuple[str, Any]]:
-    sweeper = _sweeper(data)
-    if sweeper is None:
-        values = data
-    else:
-        if sweeper.get(_CUSTOM) is not None:
-            raise UserError(
-                f"{where}: hydra.sweeper.{_CUSTOM} adds parameters with a function, and nothing is "
-                "run here; write them under hydra.sweeper.params, and leave it out"
-            )
-        notes.append("of the config, only what hydra.sweeper searches is read")
-        older, newer = (sweeper.get(key) or {} for key in ("search_space", "params"))
-        if not (isinstance(older, dict) and isinstance(newer, dict)):
-            raise UserError(f"{where}: hydra.sweeper.params must map keys to values")
-        values = {name: _Distribution(item) for name, item in older.items()} | newer
+    sweeper = sweeper_of(data)
+    values = data if sweeper is None else searched(sweeper, where)
+    if sweeper is not None:
+        notes.extend(notes_on(sweeper))
     for name in values:
         if not _OVERRIDE.fullmatch(f"{name}="):
             raise UserError(f"{where}: {shown(name)} is no key such as model.lr")
@@ -190,22 +172,9 @@ def _instead(name: str) -> str:
     setting = name.removeprefix("hydra.sweeper.")
     if setting.startswith("sampler."):
         return "parameters of the sampler go into --algorithm_param of the hpo config"
-    if setting in _SETTINGS:
-        return f"it is {_SETTINGS[setting]} of the hpo config"
+    if setting in SETTINGS:
+        return f"it is {SETTINGS[setting]} of the hpo config"
     return "hpogrid takes the place of Hydra's sweeper"
-
-
-class _Distribution:
-    """An entry of the older ``search_space``: ``{type: float, low: 0, high: 1, log: true}``."""
-
-    def __init__(self, data: object) -> None:
-        self.data = data
-
-    def parameter(self) -> Parameter:
-        if not isinstance(self.data, dict) or not isinstance(self.data.get("type"), str):
-            raise ValueError(f"expected {{type: float, low: 0, high: 1}}, got {shown(self.data)}")
-        params = {key: value for key, value in self.data.items() if key != "type"}
-        return HyperOpt(suggest=self.data["type"], params=params).parameter(str)
 
 
 def _bare(name: str) -> str:
@@ -215,8 +184,8 @@ def _bare(name: str) -> str:
 def _parameter(
     value: Any, names: dict[str, str], compat: Compat, name: str, notes: list[str]
 ) -> Parameter:
-    if isinstance(value, _Distribution):
-        return value.parameter()
+    if isinstance(value, Described):
+        return value.read(value.data)
     if not isinstance(value, str):
         return Constant(value=value)
     if "\n" in value:

@@ -208,6 +208,9 @@ def pairs_of(tree: ast.Module, where: str, name: str | None = None) -> list[tupl
     match body:
         case [ast.Expr(value=found)]:
             return _entries(found, where)
+    hidden = next(_made_elsewhere(tree), None)
+    if hidden is not None:
+        raise UserError(f"{where}: {hidden}")
     if (body and not isinstance(body[0], ast.Assign)) or _is_script(body):
         raise UserError(
             f"{where}: found no dict with types such as uniform(0, 1) in this Python; "
@@ -230,6 +233,28 @@ def _as_made(tree: ast.Module, name: str, found: ast.expr) -> ast.expr:
         )
     made: ast.expr = _Constants(places, found).visit(found)
     return made
+
+
+_SPACES = ("config_space", "param_space", "search_space", "space", "config", "hp_space")
+
+
+def _made_elsewhere(tree: ast.Module) -> Iterator[str]:
+    """What gives a script its space when it runs, as far as one can see that."""
+    names = Names(tree)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as value):
+                pass
+            case ast.keyword(arg=str(name), value=ast.Call() as value):
+                pass
+            case _:
+                continue
+        if name in _SPACES and not names.is_type(value) and not _is_dict(value):
+            yield (
+                f"line {value.lineno}: {name} is what {ast.unparse(value.func)} returns, and "
+                "nothing is run here; write that as one dict of types, or read the file that has "
+                "such a dict"
+            )
 
 
 def _is_script(body: list[ast.stmt]) -> bool:
@@ -322,12 +347,24 @@ class _Constants(ast.NodeTransformer):
 
 def _entries(found: ast.expr, where: str) -> list[tuple[str, ast.expr]]:
     if isinstance(found, ast.Call) and called(found) == "dict" and not found.args:
+        for keyword in found.keywords:
+            _check_key(keyword.arg, keyword.value, where)
         return [(str(keyword.arg), keyword.value) for keyword in found.keywords]
     if not isinstance(found, ast.Dict):
         raise UserError(f'{where}: expected a dict such as {{"lr": loguniform(1e-6, 1)}}')
     pairs = []
     for key, value in zip(found.keys, found.values, strict=True):
+        _check_key(key, value, where)
         if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
             raise UserError(f"{where}: line {value.lineno}: a name must be text in quotes")
         pairs.append((key.value, value))
     return pairs
+
+
+def _check_key(key: object, value: ast.expr, where: str) -> None:
+    """Refuse `**others`, of which one cannot see what they add."""
+    if key is None:
+        raise UserError(
+            f"{where}: line {value.lineno}: what **{ast.unparse(value)} adds cannot be seen here; "
+            "write the whole space in one dict"
+        )

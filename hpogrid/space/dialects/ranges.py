@@ -30,10 +30,11 @@ _KINDS = ("int", "float")
 
 
 def detect(data: Any) -> bool:
-    """Whether it is lines of names with values, and a range is among these."""
+    """Whether it is lines of names with values, and a range or a list of one is among these."""
     lines = _lines(data)
     found = [_LINE.fullmatch(line) for line in lines]
-    return all(found) and any(_RANGE.fullmatch(line[2].strip()) for line in found if line)
+    values = [line[2].strip() for line in found if line]
+    return all(found) and any(_RANGE.fullmatch(x) or x.endswith(",") for x in values)
 
 
 def parse(data: Any, where: str) -> Parsed:

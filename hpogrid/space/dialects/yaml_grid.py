@@ -41,6 +41,9 @@ def detect(data: object) -> bool:
     if any(isinstance(item, dict) and not _is_const(item) for item in data.values()):
         return False
     keys = set(data)
+    listed = [data[key] for key in ("parameters", "space") if isinstance(data.get(key), list)]
+    if any(isinstance(item, dict) for items in listed for item in items):
+        return False  # parameters that are described, as in Ax, Vizier and keras-tuner
     if any(others <= keys for others in _OF_OTHERS):
         return False
     return not any(map(is_call, data.values()))
