@@ -15,6 +15,9 @@ from hpogrid.report.asides import asides
 from hpogrid.report.axes import make_axis
 from hpogrid.report.charts.as_page import page_chart
 from hpogrid.report.charts.effects import importance_chart
+from hpogrid.report.charts.fronts import hypervolume
+from hpogrid.report.charts.model import Chart
+from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.comparable import early_note
 from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
 from hpogrid.report.ranking import rank_hyperparameters
@@ -41,6 +44,7 @@ def page_data(results: Results) -> dict[str, Any]:
     most = min(MOST_TRIALS, MOST_CELLS // max(len(results.columns), 1))
     rows = choose_rows(results, most, order)
     shown = [results.trials[row] for row in rows]
+    sketch = Sketch(results, rows=rows)
     columns = _columns(results, rows)
     reported = _reported(results, columns)
     start = min((trial.started for trial in results.trials), default=0.0)
@@ -68,7 +72,7 @@ def page_data(results: Results) -> dict[str, Any]:
         "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
         "curves": _curves(results, shown, reported),
-        "growth": results.growth(order) if len(results.objectives) > 1 else [],
+        "charts": {"hypervolume": _first(hypervolume(sketch))},
         **asides(results, rows),
     }
 
@@ -251,6 +255,10 @@ def command(results: Results, trial: Trial) -> str | None:
         return None
     point = msgspec.json.encode(trial.applied).decode()
     return shlex.join(["hpogrid", "local_run", results.project, "--point", point])
+
+
+def _first(charts: Sequence[Chart]) -> dict[str, Any] | None:
+    return page_chart(charts[0]) if charts else None
 
 
 def _importance(results: Results, index: int) -> Values:

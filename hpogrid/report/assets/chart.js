@@ -3,13 +3,13 @@
 const MARKS_OF = { points: drawPoints, line: drawLine, area: drawArea, bars: drawBars };
 
 // A plot of a described chart, or of the one that is chosen, none at times (`like` is of its size);
-// `view` may name hidden series, and other scales of the axes.
+// `view` may name hidden series, other scales of the axes, and another height.
 function chartPlot(parent, label, chart, view = {}, like = chart) {
   const lanes = like.y.categories.length;
   const longest = Math.max(0, ...like.y.categories.map((name) => name.length));
   return new Plot(parent, {
     label,
-    height: lanes ? 60 + Math.max(30, 46 - 2 * lanes) * lanes : 380,
+    height: view.height ?? (lanes ? 60 + Math.max(30, 46 - 2 * lanes) * lanes : 380),
     margin: lanes ? { right: 30 } : {},
     draw: (plot) => {
       if (lanes) plot.margin.left = Math.min(300, 0.4 * plot.width, 24 + 7.5 * longest);
@@ -89,11 +89,11 @@ function drawLine(plot, layer, at, own, layers) {
   pen.stroke();
   pen.setLineDash([]);
   pen.globalAlpha = 1;
-  if (layer.thin || layer.series === null) return;
-  const area = layers.find((other) => other.type === "area" && other.series === layer.series);
+  if (layer.thin || (layer.series === null && !layer.steps)) return;
+  const area = layers.find((other) => other.type === "area" && other.series === layer.series && layer.series !== null);
   const value = (side, place) => show(own[side].valueAt(place));
   points.forEach(([x, y], index) => {
-    const words = [layer.name, `${own.x.name}: ${value("x", layer.x[index])}`, `${own.y.name}: ${value("y", layer.y[index])}`];
+    const words = [...(layer.name ? [layer.name] : []), `${own.x.name}: ${value("x", layer.x[index])}`, `${own.y.name}: ${value("y", layer.y[index])}`];
     if (area) words.push(`quartiles: ${value("y", area.low[index])} to ${value("y", area.high[index])}`);
     plot.points.push([x, y, words.join("\n")]);
   });

@@ -22,13 +22,17 @@ class Sketch:
     Args:
         results: of a project.
         objective: the number of the objective that is shown.
+        rows: the trials of a page, which tells of them itself; None: as many as can be drawn.
     """
 
-    def __init__(self, results: Results, objective: int = 0) -> None:
+    def __init__(
+        self, results: Results, objective: int = 0, rows: Sequence[int] | None = None
+    ) -> None:
         self.results = results
         self.number = objective
         self.order = end_order(results)
-        self.rows = choose_rows(results, MOST_TRIALS, self.order)
+        self.on_page = rows is not None
+        self.rows = choose_rows(results, MOST_TRIALS, self.order) if rows is None else rows
         self.trials = [results.trials[row] for row in self.rows]
 
     @property
