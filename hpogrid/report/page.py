@@ -18,6 +18,7 @@ from hpogrid.report.charts.effects import importance_chart
 from hpogrid.report.charts.fronts import hypervolume
 from hpogrid.report.charts.model import Chart
 from hpogrid.report.charts.sketch import Sketch
+from hpogrid.report.charts.times import timeline
 from hpogrid.report.comparable import early_note
 from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
 from hpogrid.report.ranking import rank_hyperparameters
@@ -72,7 +73,10 @@ def page_data(results: Results) -> dict[str, Any]:
         "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
         "curves": _curves(results, shown, reported),
-        "charts": {"hypervolume": _first(hypervolume(sketch))},
+        "charts": {
+            "hypervolume": _first(hypervolume(sketch)),
+            "timeline": _first(timeline(sketch)),
+        },
         **asides(results, rows),
     }
 

@@ -114,7 +114,7 @@ def test_trials_that_ran_at_once_do_not_overlap_in_the_timeline() -> None:
         make_trial("0-2", started=5.0, ended=8.0), make_trial("1-0", job=1, started=0.0, ended=4.0),
     ]  # fmt: skip
     (chart,) = draw(simple(*trials), "timeline")
-    assert chart.y.categories == ["job 0", "job 1"]
+    assert chart.y.categories == ["job 1", "job 0"]  # the first one on top
     spans = layer(simple(*trials), "timeline", Spans)
     boxes = list(zip(spans.y, spans.height, spans.start, spans.end, strict=True))
     assert len(boxes) == 4

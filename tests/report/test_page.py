@@ -85,6 +85,11 @@ def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
     assert {f"0-{index}" for index in records} <= shown
     orders = dict(zip(data["trials"]["id"], data["trials"]["order"], strict=True))
     assert orders["0-0"] == 1
+    timeline = data["charts"]["timeline"]
+    assert timeline["note"] == "10000 of 10500 trials are drawn, so there are gaps."
+    assert timeline["layers"][0]["end"] == pytest.approx(
+        [ended / 3600 for ended in data["trials"]["ended"]], abs=1e-5
+    )
 
 
 def test_the_page_of_ten_thousand_trials_is_small() -> None:

@@ -1,6 +1,6 @@
 // Draws a chart as it is described (`charts/model.py`): axes, and layers of marks on them.
 
-const MARKS_OF = { points: drawPoints, line: drawLine, area: drawArea, bars: drawBars };
+const MARKS_OF = { points: drawPoints, line: drawLine, area: drawArea, bars: drawBars, spans: drawSpans };
 
 // A plot of a described chart, or of the one that is chosen, none at times (`like` is of its size);
 // `view` may name hidden series, other scales of the axes, and another height.
@@ -127,6 +127,20 @@ function drawBars(plot, layer, at) {
       pen.lineTo(end, y + 5);
     }
     pen.stroke();
+    plot.drawn++;
+  });
+}
+
+function drawSpans(plot, layer, at) {
+  const wide = (size) => Math.max(size - (size > 4 ? 1 : 0), 0.6); // with a gap where there is room
+  layer.start.forEach((start, row) => {
+    const [left, low] = at(start, layer.y[row]);
+    const [right, high] = at(layer.end[row], layer.y[row] + layer.height[row]);
+    plot.pen.fillStyle = color(selection.mask[row] ? STATES[Math.min(trials.state[row], 3)] : "dim");
+    plot.pen.fillRect(left, high, wide(right - left), wide(low - high));
+    const middle = [(left + right) / 2, (low + high) / 2];
+    if (row === selection.focus) plot.ring(...middle);
+    plot.points.push([...middle, row]);
     plot.drawn++;
   });
 }

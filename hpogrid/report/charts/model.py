@@ -82,7 +82,7 @@ class Bars(msgspec.Struct, tag="bars"):
 
 
 class Spans(msgspec.Struct, tag="spans"):
-    """Times from ``start`` to ``end`` in lanes ``y`` to ``y + height``."""
+    """A span a trial, from ``start`` to ``end``, in lanes ``y`` to ``y + height``."""
 
     y: list[float]
     height: list[float]

@@ -111,6 +111,8 @@ class Sketch:
 
     def hover(self, trial: Trial) -> str:
         """What is told about a trial."""
+        if self.on_page:
+            return ""
         values = {**trial.applied, **trial.metrics}
         lines = [f"trial {trial.id} ({trial.state})"]
         lines += [f"{name}: {_short(value)}" for name, value in list(values.items())[:14]]
