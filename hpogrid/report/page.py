@@ -18,9 +18,9 @@ from hpogrid.report.charts.effects import importance_chart
 from hpogrid.report.charts.fronts import hypervolume
 from hpogrid.report.charts.model import Chart
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.charts.times import timeline
+from hpogrid.report.charts.times import curve_charts, timeline
 from hpogrid.report.comparable import early_note
-from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
+from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES
 from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
 from hpogrid.report.sample import choose_rows, end_order, fair_rows
@@ -72,8 +72,8 @@ def page_data(results: Results) -> dict[str, Any]:
         "left_out": len(results) - len(rows),
         "fair": _fair(results, rows),
         "importance": [_importance(results, index) for index in range(len(results.objectives))],
-        "curves": _curves(results, shown, reported),
         "charts": {
+            "curves": _curves(sketch, reported),
             "hypervolume": _first(hypervolume(sketch)),
             "timeline": _first(timeline(sketch)),
         },
@@ -105,14 +105,12 @@ def _reported(results: Results, columns: Sequence[dict[str, Any]]) -> list[dict[
     ]
 
 
-def _curves(
-    results: Results, shown: Sequence[Trial], reported: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _curves(sketch: Sketch, reported: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
     """The curves of each metric: of the others as many together as of what is optimised."""
     few = max(MOST_CURVES // max(len(reported), 1), FEWEST_CURVES)
-    found = [curves(shown, item.name, results.trials) for item in results.objectives]
-    found += [curves(shown, str(item["key"]), results.trials, few) for item in reported]
-    return [item.to_json() for item in found]
+    metrics = [(item.name, MOST_CURVES) for item in sketch.results.objectives]
+    metrics += [(str(item["key"]), few) for item in reported]
+    return [_first(curve_charts(sketch, metric, most)) for metric, most in metrics]
 
 
 def _fair(results: Results, rows: Sequence[int]) -> list[int]:

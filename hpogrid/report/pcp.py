@@ -21,5 +21,5 @@ class PcpWriter(Writer):
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
         title = f"{results.name or 'Results'}: parallel coordinates"
-        data = {**page_data(results), "name": title, "charts": {}, "curves": []}
+        data = {**page_data(results), "name": title, "charts": {}}
         write_page(stream, title, data, SCRIPTS)

@@ -3,7 +3,8 @@
 const MARKS_OF = { points: drawPoints, line: drawLine, area: drawArea, bars: drawBars, spans: drawSpans };
 
 // A plot of a described chart, or of the one that is chosen, none at times (`like` is of its size);
-// `view` may name hidden series, other scales of the axes, and another height.
+// `view` may name hidden series, other scales of the axes (or what makes an axis for values), another
+// height, and whether one can look closer.
 function chartPlot(parent, label, chart, view = {}, like = chart) {
   const lanes = like.y.categories.length;
   const longest = Math.max(0, ...like.y.categories.map((name) => name.length));
@@ -11,6 +12,7 @@ function chartPlot(parent, label, chart, view = {}, like = chart) {
     label,
     height: view.height ?? (lanes ? 60 + Math.max(30, 46 - 2 * lanes) * lanes : 380),
     margin: lanes ? { right: 30 } : {},
+    zooms: view.zooms ?? false,
     draw: (plot) => {
       if (lanes) plot.margin.left = Math.min(300, 0.4 * plot.width, 24 + 7.5 * longest);
       const shown = typeof chart === "function" ? chart() : chart;
@@ -20,7 +22,7 @@ function chartPlot(parent, label, chart, view = {}, like = chart) {
 }
 
 function drawChart(plot, chart, { hidden = new Set(), across = chart.x.scale, up = chart.y.scale }) {
-  const layers = chart.layers.filter((layer) => !hidden.has(layer.series));
+  const layers = chart.layers.filter((layer) => !hidden.has(layer.series) && !unseen(layer.row));
   const own = { x: describedAxis(chart.x), y: describedAxis(chart.y) };
   const used = {
     x: across === own.x.scale ? own.x : axisOf(own.x, across, layers, "x"),
@@ -32,11 +34,13 @@ function drawChart(plot, chart, { hidden = new Set(), across = chart.x.scale, up
   const placed = (side) => (place) => (used[side] === own[side] ? place : Math.max(used[side].low, used[side].placeOf(own[side].valueAt(place))));
   const [toX, toY] = [placed("x"), placed("y")];
   const at = (x, y) => [plot.px(toX(x)), plot.py(toY(y))];
+  plot.clip();
   for (const layer of layers) MARKS_OF[layer.type](plot, layer, at, own, layers);
+  plot.pen.restore();
 }
 
-function describedAxis({ name, scale, low, high, categories }) {
-  const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false });
+function describedAxis({ name, scale, low, high, categories, whole }) {
+  const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false, whole });
   return scale === "category" ? axis : Object.assign(axis, { low, high });
 }
 
@@ -46,7 +50,7 @@ function axisOf(own, scale, layers, side) {
   const fields = { x: { bars: ["low", "high"] }, y: { area: ["low", "high"] } }[side];
   const values = layers.flatMap((layer) => (fields[layer.type] ?? [side]).flatMap((field) => layer[field] ?? []))
     .map((place) => own.valueAt(place)).filter((value) => scale !== "log" || value > 0);
-  return new Axis(own.name, scale, values);
+  return typeof scale === "function" ? scale(own.name, values, own.scale) : new Axis(own.name, scale, values);
 }
 
 function positive({ y, layers }) {
@@ -80,6 +84,7 @@ function drawPoints(plot, layer, at) {
 function drawLine(plot, layer, at, own, layers) {
   const { pen } = plot;
   const points = layer.x.map((x, index) => at(x, layer.y[index]));
+  if (typeof layer.row === "number") return drawCurve(plot, points, layer);
   pen.strokeStyle = color(layer.series === null ? "text" : seriesName(layer.series));
   pen.lineWidth = layer.thin ? 1 : 2.5;
   pen.globalAlpha = layer.thin ? 0.4 : 1;
@@ -97,6 +102,21 @@ function drawLine(plot, layer, at, own, layers) {
     if (area) words.push(`quartiles: ${value("y", area.low[index])} to ${value("y", area.high[index])}`);
     plot.points.push([x, y, words.join("\n")]);
   });
+  plot.drawn++;
+}
+
+// The line of a trial; where it was stopped early it ends with a cross.
+function drawCurve(plot, points, { row, dashed }) {
+  const { pen } = plot;
+  pen.strokeStyle = selection.mask[row] ? rowColor(row) : color("dim");
+  pen.lineWidth = row === selection.focus ? 4 : 1.3;
+  pen.setLineDash(dashed ? [4, 3] : []);
+  pen.beginPath();
+  trace(pen, points);
+  pen.stroke();
+  pen.setLineDash([]);
+  if (dashed && selection.mask[row]) plot.crossLines(...points.at(-1), 3);
+  for (const [x, y] of points) if (plot.inside(x, y)) plot.points.push([x, y, row]);
   plot.drawn++;
 }
 

@@ -135,15 +135,19 @@ class Plot {
     const { pen } = this;
     pen.strokeStyle = selection.mask[row] ? color("failed") : color("dim");
     pen.lineWidth = 1.5;
-    pen.beginPath();
-    for (const side of [-3.5, 3.5]) {
-      pen.moveTo(x - 3.5, y - side);
-      pen.lineTo(x + 3.5, y + side);
-    }
-    pen.stroke();
+    this.crossLines(x, y, 3.5);
     if (row === selection.focus) this.ring(x, y);
     this.points.push([x, y, row]);
     this.drawn++;
+  }
+
+  crossLines(x, y, half) {
+    this.pen.beginPath();
+    for (const side of [-half, half]) {
+      this.pen.moveTo(x - half, y - side);
+      this.pen.lineTo(x + half, y + side);
+    }
+    this.pen.stroke();
   }
 
   // Dragging draws a frame, which the plot then shows; a double click shows all again.

@@ -20,7 +20,7 @@ def hypervolume(sketch: Sketch) -> list[Chart]:
     last = max(number for number in order if number is not None)
     across = [*(float(number) for number, _ in steps), float(last)]
     up = [*(volume for _, volume in steps), steps[-1][1]]
-    x = Axis("trials that ended", "linear", list(across))
+    x = Axis("trials that ended", "linear", list(across), whole=True)
     y = Axis("hypervolume", "linear", [0.0, 1.0])
     title = f"{results.name}: hypervolume of the Pareto front"
     line = Line(across, up, steps=True)

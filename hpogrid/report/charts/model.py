@@ -35,7 +35,7 @@ class Line(msgspec.Struct, tag="line"):
     """A line in the colour of its series, or of its goodness, or of the text.
 
     Those of a series are named in a legend, unless they are thin. With ``steps`` a value holds
-    until the next one.
+    until the next one. ``row`` is the trial that it is of.
     """
 
     x: list[float]
@@ -46,6 +46,7 @@ class Line(msgspec.Struct, tag="line"):
     thin: bool = False
     series: int | None = None
     steps: bool = False
+    row: int | None = None
 
     def corners(self) -> tuple[list[float], list[float]]:
         """The points to draw through."""

@@ -7,37 +7,41 @@ from collections.abc import Sequence
 from hpogrid.report.axes import Axis, make_axis
 from hpogrid.report.charts.model import Chart, Layer, Line, Spans
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.curves import curves
+from hpogrid.report.curves import MOST_CURVES, curves
 from hpogrid.report.results import Column
 
 MOST_SPANS = 30_000
 
 
 def learning_curves(sketch: Sketch) -> list[Chart]:
-    """What trials reported step by step."""
-    found = curves(sketch.trials, sketch.objective.name, sketch.results.trials)
-    lines = found.lines
+    """What trials reported step by step of the objective that is shown."""
+    return curve_charts(sketch, sketch.objective.name)
+
+
+def curve_charts(sketch: Sketch, metric: str, most: int = MOST_CURVES) -> list[Chart]:
+    """What trials reported step by step of a metric: the curves of so many."""
+    lines, said = curves(sketch.trials, metric, sketch.results.trials, most)
     if not lines:
         return []
     values = [value for line in lines for value in line.values]
-    column = Column(sketch.objective.name, "metric", sketch.objective.name)
-    y = make_axis(sketch.results, column, values)
+    y = make_axis(sketch.results, Column(metric, "metric", metric), values)
     place = dict(zip(values, y.positions, strict=True))
-    x = Axis("report", "linear", [float(step) for line in lines for step in line.steps])
+    steps = [float(step) for line in lines for step in line.steps]
+    x = Axis("report", "linear", list(steps), whole=True)
     layers: list[Layer] = [
         Line(
             list(map(float, line.steps)),
             [place[value] or 0.0 for value in line.values],
             f"trial {sketch.trials[line.row].id}",
-            sketch.colors[line.row] if sketch.colors[line.row] is not None else 0.0,
+            sketch.colors[line.row] or 0.0,
             dashed=sketch.trials[line.row].state == "pruned",
             thin=True,
+            row=line.row,
         )
         for line in reversed(lines)
     ]
     title = f"{sketch.results.name}: learning curves"
-    note = f"Dashed: stopped early. {found.note}".strip()
-    return [Chart(title, x, y, layers, note, sketch.color_name)]
+    return [Chart(title, x, y, layers, f"Dashed: stopped early. {said}".strip(), sketch.color_name)]
 
 
 def timeline(sketch: Sketch) -> list[Chart]:

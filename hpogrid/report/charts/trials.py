@@ -16,7 +16,7 @@ MOST_SLICES = 12
 def history(sketch: Sketch) -> list[Chart]:
     """The result of each trial in the order in which they ended, and the best so far."""
     order = [sketch.order[row] for row in sketch.rows]
-    x = Axis("trials that ended", "linear", list(order))
+    x = Axis("trials that ended", "linear", list(order), whole=True)
     points = sketch.points(x.positions, sketch.result.positions)
     best = _best_so_far(sketch)
     layers: list[Layer] = [points, best] if best.x else [points]
