@@ -34,6 +34,7 @@ class Axis(msgspec.Struct):
         positions: for each value where it lies; None for a missing value.
         categories: the labels of a ``category`` axis, in the order of their positions.
         whole: there is nothing between whole numbers.
+        column: the column of the table whose values these are.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Axis(msgspec.Struct):
     positions: list[float | None]
     categories: list[str] = []
     whole: bool = False
+    column: str = ""
 
     @property
     def range(self) -> tuple[float, float]:

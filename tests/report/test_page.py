@@ -83,8 +83,11 @@ def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
     assert {f"0-{index}" for index in best} <= shown
     records = [i for i, loss in enumerate(losses) if loss == min(losses[: i + 1])]
     assert {f"0-{index}" for index in records} <= shown
-    orders = dict(zip(data["trials"]["id"], data["trials"]["order"], strict=True))
+    history = data["charts"]["history"][0]
+    orders = dict(zip(data["trials"]["id"], history["x"]["values"], strict=True))
     assert orders["0-0"] == 1
+    best = history["layers"][1]["rows"]
+    assert [data["trials"]["id"][row] for row in best] == [f"0-{index}" for index in records]
     timeline = data["charts"]["timeline"]
     assert timeline["note"] == "10000 of 10500 trials are drawn, so there are gaps."
     assert timeline["layers"][0]["end"] == pytest.approx(

@@ -9,7 +9,7 @@ function paretoSet() {
   const figure = make("figure");
   body.append(figure);
   chartPlot(figure, "Hypervolume of the Pareto front over trials that ended", data.charts.hypervolume, { height: 240 });
-  const rows = paretoFront();
+  const rows = frontRows();
   const shown = rows.slice(0, MOST_OF_FRONT);
   const box = make("div", { class: "scroll", style: "margin-top:12px", tabindex: "0", role: "region", "aria-label": "Table of the Pareto set" }, frontTable(shown));
   body.append(box);

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.charts.model import Color, Points
+from hpogrid.report.importance import Importance
 from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import Column, Objective, Results
 from hpogrid.report.sample import choose_rows, end_order
@@ -44,7 +45,9 @@ class Sketch:
         """The places of the shown trials in a column."""
         get = {"parameter": lambda trial: trial.applied, "metric": lambda trial: trial.metrics}
         values = [get[column.kind](trial).get(column.key) for trial in self.trials]
-        return make_axis(self.results, column, values)
+        axis = make_axis(self.results, column, values)
+        axis.column = column.name
+        return axis
 
     @cached_property
     def parameters(self) -> list[Axis]:
@@ -58,9 +61,14 @@ class Sketch:
         return found
 
     @cached_property
+    def ranking(self) -> tuple[Importance | None, str]:
+        """What `rank_hyperparameters` finds for the objective that is shown."""
+        return rank_hyperparameters(self.results, self.number)
+
+    @cached_property
     def ranked(self) -> list[Axis]:
         """The same, most important first."""
-        found, _ = rank_hyperparameters(self.results, self.number)
+        found, _ = self.ranking
         if found is None:
             return self.parameters
         places = {name: place for place, name in enumerate(found.names)}
@@ -70,7 +78,13 @@ class Sketch:
         """The places of an objective, of trials with a result only."""
         objective = self.results.objectives[number]
         values = [self.results.value(trial, number) for trial in self.trials]
-        return make_axis(self.results, Column(objective.name, "metric", objective.name), values)
+        axis = make_axis(self.results, Column(objective.name, "metric", objective.name), values)
+        axis.column = next(
+            column.name
+            for column in self.results.columns
+            if (column.kind, column.key) == ("metric", objective.name)
+        )
+        return axis
 
     @cached_property
     def result(self) -> Axis:
@@ -97,7 +111,8 @@ class Sketch:
 
     def points(self, x: Sequence[float | None], y: Sequence[float | None]) -> Points:
         """A mark for each trial that has both places; the best come last."""
-        found = Points([], [], [], [], [])
+        rows: list[int] = []
+        found = Points([], [], [], [], [], rows=rows)
         for index in reversed(range(len(self.trials))):
             across, up = x[index], y[index]
             if across is None or up is None:
@@ -107,6 +122,7 @@ class Sketch:
             found.color.append(self.colors[index])
             found.hollow.append(self.trials[index].state == "pruned")
             found.hover.append(self.hover(self.trials[index]))
+            rows.append(index)
         return found
 
     def hover(self, trial: Trial) -> str:
