@@ -33,12 +33,16 @@ class Axis(msgspec.Struct):
             ``reverse log`` positions are -log10(1 - value).
         positions: for each value where it lies; None for a missing value.
         categories: the labels of a ``category`` axis, in the order of their positions.
+        whole: there is nothing between whole numbers.
+        column: the column of the table whose values these are.
     """
 
     name: str
     scale: Scale
     positions: list[float | None]
     categories: list[str] = []
+    whole: bool = False
+    column: str = ""
 
     @property
     def range(self) -> tuple[float, float]:
@@ -59,7 +63,7 @@ class Axis(msgspec.Struct):
             return list(map(float, range(len(self.categories)))), self.categories
         low, high = self.range
         if self.scale == "linear":
-            places = _round_numbers(low, high)
+            places = _round_numbers(low, high, least=1.0 if self.whole else 0.0)
             return places, [f"{place:.6g}" for place in places]
         return _decades(low, high, reverse=self.scale == "reverse log")
 
@@ -182,8 +186,8 @@ def _place(value: object, scale: Scale) -> float | None:
     return math.log10(known) if scale == "log" else -math.log10(1 - known)
 
 
-def _round_numbers(low: float, high: float, about: int = 6) -> list[float]:
-    rough = (high - low) / about
+def _round_numbers(low: float, high: float, about: int = 6, least: float = 0.0) -> list[float]:
+    rough = max((high - low) / about, least)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

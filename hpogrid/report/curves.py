@@ -6,7 +6,6 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hpogrid.space.value import Values
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 
@@ -28,10 +27,6 @@ class Curves(NamedTuple):
 
     lines: list[Curve]
     note: str
-
-    def to_json(self) -> Values:
-        """As the page reads it."""
-        return {"lines": [line._asdict() for line in self.lines], "note": self.note}
 
 
 def curves(

@@ -14,12 +14,16 @@ from hpogrid._version import VERSION
 from hpogrid.report.asides import asides
 from hpogrid.report.axes import make_axis
 from hpogrid.report.charts.as_page import page_chart
-from hpogrid.report.charts.effects import importance_chart
+from hpogrid.report.charts.effects import contour, importance_chart
+from hpogrid.report.charts.fronts import hypervolume
+from hpogrid.report.charts.model import Chart
+from hpogrid.report.charts.sketch import Sketch
+from hpogrid.report.charts.times import curve_charts, timeline
+from hpogrid.report.charts.trials import history, pareto, slices
 from hpogrid.report.comparable import early_note
-from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES, curves
-from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
-from hpogrid.report.sample import choose_rows, end_order, fair_rows
+from hpogrid.report.sample import choose_rows, end_order
 from hpogrid.report.trust import sentences
 from hpogrid.space.value import Value, Values
 from hpogrid.study.study import Trial
@@ -30,7 +34,6 @@ MOST_CELLS = 250_000
 MOST_REASONS = 15
 MOST_METRICS = 20
 """So many metrics are on the page beside what is optimised."""
-MOST_FAIR = 1500
 LONGEST_TEXT = 300
 
 
@@ -41,6 +44,8 @@ def page_data(results: Results) -> dict[str, Any]:
     most = min(MOST_TRIALS, MOST_CELLS // max(len(results.columns), 1))
     rows = choose_rows(results, most, order)
     shown = [results.trials[row] for row in rows]
+    sketches = [Sketch(results, index, rows) for index in range(len(results.objectives))]
+    sketch = sketches[0] if sketches else Sketch(results, rows=rows)
     columns = _columns(results, rows)
     reported = _reported(results, columns)
     start = min((trial.started for trial in results.trials), default=0.0)
@@ -56,7 +61,7 @@ def page_data(results: Results) -> dict[str, Any]:
         "objectives": _objectives(results),
         "reported": reported,
         "columns": columns,
-        "trials": _trials(results, rows, order, start),
+        "trials": _trials(results, rows, start),
         "reasons": _reasons(shown),
         "hosts": _hosts(shown),
         "tasks": _tasks(results),
@@ -65,10 +70,16 @@ def page_data(results: Results) -> dict[str, Any]:
         "best": _best(results),
         "trust": [sentence[:1].upper() + sentence[1:] + "." for sentence in sentences(results)],
         "left_out": len(results) - len(rows),
-        "fair": _fair(results, rows),
-        "importance": [_importance(results, index) for index in range(len(results.objectives))],
-        "curves": _curves(results, shown, reported),
-        "growth": results.growth(order) if len(results.objectives) > 1 else [],
+        "importance": [_importance(item) for item in sketches],
+        "charts": {
+            "history": [_first(history(item)) for item in sketches],
+            "slices": [list(map(page_chart, slices(item))) for item in sketches],
+            "contour": [_first(contour(item)) for item in sketches],
+            "pareto": _fronts(sketch),
+            "curves": _curves(sketch, reported),
+            "hypervolume": _first(hypervolume(sketch)),
+            "timeline": _first(timeline(sketch)),
+        },
         **asides(results, rows),
     }
 
@@ -97,20 +108,12 @@ def _reported(results: Results, columns: Sequence[dict[str, Any]]) -> list[dict[
     ]
 
 
-def _curves(
-    results: Results, shown: Sequence[Trial], reported: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _curves(sketch: Sketch, reported: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
     """The curves of each metric: of the others as many together as of what is optimised."""
     few = max(MOST_CURVES // max(len(reported), 1), FEWEST_CURVES)
-    found = [curves(shown, item.name, results.trials) for item in results.objectives]
-    found += [curves(shown, str(item["key"]), results.trials, few) for item in reported]
-    return [item.to_json() for item in found]
-
-
-def _fair(results: Results, rows: Sequence[int]) -> list[int]:
-    """The places, among the shown trials, of some that stand for all that count."""
-    place = {row: index for index, row in enumerate(rows)}
-    return [place[row] for row in fair_rows(results, rows, MOST_FAIR) if results.counts(row)]
+    metrics = [(item.name, MOST_CURVES) for item in sketch.results.objectives]
+    metrics += [(str(item["key"]), few) for item in reported]
+    return [_first(curve_charts(sketch, metric, most)) for metric, most in metrics]
 
 
 def _shown(results: Results) -> list[tuple[int, Column]]:
@@ -165,9 +168,7 @@ def _cut(words: str) -> str:
     return words if len(words) <= LONGEST_TEXT else words[: LONGEST_TEXT - 1] + "…"
 
 
-def _trials(
-    results: Results, rows: Sequence[int], order: Sequence[int | None], start: float
-) -> dict[str, list[Value]]:
+def _trials(results: Results, rows: Sequence[int], start: float) -> dict[str, list[Value]]:
     shown = [results.trials[row] for row in rows]
     tasks = {id(task): place for place, task in enumerate(results.parts)}
     reasons = {reason: place for place, reason in enumerate(_reasons(shown))}
@@ -186,7 +187,6 @@ def _trials(
             None if trial.ended is None else round(trial.ended - start, 3) for trial in shown
         ],
         "seconds": [round(trial.duration, 6) for trial in shown],
-        "order": [order[row] for row in rows],
     }
 
 
@@ -253,9 +253,19 @@ def command(results: Results, trial: Trial) -> str | None:
     return shlex.join(["hpogrid", "local_run", results.project, "--point", point])
 
 
-def _importance(results: Results, index: int) -> Values:
+def _first(charts: Sequence[Chart]) -> dict[str, Any] | None:
+    return page_chart(charts[0]) if charts else None
+
+
+def _fronts(sketch: Sketch) -> list[list[dict[str, Any] | None]]:
+    """The Pareto front over any two objectives: first the one across."""
+    numbers = range(len(sketch.results.objectives))
+    return [[_first(pareto(sketch, across, up)) for up in numbers] for across in numbers]
+
+
+def _importance(sketch: Sketch) -> Values:
     """The hyperparameters, most important first, and the chart of it."""
-    found, note = rank_hyperparameters(results, index)
+    found, note = sketch.ranking
     if found is None:
         return {"note": note}
     chart = page_chart(importance_chart("", found, note))

@@ -21,4 +21,5 @@ class PcpWriter(Writer):
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
         title = f"{results.name or 'Results'}: parallel coordinates"
-        write_page(stream, title, {**page_data(results), "name": title, "curves": []}, SCRIPTS)
+        data = {**page_data(results), "name": title, "charts": {}}
+        write_page(stream, title, data, SCRIPTS)

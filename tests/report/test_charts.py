@@ -10,6 +10,7 @@ from hpogrid.report.charts import CHARTS, draw
 from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.as_text import text_chart
 from hpogrid.report.charts.model import Bars, Heat, Line, Points, Spans, ramp
+from hpogrid.report.page import page_data
 from hpogrid.report.results import Objective, Origin, Results
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 
@@ -114,7 +115,7 @@ def test_trials_that_ran_at_once_do_not_overlap_in_the_timeline() -> None:
         make_trial("0-2", started=5.0, ended=8.0), make_trial("1-0", job=1, started=0.0, ended=4.0),
     ]  # fmt: skip
     (chart,) = draw(simple(*trials), "timeline")
-    assert chart.y.categories == ["job 0", "job 1"]
+    assert chart.y.categories == ["job 1", "job 0"]  # the first one on top
     spans = layer(simple(*trials), "timeline", Spans)
     boxes = list(zip(spans.y, spans.height, spans.start, spans.end, strict=True))
     assert len(boxes) == 4
@@ -180,3 +181,19 @@ def test_colours_are_dark_for_good_and_grey_for_unknown() -> None:
     assert ramp(1) == "#440154"
     assert ramp(None) == "#7a8490"
     assert ramp(0.5) == "#21918c"
+
+
+def test_the_page_finds_the_trials_of_a_chart_in_its_table() -> None:
+    losses, accuracies = (1.0, 2.0, 3.0, 4.0), (0.1, 0.5, 0.3, 0.9)
+    trials = [
+        make_trial(f"0-{i}", applied={"loss": i}, metrics={"loss": loss, "acc": acc})
+        for i, (loss, acc) in enumerate(zip(losses, accuracies, strict=True))
+    ]
+    results = simple(*trials, objectives=TWO)
+    page = page_data(results)["charts"]
+    [beaten, stairs, front] = page["pareto"][0][1]["layers"]
+    assert [page["pareto"][0][1][side]["column"] for side in "xy"] == ["metric.loss", "acc"]
+    assert (beaten["rows"], beaten["plain"]) == (None, True)
+    assert (stairs["rows"], front["rows"]) == ([0, 1, 3], [3, 1, 0])
+    assert page["pareto"][1][0]["layers"][1]["rows"] == [3, 1, 0]
+    assert [chart["x"]["column"] for chart in page["slices"][0]] == ["loss"]

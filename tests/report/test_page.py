@@ -83,8 +83,16 @@ def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
     assert {f"0-{index}" for index in best} <= shown
     records = [i for i, loss in enumerate(losses) if loss == min(losses[: i + 1])]
     assert {f"0-{index}" for index in records} <= shown
-    orders = dict(zip(data["trials"]["id"], data["trials"]["order"], strict=True))
+    history = data["charts"]["history"][0]
+    orders = dict(zip(data["trials"]["id"], history["x"]["values"], strict=True))
     assert orders["0-0"] == 1
+    best = history["layers"][1]["rows"]
+    assert [data["trials"]["id"][row] for row in best] == [f"0-{index}" for index in records]
+    timeline = data["charts"]["timeline"]
+    assert timeline["note"] == "10000 of 10500 trials are drawn, so there are gaps."
+    assert timeline["layers"][0]["end"] == pytest.approx(
+        [ended / 3600 for ended in data["trials"]["ended"]], abs=1e-5
+    )
 
 
 def test_the_page_of_ten_thousand_trials_is_small() -> None:
@@ -97,26 +105,27 @@ def test_learning_curves_are_thinned_and_keep_their_ends() -> None:
     reports = [Report(step, 0.0, {"loss": 1 / step}) for step in range(1, 1001)]
     lonely = make_trial("0-1", metrics={"loss": 2}, reports=[Report(1, 0.0, {"loss": 2})])
     data = page_data(simple(make_trial("0-0", metrics={"loss": 0.001}, reports=reports), lonely))
-    (line,) = data["curves"][0]["lines"]
+    chart = data["charts"]["curves"][0]
+    (line,) = chart["layers"]
     assert line["row"] == 0
-    assert (line["steps"][0], line["steps"][-1], len(line["steps"])) == (1, 1000, 100)
-    assert line["values"][-1] == 0.001
+    assert (line["x"][0], line["x"][-1], len(line["x"])) == (1, 1000, 100)
+    assert (chart["y"]["scale"], line["y"][-1]) == ("log", -3)
 
 
 def test_of_many_curves_the_best_and_others_at_random_are_shown() -> None:
     def data(count: int) -> Any:
         reports = [Report(step, 0.0, {"loss": float(step)}) for step in (1, 2)]
         trials = [make_trial(f"0-{i}", metrics={"loss": i}, reports=reports) for i in range(count)]
-        return page_data(simple(*trials))["curves"][0]
+        return page_data(simple(*trials))["charts"]["curves"][0]
 
     every = data(200)
-    assert (len(every["lines"]), every["note"]) == (200, "")
+    assert (len(every["layers"]), every["note"]) == (200, "Dashed: stopped early.")
     some = data(300)
-    rows = [line["row"] for line in some["lines"]]
+    rows = [line["row"] for line in reversed(some["layers"])]
     assert len(set(rows)) == 200
     assert rows[:100] == list(range(100))
     assert max(rows) > 200
-    assert some["note"] == "Shown are the best 100 of 300 and others at random."
+    assert some["note"].endswith("Shown are the best 100 of 300 and others at random.")
 
 
 def test_without_an_objective_there_is_still_a_page() -> None:

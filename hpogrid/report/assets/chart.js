@@ -1,42 +1,48 @@
 // Draws a chart as it is described (`charts/model.py`): axes, and layers of marks on them.
 
-const MARKS_OF = { points: drawPoints, line: drawLine, area: drawArea, bars: drawBars };
+const MARKS_OF = { points: drawPoints, line: drawLine, area: drawArea, bars: drawBars, spans: drawSpans, heat: drawHeat };
 
 // A plot of a described chart, or of the one that is chosen, none at times (`like` is of its size);
-// `view` may name hidden series, and other scales of the axes.
+// `view` may name hidden series, other scales of the axes (or what makes an axis for values), another
+// height, and whether one can look closer.
 function chartPlot(parent, label, chart, view = {}, like = chart) {
-  const lanes = like.y.categories.length;
-  const longest = Math.max(0, ...like.y.categories.map((name) => name.length));
+  const lanes = view.height ? 0 : like.y.categories.length;
   return new Plot(parent, {
     label,
-    height: lanes ? 60 + Math.max(30, 46 - 2 * lanes) * lanes : 380,
+    height: view.height ?? (lanes ? 60 + Math.max(30, 46 - 2 * lanes) * lanes : 380),
     margin: lanes ? { right: 30 } : {},
+    zooms: view.zooms ?? false,
     draw: (plot) => {
-      if (lanes) plot.margin.left = Math.min(300, 0.4 * plot.width, 24 + 7.5 * longest);
       const shown = typeof chart === "function" ? chart() : chart;
       if (shown) drawChart(plot, shown, view);
     },
   });
 }
 
-function drawChart(plot, chart, { hidden = new Set(), across = chart.x.scale, up = chart.y.scale }) {
-  const layers = chart.layers.filter((layer) => !hidden.has(layer.series));
+function drawChart(plot, chart, { hidden = new Set(), across, up }) {
+  const layers = chart.layers.filter((layer) => !hidden.has(layer.series) && !unseen(layer.row));
   const own = { x: describedAxis(chart.x), y: describedAxis(chart.y) };
   const used = {
-    x: across === own.x.scale ? own.x : axisOf(own.x, across, layers, "x"),
-    y: up === own.y.scale && !hidden.size ? own.y : axisOf(own.y, up, layers, "y"),
+    x: (across ?? own.x.scale) === own.x.scale ? own.x : axisOf(own.x, across, layers, "x"),
+    y: (up ?? own.y.scale) === own.y.scale && !hidden.size ? own.y : axisOf(own.y, up ?? own.y.scale, layers, "y"),
   };
   plot.x = used.x;
   plot.y = used.y;
-  plot.frame({ pad: 0.03 });
+  const longest = Math.max(0, ...plot.y.categories.map((name) => name.length));
+  plot.margin.left = longest ? Math.min(300, 0.4 * plot.width, 24 + 7.5 * longest) : 64;
+  plot.frame({ lane: layers.some((layer) => layer.rows === null) && failedBelow(used) });
   const placed = (side) => (place) => (used[side] === own[side] ? place : Math.max(used[side].low, used[side].placeOf(own[side].valueAt(place))));
   const [toX, toY] = [placed("x"), placed("y")];
   const at = (x, y) => [plot.px(toX(x)), plot.py(toY(y))];
+  plot.clip();
   for (const layer of layers) MARKS_OF[layer.type](plot, layer, at, own, layers);
+  plot.pen.restore();
 }
 
-function describedAxis({ name, scale, low, high, categories }) {
-  const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false });
+function describedAxis({ name, scale, low, high, categories, whole, column, values }) {
+  if (column) return Object.assign(Object.create(Axis.prototype), axes[data.columns.findIndex((one) => one.name === column)], { name });
+  if (values) return Object.assign(new Axis(name, scale, values, categories), { whole });
+  const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false, whole });
   return scale === "category" ? axis : Object.assign(axis, { low, high });
 }
 
@@ -46,7 +52,7 @@ function axisOf(own, scale, layers, side) {
   const fields = { x: { bars: ["low", "high"] }, y: { area: ["low", "high"] } }[side];
   const values = layers.flatMap((layer) => (fields[layer.type] ?? [side]).flatMap((field) => layer[field] ?? []))
     .map((place) => own.valueAt(place)).filter((value) => scale !== "log" || value > 0);
-  return new Axis(own.name, scale, values);
+  return typeof scale === "function" ? scale(own.name, values, own.scale) : new Axis(own.name, scale, values);
 }
 
 function positive({ y, layers }) {
@@ -65,7 +71,65 @@ function trace(pen, points) {
   for (const [x, y] of points) pen.lineTo(x, y);
 }
 
-function drawPoints(plot, layer, at) {
+// Whether trials failed that have no place but below the others.
+function failedBelow({ x, y }) {
+  return trials.state.some((state, row) => state === 2 && !unseen(row) && x.places[row] !== null && y.places[row] === null);
+}
+
+function drawTrials(plot, { rows, plain, emphasis }, layers) {
+  const { bottom } = plot.area;
+  const shown = rows && new Set(rows);
+  const outlined = emphasis || layers[0].type === "heat";
+  for (const row of drawingOrder()) {
+    if ((shown && !shown.has(row)) || trials.state[row] > 2) continue;
+    const [x, y] = trialAt(plot, row);
+    if (x === null) continue;
+    if (trials.state[row] === 2) plot.cross(x, y ?? bottom - 6, row);
+    else if (y !== null) {
+      plot.dot(x, y, row, plain ? color("running") : rowColor(row), { hollow: trials.state[row] === 1, emphasis, outlined });
+    }
+  }
+}
+
+// The pixels of a trial; null where it has no place on an axis.
+function trialAt(plot, row) {
+  const at = (axis, pixel) => {
+    const place = axis.places[row];
+    return place === null ? null : pixel(axis.scale === "category" ? place + scatter(row) : place);
+  };
+  return [at(plot.x, (place) => plot.px(place)), at(plot.y, (place) => plot.py(place))];
+}
+
+// Fill the area with the kernel mean of the goodness of the trials (Gaussian, in pixels).
+function drawHeat(plot, { rows }) {
+  const { left, right, top, bottom } = plot.area;
+  const { goodness } = objectives[objective];
+  const near = rows.filter((row) => !unseen(row) && goodness[row] !== null)
+    .map((row) => [...trialAt(plot, row), goodness[row]]).filter(([x, y]) => x !== null && y !== null);
+  const cell = near.length > 800 ? 10 : 5;
+  const reach = Math.max(18, (0.9 * (right - left)) / Math.sqrt(near.length + 20));
+  const { pen } = plot;
+  pen.globalAlpha = 0.55;
+  for (let y = top; y < bottom; y += cell) {
+    for (let x = left; x < right; x += cell) {
+      let [sum, weight] = [0, 0];
+      for (const [px, py, good] of near) {
+        const square = ((px - x - cell / 2) ** 2 + (py - y - cell / 2) ** 2) / (reach * reach);
+        if (square > 9) continue;
+        const one = Math.exp(-square / 2);
+        sum += one * good;
+        weight += one;
+      }
+      if (weight < 0.3) continue;
+      pen.fillStyle = ramp(Math.round((10 * sum) / weight) / 10);
+      pen.fillRect(x, y, Math.min(cell, right - x), Math.min(cell, bottom - y));
+    }
+  }
+  pen.globalAlpha = 1;
+}
+
+function drawPoints(plot, layer, at, own, layers) {
+  if ("rows" in layer) return drawTrials(plot, layer, layers);
   layer.x.forEach((place, index) => {
     const [x, y] = at(place, layer.y[index]);
     plot.pen.fillStyle = layer.series === null ? ramp(layer.color[index]) : color(seriesName(layer.series));
@@ -79,7 +143,11 @@ function drawPoints(plot, layer, at) {
 
 function drawLine(plot, layer, at, own, layers) {
   const { pen } = plot;
-  const points = layer.x.map((x, index) => at(x, layer.y[index]));
+  const points = layer.rows
+    ? layer.rows.map((row) => [plot.px(plot.x.places[row]), plot.py(plot.y.places[row])])
+    : layer.x.map((x, index) => at(x, layer.y[index]));
+  if (layer.open) points.push([plot.px(Math.max(...plot.x.places)), points.at(-1)[1]]);
+  if (typeof layer.row === "number") return drawCurve(plot, points, layer);
   pen.strokeStyle = color(layer.series === null ? "text" : seriesName(layer.series));
   pen.lineWidth = layer.thin ? 1 : 2.5;
   pen.globalAlpha = layer.thin ? 0.4 : 1;
@@ -89,14 +157,29 @@ function drawLine(plot, layer, at, own, layers) {
   pen.stroke();
   pen.setLineDash([]);
   pen.globalAlpha = 1;
-  if (layer.thin || layer.series === null) return;
-  const area = layers.find((other) => other.type === "area" && other.series === layer.series);
+  if (layer.thin || layer.rows || (layer.series === null && !layer.steps)) return;
+  const area = layers.find((other) => other.type === "area" && other.series === layer.series && layer.series !== null);
   const value = (side, place) => show(own[side].valueAt(place));
   points.forEach(([x, y], index) => {
-    const words = [layer.name, `${own.x.name}: ${value("x", layer.x[index])}`, `${own.y.name}: ${value("y", layer.y[index])}`];
+    const words = [...(layer.name ? [layer.name] : []), `${own.x.name}: ${value("x", layer.x[index])}`, `${own.y.name}: ${value("y", layer.y[index])}`];
     if (area) words.push(`quartiles: ${value("y", area.low[index])} to ${value("y", area.high[index])}`);
     plot.points.push([x, y, words.join("\n")]);
   });
+  plot.drawn++;
+}
+
+// The line of a trial; where it was stopped early it ends with a cross.
+function drawCurve(plot, points, { row, dashed }) {
+  const { pen } = plot;
+  pen.strokeStyle = selection.mask[row] ? rowColor(row) : color("dim");
+  pen.lineWidth = row === selection.focus ? 4 : 1.3;
+  pen.setLineDash(dashed ? [4, 3] : []);
+  pen.beginPath();
+  trace(pen, points);
+  pen.stroke();
+  pen.setLineDash([]);
+  if (dashed && selection.mask[row]) plot.crossLines(...points.at(-1), 3);
+  for (const [x, y] of points) if (plot.inside(x, y)) plot.points.push([x, y, row]);
   plot.drawn++;
 }
 
@@ -127,6 +210,20 @@ function drawBars(plot, layer, at) {
       pen.lineTo(end, y + 5);
     }
     pen.stroke();
+    plot.drawn++;
+  });
+}
+
+function drawSpans(plot, layer, at) {
+  const wide = (size) => Math.max(size - (size > 4 ? 1 : 0), 0.6); // with a gap where there is room
+  layer.start.forEach((start, row) => {
+    const [left, low] = at(start, layer.y[row]);
+    const [right, high] = at(layer.end[row], layer.y[row] + layer.height[row]);
+    plot.pen.fillStyle = color(selection.mask[row] ? STATES[Math.min(trials.state[row], 3)] : "dim");
+    plot.pen.fillRect(left, high, wide(right - left), wide(low - high));
+    const middle = [(left + right) / 2, (low + high) / 2];
+    if (row === selection.focus) plot.ring(...middle);
+    plot.points.push([...middle, row]);
     plot.drawn++;
   });
 }

@@ -133,17 +133,22 @@ class Plot {
   // A mark for a trial without a result, at the edge: a cross, which no other mark is.
   cross(x, y, row) {
     const { pen } = this;
+    if (this.zooms && !this.inside(x, y)) return;
     pen.strokeStyle = selection.mask[row] ? color("failed") : color("dim");
     pen.lineWidth = 1.5;
-    pen.beginPath();
-    for (const side of [-3.5, 3.5]) {
-      pen.moveTo(x - 3.5, y - side);
-      pen.lineTo(x + 3.5, y + side);
-    }
-    pen.stroke();
+    this.crossLines(x, y, 3.5);
     if (row === selection.focus) this.ring(x, y);
     this.points.push([x, y, row]);
     this.drawn++;
+  }
+
+  crossLines(x, y, half) {
+    this.pen.beginPath();
+    for (const side of [-half, half]) {
+      this.pen.moveTo(x - half, y - side);
+      this.pen.lineTo(x + half, y + side);
+    }
+    this.pen.stroke();
   }
 
   // Dragging draws a frame, which the plot then shows; a double click shows all again.
@@ -190,16 +195,22 @@ class Plot {
     this.redraw();
   }
 
-  dot(x, y, row, fill, { hollow = false, radius = count > 2000 ? 2 : 3.2 } = {}) {
+  dot(x, y, row, fill, { hollow, emphasis, outlined }) {
     const pen = this.pen;
     if (this.zooms && !this.inside(x, y)) return;
     pen.lineWidth = 1;
     const inside = selection.mask[row];
     pen.beginPath();
-    pen.arc(x, y, radius, 0, 7);
+    pen.arc(x, y, emphasis ? 5 : count > 2000 ? 2 : 3.2, 0, 7);
     pen.fillStyle = pen.strokeStyle = inside ? fill : color("dim");
     if (hollow) pen.stroke();
     else pen.fill();
+    if (outlined) {
+      pen.strokeStyle = color("text");
+      pen.globalAlpha = 0.55;
+      pen.stroke();
+      pen.globalAlpha = 1;
+    }
     if (row === selection.focus) this.ring(x, y);
     this.points.push([x, y, row]);
     this.drawn++;
@@ -244,6 +255,11 @@ function padded(axis, share) {
   const margin = share * (axis.high - axis.low);
   const wider = Object.assign(Object.create(Axis.prototype), axis);
   return Object.assign(wider, { low: axis.low - margin, high: axis.high + margin, padded: true });
+}
+
+// A shift for dots of one category, so that they lie side by side.
+function scatter(row) {
+  return (((row * 0.618034) % 1) - 0.5) * 0.5;
 }
 
 // The part of an axis that a zoom shows.

@@ -7,14 +7,49 @@ from typing import Any
 import msgspec
 
 from hpogrid.report.axes import Axis
-from hpogrid.report.charts.model import Chart
+from hpogrid.report.charts.model import Chart, Heat, Layer, Line, Points, Spans
 from hpogrid.space.value import Values
+
+_KNOWN = frozenset(("name", "color", "hover", "state", "hollow"))
+"""What the page itself knows of trials."""
 
 
 def page_chart(chart: Chart) -> dict[str, Any]:
-    """A chart as JSON values: the layers as they are, of the axes what is drawn of them."""
-    layers = [_short(msgspec.to_builtins(layer)) for layer in chart.layers]
-    return {"x": _axis(chart.x), "y": _axis(chart.y), "layers": layers, "note": chart.note}
+    """A chart as JSON values: the layers as they are, of the axes what is drawn of them.
+
+    Trials lie where the columns of the table say, on the scales that are chosen there.
+    """
+    axis = _axis if all(_rows(layer) is None for layer in chart.layers) else _placed
+    layers = [_layer(layer, chart) for layer in chart.layers]
+    return {"x": axis(chart.x), "y": axis(chart.y), "layers": layers, "note": chart.note}
+
+
+def _rows(layer: Layer) -> list[int] | None:
+    return layer.rows if isinstance(layer, Points | Line | Heat) else None
+
+
+def _layer(layer: Layer, chart: Chart) -> Values:
+    fields = {name: getattr(layer, name) for name in layer.__struct_fields__}
+    rows = _rows(layer)
+    if rows is not None:
+        fields["open"] = len(fields.pop("x")) > len(rows)
+        every = isinstance(layer, Points) and not layer.emphasis and len(rows) == _both(chart)
+        fields["rows"] = None if every else rows
+        fields["plain"] = isinstance(layer, Points) and layer.color.count(None) == len(rows)
+        del fields["y"]
+    else:
+        fields.pop("rows", None)
+    trials = isinstance(layer, Spans) or rows is not None or fields.get("row") is not None
+    shown = {name: _short(fields[name]) for name in fields if not (trials and name in _KNOWN)}
+    return {"type": str(layer.__struct_config__.tag), **shown}
+
+
+def _both(chart: Chart) -> int:
+    """How many trials have a place on both axes."""
+    return sum(
+        x is not None and y is not None
+        for x, y in zip(chart.x.positions, chart.y.positions, strict=True)
+    )
 
 
 def _axis(axis: Axis) -> Values:
@@ -25,13 +60,23 @@ def _axis(axis: Axis) -> Values:
         "low": low,
         "high": high,
         "categories": list(axis.categories),
+        "whole": axis.whole,
     }
+
+
+def _placed(axis: Axis) -> Any:
+    """An axis with the places of all trials, or the column that has them."""
+    known = msgspec.to_builtins(axis)
+    known["values"] = [] if axis.column else known["positions"]
+    del known["positions"]
+    return _short(known)
 
 
 def _short(value: Any) -> Any:
     """The same with seven digits of each number: more of them nobody sees."""
     if isinstance(value, float):
-        return float(f"{value:.7g}")
+        short = float(f"{value:.7g}")
+        return int(short) if short.is_integer() and abs(short) < 1e7 else short
     if isinstance(value, list):
         return [_short(item) for item in value]
     if isinstance(value, dict):

@@ -9,7 +9,6 @@ from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer
 from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.comparable import early_note
 from hpogrid.report.importance import Importance
-from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.sample import fair_rows
 
 MOST_HEAT = 600
@@ -18,7 +17,7 @@ MOST_BARS = 20
 
 def importances(sketch: Sketch) -> list[Chart]:
     """How much of the variance each hyperparameter explains."""
-    found, note = rank_hyperparameters(sketch.results, sketch.number)
+    found, note = sketch.ranking
     if found is None:
         return []
     title = f"{sketch.results.name}: importance for {sketch.objective.name}"
@@ -48,40 +47,34 @@ def contour(sketch: Sketch) -> list[Chart]:
     x, y = sketch.ranked[:2]
     points = sketch.points(spread(x), spread(y))
     title = f"{sketch.results.name}: {x.name} and {y.name}"
-    layers: list[Layer] = [_heat(_fair(sketch, x, y), x, y), points]
+    layers: list[Layer] = [_heat(sketch, x, y), points]
     note = early_note(sketch.results)
     note = f"{note} The colours between them are those of the complete ones." if note else ""
     return [Chart(title, x, y, layers, note, sketch.color_name, aspect=1.6)]
 
 
-Place = tuple[float, float, float]
-"""Where a trial lies on two axes, and its colour."""
+def _heat(sketch: Sketch, x: Axis, y: Axis, columns: int = 48, rows: int = 32) -> Heat:
+    """Gaussian means of the colours of near points; nothing where none is near.
 
-
-def _fair(sketch: Sketch, x: Axis, y: Axis) -> list[Place]:
-    """Trials as they come, not the best of them: their mean is what the heat shows."""
+    Of trials as they come, not of the best of them.
+    """
     fair = set(filter(sketch.results.counts, fair_rows(sketch.results, sketch.rows, MOST_HEAT)))
-    return [
-        (across, up, color)
-        for row, across, up, color in zip(
-            sketch.rows, spread(x), spread(y), sketch.colors, strict=True
-        )
-        if row in fair and across is not None and up is not None and color is not None
-    ]
-
-
-def _heat(places: list[Place], x: Axis, y: Axis, columns: int = 48, rows: int = 32) -> Heat:
-    """Gaussian means of the colours of near points; nothing where none is near."""
+    chosen = [index for index, row in enumerate(sketch.rows) if row in fair]
+    if sketch.on_page:
+        return Heat([], [], [], chosen)
+    places = list(zip(spread(x), spread(y), sketch.colors, strict=True))
     (left, right), (bottom, top) = _edges(x), _edges(y)
     width, height = right - left, top - bottom
     near = [
-        ((across - left) / width, (up - bottom) / height, color) for across, up, color in places
+        ((across - left) / width, (up - bottom) / height, color)
+        for across, up, color in map(places.__getitem__, chosen)
+        if across is not None and up is not None and color is not None
     ]
     reach = max(0.03, 0.9 / math.sqrt(len(near) + 20))
     xs = [(column + 0.5) / columns for column in range(columns)]
     ys = [(row + 0.5) / rows for row in range(rows)]
     colors = [[_mean(near, u, v, reach) for u in xs] for v in ys]
-    return Heat([left + u * width for u in xs], [bottom + v * height for v in ys], colors)
+    return Heat([left + u * width for u in xs], [bottom + v * height for v in ys], colors, chosen)
 
 
 def _edges(axis: Axis) -> tuple[float, float]:

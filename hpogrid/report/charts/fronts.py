@@ -17,13 +17,11 @@ def hypervolume(sketch: Sketch) -> list[Chart]:
     steps = results.growth(order)
     if not steps:
         return []
-    across, up = [float(steps[0][0])], [0.0]
-    for number, volume in steps:
-        across += [float(number), float(number)]
-        up += [up[-1], volume]
-    across.append(float(max(number for number in order if number is not None)))
-    up.append(up[-1])
-    x = Axis("trials that ended", "linear", list(across))
+    last = max(number for number in order if number is not None)
+    across = [*(float(number) for number, _ in steps), float(last)]
+    up = [*(volume for _, volume in steps), steps[-1][1]]
+    x = Axis("trials that ended", "linear", list(across), whole=True)
     y = Axis("hypervolume", "linear", [0.0, 1.0])
     title = f"{results.name}: hypervolume of the Pareto front"
-    return [Chart(title, x, y, [Line(across, up)], "The larger the better; 1 is all of the box.")]
+    line = Line(across, up, steps=True)
+    return [Chart(title, x, y, [line], "The larger the better; 1 is all of the box.")]

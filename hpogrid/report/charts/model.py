@@ -19,7 +19,8 @@ Color = float | None
 class Points(msgspec.Struct, tag="points"):
     """One mark a trial; ``hollow`` ones were stopped early. ``hover`` is told about each.
 
-    Where there is a series, they are all in its colour.
+    Where there is a series, they are all in its colour. ``rows`` are the trials, by their places
+    on the axes of the chart.
     """
 
     x: list[float]
@@ -29,13 +30,15 @@ class Points(msgspec.Struct, tag="points"):
     hover: list[str]
     emphasis: bool = False
     series: int | None = None
+    rows: list[int] | None = None
 
 
 class Line(msgspec.Struct, tag="line"):
     """A line in the colour of its series, or of its goodness, or of the text.
 
     Those of a series are named in a legend, unless they are thin. With ``steps`` a value holds
-    until the next one.
+    until the next one. ``row`` is the trial that it is of, or ``rows`` those that it leads
+    through; where it has one point more, that is at the end of the axis.
     """
 
     x: list[float]
@@ -46,6 +49,8 @@ class Line(msgspec.Struct, tag="line"):
     thin: bool = False
     series: int | None = None
     steps: bool = False
+    row: int | None = None
+    rows: list[int] | None = None
 
     def corners(self) -> tuple[list[float], list[float]]:
         """The points to draw through."""
@@ -82,7 +87,7 @@ class Bars(msgspec.Struct, tag="bars"):
 
 
 class Spans(msgspec.Struct, tag="spans"):
-    """Times from ``start`` to ``end`` in lanes ``y`` to ``y + height``."""
+    """A span a trial, from ``start`` to ``end``, in lanes ``y`` to ``y + height``."""
 
     y: list[float]
     height: list[float]
@@ -93,11 +98,15 @@ class Spans(msgspec.Struct, tag="spans"):
 
 
 class Heat(msgspec.Struct, tag="heat"):
-    """Colours of a grid of cells; None is left blank. ``x`` and ``y`` are the cells' middles."""
+    """Colours of a grid of cells, the smooth mean of the trials ``rows``; None is left blank.
+
+    ``x`` and ``y`` are the cells' middles; a page makes the cells itself, for the axes chosen.
+    """
 
     x: list[float]
     y: list[float]
     color: list[list[Color]]  # a row for each y
+    rows: list[int] | None = None
 
 
 class Parallel(msgspec.Struct, tag="parallel"):

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.charts.model import Color, Points
+from hpogrid.report.importance import Importance
 from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import Column, Objective, Results
 from hpogrid.report.sample import choose_rows, end_order
@@ -22,13 +23,17 @@ class Sketch:
     Args:
         results: of a project.
         objective: the number of the objective that is shown.
+        rows: the trials of a page, which tells of them itself; None: as many as can be drawn.
     """
 
-    def __init__(self, results: Results, objective: int = 0) -> None:
+    def __init__(
+        self, results: Results, objective: int = 0, rows: Sequence[int] | None = None
+    ) -> None:
         self.results = results
         self.number = objective
         self.order = end_order(results)
-        self.rows = choose_rows(results, MOST_TRIALS, self.order)
+        self.on_page = rows is not None
+        self.rows = choose_rows(results, MOST_TRIALS, self.order) if rows is None else rows
         self.trials = [results.trials[row] for row in self.rows]
 
     @property
@@ -40,7 +45,9 @@ class Sketch:
         """The places of the shown trials in a column."""
         get = {"parameter": lambda trial: trial.applied, "metric": lambda trial: trial.metrics}
         values = [get[column.kind](trial).get(column.key) for trial in self.trials]
-        return make_axis(self.results, column, values)
+        axis = make_axis(self.results, column, values)
+        axis.column = column.name
+        return axis
 
     @cached_property
     def parameters(self) -> list[Axis]:
@@ -54,9 +61,14 @@ class Sketch:
         return found
 
     @cached_property
+    def ranking(self) -> tuple[Importance | None, str]:
+        """What `rank_hyperparameters` finds for the objective that is shown."""
+        return rank_hyperparameters(self.results, self.number)
+
+    @cached_property
     def ranked(self) -> list[Axis]:
         """The same, most important first."""
-        found, _ = rank_hyperparameters(self.results, self.number)
+        found, _ = self.ranking
         if found is None:
             return self.parameters
         places = {name: place for place, name in enumerate(found.names)}
@@ -66,7 +78,13 @@ class Sketch:
         """The places of an objective, of trials with a result only."""
         objective = self.results.objectives[number]
         values = [self.results.value(trial, number) for trial in self.trials]
-        return make_axis(self.results, Column(objective.name, "metric", objective.name), values)
+        axis = make_axis(self.results, Column(objective.name, "metric", objective.name), values)
+        axis.column = next(
+            column.name
+            for column in self.results.columns
+            if (column.kind, column.key) == ("metric", objective.name)
+        )
+        return axis
 
     @cached_property
     def result(self) -> Axis:
@@ -93,7 +111,8 @@ class Sketch:
 
     def points(self, x: Sequence[float | None], y: Sequence[float | None]) -> Points:
         """A mark for each trial that has both places; the best come last."""
-        found = Points([], [], [], [], [])
+        rows: list[int] = []
+        found = Points([], [], [], [], [], rows=rows)
         for index in reversed(range(len(self.trials))):
             across, up = x[index], y[index]
             if across is None or up is None:
@@ -103,10 +122,13 @@ class Sketch:
             found.color.append(self.colors[index])
             found.hollow.append(self.trials[index].state == "pruned")
             found.hover.append(self.hover(self.trials[index]))
+            rows.append(index)
         return found
 
     def hover(self, trial: Trial) -> str:
         """What is told about a trial."""
+        if self.on_page:
+            return ""
         values = {**trial.applied, **trial.metrics}
         lines = [f"trial {trial.id} ({trial.state})"]
         lines += [f"{name}: {_short(value)}" for name, value in list(values.items())[:14]]

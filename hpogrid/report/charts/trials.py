@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from hpogrid.report.axes import Axis, spread
-from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel
+from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel, Points
 from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.comparable import early_note
 from hpogrid.report.sample import records
-from hpogrid.study.values import WITH_RESULT
+from hpogrid.search.base import Mode
+from hpogrid.study.values import WITH_RESULT, as_loss
 from hpogrid.text import counted
 
 MOST_SLICES = 12
+MOST_ON_PAGE = 24
 
 
 def history(sketch: Sketch) -> list[Chart]:
     """The result of each trial in the order in which they ended, and the best so far."""
     order = [sketch.order[row] for row in sketch.rows]
-    x = Axis("trials that ended", "linear", list(order))
+    x = Axis("trials that ended", "linear", list(order), whole=True)
     points = sketch.points(x.positions, sketch.result.positions)
     best = _best_so_far(sketch)
     layers: list[Layer] = [points, best] if best.x else [points]
@@ -25,13 +27,16 @@ def history(sketch: Sketch) -> list[Chart]:
 
 
 def _best_so_far(sketch: Sketch) -> Line:
-    line = Line([], [], "best so far", steps=True)
-    place_of = dict(zip(sketch.rows, sketch.result.positions, strict=True))
+    rows: list[int] = []
+    line = Line([], [], "best so far", steps=True, rows=rows)
+    index_of = {row: index for index, row in enumerate(sketch.rows)}
     for row in records(sketch.results, sketch.order, sketch.number):
-        end, place = sketch.order[row], place_of.get(row)
-        if end is not None and place is not None:
+        index, end = index_of.get(row), sketch.order[row]
+        place = None if index is None else sketch.result.positions[index]
+        if index is not None and end is not None and place is not None:
             line.x.append(end)
             line.y.append(place)
+            rows.append(index)
     if line.x:
         line.x.append(max(place for place in sketch.order if place is not None))
         line.y.append(line.y[-1])
@@ -50,16 +55,16 @@ def slices(sketch: Sketch) -> list[Chart]:
             color_name=sketch.color_name,
             aspect=1.3,
         )
-        for axis in sketch.ranked[:MOST_SLICES]
+        for axis in sketch.ranked[: MOST_ON_PAGE if sketch.on_page else MOST_SLICES]
     ]
 
 
-def pareto(sketch: Sketch) -> list[Chart]:
-    """The trials that no other one beats in every objective."""
+def pareto(sketch: Sketch, across: int = 0, up: int = 1) -> list[Chart]:
+    """The trials that no other one beats in every objective, over two of these."""
     objectives = sketch.results.objectives
     if len(objectives) < 2:
         return []
-    x, y = sketch.metric(0), sketch.metric(1)
+    x, y = sketch.metric(across), sketch.metric(up)
     front = sketch.results.front
     beaten = sketch.points(x.positions, y.positions)
     beaten.color = [None] * len(beaten.x)
@@ -69,11 +74,23 @@ def pareto(sketch: Sketch) -> list[Chart]:
         y.positions,
     )
     best.emphasis = True
+    layers: list[Layer] = [beaten, best]
+    if len(objectives) == 2 and across != up:
+        layers.insert(1, _stairs(best, objectives[across].mode))
     found = counted(len(front), "trial")
     note = f"{found} on the front, hypervolume {sketch.results.hypervolume:.3g}"
     title = f"{sketch.results.name}: Pareto front"
-    x.name, y.name = (f"{item.name} ({item.mode})" for item in objectives[:2])
-    return [Chart(title, x, y, [beaten, best], note, sketch.color_name)]
+    for axis, number in ((x, across), (y, up)):
+        axis.name = f"{objectives[number].name} ({objectives[number].mode})"
+    return [Chart(title, x, y, layers, note, sketch.color_name)]
+
+
+def _stairs(front: Points, mode: Mode) -> Line:
+    """The edge of what the trials of a front dominate."""
+    places = zip(front.x, front.y, front.rows or [], strict=True)
+    order = sorted(places, key=lambda place: as_loss(place[0], mode))
+    x, y, rows = map(list, zip(*order, strict=True)) if order else ([], [], [])
+    return Line(x, y, steps=True, rows=rows)
 
 
 def parallel(sketch: Sketch) -> list[Chart]:

@@ -31,7 +31,7 @@ def page_data(comparison: Comparison) -> dict[str, Any]:
         "version": VERSION,
         "written": time.strftime("%Y-%m-%d %H:%M %Z"),
         "summary": comparison.summary[:1].upper() + comparison.summary[1:] + ".",
-        "trials": {"id": []},
+        "trials": {"id": [], "state": []},
         "columns": [],
         "objectives": [],
         "metric": comparison.metric,
