@@ -24,7 +24,7 @@ KEY = "h-7"
 def place(folder: Path, key: str = KEY, number: int = 1, n_jobs: int = 3) -> Place:
     """A task with its ledgers below ``folder``."""
     line = TaskLine(key, number, f"task.{number}", "p", "local", n_jobs, 1.0)
-    return Place(line, folder / key, lambda: b"an archive")
+    return Place(line, folder / key, n_jobs, lambda: b"an archive")
 
 
 @contextlib.contextmanager

@@ -83,6 +83,8 @@ def test_the_document_is_kept(url: str, owner: str) -> None:
         ("GET", f"{ROOT}/{KEY}/ledgers/notes.txt", 400),
         ("GET", f"{ROOT}/other/ledgers", 404),
         ("GET", f"{ROOT}/{KEY}/secrets", 404),
+        ("GET", f"{ROOT}/", 404),
+        ("GET", f"{ROOT}/{KEY}/ledgers/", 404),
         ("POST", f"{ROOT}/{KEY}/ledgers", 405),
         ("PUT", f"{ROOT}/{KEY}/ledgers/../../x.jsonl", 404),
         ("PUT", f"{ROOT}/{KEY}/ledgers/notes.txt", 400),
@@ -237,6 +239,29 @@ def test_a_share_is_given_away_only_by_who_lives_and_has_opened_it_or_is_dead(
     assert restarted.claim(own, 0, theirs) == "yours"
 
 
+def test_a_ledger_that_was_removed_begins_anew(tmp_path: Path) -> None:
+    now = [0.0]
+    found = shelf(tmp_path, now)
+    found.append(LEDGER, 0, b"1\n")
+    assert found.listing().ledgers[LEDGER].size == 2
+    (tmp_path / LEDGER).unlink()
+    assert found.listing().ledgers == {}
+    cursor = found.listing().cursor
+    assert found.append(LEDGER, 0, b"2\n") == 2
+    now[0] = 1.0
+    assert [part.data for part in found.changes(cursor, None).parts] == [b"2\n"]
+
+
+def test_a_claim_follows_the_one_that_stands(tmp_path: Path) -> None:
+    found = shelf(tmp_path, [0.0])
+    name = next(name for name in map(digest, (b"%d" % n for n in range(99)))
+                if share_of(name, 2) is None)  # fmt: skip
+    assert found.claim(name, 7, Claim(0, {}, {})) == "yours"
+    assert found.claim(name, 0, Claim(1, {}, {})) == "taken"
+    assert found.claim(name, 7, Claim(1, {}, {})) == "yours"
+    assert [(one.generation, one.claim.job) for one in found.claims().claims] == [(1, 1)]
+
+
 # --- who may stay --------------------------------------------------------------------------------
 
 
@@ -254,6 +279,26 @@ def test_strangers_leave_when_there_is_no_room(
         assert ask(url, "GET", ROOT, owner)[0] == 200
         assert client.listing(KEY)
         assert client._link.sock is known
+
+
+def test_who_holds_many_connections_makes_room_for_others(
+    tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_most_visits", lambda: 8)
+    with serving(tmp_path) as url, contextlib.ExitStack() as stack:
+        port = urlsplit(url).port or 0
+
+        def connect(host: str) -> socket.socket:
+            made = socket.create_connection(("127.0.0.1", port), 10, source_address=(host, 0))
+            return stack.enter_context(made)
+
+        newcomer = connect("127.0.0.2")
+        crowd = [connect("127.0.0.1") for _ in range(30)]
+        with contextlib.suppress(ConnectionError):
+            assert crowd[0].recv(1) == b""
+        head = f"GET {ROOT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {owner}\r\n\r\n"
+        newcomer.sendall(head.encode())
+        assert newcomer.recv(100).split()[1] == b"200"
 
 
 @pytest.mark.parametrize("tls", [False, True])
