@@ -53,11 +53,11 @@ def serving(
             thread.join()
 
 
-def certificate_for(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this machine, and its key."""
+def certificate_for(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path]:
+    """A certificate for an address, and its key."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-               "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+               "-subj", f"/CN={address}", "-addext", f"subjectAltName=IP:{address}",
                "-keyout", str(key), "-out", str(certificate)]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     return certificate, key

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import socket
 import ssl
 import time
@@ -27,6 +28,7 @@ from hpogrid.study.serve.calls import LARGEST_BODY, ROOT, openapi, share_of
 from hpogrid.study.serve.client import Answer, Client, Refused
 from hpogrid.study.serve.shelf import Shelf, UnknownCursor
 from hpogrid.study.serve.tokens import Keyring, Right, WrongTokens, make_token, read_or_make_token
+from tests.study.fuzz_serve import fuzz
 from tests.study.serving import KEY, certificate_for, place, serving
 
 LEDGER = "job-0000.001.jsonl"
@@ -318,6 +320,51 @@ def test_who_says_nothing_or_little_must_leave(
             slow = context.wrap_socket(slow, server_hostname="127.0.0.1")
         with slow, pytest.raises((ConnectionError, ssl.SSLError)):
             dribble(slow)
+
+
+def test_strangers_keep_no_job_from_its_work(
+    tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than there is room for, silent before the handshake or slow after it."""
+    monkeypatch.setattr(door, "_most_visits", lambda: 40)
+    certificate, key = certificate_for(tmp_path)
+    monkeypatch.setenv("HPOGRID_CA_FILE", str(certificate))
+    context = ssl.create_default_context(cafile=str(certificate))
+    with serving(tmp_path / "server", 0, certificate, key) as url, contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", urlsplit(url).port or 0)
+        client = Client(url)
+        for number in range(60):
+            link = stack.enter_context(socket.create_connection(address, 20))
+            if number % 3 == 0:
+                with contextlib.suppress(OSError):
+                    link = context.wrap_socket(link, server_hostname="127.0.0.1")
+                    stack.enter_context(link).sendall(b"GET / HT")
+            assert client.append(KEY, LEDGER, 2 * number, b"1\n") == 2 * number + 2
+        client.close()
+        assert set(client.listing(KEY).ledgers) == {LEDGER}
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_whatever_comes_is_answered_or_refused(
+    tmp_path: Path, url: str, owner: str, known: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For longer: ``python -m tests.study.fuzz_serve``."""
+    token = owner if known else None
+    fuzz(url, KEY, tmp_path / "server", random.Random(1), token, 300)
+    assert ask(url, "GET", f"{ROOT}/{KEY}/claims", owner)[0] == 200
+    assert "Traceback" not in caplog.text
+
+
+def test_what_is_wrong_in_the_middle_of_an_answer_ends_the_connection(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"HEAD {ROOT} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), 20) as link:
+        link.sendall(head.encode() + b"no number\r\n")
+        with contextlib.suppress(ConnectionError):
+            while link.recv(1000):
+                pass
+    assert caplog.text == ""
 
 
 def dribble(link: socket.socket) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
+import random
 import shutil
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +70,60 @@ def test_jobs_cover_a_finite_space_once(tmp_path: Path, algorithm: str) -> None:
         study, warnings = read_study(folder)
         assert len(study.finished) == 6
         assert warnings == []
+
+
+def test_two_servers_on_one_folder_and_clocks_that_differ(tmp_path: Path) -> None:
+    """By mistake; what the files say of the time is hours ahead or behind on both sides."""
+    at = tmp_path / "server"
+    with serving(at) as one, serving(at) as other:
+        settings = [project(FINITE, algorithm="grid", storage=url) for url in (one, other, one)]
+        runs = [job(tmp_path, number, config) for number, config in enumerate(settings)]
+        done: list[str] = []
+        hours = itertools.cycle([-7, 3, 0, 5])
+        while not all(run.over for run in runs):
+            done += [found for run in runs if (found := evaluate(run)) is not None]
+            sync(*runs)
+            for path in tmp_path.rglob("*.jsonl"):
+                stamp = time.time() + 3600 * next(hours)
+                os.utime(path, (stamp, stamp))
+        for run in runs:
+            run.close()
+        assert len(done) == len(set(done)) == 6
+        (folder,) = at.iterdir()
+        assert len(read_study(folder)[0].finished) == 6
+
+
+def test_requests_that_are_replayed_in_any_order_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, str, bytes]] = []
+    once = Client._once
+
+    def noted(client: Client, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        sent.append((method, target, body))
+        return once(client, method, target, body)
+
+    with serving(tmp_path / "server") as url:
+        with monkeypatch.context() as patched:
+            patched.setattr(Client, "_once", noted)
+            runs = [job(tmp_path, n, project(FINITE, storage=url), 2) for n in range(2)]
+            while not all(run.over for run in runs):
+                for run in runs:
+                    evaluate(run)
+                sync(*runs)
+            for run in runs:
+                run.close()
+                run.hand_over()
+        before = content(tmp_path / "server")
+        rng, client = random.Random(1), Client(url)
+        for method, target, body in rng.sample(2 * sent, 2 * len(sent)):
+            client._once(method, target, body)
+        assert content(tmp_path / "server") == before
+    assert any("/claims/" in target for _, target, _ in sent)
+
+
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_job_that_loses_the_server_delivers_later(tmp_path: Path) -> None:

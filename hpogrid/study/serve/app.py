@@ -286,6 +286,9 @@ def _refused(error: Exception) -> Response:
     elif isinstance(error, UserError):
         status, detail = 507, str(error)
         _log.warning("%s", detail)
+    elif isinstance(error, OSError):
+        status, detail = 507, f"the server cannot do it now: {error.strerror or error}"
+        _log.warning("%s", error)
     elif isinstance(error, ClientDisconnect):
         status, detail = 400, "the client went away"
     else:

@@ -35,6 +35,7 @@ _THREADS = 32
 """So many calls may wait for a slow disk, and others are answered still."""
 
 _MOST = 8192
+_QUEUE = 512
 _FEW = 8
 _log = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=_backlog(_most_visits()))
+        return socket.create_server((host, port), family=family, backlog=_QUEUE)
     except OSError as error:
         raise UserError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
 
@@ -226,12 +227,15 @@ def _most_visits() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
     own = min(_OWN_FILES, soft * 3 // 4)
-    return min(max((soft - own) * 4 // 5, _FEW), _MOST)
+    return min(max((soft - own) * 2 // 3, _FEW), _MOST)
 
 
-def _backlog(most: int) -> int:
-    """How many connections are taken at once: fewer than would leave no file free."""
-    return max(_FEW, min(256, most // 4))
+def _at_once(most: int) -> int:
+    """How many connections are taken in a turn of the loop.
+
+    Those of a few turns are neither counted yet nor closed: they may not take the last files.
+    """
+    return max(_FEW, min(64, most // 8))
 
 
 def run(
@@ -262,7 +266,7 @@ def run(
         log_level="critical",
         server_header=False,
         proxy_headers=False,
-        backlog=_backlog(most),
+        backlog=_at_once(most),
         h11_max_incomplete_event_size=_HEAD_BYTES,
         timeout_keep_alive=int(IDLE_SECONDS),
         timeout_graceful_shutdown=2,
@@ -301,11 +305,18 @@ def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 def _behind_the_door(uvicorn: Any, config: Any, gate: Gate, context: ssl.SSLContext | None) -> Any:
     """uvicorn's server, with our door before it."""
+    h11 = require("h11", extra="serve", what="hpogrid serve")
 
     class Visitor(config.http_protocol_class):  # type: ignore[misc]
         def __init__(self, server: uvicorn.Server, leave: Callable[[], None]) -> None:
             super().__init__(config=config, server_state=server.server_state, app_state={})
             self._leave = leave
+
+        def handle_events(self) -> None:
+            try:
+                super().handle_events()
+            except h11.LocalProtocolError:  # uvicorn refuses what is wrong in mid-answer, too
+                self.transport.abort()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._leave()
@@ -323,6 +334,8 @@ def _behind_the_door(uvicorn: Any, config: Any, gate: Gate, context: ssl.SSLCont
                 )
                 for one in sockets or []
             ]
+            for one in sockets or []:
+                one.listen(_QUEUE)  # that many may wait, whatever is taken at once
             self.started = True
 
     server = Server(config)
