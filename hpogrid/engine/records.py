@@ -209,7 +209,7 @@ def make_exchange(project: Project, space: Space, spec: JobSpec, lease: float) -
             spec.job,
             url=storage,
             task=task,
-            n_jobs=spec.n_jobs,
+            n_jobs=spec.sharing,
             patience=config.serve_patience,
             lease=lease,
         )

@@ -71,7 +71,8 @@ class JobSpec:
         trials: the folder of the trials' own folders (logs, checkpoints).
         shared: whether the jobs of the task are one search.
         n_jobs: how many jobs the task has.
-        begun_with: how many it had at first, which share the points to try first; 0: the same.
+        begun_with: how many it had at first, which share the points to try first, and a finite
+            space where they cannot ask each other; 0: the same.
         requests: the folder in which users ask for something while the job runs.
         prep: the folder in which what trials need is prepared; of all jobs that share a disk.
         after: numbers of trials begin after this one; earlier attempts, of which no ledger is
@@ -93,12 +94,16 @@ class JobSpec:
     added: int = 0
     trial_seed: int | None = None
 
+    @property
+    def sharing(self) -> int:
+        """How many jobs deal out among themselves what is dealt out: those of the beginning."""
+        return self.begun_with or self.n_jobs
+
     def share(self, first: Sequence[Point]) -> Sequence[Point]:
         """Those of the points to try first that are this job's; one that was added has none."""
         if not self.shared:
             return first
-        sharing = self.begun_with or self.n_jobs
-        return first[self.job :: sharing] if self.job < sharing else []
+        return first[self.job :: self.sharing] if self.job < self.sharing else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ def _place(task: Task) -> Place:
     line = TaskLine(
         task_key(task), task.id, task.name, task.project, task.site, task.n_jobs, task.created
     )
-    return Place(line, task.ledgers, functools.partial(_export, task.id))
+    sharing = task.begun_with or task.n_jobs
+    return Place(line, task.ledgers, sharing, functools.partial(_export, task.id))
 
 
 def _export(number: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import re
 from collections.abc import Iterator
@@ -37,6 +39,26 @@ def check_no_secret(what: str, url: str, instead: str) -> None:
             f"{what}: keep the password out of the config, which is copied with every job: "
             f"{instead}"
         )
+
+
+def check_private(what: str, url: str) -> None:
+    """Refuse an address at which a token would cross the network as it is.
+
+    Raises:
+        UserError: it is one.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not _here(parts.hostname or ""):
+        raise UserError(
+            f"{what} {without_secret(url)}: beyond this machine the token needs TLS: write "
+            "https://HOST:PORT, or ssh://USER@HOST"
+        )
+
+
+def _here(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _secrets(url: str) -> Iterator[str]:

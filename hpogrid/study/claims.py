@@ -52,12 +52,12 @@ class Claims:
 
     def owner(self, key: bytes) -> Claim | None:
         """Who has a configuration now: the last who took it over."""
-        newest = self._newest(key)
+        newest = read_claim(self._folder, digest(key))
         return newest[1] if newest else None
 
     def take_over(self, key: bytes, claim: Claim) -> bool:
         """Claim a configuration that ``claim``'s job has left; False: another was faster."""
-        newest = self._newest(key)
+        newest = read_claim(self._folder, digest(key))
         if newest is None or newest[1] != claim:
             return False
         mine = Claim(self._job, claim.suggested, claim.applied)
@@ -68,29 +68,26 @@ class Claims:
         for name, (_, claim) in read_claims(self._folder).items():
             yield name.encode(), claim
 
-    def _newest(self, key: bytes) -> tuple[int, Claim] | None:
-        newest, generation = None, 0
-        while (path := claim_path(self._folder, digest(key), generation)).exists():
-            claim = read_record(path, Claim)
-            newest = newest if claim is None else (generation, claim)
-            generation += 1
-        return newest
-
 
 def claim_path(folder: Path, name: str, generation: int) -> Path:
     """The file of a claim."""
     return folder / f"{name}.{generation:03d}{_SUFFIX}"
 
 
-def read_claims(folder: Path, name: str = "*") -> dict[str, tuple[int, Claim]]:
-    """The newest claim of each configuration that can be read, with its generation.
+def read_claim(folder: Path, name: str) -> tuple[int, Claim] | None:
+    """The newest claim of a configuration that can be read, with its generation."""
+    newest, generation = None, 0
+    while (path := claim_path(folder, name, generation)).exists():
+        claim = read_record(path, Claim)
+        newest = newest if claim is None else (generation, claim)
+        generation += 1
+    return newest
 
-    Args:
-        folder: where they are kept.
-        name: of the only configuration that is asked for.
-    """
+
+def read_claims(folder: Path) -> dict[str, tuple[int, Claim]]:
+    """The newest claim of each configuration that can be read, with its generation."""
     found: dict[str, tuple[int, Claim]] = {}
-    for path in sorted(folder.glob(f"{name}.*{_SUFFIX}")):
+    for path in sorted(folder.glob(f"*{_SUFFIX}")):
         stem, _, generation = path.name.removesuffix(_SUFFIX).partition(".")
         claim = read_record(path, Claim)
         if claim is not None and generation.isdecimal():

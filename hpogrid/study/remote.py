@@ -17,7 +17,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from hpogrid.errors import UserError
 from hpogrid.space.space import Point, Space
@@ -120,7 +120,7 @@ class RemoteExchange(Exchange):
         folder, space, job: as for `Exchange`; the folder may be the job's own.
         url: of the server.
         task: the key of the task.
-        n_jobs: how many jobs the task has.
+        n_jobs: among how many jobs a finite space is dealt out: those the task began with.
         patience: seconds (see `PATIENCE_SECONDS`).
 
     Raises:
@@ -323,9 +323,7 @@ class RemoteExchange(Exchange):
         at = self._sizes.get(path.name, 0)
         with path.open("rb") as stream:
             while True:
-                stream.seek(at)
-                data = stream.read(_PART_BYTES)
-                data = data[: data.rfind(b"\n") + 1]
+                data = _part(stream, at)
                 if not (data or alive):
                     return
                 before = time.monotonic()
@@ -426,6 +424,16 @@ def _carry(of: weakref.ref[RemoteExchange], stop: threading.Event) -> None:
             there = False
         pause = _SYNC_SECONDS * (1.0 if there else random.uniform(0.5, 1.5))
         del exchange
+
+
+def _part(stream: BinaryIO, at: int) -> bytes:
+    """Lines of a file that are whole, or the next part of one that is longer than a part."""
+    stream.seek(at)
+    data = stream.read(_PART_BYTES)
+    if end := data.rfind(b"\n") + 1:
+        return data[:end]
+    whole = any(b"\n" in more for more in iter(lambda: stream.read(_PART_BYTES), b""))
+    return data if whole else b""
 
 
 def _size(path: Path) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.search.base import Mode
-from hpogrid.study.address import check_no_secret, filled, why, without_secret
+from hpogrid.study.address import check_no_secret, check_private, filled, why, without_secret
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -48,6 +48,7 @@ def check_url(url: str, n_jobs: int = 1) -> None:
         check_no_secret(
             "storage", url, "set HPOGRID_TOKEN or HPOGRID_TOKEN_FILE where the jobs run"
         )
+        check_private("storage", url)
         return
     check_no_secret(
         "storage", url, "write ${NAME} in its place and set that variable where the jobs run"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
@@ -21,16 +23,23 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, user: str | None = None) -> Iterator[None]:
-    """A server from the moment it takes connections until it is stopped."""
+def running(
+    command: list[str], port: int, user: str | None = None, at: Sequence[str] = ()
+) -> Iterator[None]:
+    """A server from the moment it takes connections until it is stopped.
+
+    Args:
+        command: what starts it.
+        port: of this machine, or of the one ``at`` which it runs (see `machines`).
+        user: whose process it is.
+        at: what stands before a command there.
+    """
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, user=user
+        [*at, *command], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, user=user
     )
     try:
         deadline = time.monotonic() + 120
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
+        while not connects("127.0.0.1", port, at):
             assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
             assert time.monotonic() < deadline, f"{command[0]} does not listen on {port}"
             time.sleep(0.05)
@@ -40,12 +49,55 @@ def running(command: list[str], port: int, user: str | None = None) -> Iterator[
         process.wait(30)
 
 
+def connects(host: str, port: int, at: Sequence[str] = ()) -> bool:
+    """Whether somebody takes connections, as it looks from a machine."""
+    if at:
+        look = f"import socket; socket.create_connection(({host!r}, {port}), 1)"
+        command = [*at, sys.executable, "-c", look]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
+        return True
+    return False
+
+
 @contextlib.contextmanager
-def ssh_server(folder: Path, **variables: str) -> Iterator[int]:
+def machines(*names: str) -> Iterator[list[list[str]]]:
+    """Machines in a row, each with cables to its neighbours alone; as root, with iproute2.
+
+    The cable number n has the addresses 10.98.n.1 and 10.98.n.2. Given is what stands before a
+    command that runs on each machine.
+    """
+    known = [f"{name}-{os.getpid()}" for name in names]
+    made: list[str] = []
+    try:
+        for name in known:
+            _ip("netns", "add", name)
+            made.append(name)
+            _ip("-n", name, "link", "set", "lo", "up")
+        for number, (left, right) in enumerate(itertools.pairwise(known)):
+            there = ("type", "veth", "peer", "name", "left", "netns", right)
+            _ip("-n", left, "link", "add", "right", *there)
+            for place, name, end in ((left, "right", 1), (right, "left", 2)):
+                _ip("-n", place, "address", "add", f"10.98.{number}.{end}/24", "dev", name)
+                _ip("-n", place, "link", "set", name, "up")
+        yield [["ip", "netns", "exec", name] for name in known]
+    finally:
+        for name in made:
+            _ip("netns", "del", name)
+
+
+def _ip(*command: str) -> None:
+    done = subprocess.run(["ip", *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"ip {' '.join(command)}: {done.stderr}"
+
+
+@contextlib.contextmanager
+def ssh_server(folder: Path, at: Sequence[str] = (), **variables: str) -> Iterator[int]:
     """An sshd that lets in who has our key; gives its port. Needs the package openssh-server.
 
     Args:
         folder: for its keys, and for ``config``, with which ssh gets in as ``far``.
+        at: the machine on which it runs (see `machines`), for all who reach that.
         variables: the environment that logins find.
     """
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
@@ -64,7 +116,7 @@ def ssh_server(folder: Path, **variables: str) -> Iterator[int]:
         " StrictHostKeyChecking accept-new\n"
     )
     options = {
-        "Port": port, "ListenAddress": "127.0.0.1", "HostKey": folder / "host",
+        "Port": port, "ListenAddress": "0.0.0.0" if at else "127.0.0.1", "HostKey": folder / "host",
         "AuthorizedKeysFile": folder / "authorized", "StrictModes": "no", "UsePAM": "no",
         "PasswordAuthentication": "no", "PidFile": "none", "PermitRootLogin": "yes",
     }  # fmt: skip
@@ -74,7 +126,7 @@ def ssh_server(folder: Path, **variables: str) -> Iterator[int]:
     if variables:
         words = (f'"{name}={value}"' for name, value in variables.items())
         command += ["-o", f"SetEnv={' '.join(words)}"]
-    with running(command, port):
+    with running(command, port, at=at):
         yield port
 
 

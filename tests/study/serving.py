@@ -24,7 +24,7 @@ KEY = "h-7"
 def place(folder: Path, key: str = KEY, number: int = 1, n_jobs: int = 3) -> Place:
     """A task with its ledgers below ``folder``."""
     line = TaskLine(key, number, f"task.{number}", "p", "local", n_jobs, 1.0)
-    return Place(line, folder / key, lambda: b"an archive")
+    return Place(line, folder / key, n_jobs, lambda: b"an archive")
 
 
 @contextlib.contextmanager
@@ -53,11 +53,11 @@ def serving(
             thread.join()
 
 
-def certificate_for(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this machine, and its key."""
+def certificate_for(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path]:
+    """A certificate for an address, and its key."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-               "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+               "-subj", f"/CN={address}", "-addext", f"subjectAltName=IP:{address}",
                "-keyout", str(key), "-out", str(certificate)]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     return certificate, key

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import socket
 import ssl
 import time
@@ -27,6 +28,7 @@ from hpogrid.study.serve.calls import LARGEST_BODY, ROOT, openapi, share_of
 from hpogrid.study.serve.client import Answer, Client, Refused
 from hpogrid.study.serve.shelf import Shelf, UnknownCursor
 from hpogrid.study.serve.tokens import Keyring, Right, WrongTokens, make_token, read_or_make_token
+from tests.study.fuzz_serve import fuzz
 from tests.study.serving import KEY, certificate_for, place, serving
 
 LEDGER = "job-0000.001.jsonl"
@@ -83,6 +85,8 @@ def test_the_document_is_kept(url: str, owner: str) -> None:
         ("GET", f"{ROOT}/{KEY}/ledgers/notes.txt", 400),
         ("GET", f"{ROOT}/other/ledgers", 404),
         ("GET", f"{ROOT}/{KEY}/secrets", 404),
+        ("GET", f"{ROOT}/", 404),
+        ("GET", f"{ROOT}/{KEY}/ledgers/", 404),
         ("POST", f"{ROOT}/{KEY}/ledgers", 405),
         ("PUT", f"{ROOT}/{KEY}/ledgers/../../x.jsonl", 404),
         ("PUT", f"{ROOT}/{KEY}/ledgers/notes.txt", 400),
@@ -237,6 +241,29 @@ def test_a_share_is_given_away_only_by_who_lives_and_has_opened_it_or_is_dead(
     assert restarted.claim(own, 0, theirs) == "yours"
 
 
+def test_a_ledger_that_was_removed_begins_anew(tmp_path: Path) -> None:
+    now = [0.0]
+    found = shelf(tmp_path, now)
+    found.append(LEDGER, 0, b"1\n")
+    assert found.listing().ledgers[LEDGER].size == 2
+    (tmp_path / LEDGER).unlink()
+    assert found.listing().ledgers == {}
+    cursor = found.listing().cursor
+    assert found.append(LEDGER, 0, b"2\n") == 2
+    now[0] = 1.0
+    assert [part.data for part in found.changes(cursor, None).parts] == [b"2\n"]
+
+
+def test_a_claim_follows_the_one_that_stands(tmp_path: Path) -> None:
+    found = shelf(tmp_path, [0.0])
+    name = next(name for name in map(digest, (b"%d" % n for n in range(99)))
+                if share_of(name, 2) is None)  # fmt: skip
+    assert found.claim(name, 7, Claim(0, {}, {})) == "yours"
+    assert found.claim(name, 0, Claim(1, {}, {})) == "taken"
+    assert found.claim(name, 7, Claim(1, {}, {})) == "yours"
+    assert [(one.generation, one.claim.job) for one in found.claims().claims] == [(1, 1)]
+
+
 # --- who may stay --------------------------------------------------------------------------------
 
 
@@ -256,6 +283,26 @@ def test_strangers_leave_when_there_is_no_room(
         assert client._link.sock is known
 
 
+def test_who_holds_many_connections_makes_room_for_others(
+    tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_most_visits", lambda: 8)
+    with serving(tmp_path) as url, contextlib.ExitStack() as stack:
+        port = urlsplit(url).port or 0
+
+        def connect(host: str) -> socket.socket:
+            made = socket.create_connection(("127.0.0.1", port), 10, source_address=(host, 0))
+            return stack.enter_context(made)
+
+        newcomer = connect("127.0.0.2")
+        crowd = [connect("127.0.0.1") for _ in range(30)]
+        with contextlib.suppress(ConnectionError):
+            assert crowd[0].recv(1) == b""
+        head = f"GET {ROOT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {owner}\r\n\r\n"
+        newcomer.sendall(head.encode())
+        assert newcomer.recv(100).split()[1] == b"200"
+
+
 @pytest.mark.parametrize("tls", [False, True])
 def test_who_says_nothing_or_little_must_leave(
     tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch, tls: bool
@@ -273,6 +320,51 @@ def test_who_says_nothing_or_little_must_leave(
             slow = context.wrap_socket(slow, server_hostname="127.0.0.1")
         with slow, pytest.raises((ConnectionError, ssl.SSLError)):
             dribble(slow)
+
+
+def test_strangers_keep_no_job_from_its_work(
+    tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than there is room for, silent before the handshake or slow after it."""
+    monkeypatch.setattr(door, "_most_visits", lambda: 40)
+    certificate, key = certificate_for(tmp_path)
+    monkeypatch.setenv("HPOGRID_CA_FILE", str(certificate))
+    context = ssl.create_default_context(cafile=str(certificate))
+    with serving(tmp_path / "server", 0, certificate, key) as url, contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", urlsplit(url).port or 0)
+        client = Client(url)
+        for number in range(60):
+            link = stack.enter_context(socket.create_connection(address, 20))
+            if number % 3 == 0:
+                with contextlib.suppress(OSError):
+                    link = context.wrap_socket(link, server_hostname="127.0.0.1")
+                    stack.enter_context(link).sendall(b"GET / HT")
+            assert client.append(KEY, LEDGER, 2 * number, b"1\n") == 2 * number + 2
+        client.close()
+        assert set(client.listing(KEY).ledgers) == {LEDGER}
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_whatever_comes_is_answered_or_refused(
+    tmp_path: Path, url: str, owner: str, known: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For longer: ``python -m tests.study.fuzz_serve``."""
+    token = owner if known else None
+    fuzz(url, KEY, tmp_path / "server", random.Random(1), token, 300)
+    assert ask(url, "GET", f"{ROOT}/{KEY}/claims", owner)[0] == 200
+    assert "Traceback" not in caplog.text
+
+
+def test_what_is_wrong_in_the_middle_of_an_answer_ends_the_connection(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"HEAD {ROOT} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), 20) as link:
+        link.sendall(head.encode() + b"no number\r\n")
+        with contextlib.suppress(ConnectionError):
+            while link.recv(1000):
+                pass
+    assert caplog.text == ""
 
 
 def dribble(link: socket.socket) -> None:

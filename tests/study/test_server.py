@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
+import random
 import shutil
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +70,60 @@ def test_jobs_cover_a_finite_space_once(tmp_path: Path, algorithm: str) -> None:
         study, warnings = read_study(folder)
         assert len(study.finished) == 6
         assert warnings == []
+
+
+def test_two_servers_on_one_folder_and_clocks_that_differ(tmp_path: Path) -> None:
+    """By mistake; what the files say of the time is hours ahead or behind on both sides."""
+    at = tmp_path / "server"
+    with serving(at) as one, serving(at) as other:
+        settings = [project(FINITE, algorithm="grid", storage=url) for url in (one, other, one)]
+        runs = [job(tmp_path, number, config) for number, config in enumerate(settings)]
+        done: list[str] = []
+        hours = itertools.cycle([-7, 3, 0, 5])
+        while not all(run.over for run in runs):
+            done += [found for run in runs if (found := evaluate(run)) is not None]
+            sync(*runs)
+            for path in tmp_path.rglob("*.jsonl"):
+                stamp = time.time() + 3600 * next(hours)
+                os.utime(path, (stamp, stamp))
+        for run in runs:
+            run.close()
+        assert len(done) == len(set(done)) == 6
+        (folder,) = at.iterdir()
+        assert len(read_study(folder)[0].finished) == 6
+
+
+def test_requests_that_are_replayed_in_any_order_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, str, bytes]] = []
+    once = Client._once
+
+    def noted(client: Client, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        sent.append((method, target, body))
+        return once(client, method, target, body)
+
+    with serving(tmp_path / "server") as url:
+        with monkeypatch.context() as patched:
+            patched.setattr(Client, "_once", noted)
+            runs = [job(tmp_path, n, project(FINITE, storage=url), 2) for n in range(2)]
+            while not all(run.over for run in runs):
+                for run in runs:
+                    evaluate(run)
+                sync(*runs)
+            for run in runs:
+                run.close()
+                run.hand_over()
+        before = content(tmp_path / "server")
+        rng, client = random.Random(1), Client(url)
+        for method, target, body in rng.sample(2 * sent, 2 * len(sent)):
+            client._once(method, target, body)
+        assert content(tmp_path / "server") == before
+    assert any("/claims/" in target for _, target, _ in sent)
+
+
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_job_that_loses_the_server_delivers_later(tmp_path: Path) -> None:
@@ -215,6 +273,43 @@ def test_alone_each_job_takes_from_its_own_share_only(tmp_path: Path) -> None:
         assert "of this job's own share meanwhile" in end
 
 
+def test_a_job_that_was_added_has_no_share_to_take_from_alone(tmp_path: Path) -> None:
+    space = {"a": {"method": "uniformint", "dimension": {"low": 1, "high": 60}}}
+    with serving(tmp_path / "server") as url:
+        config = project(space, algorithm="grid", storage=url)
+        runs = [job(tmp_path, number, config) for number in range(3)]
+        place = tmp_path / "machine-3"
+        spec = JobSpec(3, 7, place / "ledger", place / "trials", True, n_jobs=5, begun_with=3)
+        runs.append(Run(config, spec))
+        sync(*runs)
+        done = [evaluate(run) for run in runs]
+    for run in runs:
+        while (found := evaluate(run)) is not None:
+            done.append(found)
+        assert run.waiting
+    assert len(done) > 15
+    assert len(set(done)) == len(done)
+    assert not any("share" in note for note in exchange(runs[3]).account())
+
+
+def test_a_line_that_is_longer_than_a_part_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpogrid.study.remote._PART_BYTES", 1000)
+    with serving(tmp_path / "server") as url:
+        first, second = (job(tmp_path, n, project(WIDE, storage=url)) for n in (0, 1))
+        assignment = first.next()
+        assert assignment is not None
+        first.report(assignment.trial, {"loss": 1.0, "predictions": list(range(2000))})
+        first.finish(assignment.trial)
+        first.close()
+        sync(first, second)
+        assert [trial.id for trial in second.study.finished] == ["0-1"]
+        (folder,) = (tmp_path / "server").iterdir()
+        name = first._writer.path.name
+        assert (folder / name).read_bytes() == first._writer.path.read_bytes()
+
+
 def test_what_a_job_took_alone_before_it_was_killed_is_handed_in(tmp_path: Path) -> None:
     with serving(tmp_path / "server") as url:
         config = project(FINITE, storage=url)
@@ -281,6 +376,19 @@ def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             job(tmp_path, 0, config)
         monkeypatch.setenv("HPOGRID_CA_FILE", str(certificate))
         assert evaluate(job(tmp_path, 0, config)) is not None
+        for path in (tmp_path / "missing.pem", key.with_name("empty.pem")):
+            monkeypatch.setenv("HPOGRID_CA_FILE", str(path))
+            with pytest.raises(UserError, match=f"HPOGRID_CA_FILE: cannot use {path}: "):
+                Client(url)
+            key.with_name("empty.pem").touch()
+
+
+def test_no_token_crosses_a_network_as_it_is() -> None:
+    for url in ("http://127.0.0.2:8765", "http://localhost:8765", "http://[::1]:8765"):
+        Client(url).close()
+    for url in ("http://my.host:8765", "http://192.0.2.1:8765", "http://[2001:db8::1]:8765"):
+        with pytest.raises(UserError, match="beyond this machine the token needs TLS"):
+            Client(url)
 
 
 def test_a_server_that_goes_in_the_middle_of_an_answer_is_out_of_reach() -> None:

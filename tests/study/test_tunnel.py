@@ -6,6 +6,7 @@ import getpass
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +19,13 @@ from hpogrid.site.serving import places
 from hpogrid.site.tasks import new_task
 from hpogrid.ssh import CONFIG
 from hpogrid.study.serve.client import Client, Unreachable
+from hpogrid.study.serve.tokens import read_or_make_token
 from hpogrid.study.serve.tunnel import Tunnel
 from hpogrid.study.study import read_study
 from tests.engine.test_sharing import evaluate
 from tests.projects import store_project
-from tests.study.services import ssh_server
+from tests.study.services import connects, free_port, machines, running, ssh_server
+from tests.study.serving import certificate_for
 
 PROGRAM = Path(sys.executable).with_name("hpogrid")
 
@@ -64,6 +67,38 @@ def test_a_search_through_ssh_outlives_its_server(sshd: str, tmp_path: Path) -> 
     run.hand_over()
     (found,) = places().values()
     assert len(read_study(found.ledgers)[0].finished) == 3
+
+
+@pytest.mark.engine
+def test_jobs_that_see_only_the_submit_node_reach_a_server_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the relay of docs/sharing.md; the certificate names the submit node."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.setenv("HPOGRID_TOKEN", read_or_make_token())
+    certificate, key = certificate_for(tmp_path, "10.98.0.2")
+    monkeypatch.setenv("HPOGRID_CA_FILE", str(certificate))
+    port = free_port()
+    task = new_task(
+        store_project(trials=3, storage=f"https://10.98.0.2:{port}"), site="local", n_jobs=2
+    )
+    serve = [str(PROGRAM), "serve", "--port", str(port), "--cert", str(certificate)]
+    relay = ["ssh", "-F", str(tmp_path / "config"), "-o", "HostName=10.98.1.2", "-N", "-g"]
+    relay += ["-L", f"{port}:127.0.0.1:{port}", "far"]
+    with (
+        machines("jobs", "submit", "server") as (jobs, submit, server),
+        ssh_server(tmp_path, server),
+        running([*serve, "--key", str(key)], port, at=server),
+        running(relay, port, at=submit),
+    ):
+        assert not connects("10.98.1.2", port, jobs)
+        command = [*jobs, sys.executable, "-m", "tests.study.far_job", str(task.id)]
+        ends = [
+            subprocess.Popen([*command, str(job), str(tmp_path / f"machine-{job}")])
+            for job in range(2)
+        ]
+        assert [process.wait(240) for process in ends] == [0, 0]
+    assert len(read_study(task.ledgers)[0].finished) == 6
 
 
 def test_what_is_no_way_to_a_server_is_said(

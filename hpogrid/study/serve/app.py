@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 T = TypeVar("T")
+_LOOK_SECONDS = 1.0
+"""After so long a token that was revoked is forgotten."""
+
+_LOOK_APART_SECONDS = 0.1
+"""Strangers make nobody look for tokens more often."""
+
 _LARGEST_JOB = 10**6
 _LARGEST_GENERATION = 999
 _log = logging.getLogger(__name__)
@@ -41,10 +49,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Place:
-    """A task at the server: what others may know of it, and where its ledgers are."""
+    """A task at the server.
+
+    Attributes:
+        line: what others may know of it.
+        ledgers: the folder of its ledgers.
+        sharing: among how many jobs a finite space is dealt out.
+        export: makes an archive of it, as ``study export`` does.
+    """
 
     line: TaskLine
     ledgers: Path
+    sharing: int
     export: Callable[[], bytes]
 
 
@@ -65,27 +81,34 @@ class Calls:
 
     Args:
         places: see `Places`; asked again for a task that is new.
-        shelf: makes what keeps the files of one task.
     """
 
-    def __init__(self, places: Places, shelf: Callable[[Place], Shelf] | None = None) -> None:
+    def __init__(self, places: Places) -> None:
         self._places = places
-        self._make_shelf = shelf or (lambda place: Shelf(place.ledgers, place.line.n_jobs))
         self._known: dict[str, Place] = {}
         self._shelves: dict[str, Shelf] = {}
         self._keyring = Keyring()
+        self._looking = asyncio.Lock()
         self._wrong = WrongTokens()
+        self._exporting = asyncio.Lock()  # an archive is made of all that a task has
 
     # --- who asks ----------------------------------------------------------------------------
 
-    def token(self, request: Request) -> Token:
+    async def token(self, request: Request) -> Token:
         """The token that a request brings.
 
         Raises:
-            Refusal: it brings none that is known.
+            Refusal: it brings none that is known, or they cannot be read.
         """
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
-        token = self._keyring.find(text.strip()) if scheme.lower() == "bearer" else None
+        text = text.strip() if scheme.lower() == "bearer" else ""
+        if time.monotonic() - self._keyring.looked > _LOOK_SECONDS and not self._looking.locked():
+            with contextlib.suppress(Refusal):  # who was known stays known
+                await self._look_for_tokens()
+        token = self._keyring.find(text)
+        if token is None and text:  # it may have been made just now
+            await self._look_for_tokens()
+            token = self._keyring.find(text)
         if token is not None:
             return token
         address = request.client.host if request.client else ""
@@ -93,59 +116,73 @@ class Calls:
             raise Refusal(429, "too many wrong tokens from there")
         raise Refusal(401, "the token is missing, wrong, revoked or over")
 
-    def place(self, request: Request, right: Right) -> tuple[Place, Shelf]:
+    async def _look_for_tokens(self) -> None:
+        """See which tokens there are; one look, from now on, for all who want one together."""
+        wanted = time.monotonic()
+        async with self._looking:
+            if self._keyring.looked >= wanted:
+                return
+            await asyncio.sleep(self._keyring.looked + _LOOK_APART_SECONDS - time.monotonic())
+            try:
+                await asyncio.to_thread(self._keyring.look)
+            except UserError as error:
+                _log.warning("%s", error)
+                raise Refusal(507, "the tokens cannot be read at the moment") from error
+
+    async def place(self, request: Request, right: Right) -> tuple[Place, Shelf]:
         """The task of a call, if the token allows the call.
 
         Raises:
             Refusal: it does not, or there is no such task.
         """
-        token, key = self.token(request), request.path_params["task"]
+        token, key = await self.token(request), request.path_params["task"]
         if not token.may(right, key):
             what = "this task" if token.may(right, None) else f"the right to {right}"
             raise Refusal(403, f"the token '{token.name}' is not for {what}")
         if key not in self._known:
-            self._known = self._places()
+            self._known = await asyncio.to_thread(self._places)
         place = self._known.get(key)
         if place is None:
             raise Refusal(404, "no such task")
         if key not in self._shelves:
-            self._shelves[key] = self._make_shelf(place)
+            self._shelves[key] = Shelf(place.ledgers, place.sharing)
         return place, self._shelves[key]
 
     # --- the calls ---------------------------------------------------------------------------
 
     async def tasks(self, request: Request) -> Response:
         """The tasks that the token may see."""
-        token = self.token(request)
+        token = await self.token(request)
         self._known = await asyncio.to_thread(self._places)
         return _json([p.line for key, p in self._known.items() if token.may("read", key)])
 
     async def export(self, request: Request) -> Response:
         """A task as ``study export`` writes it."""
-        place, _ = self.place(request, "read")
-        return _bytes(await asyncio.to_thread(place.export), "application/gzip")
+        place, _ = await self.place(request, "read")
+        async with self._exporting:
+            return _bytes(await asyncio.to_thread(place.export), "application/gzip")
 
     async def listing(self, request: Request) -> Response:
         """The ledgers of a task."""
-        _, shelf = self.place(request, "read")
+        _, shelf = await self.place(request, "read")
         return _json(await asyncio.to_thread(shelf.listing))
 
     async def read(self, request: Request) -> Response:
         """The bytes of a ledger."""
-        _, shelf = self.place(request, "read")
+        _, shelf = await self.place(request, "read")
         name, start = _matched(request, "ledger", LEDGER_PATTERN), _number(request, "from")
         return _bytes(await asyncio.to_thread(shelf.read, name, start or 0))
 
     async def append(self, request: Request) -> Response:
         """Append to a ledger."""
-        _, shelf = self.place(request, "write")
+        _, shelf = await self.place(request, "write")
         name, at = _matched(request, "ledger", LEDGER_PATTERN), _number(request, "at")
         data = await _body(request)
         return _json(Size(await asyncio.to_thread(shelf.append, name, at or 0, data)))
 
     async def changes(self, request: Request) -> Response:
         """What was written since."""
-        _, shelf = self.place(request, "read")
+        _, shelf = await self.place(request, "read")
         after = request.query_params.get("after")
         if after is None:
             raise Refusal(400, "'after' is missing: the cursor of the last answer")
@@ -154,12 +191,12 @@ class Calls:
 
     async def claims(self, request: Request) -> Response:
         """The claims of a task."""
-        _, shelf = self.place(request, "read")
+        _, shelf = await self.place(request, "read")
         return _json(await asyncio.to_thread(shelf.claims))
 
     async def claim(self, request: Request) -> Response:
         """Claim a configuration."""
-        _, shelf = self.place(request, "write")
+        _, shelf = await self.place(request, "write")
         name = _matched(request, "claim", CLAIM_PATTERN)
         generation = _whole(request.path_params["generation"], _LARGEST_GENERATION, "generation")
         claim = decode(await _body(request), Claim, "the claim")
@@ -172,7 +209,7 @@ class Calls:
 
     async def open_share(self, request: Request) -> Response:
         """Let others take of a job's share."""
-        _, shelf = self.place(request, "write")
+        _, shelf = await self.place(request, "write")
         job = _whole(request.path_params["job"], _LARGEST_JOB, "job")
         await asyncio.to_thread(shelf.open_share, job)
         return _json(Size(0))
@@ -206,7 +243,7 @@ def make_app(calls: Calls, hears: Callable[[tuple[str, int]], None]) -> Any:
     def answering(call: Callable[[Request], Awaitable[Response]]) -> Any:
         async def answer(request: Request) -> Response:
             try:
-                calls.token(request)
+                await calls.token(request)
                 hears(request.client or ("", 0))
                 return await call(request)
             except Exception as error:
@@ -218,15 +255,17 @@ def make_app(calls: Calls, hears: Callable[[tuple[str, int]], None]) -> Any:
         """No such path or method: only those who may know are told that."""
         assert isinstance(error, HTTPException)
         try:
-            calls.token(request)
-        except Refusal as refusal:
+            await calls.token(request)
+        except Exception as refusal:
             return _refused(refusal)
         found = _refused(Refusal(error.status_code, str(error.detail).lower()))
         found.headers.update(error.headers or {})
         return found
 
     routes = [Route(path, answering(call), methods=[method]) for method, path, call in table]
-    return Starlette(routes=routes, exception_handlers={HTTPException: elsewhere})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: elsewhere})
+    app.router.redirect_slashes = False  # which is answered before anybody is asked for a token
+    return app
 
 
 def _refused(error: Exception) -> Response:
@@ -247,6 +286,9 @@ def _refused(error: Exception) -> Response:
     elif isinstance(error, UserError):
         status, detail = 507, str(error)
         _log.warning("%s", detail)
+    elif isinstance(error, OSError):
+        status, detail = 507, f"the server cannot do it now: {error.strerror or error}"
+        _log.warning("%s", error)
     elif isinstance(error, ClientDisconnect):
         status, detail = 400, "the client went away"
     else:

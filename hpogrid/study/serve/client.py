@@ -16,12 +16,16 @@ import msgspec
 
 from hpogrid.errors import UserError, first_line
 from hpogrid.files import Damaged, decode
+from hpogrid.study.address import check_private
 from hpogrid.study.claims import Claim
 from hpogrid.study.serve.calls import ROOT, Changes, Claims, Listing, Problem, Size, TaskLine
 from hpogrid.study.serve.tunnel import Tunnel, tunnel_to
 
 TOKEN = "HPOGRID_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable with the token; ``HPOGRID_TOKEN_FILE`` names a file with it."""
+
+CERTIFICATE = "HPOGRID_CA_FILE"
+"""The environment variable that names the file of a certificate of one's own."""
 
 T = TypeVar("T")
 _TIMEOUT = 10.0
@@ -72,11 +76,11 @@ class Client:
                 f"{url} is no address of a server; write http://HOST:PORT, "
                 "https://HOST:PORT or ssh://USER@HOST"
             )
+        check_private("the server", url)
         self._headers = _bearer(read_token())
         # No proxy: the server is one of ours, and a token must not go elsewhere.
         if parts.scheme == "https":
-            context = ssl.create_default_context(cafile=os.environ.get("HPOGRID_CA_FILE"))
-            self._link = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
+            self._link = http.client.HTTPSConnection(host, port, timeout=timeout, context=_trust())
         else:
             self._link = http.client.HTTPConnection(host, port, timeout=timeout)
 
@@ -206,6 +210,15 @@ class _Through(http.client.HTTPConnection):
         self._tunnel.broke()
 
 
+def _trust() -> ssl.SSLContext:
+    """Whose certificates are believed: those of the system, or the one of one's own."""
+    path = os.environ.get(CERTIFICATE)
+    try:
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:  # a file that holds no certificate is one, too
+        raise UserError(f"{CERTIFICATE}: cannot use {path}: {error.strerror or error}") from error
+
+
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -221,7 +234,7 @@ def _said(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"the certificate is not trusted: {error.verify_message} "
-            "(HPOGRID_CA_FILE names the file of one of your own)"
+            f"({CERTIFICATE} names the file of one of your own)"
         )
     return first_line(error)
 

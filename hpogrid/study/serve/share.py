@@ -50,7 +50,8 @@ class Share(Claims):
 
     Args:
         server: see `Server`.
-        job, n_jobs: which job of how many.
+        job, n_jobs: which job, and among how many the space is dealt out; one that was added
+            later has no share.
         lease: after so many silent seconds the server takes a job to be dead.
 
     Attributes:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from hpogrid.files import explained, make_folder, write_new
-from hpogrid.study.claims import Claim, make_claim, read_claims
+from hpogrid.study.claims import Claim, make_claim, read_claim, read_claims
 from hpogrid.study.exchange import LEASE_SECONDS
 from hpogrid.study.ledger import ledger_attempts, ledger_name, was_closed
 from hpogrid.study.serve.calls import (
@@ -73,7 +73,7 @@ class Shelf:
 
     Args:
         folder: of the ledgers.
-        n_jobs: of the task.
+        n_jobs: among which a finite space is dealt out.
         lease: a job whose ledgers do not change for so many seconds is taken to be dead.
         clock: a steady one.
     """
@@ -179,7 +179,10 @@ class Shelf:
         if now - self._looked < at_most:
             return
         first, self._looked = self._looked < 0, now
-        for name, size, stamp in self._files():
+        files = self._files()
+        for gone in self._seen.keys() - {name for name, _, _ in files}:
+            del self._seen[gone]
+        for name, size, stamp in files:
             seen = self._seen.get(name)
             if seen is None:
                 seen = self._seen[name] = _Seen(size if first else 0, stamp, now)
@@ -240,16 +243,17 @@ class Shelf:
         with self._claiming:
             with self._lock:
                 self._look()
-            standing = read_claims(self._claims, name).get(name)
+            standing = read_claim(self._claims, name)
             if standing is not None and standing[1].job == claim.job:
                 return "yours"
-            if standing is not None and standing[0] >= generation:
+            following = 0 if standing is None else standing[0] + 1
+            if generation < following:
                 return "taken"
             holder = share_of(name, self._n_jobs) if standing is None else standing[1].job
             if holder is not None and holder != claim.job and self._holds(holder, standing):
                 self._wanted.add(holder)
                 return "held"
-            made = make_claim(self._claims, name, generation, claim)
+            made = make_claim(self._claims, name, following, claim)
             return "yours" if made else "taken"
 
     def open_share(self, job: int) -> None:
@@ -270,8 +274,9 @@ class Shelf:
         if standing is None and (self._claims / f"{_OPENED}{job}").exists():
             return False
         names = [ledger_name(job, attempt) for attempt in attempts]
-        changed = max(self._seen[name].changed for name in names if name in self._seen)
-        return self._clock() - changed < self._lease and not was_closed(self._folder / names[-1])
+        now = self._clock()  # that of a ledger which is newer than the last look
+        changed = max(self._seen[name].changed if name in self._seen else now for name in names)
+        return now - changed < self._lease and not was_closed(self._folder / names[-1])
 
 
 def _lock(handle: int) -> bool:

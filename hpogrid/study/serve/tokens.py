@@ -27,7 +27,6 @@ _BYTES = 32
 _LEAST = 22
 """Characters of a token of 128 bits."""
 
-_LOOK_SECONDS = 1.0
 _MOST_WRONG = 10
 _MINUTE = 60.0
 _MOST_ADDRESSES = 10_000
@@ -135,19 +134,31 @@ def _digest(token: str) -> str:
 
 
 class Keyring:
-    """The tokens as a server knows them; what is revoked is forgotten within a second."""
+    """The tokens as a server knows them.
+
+    Attributes:
+        looked: when it last looked which there are, by the steady clock.
+
+    Raises:
+        UserError: they cannot be read.
+    """
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
-        self._looked = -_LOOK_SECONDS
+        self.look()
+
+    def look(self) -> None:
+        """See which tokens there are now.
+
+        Raises:
+            UserError: they cannot be read; those of the last look stay.
+        """
+        self.looked = time.monotonic()
+        owner = Token("owner", _digest(read_or_make_token()), "write", None, 0.0, None)
+        self._tokens = {token.digest: token for token in (*list_tokens(), owner)}
 
     def find(self, text: str) -> Token | None:
         """The token that somebody brings, if it is one."""
-        now = time.monotonic()
-        if now - self._looked >= _LOOK_SECONDS:
-            self._looked = now
-            owner = Token("owner", _digest(read_or_make_token()), "write", None, 0.0, None)
-            self._tokens = {token.digest: token for token in (*list_tokens(), owner)}
         # A digest that is looked up tells an observer of the time nothing about the token.
         token = self._tokens.get(_digest(text)) if text else None
         return None if token is None or token.over else token
