@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import tarfile
@@ -45,6 +46,15 @@ this times their count, so that no two trials of a job have the same number."""
 
 PROJECT_FOLDER = Path("/hpogrid/project")
 """Where images may have input data and further scripts."""
+
+ROOM = "hpogrid_room"
+"""A file that is there while trials run, so that its space is left for the results of a job whose
+trials have filled the disk."""
+ROOM_BYTES = 16 * 2**20
+
+LARGEST_PACKED = 2 * 2**30
+"""Bytes of trials' files that are packed: a pilot ends jobs that need more disk than their queue
+gives (14 GB at many), and fails those whose output cannot be stored."""
 
 _MARGIN_SECONDS = (30.0, 600.0)
 _MARGIN = 0.05  # of the time limit, kept for writing results
@@ -98,6 +108,8 @@ def main(folder: Path, index: int, point: Sequence[str] | None) -> int:
         _presume_cores(place)
         seed, after = _go_on(place)
         _prepare(place, place.job / "work")
+        with contextlib.suppress(OSError):  # what could be written of it is room, too
+            (place.folder / ROOM).write_bytes(bytes(ROOM_BYTES))
         with _time_limit(place.settings.seconds), _Log(place.ledgers) as log:
             result = run_job(
                 place.bundle,
@@ -281,7 +293,8 @@ def _undisturbed() -> contextlib.AbstractContextManager[None]:
 
 
 def _deliver(place: Place) -> int:
-    """Write the outputs; return how many trials of this job have finished."""
+    """Write the outputs, if need be on a full disk; return how many trials have finished."""
+    (place.folder / ROOM).unlink(missing_ok=True)
     own = [
         place.ledgers / ledger_name(place.index, attempt)
         for attempt in ledger_attempts(place.ledgers, place.index)
@@ -300,11 +313,26 @@ def _deliver(place: Place) -> int:
             "time": time.time(),
         }
         write_atomic(place.folder / METADATA, small_metadata(project, trials, about))
-    with tarfile.open(place.folder / PACKED, "w:gz") as archive:
-        for name in packed:
-            if (place.job / name).exists():
-                archive.add(place.job / name, name)
+    _pack(place, packed)
     return sum(trial.finished for trial in trials)
+
+
+def _pack(place: Place, names: Sequence[str]) -> None:
+    """Pack what else a job leaves: the smallest files first, as many as there is room for."""
+    roots = [place.job / name for name in names]
+    inside = {path for root in roots for path in (root, *root.rglob("*"))}
+    files = [path for path in inside if path.is_symlink() or path.is_file()]
+    room = min(LARGEST_PACKED, shutil.disk_usage(place.folder).free - ROOM_BYTES // 4)
+    left = 0
+    with tarfile.open(place.folder / PACKED, "w:gz") as archive:
+        for size, path in sorted((path.lstat().st_size, path) for path in files):
+            room -= size + tarfile.BLOCKSIZE
+            left += room < 0
+            if room >= 0:
+                archive.add(path, path.relative_to(place.job).as_posix())
+    if left:
+        _say(f"the {counted(left, 'largest file')} of the trials, such as checkpoints, are not kept"
+             f": {PACKED} has no room for more")  # fmt: skip
 
 
 def _whole_lines(path: Path) -> bytes:

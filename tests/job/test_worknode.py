@@ -70,7 +70,7 @@ def run(folder: Path, *words: str, **environment: str) -> str:
 
 
 def trials(folder: Path) -> dict[str, str]:
-    out = folder / "out"
+    out = folder / "ledgers"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     shutil.copy(folder / LEDGER, out / "job-0000.001.jsonl")
@@ -147,6 +147,43 @@ def test_the_time_limit_leaves_results_and_exit_code_0(tmp_path: Path) -> None:
     states = trials(folder).values()
     assert "complete" in states
     assert json.loads((folder / METADATA).read_text())["result"]
+
+
+FILLS = """
+import os
+import uuid
+from pathlib import Path
+
+def train(config):
+    Path(f"weights-{uuid.uuid4()}").write_bytes(os.urandom(4_000_000))
+    return config["x"]
+"""
+
+
+def test_a_full_disk_leaves_results_and_exit_code_0(tmp_path: Path) -> None:
+    """Of what trials wrote as much as there is room for; all that they found out."""
+    folder, out = pack(tmp_path, FILLS, trials=40), tmp_path / "out"
+    out.mkdir()
+    on_a_small_disk = (
+        'mount -t tmpfs -o size=48m none "$1" && cp -a "$0/." "$1" && cd "$1" && shift 2 && '
+        f'"$@"; code=$?; cp {LEDGER} {PACKED} {METADATA} {out}; exit $code'
+    )
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    unshare = ["unshare", "--map-root-user", "--mount", "sh", "-c", on_a_small_disk]
+    done = subprocess.run(
+        [*unshare, str(folder), str(disk), "--", *command("--job", "1")],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"},
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no space left on device" in done.stderr
+    assert "largest file" in done.stdout
+    ended = list(trials(out).values())
+    assert 0 < ended.count("complete") < 40
+    assert len(json.loads((out / METADATA).read_text())["result"]) == ended.count("complete")
+    with tarfile.open(out / PACKED) as archive:
+        assert "result.json" in archive.getnames()
 
 
 def test_being_told_to_stop_leaves_results_and_exit_code_0(tmp_path: Path) -> None:

@@ -24,6 +24,11 @@ class TimeUp(RunError):
     """The server did not answer in time."""
 
 
+def time_limit(seconds: float) -> float:
+    """How long a request may take: what the user says, or as many seconds as are usual."""
+    return float(os.environ.get("HPOGRID_PANDA_TIMEOUT") or seconds)
+
+
 def ask(
     request: Request, seconds: float, folder: Path | None = None, *, credentials: bool = True
 ) -> tuple[list[Answer], str]:
@@ -31,7 +36,7 @@ def ask(
     client = find_client()
     if credentials:
         login()
-    seconds = float(os.environ.get("HPOGRID_PANDA_TIMEOUT") or seconds)
+    seconds = time_limit(seconds)
     with tempfile.TemporaryDirectory(prefix="hpogrid-") as scratch:
         answer = Path(scratch) / "answer.json"
         process = subprocess.Popen(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import types
 from collections.abc import Callable
 from functools import partial
@@ -21,9 +22,8 @@ import msgspec
 
 # Without this the client looks host names up when it is imported, and picks hosts at random.
 _ENVIRONMENT = {"PANDA_BEHIND_REAL_LB": "1"}
-_PAGES = 1000
-ALL_TASKS = "the list of tasks"
-"""A call of ours: `getJobIDsJediTasksInTimeRange` for page after page."""
+TASKS = "the list of tasks"
+"""A call of ours: `getJobIDsJediTasksInTimeRange` for page after page (see `_tasks`)."""
 
 
 class Call(msgspec.Struct):
@@ -78,30 +78,34 @@ def main(answer: Path) -> None:
 
 
 def _call(client: types.ModuleType, call: Call) -> Any:
-    function = _all_tasks if call.name == ALL_TASKS else getattr(client, call.name)
-    words = [client, *call.args] if call.name == ALL_TASKS else call.args
-    return function(*words, **call.kwargs)
+    if call.name == TASKS:
+        return _tasks(client, *call.args)
+    return getattr(client, call.name)(*call.args, **call.kwargs)
 
 
-def _all_tasks(client: types.ModuleType, since: str, user: str | None) -> tuple[int, Any]:
-    """The server's list of tasks to its end, which only an empty page is.
+def _tasks(
+    client: types.ModuleType, since: str, user: str | None, after: int | None, seconds: float
+) -> tuple[int, Any]:
+    """Tasks with numbers beyond ``after``: pages until an empty one, or until time is up.
 
     A page may be short because the server keys it by request, of which tasks can share one.
+
+    Returns:
+        The transport's code, and the tasks with the last number: None if there are no more.
     """
     found: list[Any] = []
-    last: int | None = None
-    for _ in range(_PAGES):
-        code, page = client.getJobIDsJediTasksInTimeRange(since, user, last)
+    end = time.monotonic() + seconds
+    while True:
+        code, page = client.getJobIDsJediTasksInTimeRange(since, user, after)
         if code != 0:
             return code, page
         items = list(page.values()) if isinstance(page, dict) else []
         numbers = [item.get("jediTaskID") for item in items if isinstance(item, dict)]
-        new = [number for number in numbers if isinstance(number, int) and number > (last or 0)]
+        new = [number for number in numbers if isinstance(number, int) and number > (after or 0)]
         found += items
-        if not new:
-            break
-        last = max(new)
-    return 0, found
+        after = max(new, default=None)
+        if after is None or time.monotonic() >= end:
+            return 0, [found, after]
 
 
 def _answer(function: Callable[[], Any], noted: list[tuple[int, str, str]]) -> Answer:

@@ -16,11 +16,21 @@ import msgspec
 
 from hpogrid.errors import RunError, UserError
 from hpogrid.site.base import Unsure
-from hpogrid.site.panda.ask import TimeUp, ask, explain, last_error, one_line, pair, result
+from hpogrid.site.panda.ask import (
+    TimeUp,
+    ask,
+    explain,
+    last_error,
+    one_line,
+    pair,
+    result,
+    time_limit,
+)
 from hpogrid.site.panda.auth import redact
-from hpogrid.site.panda.call import ALL_TASKS, Call, Request
+from hpogrid.site.panda.call import TASKS, Call, Request
 
 _CALL_SECONDS = 60.0
+_PAGES_SECONDS = 20.0  # after which a process hands over the pages of a list that it has
 _SUBMIT_SECONDS = 600.0
 _FRESH_SECONDS = 2.0
 _UNSURE = "whether PanDA took the task is not known: 'hpogrid tasks show' will tell"
@@ -171,9 +181,16 @@ def list_tasks(since: float, user: str | None = None) -> list[TaskInfo]:
 
 
 def _list_tasks(since: float, user: str | None) -> list[TaskInfo]:
+    """However many there are: the time limit is for some pages, not for all of them."""
     text = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(since))
-    [items] = call(Call(ALL_TASKS, [text, user]))
-    return list({task.id: task for task in decode_all(items, TaskInfo)}.values())
+    seconds = min(_PAGES_SECONDS, time_limit(_CALL_SECONDS) / 3)
+    found: dict[int, TaskInfo] = {}
+    after: int | None = None
+    while True:
+        [(items, after)] = call(Call(TASKS, [text, user, after, seconds]))
+        found |= {task.id: task for task in decode_all(items, TaskInfo)}
+        if after is None:
+            return list(found.values())
 
 
 def find_task(name: str) -> int | None:

@@ -71,6 +71,28 @@ def test_tasks_come_in_pages(server: Server, monkeypatch: pytest.MonkeyPatch) ->
     assert len(server.asked) == 4  # the same list serves who asks again within a moment
 
 
+def test_the_time_limit_is_not_for_a_whole_list(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes its time for each page: they are had with as many calls as it needs."""
+    calls: list[Call] = []
+
+    def noted(*items: Call) -> list[Any]:
+        calls.extend(items)
+        return call(*items)
+
+    monkeypatch.setattr(panda_client, "call", noted)
+    monkeypatch.setattr(panda_client, "_PAGES_SECONDS", 0)
+
+    def answer(endpoint: str, query: dict[str, Any]) -> tuple[int, bytes]:
+        after = int(query["min_task_id"]) if query.get("min_task_id", "None") != "None" else 0
+        return good({str(number): task(number) for number in range(after + 1, min(after + 3, 6))})
+
+    server.answer = answer
+    assert [item.id for item in list_tasks(0.0)] == [1, 2, 3, 4, 5]
+    assert len(calls) == len(server.asked) == 4
+
+
 def test_ten_thousand_tasks_are_shown_after_a_few_questions(server: Server) -> None:
     tasks = {
         number: task(number, creationDate="2100-01-01 00:00:00", site="Q")
