@@ -120,10 +120,31 @@ def test_a_file_of_lines(tmp_path: Path) -> None:
             ["--site", "sge", "--walltime", "1h", "--extra", '{"l": {"h_rt": 20}}'],
             "extra: 'l h_rt' and walltime both limit",
         ),
+        (
+            ["--site", "slurm", "--memory", "4G", "--extra", '{"--mem-per-cpu": "1G"}'],
+            "extra: '--mem-per-cpu' and memory both say how much memory a job has",
+        ),
+        (
+            ["--site", "slurm", "--gpus", "1", "--extra", '{"gres": "gpu:2"}'],
+            "extra: 'gres' and gpus both say how many GPUs a job has",
+        ),
+        (
+            ["--site", "slurm", "--max_attempts", "3", "--extra", '{"no-requeue": true}'],
+            "extra: 'no-requeue' and max_attempts both say whether a job is queued again",
+        ),
+        (
+            ["--site", "htcondor", "--cpus", "2", "--extra", '{"request_cpus": 4}'],
+            "extra: 'request_cpus' and cpus both say how many cores",
+        ),
     ],
 )
 def test_what_cannot_be(words: list[str], says: str) -> None:
     assert says in refused("grid_config", "create", "g", *words)
+
+
+def test_a_native_option_that_is_left_out_contradicts_nothing() -> None:
+    ok("grid_config", "create", "g", "--site", "slurm", "--memory", "4G", "--extra",
+       '{"mem": null, "gres": "nvme:1"}')  # fmt: skip
 
 
 def test_nodes_that_nothing_uses_are_told() -> None:
