@@ -277,8 +277,12 @@ class BatchSite:
                 patience = now - waiting.tried >= _ANYHOW_SECONDS
                 free = max(waiting.queued - self._queued(), int(patience))
             if free != 0:
-                with contextlib.suppress(RunError):  # then it is their end
+                try:
                     self._submit_all(task, own, free)
+                except RunError:
+                    pass  # it is written as their end
+                except UserError as error:
+                    keep(task, waiting=replace(waiting_of(task), why=str(error)))
                 self._poll.forget()
 
     def _submit(self, task: Task, part: Part) -> None:

@@ -504,6 +504,24 @@ def test_what_waits_and_is_refused_then_has_failed(
     assert reason == "not submitted: Fake refused the job: the queue was closed"
 
 
+def test_what_waits_and_is_wrong_by_now_says_so(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at it fails for nobody."""
+    limit = Limit(monkeypatch, 0)
+    task = control.submit(project(trials=1), site=None, n_jobs=1)
+
+    def refuse(self: fake.Fake, extra: object) -> None:
+        raise UserError("extra: there is no such option")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fake.Fake, "check_options", refuse)
+        why = "waiting to be submitted: extra: there is no such option"
+        wait(task, lambda _: control.overview([task])[0].jobs[0].reason == why)
+    limit.most = 1
+    assert wait(task, ended) == ["done"]
+
+
 def test_a_record_that_cannot_be_read_is_told(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
