@@ -15,6 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from hpogrid.trial.guard import stat
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -77,8 +79,5 @@ def _place() -> str:
 
 def _begun(pid: int) -> str | None:
     """When a process began; None: there is none, or a zombie."""
-    with contextlib.suppress(OSError, IndexError):
-        # The name, in brackets, may hold anything; what follows the last one are numbers.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        return None if fields[0] in ("Z", "X") else fields[19]
-    return None
+    fields = stat(pid)
+    return None if not fields or fields[0] in ("Z", "X") else fields[19]

@@ -69,9 +69,9 @@ def tasks(ctx: click.Context, param: Any, incomplete: str) -> list[CompletionIte
 def sites(ctx: click.Context, param: Any, incomplete: str) -> list[CompletionItem]:
     """The kinds of site, and those that grid configs name."""
     from hpogrid.config.home import home
-    from hpogrid.site import SITES
+    from hpogrid.site import QUEUES, SITES
 
-    kinds = [name for name in SITES if name != "panda"]
+    kinds = [name for name in SITES if name != QUEUES]
     named = []
     for path in (home() / "grid").glob("*.json"):
         found = re.search(r'"site": *"([^"]+)"', path.read_text(errors="replace"))

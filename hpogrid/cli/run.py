@@ -99,7 +99,7 @@ def run_command(
         task = submit(
             project, site=site, n_jobs=n_jobs, shared=not independent, start=start, mode=mode
         )
-    message(f"submitted {counted(n_jobs, 'job')} of project '{project}' to site {task.site}; "
+    message(f"task {task.id}: {counted(n_jobs, 'job')} of project '{project}' at {task.site}; "
             f"watch: hpogrid watch {task.id}")  # fmt: skip
     say(task.id)
     return Exit.OK

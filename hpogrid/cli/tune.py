@@ -188,8 +188,9 @@ def _goes_on(name: str, configs: Configs, scripts: Path, yes: bool) -> bool:
 def _start(ctx: click.Context, name: str, site: str, n_jobs: int) -> int:
     """Run the project here, or submit it; what it has found already is known to the search."""
     from hpogrid.cli.run import local_run, run_command
+    from hpogrid.site import HERE
 
-    here = site == "local" and n_jobs == 1
+    here = site == HERE and n_jobs == 1
     if here and _is_unfinished(name):
         code: int = ctx.invoke(local_run, project=name, resume=True)
     else:

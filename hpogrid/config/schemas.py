@@ -355,6 +355,13 @@ class GridConfig(Config):
     environment: Annotated[
         dict[str, str], Meta(description="Environment variables of the jobs: a JSON object")
     ] = msgspec.field(default_factory=dict)
+    workdir: Annotated[
+        str | None,
+        Meta(
+            description="Folder in which the setup runs, where the jobs are: an absolute path "
+            "(default: the folder of the task or the job)"
+        ),
+    ] = None
     extra: Annotated[Values, Meta(description="Native options of the site: a JSON object")] = (
         msgspec.field(default_factory=dict)
     )
@@ -369,6 +376,10 @@ class GridConfig(Config):
         if self.memory_factor is not None and self.memory is None:
             raise ValueError("memory_factor: of what? give the memory too, such as --memory 4G")
         _check_environment(self.environment)
+        if self.workdir is not None and not re.fullmatch(r"/[^\x00-\x1f]*", self.workdir):
+            raise ValueError(
+                f"workdir: {self.workdir!r} is no absolute path; write /PATH/TO/FOLDER"
+            )
         if self.walltime is not None and not _WALLTIME.fullmatch(self.walltime):
             raise ValueError(f"walltime: '{self.walltime}' is no time; write 12:00:00, 90m or 12h")
         if self.memory is not None and not re.fullmatch("[0-9]+[MGT]", self.memory):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from hpogrid.files import read_record
 from hpogrid.job.run import RESULT, read_result
@@ -33,6 +34,7 @@ class Array(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         name: by which the scheduler may know it too.
         time: when it was submitted, in seconds since 1970.
         said: what the scheduler said that was not understood.
+        most: how many of its members run at once; 0: any number.
     """
 
     site: str = ""
@@ -43,17 +45,53 @@ class Array(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     name: str = ""
     time: float = 0.0
     said: str = ""
+    most: int = 0
 
 
-class Submissions(msgspec.Struct):
-    """What a batch site keeps of a task: its arrays, oldest first."""
+class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Jobs that wait to be submitted.
+
+    Attributes:
+        jobs: of the task.
+        why: in words.
+        queued: how many jobs the user had in the queue when it took no more; 0: nobody knows.
+        tried: when they were offered last, in seconds since 1970.
+        looked: when it was last looked whether there is room.
+    """
+
+    jobs: list[int] = []
+    why: str = ""
+    queued: int = 0
+    tried: float = 0.0
+    looked: float = 0.0
+
+
+class Submissions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a batch site keeps of a task: its arrays, oldest first, and what waits."""
 
     arrays: list[Array] = []
+    waiting: Waiting = Waiting()
 
 
 def arrays_of(task: Task) -> list[Array]:
     """The submissions of a task, oldest first."""
     return task.native_as(Submissions).arrays
+
+
+def waiting_of(task: Task) -> Waiting:
+    """The jobs of a task that wait to be submitted."""
+    return task.native_as(Submissions).waiting
+
+
+def keep(task: Task, *, arrays: list[Array] | None = None, waiting: Waiting | None = None) -> None:
+    """Keep what has changed of a task's submissions."""
+    before = task.native_as(Submissions)
+    after = replace(
+        before,
+        arrays=before.arrays if arrays is None else arrays,
+        waiting=before.waiting if waiting is None else waiting,
+    )
+    task.keep(after)
 
 
 def array_of(task: Task, job: int) -> Array | None:

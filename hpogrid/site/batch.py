@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import re
 import shlex
 import tempfile
@@ -32,12 +33,14 @@ from hpogrid.site.arrays import (
     KILLED,
     MISSING,
     Array,
-    Submissions,
+    Waiting,
     array_of,
     arrays_of,
     forget_end,
+    keep,
     member_of,
     settled,
+    waiting_of,
 )
 from hpogrid.site.base import (
     ACTIVE,
@@ -51,7 +54,7 @@ from hpogrid.site.base import (
 from hpogrid.site.batchsystem import NO_MEMORY, BatchSystem, Member, MemberState, Request, Target
 from hpogrid.site.carry import write_carried
 from hpogrid.site.check import check_parts, look
-from hpogrid.site.commands import NoAnswer, NotHere, run_command
+from hpogrid.site.commands import Answer, NoAnswer, NotHere, run_command
 from hpogrid.site.polling import Poll, Told
 from hpogrid.site.script import job_script, make_request, names_cores
 from hpogrid.site.tasks import Task, next_number, project_at, sketch
@@ -62,6 +65,22 @@ _GRACE_SECONDS = 20.0
 
 _UNSURE_SECONDS = 600.0
 """How long an array is looked for of which it is not known whether it was taken."""
+
+_WAVE_SECONDS = 10.0
+"""How long at least between two looks whether jobs can be submitted that wait for it."""
+
+_ANYHOW_SECONDS = 600.0
+"""After how long they are offered though the user has as many in the queue as ever."""
+
+
+_SAY = {
+    "walltime": "limit the time of a job",
+    "memory": "say how much memory a job has",
+    "cpus": "say how many cores a job has",
+    "gpus": "say how many GPUs a job has",
+    "max_attempts": "say whether a job is queued again",
+}
+"""What settings do that there are native options for as well."""
 
 
 class Part(NamedTuple):
@@ -94,11 +113,11 @@ class BatchSite:
     def check_config(self, grid: GridConfig) -> None:
         """Refuse native options that there are not, or that contradict a setting."""
         self.scheduler.check_options(grid.extra)
-        name = self.scheduler.time_option(grid.extra)
-        if name and grid.walltime:
-            raise UserError(
-                f"extra: '{name}' and walltime both limit the time of a job; leave one of them out"
-            )
+        for setting, name in self.scheduler.settings_in(grid.extra).items():
+            if getattr(grid, setting) is not None:
+                raise UserError(
+                    f"extra: '{name}' and {setting} both {_SAY[setting]}; leave one of them out"
+                )
 
     # --- submission ----------------------------------------------------------------------------
 
@@ -127,14 +146,16 @@ class BatchSite:
 
     def _unfit(self) -> str | None:
         """Why no machine can run jobs that need this disk, as far as the cluster tells."""
-        commands = self.scheduler.pool()
+        answers = [self._asked(command) for command in self.scheduler.pool()]
+        texts = [answer.text for answer in answers if answer is not None and answer.code == 0]
+        return self.scheduler.unfit(texts) if texts and len(texts) == len(answers) else None
+
+    def _asked(self, command: Sequence[str]) -> Answer | None:
+        """What a command says; None: there is none, or no answer."""
         try:
-            answers = [run_command(command, self.scheduler.label) for command in commands]
+            return run_command(command, self.scheduler.label) if command else None
         except RunError:
             return None
-        if not answers or any(answer.code != 0 for answer in answers):
-            return None
-        return self.scheduler.unfit([answer.text for answer in answers])
 
     def scripts(self, task: Task) -> dict[Path, str]:
         """The files that `submit` writes, with their texts."""
@@ -165,25 +186,104 @@ class BatchSite:
         """Submit jobs. What the scheduler took is kept in the task at once."""
         with locked(task.folder):
             write_carried(project_at(task, self.scheduler.name).grid_config)
-            waiting = [part.jobs for part in self._parts(task, jobs)]
-            left, number = list(jobs), len(arrays_of(task)) + 1
             try:
-                while waiting:
-                    if self.scheduler.arrays:
-                        number = len(arrays_of(task)) + 1
-                    part = self._part(task, waiting.pop(0), jobs, number)
-                    try:
-                        self._submit(task, part)
-                    except RunError as error:
-                        if not self._is_limit(error) or len(part.jobs) == 1:
-                            raise
-                        middle = (len(part.jobs) + 1) // 2
-                        waiting = [part.jobs[:middle], part.jobs[middle:], *waiting]
-                        continue
-                    left = [job for job in left if job not in part.jobs]
-            except RunError as error:
-                raise self._cut_short(task, left, len(jobs), error) from error
+                self._submit_all(task, list(jobs))
             finally:
+                self._poll.forget()
+            waiting = waiting_of(task)
+            if waiting.jobs:
+                logging.getLogger(__name__).warning(
+                    "task %d: %d of %d jobs wait to be submitted (%s); they go in when there is "
+                    "room and somebody looks: hpogrid watch %d",
+                    task.id, len(waiting.jobs), task.n_jobs, waiting.why, task.id,
+                )  # fmt: skip
+
+    def _submit_all(self, task: Task, jobs: Sequence[int], most: int | None = None) -> None:
+        """Submit jobs, as many as are taken; the others wait.
+
+        Args:
+            task: whose they are.
+            jobs: of the task.
+            most: offer only so many of them, if they are fewer than an array has; None: all.
+
+        Raises:
+            RunError: they are refused, for good; that is kept as their end.
+        """
+        left, why, queued, number = list(jobs), "", 0, len(arrays_of(task)) + 1
+        groups = [list(part.jobs) for part in self._parts(task, jobs)]
+        if most is not None and most < len(groups[0]):
+            groups = [groups[0][:most]]
+        while groups and not why:
+            if self.scheduler.arrays:
+                number = len(arrays_of(task)) + 1
+            part = self._part(task, groups[0], jobs, number, self._room(task, left))
+            if part is None:
+                why = "as many run as max_jobs allows"
+                continue
+            try:
+                self._submit(task, part)
+            except RunError as error:
+                if len(part.jobs) > 1 and self._said(error, self.scheduler.too_large):
+                    middle = (len(part.jobs) + 1) // 2
+                    groups[:1] = [groups[0][:middle], groups[0][middle:]]
+                elif self._said(error, self.scheduler.too_many):
+                    why, queued = str(error), self._queued()
+                else:
+                    raise self._cut_short(task, left, len(jobs), error) from error
+                continue
+            left = [job for job in left if job not in part.jobs]
+            del groups[0]
+        before = waiting_of(task)
+        if not why and left:
+            why, queued = before.why, self._queued()
+        others = [job for job in before.jobs if job not in jobs]
+        keep(task, waiting=Waiting(sorted([*others, *left]), why, queued, time.time()))
+
+    def _room(self, task: Task, jobs: Sequence[int]) -> int | None:
+        """How many of these jobs may run at once beside those that do; None: any number."""
+        most = project_at(task, self.scheduler.name).grid_config.max_jobs
+        if most is None:
+            return None
+        for array in arrays_of(task):
+            there = [
+                job
+                for job in array.jobs
+                if array.id and job not in jobs
+                and array_of(task, job) == array and settled(task, job) is None
+            ]  # fmt: skip
+            most -= min(array.most or len(there), len(there))
+        return max(most, 0)
+
+    def _queued(self) -> int:
+        """How many jobs of the user wait or run; 0: who knows."""
+        try:
+            return sum(seen.state in ACTIVE for seen in self._queue([]).values())
+        except RunError:
+            return 0
+
+    def _go_on(self, task: Task) -> None:
+        """Submit what waits, where there may be room by now."""
+        if not waiting_of(task).jobs:
+            return
+        with locked(task.folder):
+            task.refresh()
+            waiting = waiting_of(task)
+            now = time.time()
+            own = [job for job in waiting.jobs if job in jobs_at(task, self.scheduler.name)]
+            if not own or 0 <= now - max(waiting.tried, waiting.looked) < _WAVE_SECONDS:
+                return
+            keep(task, waiting=replace(waiting, looked=now))
+            free = None
+            if waiting.queued:
+                patience = now - waiting.tried >= _ANYHOW_SECONDS
+                free = max(waiting.queued - self._queued(), int(patience))
+            if free != 0:
+                try:
+                    self._submit_all(task, own, free)
+                except RunError:
+                    pass  # it is written as their end
+                except UserError as error:
+                    keep(task, waiting=replace(waiting_of(task), why=str(error)))
                 self._poll.forget()
 
     def _submit(self, task: Task, part: Part) -> None:
@@ -197,7 +297,7 @@ class BatchSite:
         for path, text in self._files(task, [part]).items():
             write_atomic(path, text.encode())
             path.chmod(0o755)
-        before = arrays_of(task)
+        before, waiting = arrays_of(task), waiting_of(task)
         array = Array(
             site=self.scheduler.name,
             id="",
@@ -207,42 +307,47 @@ class BatchSite:
             name=request.name,
             time=time.time(),
             said="it was cut off",
+            most=request.grid.max_jobs or 0,
         )
-        task.keep(Submissions([*before, array]))
+        others = [job for job in waiting.jobs if job not in part.jobs]
+        keep(task, arrays=[*before, array], waiting=replace(waiting, jobs=others))
         try:
             answer = run_command(self.scheduler.submit(request), label)
         except NoAnswer as error:
             raise self._unsure(task, array, str(error)) from error
         except RunError:
-            task.keep(Submissions(before))
+            keep(task, arrays=before, waiting=waiting)
             raise
         number = self.scheduler.submitted(answer.code, answer.text)
         if number is not None:
-            task.keep(Submissions([*before, replace(array, id=number, said="")]))
+            keep(task, arrays=[*before, replace(array, id=number, said="")])
         elif answer.code == 0 or any(word in answer.all for word in self.scheduler.cut_off):
             raise self._unsure(task, array, answer.words)
         else:
-            task.keep(Submissions(before))
+            keep(task, arrays=before, waiting=waiting)
             raise RunError(f"{label} refused the job: {answer.words}")
 
     def _unsure(self, task: Task, array: Array, said: str) -> Unsure:
         """Note what the scheduler said; the array may be in its queue."""
-        task.keep(Submissions([*arrays_of(task)[:-1], replace(array, said=said)]))
+        keep(task, arrays=[*arrays_of(task)[:-1], replace(array, said=said)])
         return Unsure(
             f"it is not known whether {self.scheduler.label} took the job, which answered: {said}; "
             f"the task stays, and 'hpogrid tasks show {task.id}' looks for it"
         )
 
-    def _is_limit(self, error: RunError) -> bool:
-        """Whether fewer jobs at once might be taken."""
-        return any(word in str(error) for word in self.scheduler.too_many)
+    def _said(self, error: RunError, words: Sequence[str]) -> bool:
+        """Whether a refusal has one of these words in it."""
+        return not isinstance(error, Unsure) and any(word in str(error) for word in words)
 
     def _cut_short(self, task: Task, left: list[int], asked: int, error: RunError) -> RunError:
-        """Mark the jobs that were not submitted; say how many were."""
+        """Mark the jobs that were not submitted, and do not wait; say how many were."""
         unsure = [job for job in left if (array := array_of(task, job)) and not array.id]
         for job in left:
             if job not in unsure:
                 self._write_end(task, job, MemberState("failed", f"not submitted: {error}"))
+        waiting = waiting_of(task)
+        others = [job for job in waiting.jobs if job not in left]
+        keep(task, waiting=replace(waiting, jobs=others))
         if len(left) == asked or isinstance(error, Unsure):
             return error
         return Kept(
@@ -259,7 +364,10 @@ class BatchSite:
         groups = [same[at : at + most] for same in self._by_memory(task, jobs)
                   for at in range(0, len(same), most)]  # fmt: skip
         first, step = len(arrays_of(task)) + 1, int(self.scheduler.arrays)
-        return [self._part(task, group, jobs, first + at * step) for at, group in enumerate(groups)]
+        parts = (
+            self._part(task, group, jobs, first + at * step) for at, group in enumerate(groups)
+        )
+        return [part for part in parts if part is not None]
 
     def _by_memory(self, task: Task, jobs: Sequence[int]) -> list[Sequence[int]]:
         """The jobs, apart by how much memory they get: one script asks for the same for all."""
@@ -269,15 +377,25 @@ class BatchSite:
         both = list(zip(jobs, times, strict=True))
         return [[job for job, own in both if own == one] for one in sorted(set(times))]
 
-    def _part(self, task: Task, group: Sequence[int], jobs: Sequence[int], number: int) -> Part:
-        """An array of some of the jobs that are submitted together.
+    def _part(
+        self,
+        task: Task,
+        group: Sequence[int],
+        jobs: Sequence[int],
+        number: int,
+        room: int | None = None,
+    ) -> Part | None:
+        """An array of some of the jobs that are submitted together; None: there is no room.
 
         Args:
             task: whose they are.
             group: the jobs of the array.
             jobs: all; together their arrays keep to ``max_jobs``.
             number: of its script.
+            room: how many of its members may run at once; None: as many as of the others.
         """
+        if room == 0:
+            return None
         self.check_config(project_at(task, self.scheduler.name).grid_config)
         cores = self.scheduler.cores_by_number
         members, only = group, None
@@ -288,12 +406,8 @@ class BatchSite:
             task, project_at(task, self.scheduler.name), folder, len(members), cores=cores
         )
         most = request.grid.max_jobs
-        share = most * len(group) // len(jobs) if most and only is None else most
-        if share == 0:
-            raise RunError(
-                f"max_jobs: {self.scheduler.label} takes these {len(jobs)} jobs as several arrays "
-                f"only, which cannot keep to {most} at once together; give more, or fewer jobs"
-            )
+        share = max(most * len(group) // len(jobs), 1) if most and only is None else most
+        share = min(share, room) if share and room else share
         times = max(task.short_of_memory.get(job, 0) for job in members)
         grid = replace(request.grid, max_jobs=share, memory=_memory(request.grid, times))
         name = request.name if number == 1 else f"{request.name}-{number}"
@@ -301,12 +415,8 @@ class BatchSite:
 
     def _largest_array(self) -> int | None:
         """How many members an array may have, if the cluster tells."""
-        command = self.scheduler.settings()
-        try:
-            text = run_command(command, self.scheduler.label).text if command else ""
-        except RunError:
-            return None
-        return self.scheduler.largest_array(text)
+        answer = self._asked(self.scheduler.settings())
+        return self.scheduler.largest_array(answer.text) if answer else None
 
     def _files(self, task: Task, parts: Sequence[Part]) -> dict[Path, str]:
         files: dict[Path, str] = {}
@@ -323,13 +433,16 @@ class BatchSite:
         """Look at the results, and ask the scheduler once about all jobs that have none."""
         for task in tasks:
             self._look_for_unsure(task)
+            self._go_on(task)
         jobs = {task.id: jobs_at(task, self.scheduler.name) for task in tasks}
         known = {(task.id, job): settled(task, job) for task in tasks for job in jobs[task.id]}
         wanted = {
             member
             for task in tasks
             for job in jobs[task.id]
-            if known[task.id, job] is None and (member := member_of(task, job))
+            if known[task.id, job] is None
+            and job not in waiting_of(task).jobs
+            and (member := member_of(task, job))
         }
         told, problem = Told({}), None
         if wanted:
@@ -351,7 +464,7 @@ class BatchSite:
         with locked(task.folder):
             arrays = [self._identified(array) for array in arrays_of(task)]
             if arrays != arrays_of(task):
-                task.keep(Submissions(arrays))
+                keep(task, arrays=arrays)
                 self._poll.forget()
 
     def _may_be_there(self, array: Array) -> bool:
@@ -359,14 +472,10 @@ class BatchSite:
         return own and not array.id and time.time() - array.time < _UNSURE_SECONDS
 
     def _identified(self, array: Array) -> Array:
-        command = self.scheduler.search(array.name) if self._may_be_there(array) else []
-        if not command:
-            return array
-        try:
-            answer = run_command(command, self.scheduler.label)
-        except RunError:
-            return array
-        number = self.scheduler.found(answer.code, answer.text, array.name)
+        answer = (
+            self._asked(self.scheduler.search(array.name)) if self._may_be_there(array) else None
+        )
+        number = answer and self.scheduler.found(answer.code, answer.text, array.name)
         return replace(array, id=number, said="") if number else array
 
     def _ask(self, members: Collection[Member]) -> Told:
@@ -450,20 +559,17 @@ class BatchSite:
         return f"{self.scheduler.label} answers; {jobs} of yours waiting or running"
 
     def _version(self) -> str | None:
-        command = self.scheduler.version()
-        if not command:
-            return None
-        try:
-            answer = run_command(command, self.scheduler.label)
-        except RunError:
-            return None
-        match = re.search(r"\d+(\.\d+)+\w*", answer.text)
+        answer = self._asked(self.scheduler.version())
+        match = re.search(r"\d+(\.\d+)+\w*", answer.text) if answer else None
         return match.group() if match else None
 
     # --- the state of a job --------------------------------------------------------------------
 
     def _open(self, task: Task, job: int, told: Told, problem: str | None) -> JobStatus:
         """The state of a job that has written no final result."""
+        waiting = waiting_of(task)
+        if job in waiting.jobs:
+            return JobStatus(job, "queued", f"waiting to be submitted: {waiting.why}")
         if problem is not None:
             return JobStatus(job, "unknown", problem)
         member = member_of(task, job)
@@ -523,6 +629,7 @@ class BatchSite:
         """
         self._poll.forget()
         self._look_for_unsure(task)
+        self._submit_no_more(task, jobs)
         unsure = [array for array in arrays_of(task) if self._may_be_there(array)]
         refused = []
         for target, ended in self._targets(task, jobs):
@@ -540,6 +647,17 @@ class BatchSite:
                 f"{self.scheduler.label} may have taken {unsure[0].name} without having said so, "
                 f"and does not show it: look at 'hpogrid tasks show {task.id}' in some minutes"
             )
+
+    def _submit_no_more(self, task: Task, jobs: Collection[int]) -> None:
+        """End those of the jobs that wait to be submitted."""
+        with locked(task.folder):
+            task.refresh()
+            waiting = waiting_of(task)
+            others = [job for job in waiting.jobs if job not in jobs]
+            keep(task, waiting=replace(waiting, jobs=others))
+            for job in set(waiting.jobs) - set(others):
+                killed = MemberState("killed", "killed by 'hpogrid tasks kill' before it was there")
+                self._write_end(task, job, killed)
 
     def _targets(self, task: Task, jobs: Collection[int]) -> Iterator[tuple[Target, list[int]]]:
         """What is to be killed by a command of its own, and which of the jobs that are."""

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from hpogrid.config.schemas import GridConfig
@@ -85,9 +86,11 @@ class BatchSystem(ABC):
         kill_one: whether a command ends one member only.
         options: the native options that ``--extra`` takes.
         reserved: native options that are hpogrid's own business.
+        same: native options that say the same as a setting of the grid config, by the setting.
         tested: the versions that hpogrid's tests ran with.
         cut_off: words in an error of a submission that may have been taken all the same.
-        too_many: words in the refusal of a submission that might be taken with fewer jobs.
+        too_large: words in the refusal of a submission that might be taken in parts.
+        too_many: words in the refusal of jobs that might be taken when others have ended.
     """
 
     name: ClassVar[str]
@@ -100,9 +103,11 @@ class BatchSystem(ABC):
     kill_one: ClassVar[bool] = False
     tested: ClassVar[tuple[str, ...]] = ()
     cut_off: ClassVar[tuple[str, ...]] = ("timed out", "timeout", "Connection reset")
+    too_large: ClassVar[tuple[str, ...]] = ()
     too_many: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
+    same: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
     def pool(self) -> list[list[str]]:
         """Commands that tell whether any machine can run jobs that need this disk."""
@@ -120,9 +125,15 @@ class BatchSystem(ABC):
         """
         native_options(extra, self.options, self.reserved, self.label)
 
-    def time_option(self, extra: Mapping[str, Any]) -> str | None:
-        """The native option among these that limits a job's time."""
-        return None
+    def settings_in(self, extra: Mapping[str, Any]) -> dict[str, str]:
+        """Which of these native options say the same as settings of the grid config, by those."""
+        given = {name.lstrip("-"): name for name in extra if extra[name] not in (None, False)}
+        return {
+            setting: given[name]
+            for setting, names in self.same.items()
+            for name in names
+            if name in given
+        }
 
     def nodes(self, extra: Mapping[str, Any]) -> int:
         """How many nodes of a job native options ask for."""

@@ -11,7 +11,7 @@ from hpogrid.config.project import FILE, Project
 from hpogrid.files import write_atomic
 from hpogrid.job.start import Start
 from hpogrid.search.base import derive_seed
-from hpogrid.site import make_site
+from hpogrid.site import HERE, make_site
 from hpogrid.site.choice import version_of
 from hpogrid.site.tasks import Task, find_tasks, new_task
 
@@ -46,7 +46,7 @@ def confirm_task(
         storage=None,
     )
     task = new_task(
-        project, site=site or "local", foreground=site is None, start=Start(first=list(points))
+        project, site=site or HERE, foreground=site is None, start=Start(first=list(points))
     )
     changed = msgspec.structs.replace(project, hpo_config=config).with_hash()
     write_atomic(task.bundle / FILE, msgspec.json.encode(changed))

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hpogrid.errors import Exit
@@ -50,7 +51,8 @@ class HTCondor(BatchSystem):
 
     name = "htcondor"
     label = "HTCondor"
-    too_many = ("MAX_JOBS_PER",)
+    too_large = ("MAX_JOBS_PER",)
+    too_many = ("MAX_JOBS_PER_OWNER", "MAX_JOBS_SUBMITTED")
     cut_off = (*BatchSystem.cut_off, "Failed to receive", "Failed to send")
     member = "$1"
     end_time = (
@@ -60,6 +62,13 @@ class HTCondor(BatchSystem):
     )
     again = ""
     options = frozenset(_OPTIONS.split())
+    same = MappingProxyType({
+        "walltime": ["allowed_job_duration", "allowed_execute_duration"],
+        "memory": ["request_memory"],
+        "cpus": ["request_cpus"],
+        "gpus": ["request_gpus"],
+        "max_attempts": ["on_exit_remove"],
+    })  # fmt: skip
     reserved = frozenset(
         ["arguments", "batch_name", "error", "executable", "initialdir", "log", "max_materialize",
          "output", "queue", "should_transfer_files", "universe"]
@@ -86,7 +95,7 @@ class HTCondor(BatchSystem):
             "# A job that the cluster holds because it used too much has ended.",
             "periodic_remove = (JobStatus == 5) && member(HoldReasonCode, {34, 46, 47})",
         ]
-        if grid.max_attempts and "on_exit_remove" not in grid.extra:
+        if grid.max_attempts:
             lines.append(f"on_exit_remove = ExitBySignal || ExitCode != {Exit.AGAIN:d}")
         if grid.max_jobs:
             lines.append(f"max_materialize = {grid.max_jobs}")
@@ -126,11 +135,6 @@ class HTCondor(BatchSystem):
     def check_options(self, extra: Mapping[str, Any]) -> None:
         """Attributes of one's own begin with a plus."""
         super().check_options({name: extra[name] for name in extra if not name.startswith("+")})
-
-    def time_option(self, extra: Mapping[str, Any]) -> str | None:
-        """The two durations."""
-        limits = ("allowed_job_duration", "allowed_execute_duration")
-        return next((name for name in limits if name in extra), None)
 
     def submit(self, request: Request) -> list[str]:
         """``condor_submit``."""

@@ -1,4 +1,4 @@
-"""What a user wants before a job: lines of shell, and environment variables."""
+"""What a user wants before a job: environment variables, a folder, and lines of shell."""
 
 from __future__ import annotations
 
@@ -23,8 +23,14 @@ def in_bash(grid: GridConfig) -> str:
 
 
 def setup_lines(grid: GridConfig) -> str:
-    """The user's variables and lines, as a script has them; empty: there are none."""
+    """The user's variables, folder and lines, as a script has them; empty: there are none."""
     parts = [f"export {name}={shlex.quote(value)}\n" for name, value in grid.environment.items()]
+    if grid.workdir:
+        missing = shlex.quote(f"hpogrid: workdir: there is no folder {grid.workdir} on")
+        parts.append(
+            f"cd {shlex.quote(grid.workdir)} 2>/dev/null || "
+            f"{{ printf '%s %s\\n' {missing} \"$(uname -n)\" >&2; exit 1; }}\n"
+        )
     if grid.setup:
         parts += [_MODULES, grid.setup.rstrip("\n"), "\n"]
     return f"# As the grid config says, before the job:\n{''.join(parts)}" if parts else ""

@@ -32,6 +32,9 @@ _REASONS = {
 }
 """The ``failed`` field of the accounting record."""
 
+_RESOURCES = {"walltime": r"\b[hs]_rt\b", "memory": r"\bmem_free\b", "gpus": r"\bgpu\b"}
+"""The resources that say the same as a setting of the grid config."""
+
 _OPTIONS = """a ac A binding c ckpt dc dl h hard hold_jid hold_jid_ad jc js jsv l m M masterq
 notify now ot P p pe q R sc shell soft v V"""
 
@@ -41,7 +44,8 @@ class GridEngine(BatchSystem):
 
     name = "sge"
     tested = ("8.1.9",)
-    too_many = ("jobs are allowed", "tasks are allowed")
+    too_large = ("tasks are allowed", "jobs are allowed")
+    too_many = ("jobs are allowed",)
     cores_by_number = False  # it takes a parallel environment, which every cluster calls its own
     label = "Grid Engine"
     member = '"$SGE_TASK_ID"'
@@ -76,10 +80,11 @@ class GridEngine(BatchSystem):
         lines += [f"-{name} {value}" if value is not None else f"-{name}" for name, value in native]
         return [f"#$ {line}" for line in lines]
 
-    def time_option(self, extra: Mapping[str, Any]) -> str | None:
-        """``h_rt`` and ``s_rt`` of the resource list."""
-        found = re.search(r"\b[hs]_rt\b", str(extra.get("l", extra.get("-l", ""))))
-        return f"l {found.group()}" if found else None
+    def settings_in(self, extra: Mapping[str, Any]) -> dict[str, str]:
+        """They are in the resource list."""
+        text = str(extra.get("l", extra.get("-l", "")))
+        found = {name: re.search(pattern, text) for name, pattern in _RESOURCES.items()}
+        return {name: f"l {match.group()}" for name, match in found.items() if match}
 
     def submit(self, request: Request) -> list[str]:
         """``qsub -t 1:N -tc C``."""

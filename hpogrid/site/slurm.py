@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from hpogrid.site.base import JobState
@@ -92,8 +93,16 @@ class Slurm(BatchSystem):
     reserved = frozenset(
         ["array", "chdir", "error", "input", "job-name", "open-mode", "output", "parsable", "wrap"]
     )
-    tested = ("22.05",)
-    too_many = ("job submit limit", "MaxSubmit", "Invalid job array specification")
+    same = MappingProxyType({
+        "walltime": ["time"],
+        "memory": ["mem", "mem-per-cpu", "mem-per-gpu"],
+        "cpus": ["cpus-per-task"],
+        "gpus": ["gres", "gpus", "gpus-per-node", "gpus-per-task", "tres-per-task"],
+        "max_attempts": ["no-requeue"],
+    })  # fmt: skip
+    tested = ("22.05", "24.11")
+    too_large = ("Invalid job array specification", "SubmitJob")
+    too_many = ("SubmitJob",)
 
     def directives(self, request: Request) -> list[str]:
         """Options as ``#SBATCH`` lines; native ones come last and win."""
@@ -117,10 +126,6 @@ class Slurm(BatchSystem):
             options.append(("mem", request.grid.memory))
         options += native_options(extra, self.options, self.reserved, self.label)
         return [f"#SBATCH --{name}" + _value(value) for name, value in options]
-
-    def time_option(self, extra: Mapping[str, Any]) -> str | None:
-        """``time``."""
-        return next((name for name in extra if name.lstrip("-") == "time"), None)
 
     def nodes(self, extra: Mapping[str, Any]) -> int:
         """``nodes``, of a range the least."""
@@ -177,7 +182,7 @@ class Slurm(BatchSystem):
         return _members(line.split("|") for line in text.splitlines())
 
     def history(self, arrays: Sequence[str]) -> list[list[str]]:
-        """``sacct``, in one call. Without accounting it says so, and nothing else is known."""
+        """``sacct``, in one call; where there is no record it says so."""
         fields = "--format=JobID,State,ExitCode"
         jobs = f"--jobs={','.join(arrays)}"
         return [["sacct", "--noheader", "--parsable2", "--allocations", jobs, fields]]
@@ -185,7 +190,7 @@ class Slurm(BatchSystem):
     def in_history(self, code: int, text: str) -> dict[Member, MemberState] | None:
         """Lines ``123_4|CANCELLED by 0|0:15``."""
         if code != 0:
-            return {} if "accounting storage is disabled" in text else None
+            return None
         rows = (line.split("|") for line in text.splitlines() if line.count("|") == 2)
         return _members([*job.partition("_")[::2], state, "", exit_] for job, state, exit_ in rows)
 

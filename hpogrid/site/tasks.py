@@ -178,6 +178,12 @@ class Task(msgspec.Struct, kw_only=True):
         self.native = msgspec.to_builtins(record)
         self.save()
 
+    def refresh(self) -> None:
+        """Take over what other processes have written of the task."""
+        now = load_task(self.id)
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(now, name))
+
     def add_trials(self, count: int) -> None:
         """Add trials to the budget of each job; jobs know it when they start the next time."""
         with locked(self.folder):

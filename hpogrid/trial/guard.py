@@ -154,18 +154,20 @@ def children(pid: int | None = None) -> list[int]:
     return found
 
 
+def stat(pid: int | str) -> list[str]:
+    """What the kernel tells of a process after its name: state, parent, ...; empty: it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", errors="replace") as stream:
+            # The name, in brackets, may hold anything; what follows the last one are numbers.
+            return stream.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
 def _parents() -> list[tuple[int, int]]:
     """Every process and its parent, for kernels that do not list children."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", errors="replace") as stream:
-                    # The name, in brackets, may hold anything; what follows are numbers.
-                    found.append((int(name), int(stream.read().rpartition(")")[2].split()[1])))
-            except (OSError, IndexError, ValueError):
-                continue
-    return found
+    found = ((name, stat(name)) for name in os.listdir("/proc") if name.isdigit())
+    return [(int(name), int(fields[1])) for name, fields in found if fields]
 
 
 def _send(pid: int, number: int) -> None:

@@ -136,11 +136,8 @@ def kill_marked(marks: Iterable[str]) -> None:
 
 def is_zombie(pid: int) -> bool:
     """Whether a process has ended, and only its parent has not asked how."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        return text.rpartition(")")[2].split()[0] in ("Z", "X")
-    except (OSError, IndexError):
-        return True
+    fields = guard.stat(pid)
+    return not fields or fields[0] in ("Z", "X")
 
 
 def _processes() -> list[int]:
@@ -150,12 +147,8 @@ def _processes() -> list[int]:
 
 
 def _session(pid: int) -> int | None:
-    try:
-        # The name, in brackets, may hold anything; what follows the last one are numbers.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        return int(fields[3])
-    except (OSError, IndexError, ValueError):
-        return None
+    fields = guard.stat(pid)
+    return int(fields[3]) if fields else None
 
 
 # --- in words ------------------------------------------------------------------------------

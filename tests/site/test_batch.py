@@ -404,44 +404,122 @@ def test_more_jobs_than_an_array_takes(
 ) -> None:
     monkeypatch.setattr(fake.Fake, "settings", lambda self: ["echo", "2"])
     monkeypatch.setattr(fake.Fake, "largest_array", lambda self, text: int(text))
-    with pytest.raises(UserError, match="takes these 5 jobs as several arrays"):
-        control.submit(project(trials=1, max_jobs=2), site=None, n_jobs=5)
-    assert find_tasks() == []
-    hpogrid_config = STORES["grid_config"]
-    hpogrid_config.create("d", GridConfig(site="fake"))
-    names = {"hpo_config": "c", "model_config": "c", "search_space": "c", "grid_config": "d"}
-    assemble("q", Path(os.environ["HPOGRID_HOME"]).parent / "train.py", names, check=False)
-    task = control.submit("q", site=None, n_jobs=5)
+    task = control.submit(project(trials=1), site=None, n_jobs=5)
     assert wait(task, ended) == ["done"] * 5
     assert [array.jobs for array in arrays_of(task)] == [[0, 1], [2, 3], [4]]
 
 
-def test_more_jobs_than_a_user_may_submit(
+def test_several_arrays_keep_to_max_jobs_together(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As many as are taken are submitted; the others wait for a retry."""
-    real, taken, asked = fake.Fake.submit, [0], [0]
+    """An array waits until others have ended, if each of them runs one job already."""
+    monkeypatch.setattr(batch, "_WAVE_SECONDS", 0.2)
+    monkeypatch.setattr(fake.Fake, "settings", lambda self: ["echo", "2"])
+    monkeypatch.setattr(fake.Fake, "largest_array", lambda self, text: int(text))
+    for job in range(4):
+        switch(f"slow-{job}")
+    task = control.submit(project(trials=1, max_jobs=2), site=None, n_jobs=5)
+    assert [(array.jobs, array.most) for array in arrays_of(task)] == [([0, 1], 1), ([2, 3], 1)]
+    wait(task, lambda found: found.count("running") == 2)
+    last = control.overview([task])[0].jobs[4]
+    assert last.state == "queued"
+    assert last.reason == "waiting to be submitted: as many run as max_jobs allows"
+    for job in range(4):
+        switch(f"slow-{job}", False)
+    assert wait(task, ended) == ["done"] * 5
+    assert arrays_of(task)[2].jobs == [4]
 
-    def limited(self: fake.Fake, request: Request) -> list[str]:
-        if taken[0] + request.count > 3:
-            return ["sh", "-c", "echo 'job submit limit' >&2; exit 1"]
-        asked[0] = request.count
-        return real(self, request)
 
-    def submitted(self: fake.Fake, code: int, text: str) -> str | None:
-        taken[0] += asked[0] if code == 0 else 0
-        return text.strip() if code == 0 else None
+class Limit:
+    """A limit of submitted jobs, as a cluster may have one for a user."""
 
-    monkeypatch.setattr(fake.Fake, "submit", limited)
-    monkeypatch.setattr(fake.Fake, "submitted", submitted)
-    monkeypatch.setattr(fake.Fake, "too_many", ("job submit limit",))
-    with pytest.raises(RunError, match="3 of 8 jobs were submitted"):
-        control.submit(project(trials=1), site=None, n_jobs=8)
-    (task,) = find_tasks()
-    assert wait(task, ended) == ["done"] * 3 + ["failed"] * 5
-    taken[0] = -100
-    assert control.retry(task) == [3, 4, 5, 6, 7]
-    assert wait(task, ended) == ["done"] * 8
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+        self.most = most
+        self.asked: list[int] = []  # also for the comment in a script
+        self.words = "you reached the limit"
+        self._real, self._state = fake.Fake.submit, Path(os.environ[fake.STATE])
+        monkeypatch.setattr(fake.Fake, "submit", lambda _, request: self.submit(request))
+        monkeypatch.setattr(fake.Fake, "too_large", ("the limit",))
+        monkeypatch.setattr(fake.Fake, "too_many", ("the limit",))
+        monkeypatch.setattr(batch, "_WAVE_SECONDS", 0.2)
+
+    def submit(self, request: Request) -> list[str]:
+        self.asked.append(request.count)
+        members = self._state.glob("*/*")
+        there = sum(fakebatch.words_of(path)[0] != "ended" for path in members)
+        if there + request.count > self.most:
+            return ["sh", "-c", f"echo '{self.words}' >&2; exit 1"]
+        return self._real(fake.Fake(), request)
+
+
+def test_more_jobs_than_a_user_may_submit(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As many as are taken are submitted; the others go in when there is room, by themselves."""
+    limit = Limit(monkeypatch, 3)
+    for job in range(8):
+        switch(f"slow-{job}")
+    task = control.submit(project(trials=1), site=None, n_jobs=8)
+    said = "Fake refused the job: you reached the limit"
+    assert f"task 1: 5 of 8 jobs wait to be submitted ({said})" in caplog.text
+    assert wait(task, lambda found: found.count("running") == 3)[3:] == ["queued"] * 5
+    assert control.overview([task])[0].jobs[7].reason == f"waiting to be submitted: {said}"
+    limit.asked.clear()
+    time.sleep(0.5)
+    states(task)
+    assert limit.asked == []  # where nothing has ended there is no room
+    switch("slow-0", False)
+    wait(task, lambda found: found[0] == "done" and found.count("running") == 3)
+    assert set(limit.asked) == {1}
+    for job in range(1, 8):
+        switch(f"slow-{job}", False)
+    (other,) = find_tasks()  # as somebody else sees it
+    assert wait(other, ended) == ["done"] * 8
+    assert sorted(job for array in arrays_of(other) for job in array.jobs) == list(range(8))
+
+
+def test_what_waits_can_be_killed_and_submitted_again(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = Limit(monkeypatch, 0)
+    task = control.submit(project(trials=1), site=None, n_jobs=2)
+    assert states(task) == ["queued", "queued"]
+    control.kill(task, [1])
+    assert states(task) == ["queued", "killed"]
+    control.kill(task)
+    assert states(task) == ["killed", "killed"]
+    limit.most = 9
+    assert control.retry(task) == [0, 1]
+    assert wait(task, ended) == ["done"] * 2
+
+
+def test_what_waits_and_is_refused_then_has_failed(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = Limit(monkeypatch, 0)
+    task = control.submit(project(trials=1), site=None, n_jobs=2)
+    limit.words = "the queue was closed"
+    assert wait(task, ended) == ["failed"] * 2
+    reason = control.overview([task])[0].jobs[0].reason
+    assert reason == "not submitted: Fake refused the job: the queue was closed"
+
+
+def test_what_waits_and_is_wrong_by_now_says_so(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at it fails for nobody."""
+    limit = Limit(monkeypatch, 0)
+    task = control.submit(project(trials=1), site=None, n_jobs=1)
+
+    def refuse(self: fake.Fake, extra: object) -> None:
+        raise UserError("extra: there is no such option")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fake.Fake, "check_options", refuse)
+        why = "waiting to be submitted: extra: there is no such option"
+        wait(task, lambda _: control.overview([task])[0].jobs[0].reason == why)
+    limit.most = 1
+    assert wait(task, ended) == ["done"]
 
 
 def test_a_record_that_cannot_be_read_is_told(

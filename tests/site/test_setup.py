@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -56,6 +58,38 @@ def test_the_program_of_a_grid_job_does_it_first(tmp_path: Path) -> None:
     assert said == f"a b {VARIABLES['ODD']!r}\n"
 
 
+ODD = "it's \\n $HOME `x`"
+
+
+@pytest.mark.parametrize("site", ["slurm", "sge", "htcondor", "pbs", "local"])
+def test_the_script_begins_in_the_working_directory(site: str, tmp_path: Path) -> None:
+    place = tmp_path / ODD
+    store_project(grid={"site": site, "walltime": "1h", "setup": "pwd", "workdir": str(place)})
+    script = "\n".join(control.plan("p", site=None, n_jobs=1))
+    assert script.index(f"cd {shlex.quote(str(place))} ") < script.index("\n  pwd\n")
+    lines = setup_lines(GridConfig(setup="pwd -P", workdir=str(place)))
+    missing = subprocess.run(["sh", "-c", lines], capture_output=True, text=True, check=False)
+    said = f"hpogrid: workdir: there is no folder {place} on {os.uname().nodename}\n"
+    assert (missing.returncode, missing.stdout, missing.stderr) == (1, "", said)
+    place.mkdir()
+    there = subprocess.run(["sh", "-c", lines], capture_output=True, text=True, check=True)
+    assert there.stdout == f"{place}\n"
+
+
+def test_a_grid_job_goes_on_in_its_own_folder_after_it(tmp_path: Path) -> None:
+    place, folder = tmp_path / ODD, tmp_path / "job"
+    place.mkdir()
+    folder.mkdir()
+    store_project(grid={"site": "A", "setup": "pwd", "workdir": str(place)})
+    data = bundle_content(project_path("p"), JobSettings(name="t", seed=1, n_jobs=1))[START]
+    assert isinstance(data, bytes)
+    (folder / START).write_bytes(data)
+    (folder / "x.py").write_text("import os; print(os.getcwd())")
+    words = ["sh", START, "python3", "x.py"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{place}\n{folder}\n"
+
+
 def test_nothing_is_nothing() -> None:
     assert setup_lines(GridConfig()) == ""
 
@@ -74,6 +108,8 @@ def test_a_file_of_lines(tmp_path: Path) -> None:
         (["--setup", "a\x07b"], "setup: it has a character that no shell reads"),
         (["--environment", '{"a-b": "1"}'], "environment: 'a-b' is no name of a variable"),
         (["--environment", '{"HPOGRID_HOME": "/"}'], "HPOGRID_HOME is set by hpogrid itself"),
+        (["--workdir", "data"], "workdir: 'data' is no absolute path; write /PATH/TO/FOLDER"),
+        (["--workdir", "/a\nb"], "workdir: '/a\\nb' is no absolute path"),
         (["--site", "slurm", "--extra", '{"partitoin": "x"}'], "did you mean partition"),
         (["--site", "slurm", "--extra", '{"clusters": "two"}'], "unknown Slurm option 'clusters'"),
         (
@@ -84,10 +120,31 @@ def test_a_file_of_lines(tmp_path: Path) -> None:
             ["--site", "sge", "--walltime", "1h", "--extra", '{"l": {"h_rt": 20}}'],
             "extra: 'l h_rt' and walltime both limit",
         ),
+        (
+            ["--site", "slurm", "--memory", "4G", "--extra", '{"--mem-per-cpu": "1G"}'],
+            "extra: '--mem-per-cpu' and memory both say how much memory a job has",
+        ),
+        (
+            ["--site", "slurm", "--gpus", "1", "--extra", '{"gres": "gpu:2"}'],
+            "extra: 'gres' and gpus both say how many GPUs a job has",
+        ),
+        (
+            ["--site", "slurm", "--max_attempts", "3", "--extra", '{"no-requeue": true}'],
+            "extra: 'no-requeue' and max_attempts both say whether a job is queued again",
+        ),
+        (
+            ["--site", "htcondor", "--cpus", "2", "--extra", '{"request_cpus": 4}'],
+            "extra: 'request_cpus' and cpus both say how many cores",
+        ),
     ],
 )
 def test_what_cannot_be(words: list[str], says: str) -> None:
     assert says in refused("grid_config", "create", "g", *words)
+
+
+def test_a_native_option_that_is_left_out_contradicts_nothing() -> None:
+    ok("grid_config", "create", "g", "--site", "slurm", "--memory", "4G", "--extra",
+       '{"mem": null, "gres": "nvme:1"}')  # fmt: skip
 
 
 def test_nodes_that_nothing_uses_are_told() -> None:

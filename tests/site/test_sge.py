@@ -202,6 +202,7 @@ def test_a_record_that_cannot_be_read_is_not_an_empty_one() -> None:
 
 
 def test_the_option_that_limits_time() -> None:
-    assert GridEngine().time_option({"l": {"h_rt": 60}}) == "l h_rt"
-    assert GridEngine().time_option({"l": "gpu=1,s_rt=60"}) == "l s_rt"
-    assert GridEngine().time_option({"l": "gpu=1"}) is None
+    assert GridEngine().settings_in({"l": {"h_rt": 60}}) == {"walltime": "l h_rt"}
+    found = GridEngine().settings_in({"l": "gpu=1,s_rt=60"})
+    assert found == {"walltime": "l s_rt", "gpus": "l gpu"}
+    assert GridEngine().settings_in({"l": "arch=x86"}) == {}

@@ -64,7 +64,7 @@ def test_history() -> None:
         ("7", 4): MemberState("failed", "out of memory"),
         ("7", 5): MemberState("failed", "killed by signal 9"),
     }
-    assert Slurm().in_history(1, "Slurm accounting storage is disabled\n") == {}
+    assert Slurm().in_history(1, "Slurm accounting storage is disabled\n") is None
 
 
 def test_submission() -> None:

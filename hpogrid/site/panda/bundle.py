@@ -45,7 +45,10 @@ def _after_setup(program: Path | bytes, grid: GridConfig) -> bytes:
     if not lines:
         return text
     first, _, rest = text.decode().partition("\n")
-    once = f'if [ -z "$HPOGRID_SET_UP" ]; then\nexport HPOGRID_SET_UP=1\n{lines}fi\n'
+    once = (
+        'if [ -z "$HPOGRID_SET_UP" ]; then\nexport HPOGRID_SET_UP=1\nhpogrid_folder=$PWD\n'
+        f'{lines}cd "$hpogrid_folder" || exit 1\nfi\n'
+    )
     return f"{first}\n{in_bash(grid)}{once}{rest}".encode()
 
 
