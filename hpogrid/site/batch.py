@@ -227,7 +227,7 @@ class BatchSite:
                     middle = (len(part.jobs) + 1) // 2
                     groups[:1] = [groups[0][:middle], groups[0][middle:]]
                 elif self._said(error, self.scheduler.too_many):
-                    why, queued = str(error), self._queued()
+                    why, queued = str(error), self._queued() or 0
                 else:
                     raise self._cut_short(task, left, len(jobs), error) from error
                 continue
@@ -235,7 +235,7 @@ class BatchSite:
             del groups[0]
         before = waiting_of(task)
         if not why and left:
-            why, queued = before.why, self._queued()
+            why, queued = before.why, self._queued() or 0
         others = [job for job in before.jobs if job not in jobs]
         keep(task, waiting=Waiting(sorted([*others, *left]), why, queued, time.time()))
 
@@ -254,12 +254,12 @@ class BatchSite:
             most -= min(array.most or len(there), len(there))
         return max(most, 0)
 
-    def _queued(self) -> int:
-        """How many jobs of the user wait or run; 0: who knows."""
+    def _queued(self) -> int | None:
+        """How many jobs of the user wait or run; None: the scheduler does not answer."""
         try:
             return sum(seen.state in ACTIVE for seen in self._queue([]).values())
         except RunError:
-            return 0
+            return None
 
     def _go_on(self, task: Task) -> None:
         """Submit what waits, where there may be room by now."""
@@ -273,10 +273,12 @@ class BatchSite:
             if not own or 0 <= now - max(waiting.tried, waiting.looked) < _WAVE_SECONDS:
                 return
             keep(task, waiting=replace(waiting, looked=now))
-            free = None
+            free, there = None, self._queued()
+            if there is None:
+                return
             if waiting.queued:
                 patience = now - waiting.tried >= _ANYHOW_SECONDS
-                free = max(waiting.queued - self._queued(), int(patience))
+                free = max(waiting.queued - there, int(patience))
             if free != 0:
                 try:
                     self._submit_all(task, own, free)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
+import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,16 +32,22 @@ def open_folder(name: str) -> Iterator[Path]:
 
 @contextmanager
 def engine(
-    name: str, folder: Path, *arguments: str, seconds: float = 300, home: Path | None = None
+    name: str,
+    folder: Path,
+    *arguments: str,
+    seconds: float = 300,
+    home: Path | None = None,
+    inside: Sequence[str] = (),
 ) -> Iterator[str]:
     """A running engine with its state in ``folder``; gives the last line that ``up.sh`` printed.
 
-    ``home`` is where its scripts are, if not here.
+    ``home`` is where its scripts are, if not here; ``inside`` is what comes before a command for it
+    to run in another root filesystem.
     """
     home = home or HERE / name
     up, down = home / "up.sh", home / "down.sh"
     done = subprocess.run(
-        ["bash", str(up), str(folder), *arguments],
+        [*inside, "bash", str(up), str(folder), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -49,7 +58,8 @@ def engine(
     try:
         yield done.stdout.splitlines()[-1]
     finally:
-        subprocess.run(["bash", str(down), str(folder)], check=True, timeout=120)
+        command = [*inside, "bash", str(down), str(folder)]
+        subprocess.run(command, check=True, timeout=120)
 
 
 CACHE = Path("/var/cache/hpogrid-tests")
@@ -68,6 +78,35 @@ def apptainer_image() -> Iterator[Path]:
             yield image
 
 
+def python_of_this_test() -> list[str]:
+    """The files and folders that make this Python, for another root to have them as well."""
+    if sys.base_prefix == "/usr":
+        base = [os.path.realpath(sys.executable), sysconfig.get_paths()["stdlib"]]
+    else:
+        base = [sys.base_prefix]
+    return [*base, sys.prefix]
+
+
+def root(suite: str, *packages: str, name: str = "") -> Path:
+    """The root filesystem of a Debian release, with its Python or with packages."""
+    path = CACHE / "roots" / (name or suite)
+    make = ["bash", str(HERE / "roots" / "make.sh"), suite, str(path), ",".join(packages)]
+    subprocess.run(make, check=True, timeout=900)
+    return path
+
+
+@contextmanager
+def opened(place: Path, *shared: str) -> Iterator[list[str]]:
+    """What comes before a command for it to run in a root filesystem that sees these paths."""
+    words = ["bash", str(HERE / "roots" / "open.sh"), str(place), *shared]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as holder:
+        assert holder.stdout is not None
+        number = holder.stdout.readline().strip()
+        assert number.isdigit(), "the root filesystem cannot be opened; why is above"
+        yield ["nsenter", f"--target={number}", "--mount", "--root", "--wdns=/"]
+
+
 @contextmanager
 def running_slurm(nodes: int = 0) -> Iterator[Path]:
     """A Slurm on this machine, which its commands find; gives the folder of its state.
@@ -81,6 +120,38 @@ def running_slurm(nodes: int = 0) -> Iterator[Path]:
         environment(SLURM_CONF=conf),
     ):
         yield folder
+
+
+_TOOLS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct", "sacctmgr")
+
+
+@contextmanager
+def slurm_of(suite: str, *, accounting: bool, **settings: str) -> Iterator[None]:
+    """The Slurm of a Debian release, in a root filesystem of its own; its commands find it.
+
+    Args:
+        suite: of the release.
+        accounting: whether it keeps a record.
+        settings: those that ``up.sh`` takes.
+    """
+    packages = ("munge", "slurm-wlm", "slurmdbd", "mariadb-server", "libffi8")
+    place = root(suite, *packages, name=f"slurm-{suite}")
+    shared = [tempfile.gettempdir(), str(HERE.parents[1]), *python_of_this_test()]
+    arguments = ["accounting"] if accounting else []
+    with (
+        opened(place, *shared) as inside,
+        open_folder("slurm") as folder,
+        open_folder("slurm-tools") as tools,
+        environment(**settings),
+        engine("slurm", folder, *arguments, inside=inside) as conf,
+    ):
+        for name in _TOOLS:
+            (tools / name).write_text(
+                f'#!/bin/sh\nexec {shlex.join(inside)} /usr/bin/{name} "$@"\n'
+            )
+            (tools / name).chmod(0o755)
+        with environment(SLURM_CONF=conf, PATH=f"{tools}:{os.environ['PATH']}"):
+            yield
 
 
 def pull_the_plug(folder: Path, node: str) -> None:

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines.boot import engine, environment, open_folder
+from tests.engines.boot import engine, environment, open_folder, python_of_this_test
 from tests.engines.cluster import ClusterContract, User, run
 
 pytestmark = pytest.mark.engine
-
-
-def python_of_this_test() -> list[str]:
-    """The files and folders that make this Python, for the node to have them as well."""
-    if sys.base_prefix == "/usr":
-        base = [os.path.realpath(sys.executable), sysconfig.get_paths()["stdlib"]]
-    else:
-        base = [sys.base_prefix]
-    return [*base, sys.prefix]
 
 
 @pytest.fixture(scope="module")

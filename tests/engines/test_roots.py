@@ -13,7 +13,7 @@ from hpogrid.config.project import project_path
 from hpogrid.job.settings import ENTRY, START, JobSettings
 from hpogrid.site.panda.bundle import bundle_content, write_bundle
 from hpogrid.study.metadata import METADATA
-from tests.engines.boot import CACHE, HERE
+from tests.engines.boot import CACHE, HERE, root
 from tests.projects import store_project
 
 pytestmark = pytest.mark.engine
@@ -43,13 +43,6 @@ hpogrid.report(loss=sys.version_info[1] + 0 * x)
 """
 
 OBJECTIVES = {"function": (FUNCTION, "train"), "program": (PROGRAM, None)}
-
-
-def root(suite: str) -> Path:
-    """The root filesystem of a Debian release."""
-    path = CACHE / "roots" / suite
-    subprocess.run(["bash", str(HERE / "roots" / "make.sh"), suite, str(path)], check=True)
-    return path
 
 
 def driver() -> Path:

@@ -21,7 +21,7 @@ def slurm() -> Iterator[None]:
         yield
 
 
-class TestSlurm(ClusterContract):
+class SlurmContract(ClusterContract):
     site = "slurm"
     died = "killed by signal 9"
     limited = '{"time": "1"}'
@@ -43,6 +43,10 @@ class TestSlurm(ClusterContract):
         )  # fmt: skip
         for job in waiting.stdout.split():
             subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=False)
+
+
+class TestSlurm(SlurmContract):
+    """The one of this machine."""
 
     @pytest.fixture
     def user(self, slurm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:

@@ -504,6 +504,21 @@ def test_what_waits_and_is_refused_then_has_failed(
     assert reason == "not submitted: Fake refused the job: the queue was closed"
 
 
+def test_a_scheduler_that_does_not_answer_is_offered_nothing(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = Limit(monkeypatch, 0)
+    task = control.submit(project(trials=1), site=None, n_jobs=1)
+    limit.most = 1
+    limit.asked.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(fake.Fake, "in_queue", lambda self, code, text: None)
+        time.sleep(0.3)
+        assert states(task) == ["queued"]
+        assert limit.asked == []
+    assert wait(task, ended) == ["done"]
+
+
 def test_what_waits_and_is_wrong_by_now_says_so(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

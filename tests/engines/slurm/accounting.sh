@@ -5,6 +5,7 @@ dir=${1:?folder for the state}
 for program in slurmdbd mariadbd; do
     command -v "$program" >/dev/null || { echo "no $program: apt-get install slurmdbd mariadb-server" >&2; exit 1; }
 done
+getent passwd mysql >/dev/null || { echo "no user mysql: Debian's package mariadb-server makes it" >&2; exit 1; }
 data=$dir/mysql
 mkdir -p "$data"
 chown mysql:mysql "$data"

@@ -4,6 +4,8 @@
 #     up.sh DIR [accounting]    # "accounting" adds slurmdbd with a MariaDB of its own
 #     NODES=2 up.sh DIR         # with nodes n1, n2, ... in namespaces of their own (DIR/n1.pid, ...)
 #
+# MIN_JOB_AGE (seconds after which it forgets jobs that have ended) and MAX_ARRAY_SIZE can be set.
+#
 # Everything is below DIR, ports are on 127.0.0.1, or on a bridge to the nodes. The last line printed
 # is DIR/slurm.conf.
 set -euo pipefail
@@ -18,6 +20,7 @@ here=$(dirname "${BASH_SOURCE[0]}")
 for program in munged slurmctld slurmd; do
     command -v "$program" >/dev/null || { echo "no $program: apt-get install slurm-wlm munge" >&2; exit 1; }
 done
+getent passwd munge >/dev/null || { echo "no user munge: Debian's package munge makes it" >&2; exit 1; }
 trap '[ $? -eq 0 ] || { tail -n 20 "$dir"/log/*.log "$dir"/munge/munged.log; bash "$here/down.sh" "$dir"; } >&2 2>/dev/null' EXIT
 
 mkdir -p "$dir"/{ctld,slurmd,log,munge}
@@ -31,6 +34,7 @@ if [ -n "$accounting" ]; then
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort=17819
 AccountingStoragePass=$dir/munge/sock
+AccountingStorageEnforce=limits
 JobAcctGatherType=jobacct_gather/linux"
 else
     storage="AccountingStorageType=accounting_storage/none
@@ -70,11 +74,11 @@ SelectTypeParameters=CR_Core
 MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
-MinJobAge=600
+MinJobAge=${MIN_JOB_AGE:-600}
 KillWait=5
 EpilogMsgTime=0
 CompleteWait=0
-MaxArraySize=1001
+MaxArraySize=${MAX_ARRAY_SIZE:-1001}
 $node CPUs=$cores RealMemory=$memory State=UNKNOWN
 PartitionName=main Nodes=$names Default=YES MaxTime=1:00:00 State=UP OverSubscribe=NO
 CONF
