@@ -213,6 +213,9 @@ def test_changes_follow_the_disk_whoever_writes_there(tmp_path: Path) -> None:
     assert [(part.at, part.data) for part in again.parts] == [(2, b"")]
     with pytest.raises(UnknownCursor):
         second.changes(cursor, None)
+    for odd in ("9" * 5000, "0" * 5000, "-1", "\xb2", ""):
+        with pytest.raises(UnknownCursor):
+            first.changes(f"{cursor.partition('.')[0]}.{odd}", None)
 
 
 def test_a_share_is_given_away_only_by_who_lives_and_has_opened_it_or_is_dead(
