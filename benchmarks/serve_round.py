@@ -1,4 +1,4 @@
-"""One round of `serve_faults`: a search through `hpogrid serve`, which is killed meanwhile.
+"""One round of `serve_faults`: a search through `hpogrid serve`, to which harm is done meanwhile.
 
 The jobs are processes that share nothing but the network; the ledgers are read as plain JSON.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def job(number: int, folder: Path) -> None:
 
 
 class Round:
-    """A search, and what is done to it.
+    """A search, and what is done to it: here the server is killed, and some of its jobs are.
 
     Args:
         folder: an empty one.
@@ -85,49 +85,69 @@ class Round:
         finite: whether the jobs together evaluate each point of a grid once.
     """
 
+    seconds = SECONDS
+    at_server: Sequence[str] = ()
+    at_jobs: Sequence[str] = ()
+    """What stands before a command that runs there."""
+
     def __init__(self, folder: Path, rng: random.Random, *, finite: bool) -> None:
         self._folder = folder
         self._rng = rng
         self._finite = finite
         self._port = free_port()
-        os.environ["HPOGRID_HOME"] = str(folder / "home")
-        os.environ["HPOGRID_TOKEN_FILE"] = str(folder / "home" / "token")
-        algorithm = rng.choice(["grid", "random"]) if finite else "random"
-        read_or_make_token()
-        url = f"http://127.0.0.1:{self._port}"
-        self._task = make_task(url, finite=finite, algorithm=algorithm, jobs=JOBS, trials=TRIALS)
+        self._options: list[str] = []
+        self._stack = contextlib.ExitStack()
         self._jobs: dict[int, subprocess.Popen[bytes]] = {}
-        self.kills = 0
+        self._victim = rng.randrange(JOBS) if rng.random() < 1 / 3 else None
+        self._harms = 0
+
+    def prepare(self) -> str:
+        """Make what the search needs, and say at which address the jobs find the server."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def harm(self) -> None:
+        """Do to the search what it has to bear."""
+        self._kill_server()
+        if self._victim is not None and self._jobs[self._victim].poll() is None:
+            self._jobs[self._victim].kill()
+            self._jobs[self._victim].wait()
+            self._start(self._victim)
+            self._victim = None
+        time.sleep(self._rng.uniform(0, 3.0))
+        self._serve()
 
     def play(self) -> Counter[str]:
-        """Run the search to its end under kills; return the figures."""
-        server = self._serve()
-        end = time.monotonic() + SECONDS
+        """Run the search to its end under harm; return the figures."""
+        with self._stack:
+            os.environ["HPOGRID_HOME"] = str(self._folder / "home")
+            os.environ["HPOGRID_TOKEN_FILE"] = str(self._folder / "home" / "token")
+            url = self.prepare()
+            read_or_make_token()
+            algorithm = self._rng.choice(["grid", "random"]) if self._finite else "random"
+            self._task = make_task(
+                url, finite=self._finite, algorithm=algorithm, jobs=JOBS, trials=TRIALS
+            )
+            return self._play()
+
+    def _play(self) -> Counter[str]:
+        self._serve()
+        end = time.monotonic() + self.seconds
         try:
             for number in range(JOBS):
                 self._start(number)
                 if self._rng.random() < 0.3:
                     time.sleep(self._rng.uniform(0, 0.7))
-            victim = self._rng.randrange(JOBS) if self._rng.random() < 1 / 3 else None
             while self._running() and time.monotonic() < end:
                 time.sleep(self._rng.uniform(0.1, 2.5))
-                server.kill()
-                server.wait()
-                self.kills += 1
-                if victim is not None and self._jobs[victim].poll() is None:
-                    self._jobs[victim].kill()
-                    self._jobs[victim].wait()
-                    self._start(victim)
-                    victim = None
-                time.sleep(self._rng.uniform(0, 3.0))
-                server = self._serve()
+                self.harm()
+                self._harms += 1
                 self._let_live(self._rng.uniform(0.5, 3.0))
             late = self._running()
         finally:
-            for process in (*self._jobs.values(), server):
+            for process in (*self._jobs.values(), self._server):
                 process.kill()
                 process.wait()
-        return Counter({"not ended": late, "kills": self.kills}) + self._count()
+        return Counter({"not ended": late, "harms": self._harms}) + self._count()
 
     def _let_live(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -137,12 +157,15 @@ class Round:
     def _running(self) -> int:
         return sum(process.poll() is None for process in self._jobs.values())
 
-    def _serve(self) -> subprocess.Popen[bytes]:
+    def _serve(self) -> None:
         command = [sys.executable, "-m", "hpogrid", "serve", "--port", str(self._port)]
-        process = self._run(command, "server.log")
+        self._server = self._run([*self.at_server, *command, *self._options], "server.log")
         if self._rng.random() < 0.9:  # else it may be killed before it listens
-            wait_for_port(process, self._port)
-        return process
+            wait_for_port(self._server, self._port, self.at_server)
+
+    def _kill_server(self) -> None:
+        self._server.kill()
+        self._server.wait()
 
     def _start(self, number: int) -> None:
         place = self._folder / f"machine-{number}"
@@ -150,7 +173,8 @@ class Round:
             f"import sys; sys.path.insert(0, {_HERE!r}); from pathlib import Path; "
             f"from serve_round import job; job({number}, Path({str(place)!r}))"
         )
-        self._jobs[number] = self._run([sys.executable, "-c", code], f"job-{number}.log")
+        command = [*self.at_jobs, sys.executable, "-c", code]
+        self._jobs[number] = self._run(command, f"job-{number}.log")
 
     def _run(self, command: list[str], log: str) -> subprocess.Popen[bytes]:
         with (self._folder / log).open("ab") as stream:
@@ -201,10 +225,23 @@ def free_port() -> int:
             return port
 
 
-def wait_for_port(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until a server listens, or has ended."""
-    while process.poll() is None and not _listens(port):
+def wait_for_port(process: subprocess.Popen[bytes], port: int, where: Sequence[str] = ()) -> None:
+    """Wait until a server listens, or has ended.
+
+    Args:
+        process: the server.
+        port: on which it will listen.
+        where: what stands before a command that runs there.
+    """
+    look = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1.0)"
+    while process.poll() is None and not (
+        _can([*where, sys.executable, "-c", look]) if where else _listens(port)
+    ):
         time.sleep(0.05)
+
+
+def _can(command: list[str]) -> bool:
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def _listens(port: int) -> bool:
@@ -221,9 +258,3 @@ def quick_end() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def play(seed: int, folder: Path, *, finite: bool) -> Counter[str]:
-    """One round; return its figures."""
-    with quick_end():
-        return Round(folder, random.Random(seed), finite=finite).play()

@@ -260,8 +260,8 @@ class RemoteExchange(Exchange):
                 self._pull_all()
             else:
                 self._pull_changes(self._cursor)
-            if self._share is not None:
-                self._share.hand_in()
+            while self._share is not None and not self._share.hand_in():
+                self._show()
             for path in sorted(self._folder.glob(f"{self._prefix}*{SUFFIX}")):
                 self._push(path)
             self._link.found()
@@ -332,6 +332,13 @@ class RemoteExchange(Exchange):
                 if path == self._own:
                     self._link.shown = before
                 alive = self._quiet = False
+
+    def _show(self) -> None:
+        """Show that this job lives, whatever there is to deliver."""
+        if self._own is not None and (at := self._sizes.get(self._own.name)) is not None:
+            before = time.monotonic()
+            self._append(self._own.name, at, b"")
+            self._link.shown = before
 
     def _append(self, name: str, at: int, data: bytes) -> int:
         link = self._link

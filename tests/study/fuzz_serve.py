@@ -177,8 +177,8 @@ def main() -> None:
                         total += fuzz(url, key, folder / "home", rng, who, 200)
                         Client(url).listing(key)
         said = (folder / "log").read_text()
-        assert "Traceback" not in said, said
         print(dict(total), said, sep="\n")
+        assert "Traceback" not in said
 
 
 if __name__ == "__main__":

@@ -24,8 +24,9 @@ from schemathesis.core.result import Ok
 from hpogrid.errors import UserError
 from hpogrid.study.claims import Claim, digest
 from hpogrid.study.serve import door, tokens
-from hpogrid.study.serve.calls import LARGEST_BODY, ROOT, openapi, share_of
+from hpogrid.study.serve.calls import LARGEST_BODY, ROOT, Claims, openapi, share_of
 from hpogrid.study.serve.client import Answer, Client, Refused
+from hpogrid.study.serve.share import Share
 from hpogrid.study.serve.shelf import Shelf, UnknownCursor
 from hpogrid.study.serve.tokens import Keyring, Right, WrongTokens, make_token, read_or_make_token
 from tests.study.fuzz_serve import fuzz
@@ -213,6 +214,9 @@ def test_changes_follow_the_disk_whoever_writes_there(tmp_path: Path) -> None:
     assert [(part.at, part.data) for part in again.parts] == [(2, b"")]
     with pytest.raises(UnknownCursor):
         second.changes(cursor, None)
+    for odd in ("9" * 5000, "0" * 5000, "-1", "\xb2", ""):
+        with pytest.raises(UnknownCursor):
+            first.changes(f"{cursor.partition('.')[0]}.{odd}", None)
 
 
 def test_a_share_is_given_away_only_by_who_lives_and_has_opened_it_or_is_dead(
@@ -262,6 +266,49 @@ def test_a_claim_follows_the_one_that_stands(tmp_path: Path) -> None:
     assert found.claim(name, 0, Claim(1, {}, {})) == "taken"
     assert found.claim(name, 7, Claim(1, {}, {})) == "yours"
     assert [(one.generation, one.claim.job) for one in found.claims().claims] == [(1, 1)]
+
+
+class Desk:
+    """A server for a `Share`, which may be out of reach."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.online = True
+        self.shown = -float("inf")
+
+    def claim(self, name: str, generation: int, claim: Claim) -> None:
+        if self.shelf.claim(name, generation, claim) != "yours":
+            raise Answer(409, "another job has it")
+
+    def claims(self) -> Claims:
+        return self.shelf.claims()
+
+    def open_share(self, job: int) -> None:
+        self.shelf.open_share(job)
+
+
+def test_a_job_that_was_taken_to_be_dead_asks_what_others_have_got_of_its_share(
+    tmp_path: Path,
+) -> None:
+    now = [0.0]
+    desk = Desk(shelf(tmp_path, now))
+    share = Share(desk, 0, 2, lease=10.0)
+    lost, kept = (key for key in (b"%d" % n for n in range(9)) if share_of(digest(key), 2) == 0)
+    desk.shelf.append(LEDGER, 0, b"{}\n")
+    desk.shelf.listing()
+    desk.shown = time.monotonic() - 100.0
+    share.see(wanted=False)
+    now[0] = 100.0
+    assert desk.shelf.claim(digest(lost), 0, Claim(1, {}, {})) == "yours"
+    desk.shelf.append(LEDGER, 3, b"")
+    desk.shown = time.monotonic()
+    desk.online = False
+    assert not share.may(kept)  # it does not know yet what others have got
+    desk.online = True
+    share.see(wanted=False)
+    desk.online = False
+    assert not share.may(lost)
+    assert share.may(kept)
 
 
 # --- who may stay --------------------------------------------------------------------------------

@@ -71,7 +71,17 @@ def test_neither_a_server_that_goes_nor_a_killed_job_loses_a_trial(
 
 @pytest.mark.engine
 def test_kills_of_the_server_neither_lose_nor_double_nor_miss_a_point() -> None:
-    command = [sys.executable, str(BENCHMARKS / "serve_faults.py"), "--rounds", "4", "--seed", "7"]
+    play("--rounds", "4", "--seed", "7")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("harm", ["cut", "full"])
+def test_neither_do_cables_that_are_pulled_and_full_disks(harm: str) -> None:
+    play("--harm", harm, "--rounds", "2", "--seed", "7")
+
+
+def play(*options: str) -> None:
+    command = [sys.executable, str(BENCHMARKS / "serve_faults.py"), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

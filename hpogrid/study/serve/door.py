@@ -280,6 +280,8 @@ def run(
         watch = asyncio.ensure_future(_until(stopping, server))
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_note)
+        # A warning for each write to somebody who has gone: strangers could fill the disk.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)
         loop.set_default_executor(ThreadPoolExecutor(_THREADS, "disk"))
         await server.serve(sockets=[listening])
         watch.cancel()
@@ -299,6 +301,9 @@ def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     if isinstance(error, OSError):
         _log.debug("%s: %s", context.get("message"), error)
+    elif "handle" in context or "transport" in context:  # of asyncio's TLS, for one
+        _log.warning("%s: %r", context.get("message"), error)
+        _log.debug("it came from", exc_info=error)
     else:
         loop.default_exception_handler(context)
 

@@ -66,6 +66,7 @@ class Share(Claims):
         self._late: deque[tuple[str, Claim]] = deque()
         self._others: set[str] = set()  # of this share, but claimed by others
         self._held: set[int] = set()
+        self._seen = -float("inf")  # the last sign of life after which `_others` was complete
         self._own = False  # whether the share is this job's to take from
         self._opened = False
         self._everywhere = False
@@ -85,7 +86,7 @@ class Share(Claims):
         return self._everywhere and owner not in self._held
 
     def _may_alone(self, name: str) -> bool:
-        silent = time.monotonic() - self._server.shown
+        silent = time.monotonic() - self._seen
         return self._own and silent < _SAFE * self._lease and name not in self._others
 
     def look_everywhere(self) -> bool:
@@ -136,8 +137,12 @@ class Share(Claims):
         Raises:
             Unreachable, Answer: it is out of reach again.
         """
+        shown = self._server.shown
+        if shown - self._seen > _SAFE * self._lease:  # it may have been taken to be dead meanwhile
+            self._own = False
         if not (self._own or self._opened):
             self._begin()
+        self._seen = shown
         self._hand_in()
         if wanted:
             with self._lock:  # nothing is taken alone from now on
@@ -152,21 +157,27 @@ class Share(Claims):
         self._opened = self._job in standing.opened
         self._own = not self._opened
 
-    def hand_in(self) -> None:
+    def hand_in(self) -> bool:
         """Bring the server the claims of the time without it, before it hears that the job ended.
+
+        Returns:
+            Whether that was all; if not, it is time to show that this job lives.
 
         Raises:
             Unreachable: it is out of reach again.
         """
-        if self._own:
-            self._hand_in()
+        return not self._own or self._hand_in(self._lease / 8)
 
-    def _hand_in(self) -> None:
+    def _hand_in(self, seconds: float = float("inf")) -> bool:
+        end = time.monotonic() + seconds
         while self._late:
+            if time.monotonic() > end:
+                return False
             name, claim = self._late[0]
             with contextlib.suppress(Answer):  # another one has it too, which is counted at the end
                 self._server.claim(name, 0, claim)
             self._late.popleft()
+        return True
 
     # --- those of others ---------------------------------------------------------------------
 

@@ -162,9 +162,9 @@ class Shelf:
         with self._lock:
             self._look(_LOOK_SECONDS)
             last = self._first + len(self._parts)
-            if era != self._era or not number.isascii() or not number.isdecimal():
+            if era != self._era or not re.fullmatch("[0-9]{1,16}", number):
                 raise UnknownCursor(cursor)
-            if not self._first <= int(number[:20]) <= last:
+            if not self._first <= int(number) <= last:
                 raise UnknownCursor(cursor)
             start = int(number) - self._first
             parts = [self._parts[index] for index in range(start, len(self._parts))]
