@@ -216,6 +216,8 @@ WHEN = Condition(op="equal", on="b", value=1)
         ({"x": Categorical(choices=(1, 2))}, "'x': Vizier has no values without an order but"),
         ({"x": Ordinal(choices=("a", "b"))}, "'x': Vizier has no values in an order but numbers"),
         ({"x": Constant(value=None)}, "'x': Vizier has no values but text"),
+        ({"b": Integer(scale=Linear(2, 3)), "x": Constant(value=1, when=WHEN)},
+         "'x': Vizier has no conditions on values that 'b' does not have"),
         ({"b": Integer(scale=Linear(0, 1)), "x": Constant(value=1, when=WHEN),
           "c": Constant(value=1)}, "their order would be b, c, x"),
     ],

@@ -12,7 +12,7 @@ from hpogrid.errors import UserError
 from hpogrid.registry import unknown
 from hpogrid.space.condition import Condition
 from hpogrid.space.dialects.base import Dialect, Parsed, in_space, refusing
-from hpogrid.space.dialects.configspace import DEFAULTS, with_condition
+from hpogrid.space.dialects.configspace import DEFAULTS, check_values, with_condition
 from hpogrid.space.dialects.reverse import reverse_log
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Ordinal, Parameter
 from hpogrid.space.scale import Linear, Log, ReverseLog
@@ -297,6 +297,7 @@ def render(space: Space) -> dict[str, Any]:
 
 def _under(when: Condition, parameters: dict[str, Parameter]) -> dict[str, Any]:
     parent = parameters[when.on or ""]
+    check_values(when, parent)
     values = _values_of(when)
     match parent:
         case Integer():

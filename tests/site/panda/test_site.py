@@ -438,7 +438,7 @@ def test_a_task_that_was_submitted_elsewhere_is_reported(server: Server) -> None
     assert [(row["x"], row["loss"], row["taskid"]) for row in json.loads(outcome.out)] == [
         (0.5, 0.25, 77)
     ]
-    assert "1 trials are taken from the metadata instead" in outcome.err
+    assert "1 trial is taken from the metadata instead" in outcome.err
     panda(server).task = {}
     store_project(name="other", grid={"site": "local"})
     before = len(server.asked)
