@@ -58,7 +58,7 @@ from hpogrid.study.study import Study  # noqa: E402
 BUDGETS = (4, 12, 36)
 """In full trials."""
 
-TRIALS = 500
+TRIALS = 2000
 """What hpogrid is told; no search has begun as many when its epochs are used up."""
 
 QUICK_SEEDS = 3
@@ -253,7 +253,7 @@ NEEDS = {
 }
 """The libraries of a tuner, by its name or the beginning of that."""
 
-SLOW = ("syne-cqr", "syne-bore", "syne-bohb")
+SLOW = ("syne-cqr", "syne-bore")
 """Those that take a tenth of a second or more for a proposal."""
 
 
