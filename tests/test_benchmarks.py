@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,26 @@ def test_search_tables_and_picture(tmp_path: Path) -> None:
     # nevergrad looks at the number of trials, so it ran for both budgets.
     assert len((tmp_path / "kept.jsonl").read_text().splitlines()) == 2 * 2 * (1 + 2)
     assert (tmp_path / "regret.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_fidelity_table(tmp_path: Path) -> None:
+    """Searches on the curves that are kept here; what was run is shown again without a run."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "fidelity.py"), "--results", "kept.jsonl"]
+    command += ["--tuners", "random,random-none", "--sets", "cancer,diabetes", "--workers", "4"]
+    command += ["--seeds", "2", "--by_set"]
+    ran, shown = (
+        subprocess.run(
+            [*command, *more], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for more in ([], ["--show"])
+    )
+    assert ran == shown
+    assert ran.count("| `random-none`") == 3 + 1  # all sets, each half, and by set
+    runs = [json.loads(line) for line in (tmp_path / "kept.jsonl").read_text().splitlines()]
+    assert len(runs) == 2 * 2 * 2
+    begun = {
+        tuner: {run["trials"] for run in runs if run["case"]["tuner"] == tuner}
+        for tuner in ("random", "random-none")
+    }
+    assert begun["random-none"] <= {36, 37, 38, 39}  # 36 whole ones, and what still ran
+    assert min(begun["random"]) > 100
