@@ -52,7 +52,8 @@ function axisOf(own, scale, layers, side) {
   const fields = { x: { bars: ["low", "high"] }, y: { area: ["low", "high"] } }[side];
   const values = layers.flatMap((layer) => (fields[layer.type] ?? [side]).flatMap((field) => layer[field] ?? []))
     .map((place) => own.valueAt(place)).filter((value) => scale !== "log" || value > 0);
-  return typeof scale === "function" ? scale(own.name, values, own.scale) : new Axis(own.name, scale, values);
+  const made = typeof scale === "function" ? scale(own.name, values, own.scale) : new Axis(own.name, scale, values);
+  return Object.assign(made, { whole: own.whole });
 }
 
 function positive({ y, layers }) {
