@@ -69,6 +69,7 @@ def drawn(driver: Any) -> dict[str, list[int]]:
     """For each section the number of marks in each of its plots that are shown."""
     script = """return [...document.querySelectorAll(".plot")].filter((box) => box.clientWidth).map(
         (box) => [box.closest("section").id, Number(box.dataset.drawn)])"""
+    frames(driver)
     found: dict[str, list[int]] = {}
     for section, marks in driver.execute_script(script):
         found.setdefault(section, []).append(marks)
