@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _MISSING = {
     "pareto": "only one metric is optimised",
     "hypervolume": "only one metric is optimised",
+    "distribution": "it needs two trials with a result that counts",
     "curves": "no trial has reported more than once",
     "contour": "it needs two hyperparameters that differ between the trials",
     "slices": "no hyperparameter differs between the trials",
@@ -140,6 +141,10 @@ class LoadedStudy:
     def plot_contour(self, objective: int = 0) -> Figure:
         """The result over the two most important hyperparameters."""
         return self._plot("contour", objective)
+
+    def plot_distribution(self, objective: int = 0) -> Figure:
+        """The part of the trials whose result is at most so large."""
+        return self._plot("distribution", objective)
 
     def plot_curves(self, objective: int = 0) -> Figure:
         """Learning curves."""

@@ -19,7 +19,7 @@ from hpogrid.report.charts.fronts import hypervolume
 from hpogrid.report.charts.model import Chart
 from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.charts.times import curve_charts, timeline
-from hpogrid.report.charts.trials import history, pareto, slices
+from hpogrid.report.charts.trials import distribution, history, pareto, slices
 from hpogrid.report.comparable import early_note
 from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
@@ -75,6 +75,7 @@ def page_data(results: Results) -> dict[str, Any]:
             "history": [_first(history(item)) for item in sketches],
             "slices": [list(map(page_chart, slices(item))) for item in sketches],
             "contour": [_first(contour(item)) for item in sketches],
+            "distribution": [_first(distribution(item)) for item in sketches],
             "pareto": _fronts(sketch),
             "curves": _curves(sketch, reported),
             "hypervolume": _first(hypervolume(sketch)),

@@ -9,7 +9,9 @@ from hpogrid.report.htmlfile import write_page
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Results
 
-SCRIPTS = ("base", "plot", "summary", "history", "parallel", "importance", "table", "alone")
+SCRIPTS = (
+    "base", "plot", "chart", "summary", "parallel", "importance", "card", "table", "alone",
+)  # fmt: skip
 """The parts of the page's script, in order."""
 
 

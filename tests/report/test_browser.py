@@ -66,9 +66,10 @@ def rows_shown(driver: Any) -> list[str]:
 
 
 def drawn(driver: Any) -> dict[str, list[int]]:
-    """For each section the number of marks in each of its plots."""
-    script = """return [...document.querySelectorAll(".plot")].map(
+    """For each section the number of marks in each of its plots that are shown."""
+    script = """return [...document.querySelectorAll(".plot")].filter((box) => box.clientWidth).map(
         (box) => [box.closest("section").id, Number(box.dataset.drawn)])"""
+    frames(driver)
     found: dict[str, list[int]] = {}
     for section, marks in driver.execute_script(script):
         found.setdefault(section, []).append(marks)
@@ -78,7 +79,8 @@ def drawn(driver: Any) -> dict[str, list[int]]:
 def inked(driver: Any) -> list[bool]:
     """For each canvas whether anything was painted on it."""
     painted: list[bool] = driver.execute_script("""
-        return [...document.querySelectorAll("canvas")].map((canvas) => {
+        const shown = [...document.querySelectorAll("canvas")].filter((one) => one.clientWidth);
+        return shown.map((canvas) => {
             const all = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return all.data.some((value) => value > 0);
         })""")
@@ -247,8 +249,13 @@ def test_one_trial_is_looked_at(chrome: Any, tmp_path: Path) -> None:
     assert "acc" in card
     assert "machine" in card
     assert "hpogrid tasks logs 4 --trial " in card
+    curve = one(chrome, "#chosen-curve .plot")
+    wait(chrome, 60).until(lambda _: curve.get_attribute("data-drawn") == "1")
+    one(chrome, "#metric option[value='1']").click()
+    wait(chrome, 60).until(lambda _: "acc" in curve.get_attribute("textContent"))
     one(chrome, "#chosen button").click()
     assert one(chrome, "#chosen").text == ""
+    assert not curve.is_displayed()
     assert errors(chrome) == []
 
 
@@ -458,6 +465,8 @@ def test_the_parallel_coordinate_plot_is_drawn(
     assert all(inked(chrome))
     assert path.stat().st_size < 200_000
     assert issues(chrome) == {}
+    one(chrome, "#trials tbody button").click()
+    assert "machine" in one(chrome, "#chosen").text
     assert errors(chrome) == []
     assert requests(chrome) == []
 

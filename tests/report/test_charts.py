@@ -197,3 +197,11 @@ def test_the_page_finds_the_trials_of_a_chart_in_its_table() -> None:
     assert (stairs["rows"], front["rows"]) == ([0, 1, 3], [3, 1, 0])
     assert page["pareto"][1][0]["layers"][1]["rows"] == [3, 1, 0]
     assert [chart["x"]["column"] for chart in page["slices"][0]] == ["loss"]
+
+
+def test_the_distribution_rises_over_the_results_that_count() -> None:
+    trials = [ended(index, loss) for index, loss in enumerate([4.0, 1.0, 3.0, 2.0])]
+    trials += [ended(4, 0.5, state="pruned"), make_trial("0-5", state="failed")]
+    line = layer(simple(*trials), "distribution", Line)
+    assert (line.x, line.y) == ([1, 2, 3, 4], [25, 50, 75, 100])
+    assert draw(simple(*trials[:1]), "distribution") == []

@@ -9,6 +9,22 @@ function trialCard(row) {
     ...environmentOf(row), ...textList("Run again", known.replays), ...commands(row));
 }
 
+// What the chosen trial reported step by step, where the page has it: a plot that stays, not one a trial.
+function cardCurve() {
+  const known = data.charts.curves?.find(Boolean);
+  const figure = make("figure", { id: "chosen-curve", hidden: true });
+  if (!known) return figure;
+  const chart = () => {
+    const found = data.charts.curves[objective];
+    const layers = found ? found.layers.filter(({ row }) => row === selection.focus) : [];
+    return layers.length ? { ...found, layers } : null;
+  };
+  selection.listeners.push(() => (figure.hidden = chart() === null));
+  const plot = chartPlot(figure, "What the chosen trial reported", chart, { across: (name, values) => new Axis(name, "linear", values), height: 220, up: valueAxis }, known);
+  plot.click = () => {}; // the trial is chosen already
+  return figure;
+}
+
 function cardValues(row) {
   return data.columns.flatMap((column, index) =>
     (column.kind === "extra" || axes[index].values[row] === null ? [] : [[column.name, axes[index].label(row)]]));

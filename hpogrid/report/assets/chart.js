@@ -52,7 +52,8 @@ function axisOf(own, scale, layers, side) {
   const fields = { x: { bars: ["low", "high"] }, y: { area: ["low", "high"] } }[side];
   const values = layers.flatMap((layer) => (fields[layer.type] ?? [side]).flatMap((field) => layer[field] ?? []))
     .map((place) => own.valueAt(place)).filter((value) => scale !== "log" || value > 0);
-  return typeof scale === "function" ? scale(own.name, values, own.scale) : new Axis(own.name, scale, values);
+  const made = typeof scale === "function" ? scale(own.name, values, own.scale) : new Axis(own.name, scale, values);
+  return Object.assign(made, { whole: own.whole });
 }
 
 function positive({ y, layers }) {
@@ -142,6 +143,7 @@ function drawPoints(plot, layer, at, own, layers) {
 }
 
 function drawLine(plot, layer, at, own, layers) {
+  if (layer.share) return drawShare(plot, layer);
   const { pen } = plot;
   const points = layer.rows
     ? layer.rows.map((row) => [plot.px(plot.x.places[row]), plot.py(plot.y.places[row])])
@@ -166,6 +168,23 @@ function drawLine(plot, layer, at, own, layers) {
     plot.points.push([x, y, words.join("\n")]);
   });
   plot.drawn++;
+}
+
+// Which part of the trials that are selected lies up to each of them.
+function drawShare(plot, { rows }) {
+  const { places } = plot.x;
+  const shown = rows.filter((row) => selection.mask[row] && places[row] !== null).sort((a, b) => places[a] - places[b]);
+  const points = shown.map((row, index) => [plot.px(places[row]), plot.py((100 * (index + 1)) / shown.length)]);
+  plot.pen.strokeStyle = color("text");
+  plot.pen.lineWidth = 2.5;
+  plot.pen.beginPath();
+  trace(plot.pen, corners([...points.slice(0, 1).map(([x]) => [x, plot.py(0)]), ...points]));
+  plot.pen.stroke();
+  points.forEach((point, index) => {
+    if (plot.inside(...point)) plot.points.push([...point, shown[index]]);
+    if (shown[index] === selection.focus) plot.ring(...point);
+  });
+  plot.drawn += shown.length;
 }
 
 // The line of a trial; where it was stopped early it ends with a cross.

@@ -34,39 +34,16 @@ function history() {
   const plot = chartPlot(figure, "Optimisation history: result of each trial, and the best so far", () => charts[objective] ?? only, view, only);
 }
 
-// The share of results that are at most as large: how hard the search space is, and how rare the best.
 function distribution() {
-  if (!hasResults() || count < 2) return;
+  const charts = data.charts.distribution;
+  const first = charts.find(Boolean);
+  if (!first) return;
   const body = section("distribution", "Distribution of the results",
     "The part of the trials whose result is at most so large. A steep line: many trials are alike; a long flat one: few come that far.");
   const figure = make("figure");
   body.append(figure);
-  new Plot(figure, { height: 300, label: "Distribution of the results", zooms: true, draw: drawDistribution });
-}
-
-function drawDistribution(plot) {
-  const { axis } = objectives[objective];
-  const rows = [...Array(count).keys()].filter((row) => counts(row) && axis.places[row] !== null && selection.mask[row]);
-  rows.sort((a, b) => axis.places[a] - axis.places[b]);
-  plot.x = axis;
-  plot.y = Object.assign(new Axis("part of the trials, %", "linear", []), { low: 0, high: 100, empty: false });
-  plot.frame();
-  plot.clip();
-  const { pen } = plot;
-  pen.strokeStyle = color("accent");
-  pen.lineWidth = 2;
-  pen.beginPath();
-  rows.forEach((row, index) => {
-    const x = plot.px(axis.places[row]);
-    pen.lineTo(x, plot.py((100 * index) / rows.length));
-    pen.lineTo(x, plot.py((100 * (index + 1)) / rows.length));
-    plot.points.push([x, plot.py((100 * (index + 1)) / rows.length), row]);
-    plot.drawn++;
-  });
-  pen.stroke();
-  pen.restore();
-  const focus = rows.indexOf(selection.focus);
-  if (focus >= 0) plot.ring(plot.px(axis.places[selection.focus]), plot.py((100 * (focus + 1)) / rows.length));
+  chartPlot(figure, "Distribution of the results", () => charts[objective] ?? first,
+    { height: 300, across: () => objectives[objective].axis, zooms: true }, first);
 }
 
 function slices() {

@@ -12,7 +12,7 @@ function table() {
   const pager = make("div", { class: "tools" });
   const chosen = make("div", { id: "chosen", "aria-live": "polite" });
   selection.listeners.push(() => chosen.replaceChildren(...(selection.focus < 0 ? [] : [trialCard(selection.focus)])));
-  body.append(chosen, make("div", { class: "tools" }, make("label", {}, "Filter ", search), status), box, pager);
+  body.append(chosen, cardCurve(), make("div", { class: "tools" }, make("label", {}, "Filter ", search), status), box, pager);
   const columns = tableColumns();
   const refresh = () => fill({ box, pager, status, view, columns, refresh });
   search.addEventListener("input", () => {

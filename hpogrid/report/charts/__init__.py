@@ -28,6 +28,9 @@ CHARTS = Registry(
         "contour": Entry(
             "hpogrid.report.charts.effects:contour", "results over the two that matter most"
         ),
+        "distribution": Entry(
+            "hpogrid.report.charts.trials:distribution", "how rare good results are"
+        ),
         "curves": Entry("hpogrid.report.charts.times:learning_curves", "reports step by step"),
         "timeline": Entry("hpogrid.report.charts.times:timeline", "when each trial ran"),
         "hypervolume": Entry(

@@ -38,7 +38,8 @@ class Line(msgspec.Struct, tag="line"):
 
     Those of a series are named in a legend, unless they are thin. With ``steps`` a value holds
     until the next one. ``row`` is the trial that it is of, or ``rows`` those that it leads
-    through; where it has one point more, that is at the end of the axis.
+    through; where it has one point more, that is at the end of the axis, and with ``share`` the
+    places on y are the part of the trials so far, in percent.
     """
 
     x: list[float]
@@ -50,6 +51,7 @@ class Line(msgspec.Struct, tag="line"):
     series: int | None = None
     steps: bool = False
     row: int | None = None
+    share: bool = False
     rows: list[int] | None = None
 
     def corners(self) -> tuple[list[float], list[float]]:

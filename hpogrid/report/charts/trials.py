@@ -6,7 +6,7 @@ from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel, Points
 from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.comparable import early_note
-from hpogrid.report.sample import records
+from hpogrid.report.sample import fair_rows, records
 from hpogrid.search.base import Mode
 from hpogrid.study.values import WITH_RESULT, as_loss
 from hpogrid.text import counted
@@ -57,6 +57,25 @@ def slices(sketch: Sketch) -> list[Chart]:
         )
         for axis in sketch.ranked[: MOST_ON_PAGE if sketch.on_page else MOST_SLICES]
     ]
+
+
+def distribution(sketch: Sketch) -> list[Chart]:
+    """The part of the trials whose result is at most so large: how rare the best are."""
+    results = sketch.results
+    fair = set(filter(results.counts, fair_rows(results, sketch.rows, len(sketch.rows))))
+    known = sorted(
+        (place, index)
+        for index, place in enumerate(sketch.result.positions)
+        if place is not None and sketch.rows[index] in fair
+    )
+    if len(known) < 2:
+        return []
+    shares = [100 * (number + 1) / len(known) for number in range(len(known))]
+    rows = [index for _, index in known]
+    line = Line([place for place, _ in known], shares, steps=True, rows=rows, share=True)
+    y = Axis("part of the trials, %", "linear", [0.0, 100.0])
+    title = f"{results.name}: distribution of the results"
+    return [Chart(title, sketch.result, y, [line])]
 
 
 def pareto(sketch: Sketch, across: int = 0, up: int = 1) -> list[Chart]:
