@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,18 +38,18 @@ def engine(
     """
     home = home or HERE / name
     up, down = home / "up.sh", home / "down.sh"
-    done = subprocess.run(
-        ["bash", str(up), str(folder), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    assert done.returncode == 0, f"{name} did not come up; its output is above"
     try:
+        done = subprocess.run(
+            ["bash", str(up), str(folder), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name} did not come up; its output is above"
         yield done.stdout.splitlines()[-1]
-    finally:
+    finally:  # also what came up of one that did not come up whole
         subprocess.run(["bash", str(down), str(folder)], check=True, timeout=120)
 
 
@@ -66,6 +67,16 @@ def apptainer_image() -> Iterator[Path]:
         path = f"{CACHE / 'apptainer' / 'usr' / 'bin'}:{os.environ['PATH']}"
         with environment(PATH=path, APPTAINER_USERNS="1"):
             yield image
+
+
+def docker(folder: Path, image: Path) -> Path:
+    """A new folder with a ``docker`` that runs everything in one image (see `docker_run`)."""
+    folder.mkdir()
+    program = folder / "docker"
+    command = f'"{sys.executable}" "{HERE}/docker_run.py" "{image}" "$@"'
+    program.write_text(f"#!/bin/sh\nexec {command}\n")
+    program.chmod(0o755)
+    return folder
 
 
 @contextmanager
