@@ -84,6 +84,10 @@ def simple_objective(config, reporter):
         connects=allowed(socket.create_connection, ("127.0.0.1", PORT), 5),
     )
 '''
+TRAINABLE_SPACE = {
+    "alpha": {"method": "uniform", "dimension": {"low": -10, "high": 10}},
+    "beta": {"method": "categorical", "dimension": {"categories": [-1, 0, 1, 2, 3, 4, 5]}},
+}
 MNIST_SPACE = {
     "hidden": {"method": "categorical", "dimension": {"categories": [32, 64]}},
     "batchsize": {"method": "categorical", "dimension": {"categories": [32, 64]}},
@@ -101,6 +105,9 @@ class Digits(mnist.MNISTTrainable):
 """
 IN_PLACE_OF_AN_IMAGE = f'PATH="{Path(sys.executable).parent}:$PATH" exec /bin/sh -c "$1"'
 """Instead of a container: jobs have the libraries of these tests."""
+IN_THE_IMAGE = (
+    'exec apptainer exec --contain --no-home --bind "$PWD" --pwd "$PWD" "$0" /bin/sh -c "$1"'
+)
 
 
 @pytest.fixture(scope="module")
@@ -431,6 +438,32 @@ def test_what_is_refused(panda: Grid, tmp_path: Path, home: Path) -> None:
     with environment(PANDA_AUTH_VO="cms"):
         assert "refuses the credentials" in sentence(hpogrid("tasks", "show", fails=True))
     assert_no_token(panda, home)
+
+
+def test_example_2_in_an_image_without_its_library(
+    panda: Grid, image: Path, tmp_path: Path
+) -> None:
+    """What the algorithm needs is told before, and of jobs that failed of it why they did."""
+    hpogrid("model_config", "create", "m", "--script", "simple_trainable.py",
+            "--model", "MyTrainableClass")  # fmt: skip
+    hpogrid("search_space", "create", "s", json.dumps(TRAINABLE_SPACE))
+    hpogrid("hpo_config", "create", "h", "--algorithm", "bayesian", "--metric", "loss",
+            "--mode", "min", "--trials", "5")  # fmt: skip
+    hpogrid("grid_config", "create", "g", "--site", "LOCAL_GPU", "--container", str(image))
+    hpogrid("project", "create", "simple_objective", "--scripts_path",
+            str(SCRIPTS / "simple_trainable.py"), "--model_config", "m", "--search_space", "s",
+            "--hpo_config", "h", "--grid_config", "g")  # fmt: skip
+    wanted = "algorithm bayesian needs bayes_opt in the image"
+    assert wanted in hpogrid("run", "simple_objective", "--n_jobs", "2", "--dry_run")
+    with panda.worker("LOCAL_GPU", 2, IN_THE_IMAGE):
+        task = run(2)
+        hpogrid("tasks", "show", task, "--watch")
+    assert status(task) == "failed"
+    command = [sys.executable, "-m", "hpogrid", "report", "simple_objective"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120).stderr
+    assert "2 of 2 jobs failed" in told
+    assert "algorithm bayesian needs bayes_opt" in told
+    assert f"hpogrid tasks logs {task} --job 0" in told
 
 
 def test_more_tasks_than_a_page_has_are_listed(panda: Grid) -> None:
