@@ -46,18 +46,18 @@ def engine(
     """
     home = home or HERE / name
     up, down = home / "up.sh", home / "down.sh"
-    done = subprocess.run(
-        [*inside, "bash", str(up), str(folder), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    assert done.returncode == 0, f"{name} did not come up; its output is above"
     try:
+        done = subprocess.run(
+            [*inside, "bash", str(up), str(folder), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name} did not come up; its output is above"
         yield done.stdout.splitlines()[-1]
-    finally:
+    finally:  # also what came up of one that did not come up whole
         command = [*inside, "bash", str(down), str(folder)]
         subprocess.run(command, check=True, timeout=120)
 
@@ -105,6 +105,16 @@ def opened(place: Path, *shared: str) -> Iterator[list[str]]:
         number = holder.stdout.readline().strip()
         assert number.isdigit(), "the root filesystem cannot be opened; why is above"
         yield ["nsenter", f"--target={number}", "--mount", "--root", "--wdns=/"]
+
+
+def docker(folder: Path, image: Path) -> Path:
+    """A new folder with a ``docker`` that runs everything in one image (see `docker_run`)."""
+    folder.mkdir()
+    program = folder / "docker"
+    command = f'"{sys.executable}" "{HERE}/docker_run.py" "{image}" "$@"'
+    program.write_text(f"#!/bin/sh\nexec {command}\n")
+    program.chmod(0o755)
+    return folder
 
 
 @contextmanager

@@ -6,7 +6,9 @@ PanDA's booter is not part of this repository: ``HPOGRID_PANDA_ENGINE`` names it
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,8 +16,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from tests.engines.boot import CACHE, HERE, engine, environment, open_folder
+from tests.engines.boot import CACHE, HERE, docker, engine, environment, open_folder
 
 ENGINE = Path(
     os.environ.get("HPOGRID_PANDA_ENGINE") or HERE.parents[2] / "shared" / "engines" / "panda"
@@ -53,6 +56,19 @@ class Grid:
         """The process of a service: server, jedi, idds..."""
         return int((self.folder / "run" / f"{service}.pid").read_text())
 
+    def idds(self) -> list[dict[str, Any]]:
+        """What became of the requests to the stand-in for iDDS, in order."""
+        return [json.loads(line) for line in (self.folder / "log" / "idds.jsonl").open()]
+
+    def sql(self, statement: str) -> None:
+        """Do something in PanDA's database that would take long by other ways."""
+        password = (self.folder / "secret" / "pg_panda").read_text().strip()
+        subprocess.run(
+            ["psql", "-q", "-h", "127.0.0.1", "-p", str(self.port + 3), "-U", "panda",
+             "-d", "panda_db", "-v", "ON_ERROR_STOP=1", "-c", statement],
+            check=True, timeout=120, env={**os.environ, "PGPASSWORD": password},
+        )  # fmt: skip
+
     @contextmanager
     def paused(self, service: str) -> Iterator[None]:
         """A service that takes connections, and answers nothing."""
@@ -75,12 +91,12 @@ class Grid:
         log = self.folder / "log" / f"worker-{queue}.out"
         command = [
             "bash", "-c", 'cd "$0" && . ./server.env && exec "$@"', str(self.folder),
-            "python", str(ENGINE / "worker.py"), "--url", f"http://127.0.0.1:{self.port}",
+            "python", str(HERE / "grid" / "worker.py"), str(ENGINE),
+            self._rucio("grid/stage.py"), "--url", f"http://127.0.0.1:{self.port}",
             "--idds", f"http://127.0.0.1:{self.port + 2}", "--token", str(self.token("pilot")),
             "--work", str(self.folder / "work"), "--outputs", str(self.folder / "outputs"),
             "--queue", queue, "--slots", str(slots), "--heartbeat", "1", "--poll", "0.5",
-            "--upload-command", f"RUCIO_CONFIG={self.rucio}/client.cfg exec {sys.executable} -I "
-            f"{HERE}/rucio/store.py",
+            "--upload-command", self._rucio("rucio/store.py"),
             *(["--container-command", container] if container else []),
         ]  # fmt: skip
         with log.open("ab") as stream:
@@ -95,6 +111,10 @@ class Grid:
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+    def _rucio(self, program: str) -> str:
+        """A shell command that talks to Rucio as the user."""
+        return f"RUCIO_CONFIG={self.rucio}/client.cfg exec {sys.executable} -I {HERE}/{program}"
 
     def kill_payload(self, job: int) -> None:
         """Kill, as an administrator might, all processes of a job; ``job`` is PanDA's number."""
@@ -128,8 +148,8 @@ def grid(image: Path) -> Iterator[Grid]:
     with (
         rucio(port + 4) as catalogue,
         open_folder("panda") as folder,
-        environment(**variables, PATH=f"{_steering(folder / 'bin', image)}:{os.environ['PATH']}"),
-        engine("panda", folder, seconds=600, home=ENGINE),
+        environment(**variables, PATH=f"{docker(folder / 'bin', image)}:{os.environ['PATH']}"),
+        engine("panda", folder, seconds=600, home=_booter(folder / "booter")),
         environment(**_exported(folder / "client.env"), RUCIO_ACCOUNT=ACCOUNT),
     ):
         yield Grid(folder, port, catalogue)
@@ -170,14 +190,16 @@ def _free_ports(count: int) -> int:
     raise AssertionError("no free ports")
 
 
-def _steering(folder: Path, image: Path) -> Path:
-    """A folder with a ``run`` for the stand-in of iDDS, which leaves the word ``docker`` out."""
-    folder.mkdir()
-    program = folder / "run"
-    program.write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/docker_run.py" "{image}" run "$@"\n'
-    )
-    program.chmod(0o755)
+def _booter(folder: Path) -> Path:
+    """The booter, with data: JEDI asks Rucio; and with iDDS' own script for its stand-in."""
+    shutil.copytree(ENGINE, folder)
+    (folder / "idds_stub.py").rename(folder / "idds_points.py")
+    shutil.copy(HERE / "grid" / "steering.py", folder / "idds_stub.py")
+    shutil.copy(HERE / "grid" / "catalogue.py", folder)
+    config = folder / "etc" / "panda_jedi.cfg"
+    text, none = config.read_text(), "pandajedi.jediddm.GenDDMClient:GenDDMClient::off"
+    assert none in text, f"{config} has another catalogue"
+    config.write_text(text.replace(none, "catalogue:Catalogue"))
     return folder
 
 

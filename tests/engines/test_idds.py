@@ -17,7 +17,7 @@ import pytest
 from hpogrid.job.settings import ENTRY, START
 from hpogrid.site.panda.client import check_arguments
 from hpogrid.site.panda.idds import SPACE, phpo_arguments, sandbox
-from tests.engines.boot import HERE
+from tests.engines.boot import docker
 from tests.projects import store_project
 
 pytestmark = pytest.mark.engine
@@ -89,12 +89,9 @@ def test_parameters_of_the_algorithm_arrive(
 
 def steered(idds: Path, image: Path, folder: Path, **hpo: Any) -> tuple[Path, Path, str]:
     """Have iDDS' script run: its folder, the file for the points, and what was printed."""
-    sent, place, programs = folder / "sent", folder / "place", folder / "bin"
-    for one in (sent, place, programs):
+    sent, place, programs = folder / "sent", folder / "place", docker(folder / "bin", image)
+    for one in (sent, place):
         one.mkdir()
-    docker = programs / "docker"
-    docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/docker_run.py" "{image}" "$@"\n')
-    docker.chmod(0o755)
     wanted = request(sent, trials=10, **hpo)
     written = subprocess.run(
         [sys.executable, "-c", WRITE, str(place)],

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import pytest
 
+from hpogrid.job.settings import TaskFolder
 from hpogrid.site.panda.client import list_jobs
 from tests.engines.boot import HERE, environment
 from tests.engines.cluster import hpogrid, wait_until
-from tests.engines.panda import Grid, grid
+from tests.engines.panda import ACCOUNT, Grid, grid
 
 pytestmark = pytest.mark.engine
 
@@ -32,7 +33,7 @@ SPACE = {
     "width": {"method": "uniform", "dimension": {"low": 0, "high": 20}},
 }
 TROUBLED = '''
-"""The example's objective, with a trace; and trouble where a file SWITCHES/WHAT-JOB exists."""
+"""The example's objective, with a trace; and trouble where there is SWITCHES/WHAT-JOB.ATTEMPT."""
 
 import os
 import time
@@ -47,9 +48,9 @@ def simple_objective(config, reporter):
     job, attempt = os.environ["HPOGRID_JOB"], os.environ["PanDA_AttemptNr"]
     trace = SWITCHES / f"trace-{{job}}.{{attempt}}"
     done = len(trace.read_text().splitlines()) if trace.exists() else 0
-    if (SWITCHES / f"hangs-{{job}}").exists() and done >= 60:
+    if (SWITCHES / f"hangs-{{job}}.{{attempt}}").exists() and done >= 60:
         time.sleep(600)
-    if (SWITCHES / f"dies-{{job}}").exists() and done >= 20:
+    if (SWITCHES / f"dies-{{job}}.{{attempt}}").exists() and done >= 20:
         time.sleep(1)  # whatever the others are at is written by then
         guard = Path(f"/proc/{{os.getppid()}}/stat").read_text()
         os.kill(int(guard.rpartition(")")[2].split()[1]), 9)  # the driver
@@ -83,6 +84,30 @@ def simple_objective(config, reporter):
         connects=allowed(socket.create_connection, ("127.0.0.1", PORT), 5),
     )
 '''
+TRAINABLE_SPACE = {
+    "alpha": {"method": "uniform", "dimension": {"low": -10, "high": 10}},
+    "beta": {"method": "categorical", "dimension": {"categories": [-1, 0, 1, 2, 3, 4, 5]}},
+}
+MNIST_SPACE = {
+    "hidden": {"method": "categorical", "dimension": {"categories": [32, 64]}},
+    "batchsize": {"method": "categorical", "dimension": {"categories": [32, 64]}},
+    "lr": {"method": "loguniform", "dimension": {"low": 4.5e-05, "high": 1.83e-2}},
+    "beta": {"method": "uniform", "dimension": {"low": 0.5, "high": 1.0}},
+}
+DIGITS = """
+import mnist
+
+
+class Digits(mnist.MNISTTrainable):
+    def step(self):
+        (_, labels), (_, tests) = mnist.data()
+        return {**super().step(), "images": len(labels), "tests": len(tests)}
+"""
+IN_PLACE_OF_AN_IMAGE = f'PATH="{Path(sys.executable).parent}:$PATH" exec /bin/sh -c "$1"'
+"""Instead of a container: jobs have the libraries of these tests."""
+IN_THE_IMAGE = (
+    'exec apptainer exec --contain --no-home --bind "$PWD" --pwd "$PWD" "$0" /bin/sh -c "$1"'
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +148,19 @@ def troubled(folder: Path, switches: Path) -> Path:
 def run(n_jobs: int, *words: str) -> str:
     """Submit the project; the number of its task."""
     return hpogrid("run", "simple_objective", "--n_jobs", str(n_jobs), *words).strip()
+
+
+def age(panda: Grid, home: Path, task: str, seconds: int) -> None:
+    """Have a task as it will be after some time, at PanDA and here."""
+    panda.sql(
+        "UPDATE doma_panda.jedi_tasks SET " + ", ".join(
+            f"{column} = {column} - interval '{seconds} s'" for column in
+            ("creationdate", "modificationtime", "statechangetime", "starttime", "endtime")
+        ) + f" WHERE jeditaskid = {task}"
+    )  # fmt: skip
+    record = home / "tasks" / task / TaskFolder.RECORD
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps(content | {"created": content["created"] - seconds}))
 
 
 def status(task: str) -> str:
@@ -188,8 +226,8 @@ def test_three_jobs_one_killed_and_one_failing(
     panda: Grid, switches: Path, tmp_path: Path, home: Path
 ) -> None:
     example(troubled(tmp_path / "scripts", switches))
-    (switches / "dies-1").touch()
-    (switches / "hangs-2").touch()
+    (switches / "dies-1.1").touch()
+    (switches / "hangs-2.1").touch()
     task = run(3)
     wait_until(lambda: len(lines(switches / "trace-2.1")) >= 60, 120)
     time.sleep(1)  # what the other workers are at is written by then
@@ -212,8 +250,6 @@ def test_three_jobs_one_killed_and_one_failing(
     assert before == trace(switches)
     assert 200 < len(before) < 400
 
-    (switches / "dies-1").unlink()
-    (switches / "hangs-2").unlink()
     hpogrid("tasks", "retry", task)
     hpogrid("tasks", "show", task, "--watch")
     assert status(task) == "done"
@@ -244,7 +280,7 @@ def assert_no_token(panda: Grid, *folders: Path) -> None:
 
 def test_one_is_killed_by_its_owner(panda: Grid, switches: Path, tmp_path: Path) -> None:
     example(troubled(tmp_path / "scripts", switches))
-    (switches / "hangs-0").touch()
+    (switches / "hangs-0.1").touch()
     task = run(1)
     wait_until(lambda: len(lines(switches / "trace-0.1")) >= 60, 120)
     time.sleep(1)
@@ -255,22 +291,32 @@ def test_one_is_killed_by_its_owner(panda: Grid, switches: Path, tmp_path: Path)
     assert "has no job that waits or runs" in hpogrid("tasks", "kill", task, fails=True)
 
 
-def test_what_another_client_had_repeated_comes_too(
-    panda: Grid, switches: Path, tmp_path: Path
+@pytest.mark.parametrize("who", ["hpogrid", "another client", "PanDA"])
+def test_what_is_repeated_minutes_later_comes_too(
+    panda: Grid, who: str, switches: Path, tmp_path: Path, home: Path
 ) -> None:
-    example(troubled(tmp_path / "scripts", switches))
-    (switches / "dies-1").touch()
+    """A report is made before, so that it is not taken for the last word."""
+    example(troubled(tmp_path / "scripts", switches), *(["--retry"] if who == "PanDA" else []))
+    (switches / "dies-1.1").touch()
     task = run(2)
-    hpogrid("tasks", "show", task, "--watch")
-    assert status(task) == "finished"
-    assert points(rows(tmp_path)) == trace(switches)  # all that there is has come
-    (switches / "dies-1").unlink()
-    with environment(HPOGRID_HOME=str(tmp_path / "another machine")):
+    if who == "PanDA":
+        wait_until(lambda: any(job.status == "failed" for job in list_jobs(int(task))), 120)
+    else:
+        hpogrid("tasks", "show", task, "--watch")
+        assert status(task) == "finished"
+        age(panda, home, task, 600)
+        assert points(rows(tmp_path)) == trace(switches)  # all that there is has come
+    if who == "hpogrid":
         hpogrid("tasks", "retry", task)
+    elif who == "another client":
+        command = "from pandaclient.panda_api import get_api as api; print(api().retry_task({}))"
+        subprocess.run([sys.executable, "-c", command.format(task)], check=True, timeout=60)
     wait_until(lambda: status(task) == "done", 180)
-    assert points(rows(tmp_path)) == trace(switches)
-    assert Counter(row["job"] for row in rows(tmp_path))["0"] == 200
-    assert len(trace(switches)) >= 400
+    found = rows(tmp_path)
+    assert points(found) == trace(switches)
+    assert Counter(row["job"] for row in found)["0"] == 200
+    done = len(trace(switches)) - 200
+    assert done == 200 if who == "hpogrid" else done > 200  # others know nothing of earlier trials
 
 
 def test_through_idds(panda: Grid, switches: Path, tmp_path: Path) -> None:
@@ -279,7 +325,54 @@ def test_through_idds(panda: Grid, switches: Path, tmp_path: Path) -> None:
     hpogrid("tasks", "show", task, "--watch")
     assert status(task) == "finished"  # never done, however good all is
     assert len(set(points(rows(tmp_path)))) == 6
+    scripts = [event for event in panda.idds() if "script" in event]
+    assert all("\ndocker run --rm " in event["script"] for event in scripts)
+    assert {event["code"] for event in scripts} == {0}
     assert points(rows(tmp_path)) == trace(switches)
+
+
+def test_example_3_with_its_input(panda: Grid, tmp_path: Path) -> None:
+    """As example/mnist.sh has it; with other digits, so that it is seen that jobs get those.
+
+    One job gets its input by another option of prun than several do.
+    """
+    data, scripts, dataset = tmp_path / "data", tmp_path / "scripts", f"user.{ACCOUNT}.mnist"
+    data.mkdir()
+    for name, count in (("train", 48), ("t10k", 16)):
+        labels = [number % 10 for number in range(count)]
+        pixels = bytes(25 * label for label in labels for _ in range(64))
+        idx(data / f"{name}-images-idx3-ubyte.gz", (count, 8, 8), pixels)
+        idx(data / f"{name}-labels-idx1-ubyte.gz", (count,), bytes(labels))
+    hpogrid("data", "upload", str(data), "--dataset", dataset)
+    scripts.mkdir()
+    shutil.copy(SCRIPTS / "mnist.py", scripts)
+    (scripts / "digits.py").write_text(DIGITS)
+    hpogrid("model_config", "create", "m", "--script", "digits.py", "--model", "Digits")
+    hpogrid("search_space", "create", "s", json.dumps(MNIST_SPACE))
+    hpogrid("hpo_config", "create", "h", "--algorithm", "hyperopt", "--metric", "loss",
+            "--mode", "min", "--trials", "3", "--stop", '{"training_iteration": 2}',
+            "--scheduler", "asynchyperband", "--scheduler_param",
+            '{"max_concurrent": 2, "max_t": 2, "grace_period": 1}')  # fmt: skip
+    hpogrid("grid_config", "create", "g", "--site", "LOCAL_GPU", "--inDS", dataset)
+    hpogrid("project", "create", "simple_objective", "--scripts_path", str(scripts),
+            "--model_config", "m", "--search_space", "s", "--hpo_config", "h",
+            "--grid_config", "g")  # fmt: skip
+    with panda.worker("LOCAL_GPU", 2, IN_PLACE_OF_AN_IMAGE):
+        tasks = [run(1), run(2)]
+        for task in tasks:
+            hpogrid("tasks", "show", task, "--watch")
+            assert status(task) == "done", hpogrid("tasks", "logs", task)
+    found = rows(tmp_path, "--extra", "images,tests")
+    assert Counter((row["taskid"], row["job"]) for row in found) == {
+        (tasks[0], "0"): 3, (tasks[1], "0"): 3, (tasks[1], "1"): 3,
+    }  # fmt: skip
+    assert {(row["images"], row["tests"]) for row in found} == {("48", "16")}
+
+
+def idx(path: Path, shape: tuple[int, ...], content: bytes) -> None:
+    """Write bytes as the files of MNIST have them."""
+    head = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+    path.write_bytes(gzip.compress(head + content))
 
 
 def test_queues_and_what_is_ready(panda: Grid) -> None:
@@ -345,6 +438,53 @@ def test_what_is_refused(panda: Grid, tmp_path: Path, home: Path) -> None:
     with environment(PANDA_AUTH_VO="cms"):
         assert "refuses the credentials" in sentence(hpogrid("tasks", "show", fails=True))
     assert_no_token(panda, home)
+
+
+def test_example_2_in_an_image_without_its_library(
+    panda: Grid, image: Path, tmp_path: Path
+) -> None:
+    """What the algorithm needs is told before, and of jobs that failed of it why they did."""
+    hpogrid("model_config", "create", "m", "--script", "simple_trainable.py",
+            "--model", "MyTrainableClass")  # fmt: skip
+    hpogrid("search_space", "create", "s", json.dumps(TRAINABLE_SPACE))
+    hpogrid("hpo_config", "create", "h", "--algorithm", "bayesian", "--metric", "loss",
+            "--mode", "min", "--trials", "5")  # fmt: skip
+    hpogrid("grid_config", "create", "g", "--site", "LOCAL_GPU", "--container", str(image))
+    hpogrid("project", "create", "simple_objective", "--scripts_path",
+            str(SCRIPTS / "simple_trainable.py"), "--model_config", "m", "--search_space", "s",
+            "--hpo_config", "h", "--grid_config", "g")  # fmt: skip
+    wanted = "algorithm bayesian needs bayes_opt in the image"
+    assert wanted in hpogrid("run", "simple_objective", "--n_jobs", "2", "--dry_run")
+    with panda.worker("LOCAL_GPU", 2, IN_THE_IMAGE):
+        task = run(2)
+        hpogrid("tasks", "show", task, "--watch")
+    assert status(task) == "failed"
+    command = [sys.executable, "-m", "hpogrid", "report", "simple_objective"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120).stderr
+    assert "2 of 2 jobs failed" in told
+    assert "algorithm bayesian needs bayes_opt" in told
+    assert f"hpogrid tasks logs {task} --job 0" in told
+
+
+def test_more_tasks_than_a_page_has_are_listed(panda: Grid) -> None:
+    """The server's database has no index here, so that it takes long for each task."""
+    example(SCRIPTS / "simple_objective.py", trials=5)
+    task = run(1)
+    hpogrid("tasks", "show", task, "--watch")
+    first, count = 10**8, 600
+    other = f"{first} + n, 'reqid', {first} + n, 'taskname', 'user.{ACCOUNT}.many.' || n || '/'"
+    panda.sql(
+        "INSERT INTO doma_panda.jedi_tasks SELECT copy.* FROM doma_panda.jedi_tasks task, "
+        f"generate_series(0, {count - 1}) n, LATERAL jsonb_populate_record(task, "
+        f"jsonb_build_object('jeditaskid', {other})) copy WHERE task.jeditaskid = {task}"
+    )
+    try:
+        shown = json.loads(hpogrid("tasks", "show", "--limit", "2000", "--format", "json"))
+    finally:
+        panda.sql(f"DELETE FROM doma_panda.jedi_tasks WHERE jeditaskid >= {first}")
+    listed = [row["jeditaskid"] for row in shown]
+    assert set(listed) > {int(task), *range(first, first + count)}
+    assert len(listed) == len(set(listed))
 
 
 def test_in_a_container(panda: Grid, image: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ they are kept in the task's folder, and only what is missing is fetched.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ from hpogrid.text import counted
 
 STATE = "fetched.json"
 _LARGEST_LOG = 200 * 2**20
+_OURS = "hpogrid: "  # begins what a job says of itself
 _GONE = ("failed", "cancelled", "closed")
 _FINAL = ("finished", *_GONE)
 
@@ -111,10 +113,24 @@ def _failed(task: Task, jobs: Sequence[JobInfo]) -> list[str]:
     index, job = next(iter(sorted(failed.items())))
     return [
         f"{len(failed)} of {counted(len(newest(jobs)), 'job')} failed or were ended, job {index} "
-        f"for example: {one_line(job.reason or job.status)}; 'hpogrid tasks show {task.id}' "
+        f"for example: {one_line(_why(task, job))}; 'hpogrid tasks show {task.id}' "
         f"shows all, 'hpogrid tasks logs {task.id} --job {index}' what it printed, "
         f"'hpogrid tasks retry {task.id}' repeats them"
     ]
+
+
+def _why(task: Task, job: JobInfo) -> str:
+    """Why a job failed: its own last word about it, of which PanDA knows no more than a number."""
+    for file in job.files:
+        path = task.folder / "outputs" / file.lfn
+        if file.type != "log" or not path.is_file():
+            continue
+        with contextlib.suppress(OSError, Refused):
+            printed = log_texts(path).get("payload.stderr", "").splitlines()
+            own = [line for line in printed if line.startswith(_OURS)]
+            if own:
+                return own[-1].removeprefix(_OURS)
+    return job.reason or job.status
 
 
 def _read_state(task: Task) -> State:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Stop what up.sh started and unmount what it mounted: down.sh DIR
 dir=${1:?folder of the state}
+[ -s "$dir/root" ] || exit 0 # it did not come up
 root=$(readlink -f "$(cat "$dir/root")")
 pid=$(cat "$root/run/condor/master.pid" 2>/dev/null)
 if [ -n "$pid" ]; then

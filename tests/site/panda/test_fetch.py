@@ -55,14 +55,15 @@ def events(index: int, *trials: int, running: int | None = None) -> bytes:
     return b"".join(msgspec.json.encode(event) + b"\n" for event in found)
 
 
-def log(data: bytes) -> bytes:
+def log(data: bytes, errors: str = "") -> bytes:
     lines = "".join(f"{LOG_MARK} {line}\n" for line in data.decode().splitlines())
-    text = f"hello\n{lines}Killed\n".encode()
+    texts = {"stdout": f"hello\n{lines}Killed\n", "stderr": errors}
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        member = tarfile.TarInfo("tarball_PandaJob_1/payload.stdout")
-        member.size = len(text)
-        archive.addfile(member, io.BytesIO(text))
+        for name, text in texts.items():
+            member = tarfile.TarInfo(f"tarball_PandaJob_1/payload.{name}")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
     return stream.getvalue()
 
 
@@ -167,6 +168,14 @@ def test_jobs_that_failed_are_told_each_time(grid: Grid, task: Task) -> None:
     grid.has(job(3, 0, "finished", attempt=2), events(0, 1))
     [note] = fetch(task, info("finished"))
     assert "1 of 2 jobs failed or were ended, job 1" in note
+
+
+def test_a_job_that_failed_is_told_in_its_own_words(grid: Grid, task: Task) -> None:
+    said = "warning\nhpogrid: the image has Python 3.9; choose another\nend of job\n"
+    grid.has(job(1, 0, "failed"), log(b"", said))
+    grid.jobs[-1] = msgspec.structs.replace(grid.jobs[-1], payload="payload exited with 1")
+    [note] = fetch(task, info("failed"))
+    assert "job 0 for example: the image has Python 3.9; choose another; 'hpogrid tasks" in note
 
 
 def test_a_task_without_jobs_says_why(
