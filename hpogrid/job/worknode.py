@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import tarfile
-import tempfile
 import threading
 import time
 import traceback
@@ -22,12 +21,12 @@ from pathlib import Path
 from types import FrameType
 
 from hpogrid.archives import Refused, unpack
-from hpogrid.config.project import SCRIPTS, read_project
-from hpogrid.engine.prep import STEPS
+from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine.resources import presume_cores, wanted_cores
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
-from hpogrid.job.run import PREP, JobResult, run_job
+from hpogrid.job.parcel import HIDDEN, make_home, pack
+from hpogrid.job.run import JobResult, run_job
 from hpogrid.job.settings import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, read_settings
 from hpogrid.search.base import derive_seed
 from hpogrid.signals import handled
@@ -73,7 +72,7 @@ class Place:
 
     def own(self, name: str) -> bool:
         """Whether a file of the directory is ours, and no input."""
-        ours = (BUNDLE, LIB, VENDOR, "job", "ledger", SETTINGS, METADATA, "tmp", ".hpogrid")
+        ours = (BUNDLE, LIB, VENDOR, "job", "ledger", SETTINGS, METADATA, "tmp", HIDDEN)
         return name in ours or name.startswith(("hpogrid_", "point-", "__", "."))
 
 
@@ -144,22 +143,11 @@ def _presume_cores(place: Place) -> None:
 
 def _make_home(place: Place) -> None:
     """Point everything that likes to write somewhere into the job's directory."""
-    hidden = place.folder / ".hpogrid"
-    hidden.mkdir(exist_ok=True)
-    os.environ["HPOGRID_HOME"] = str(hidden)
+    make_home(place.folder)
     os.environ["HPOGRID_RUN_MODE"] = "grid"
     os.environ["HPOGRID_JOB"] = str(place.index)
     os.environ["HPOGRID_WORK_DIR"] = str(place.job / "work")
     os.environ["HPOGRID_DATA_DIR"] = str(place.job / "work")
-    home = Path(os.environ.get("HOME", "/nonexistent"))
-    if not os.access(home, os.W_OK):
-        os.environ["HOME"] = str(hidden)
-    for name, folder in (("XDG_CACHE_HOME", "cache"), ("MPLCONFIGDIR", "matplotlib")):
-        os.environ.setdefault(name, str(hidden / folder))
-    if not os.access(tempfile.gettempdir(), os.W_OK) or tempfile.gettempdir() == os.getcwd():
-        scratch = place.folder / "tmp"
-        scratch.mkdir(exist_ok=True)
-        os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
 
 
 def _go_on(place: Place) -> tuple[int, int]:
@@ -289,10 +277,9 @@ def _deliver(place: Place) -> int:
     write_atomic(place.folder / LEDGER, b"".join(_whole_lines(path) for path in own))
     study, _ = read_study(place.ledgers)
     trials = [trial for trial in study if trial.job == place.index]
-    packed = ["result.json", "trials", f"{PREP}/{STEPS}"]
+    project: Project | None = None
     with contextlib.suppress(UserError):  # a bundle that cannot be read was told of already
         project = read_project(place.bundle)
-        packed.append(os.path.normpath(project.hpo_config.log_dir))
         about = {
             "task": place.settings.name,
             "job": place.index,
@@ -300,10 +287,7 @@ def _deliver(place: Place) -> int:
             "time": time.time(),
         }
         write_atomic(place.folder / METADATA, small_metadata(project, trials, about))
-    with tarfile.open(place.folder / PACKED, "w:gz") as archive:
-        for name in packed:
-            if (place.job / name).exists():
-                archive.add(place.job / name, name)
+    pack(place.job, place.folder / PACKED, project)
     return sum(trial.finished for trial in trials)
 
 
