@@ -23,6 +23,7 @@ def main(arguments: Sequence[str], folder: str) -> int:
         "--job", type=int, default=1, help="number of the job, from 1 (0: the first too)"
     )
     parser.add_argument("--evaluate", nargs=2, metavar=("POINT", "LOSS"), help="files of one point")
+    parser.add_argument("--away", type=int, metavar="JOB", help="a job, of the task in this folder")
     parser.add_argument("--probe", action="store_true", help="only tell what is here")
     options = parser.parse_args(arguments)
     other = other_version()
@@ -37,6 +38,10 @@ def main(arguments: Sequence[str], folder: str) -> int:
         from hpogrid.job import here
 
         return here.main(*options.task)
+    if options.away is not None:
+        from hpogrid.job import away
+
+        return away.main(place, options.away)
     if options.probe:
         from hpogrid.job import probe
 

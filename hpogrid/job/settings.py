@@ -23,6 +23,9 @@ METRICS = "hpogrid_metrics.tgz"
 BUNDLED = "hpogrid_bundle.json"
 """Holds the bundle where only some kinds of files are sent."""
 BUNDLE = "bundle"
+STATE = "state"
+"""The folder that goes with a job to a machine which sees no other of here, and comes back: the
+ledgers of that job alone, its result, and what `PACKED` holds."""
 LIB = "lib"
 VENDOR = "vendor"
 

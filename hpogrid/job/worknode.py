@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import tarfile
-import tempfile
 import threading
 import time
 import traceback
@@ -23,12 +21,12 @@ from pathlib import Path
 from types import FrameType
 
 from hpogrid.archives import Refused, unpack
-from hpogrid.config.project import SCRIPTS, read_project
-from hpogrid.engine.prep import STEPS
+from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine.resources import presume_cores, wanted_cores
 from hpogrid.errors import Exit, UserError
 from hpogrid.files import copy_files, files_below, write_atomic
-from hpogrid.job.run import PREP, JobResult, run_job
+from hpogrid.job.parcel import HIDDEN, make_home, pack
+from hpogrid.job.run import JobResult, run_job
 from hpogrid.job.settings import BUNDLE, LEDGER, LIB, PACKED, SETTINGS, VENDOR, read_settings
 from hpogrid.search.base import derive_seed
 from hpogrid.signals import handled
@@ -51,10 +49,6 @@ ROOM = "hpogrid_room"
 """A file that is there while trials run, so that its space is left for the results of a job whose
 trials have filled the disk."""
 ROOM_BYTES = 16 * 2**20
-
-LARGEST_PACKED = 2 * 2**30
-"""Bytes of trials' files that are packed: a pilot ends jobs that need more disk than their queue
-gives (14 GB at many), and fails those whose output cannot be stored."""
 
 _MARGIN_SECONDS = (30.0, 600.0)
 _MARGIN = 0.05  # of the time limit, kept for writing results
@@ -83,7 +77,7 @@ class Place:
 
     def own(self, name: str) -> bool:
         """Whether a file of the directory is ours, and no input."""
-        ours = (BUNDLE, LIB, VENDOR, "job", "ledger", SETTINGS, METADATA, "tmp", ".hpogrid")
+        ours = (BUNDLE, LIB, VENDOR, "job", "ledger", SETTINGS, METADATA, "tmp", HIDDEN)
         return name in ours or name.startswith(("hpogrid_", "point-", "__", "."))
 
 
@@ -156,22 +150,11 @@ def _presume_cores(place: Place) -> None:
 
 def _make_home(place: Place) -> None:
     """Point everything that likes to write somewhere into the job's directory."""
-    hidden = place.folder / ".hpogrid"
-    hidden.mkdir(exist_ok=True)
-    os.environ["HPOGRID_HOME"] = str(hidden)
+    make_home(place.folder)
     os.environ["HPOGRID_RUN_MODE"] = "grid"
     os.environ["HPOGRID_JOB"] = str(place.index)
     os.environ["HPOGRID_WORK_DIR"] = str(place.job / "work")
     os.environ["HPOGRID_DATA_DIR"] = str(place.job / "work")
-    home = Path(os.environ.get("HOME", "/nonexistent"))
-    if not os.access(home, os.W_OK):
-        os.environ["HOME"] = str(hidden)
-    for name, folder in (("XDG_CACHE_HOME", "cache"), ("MPLCONFIGDIR", "matplotlib")):
-        os.environ.setdefault(name, str(hidden / folder))
-    if not os.access(tempfile.gettempdir(), os.W_OK) or tempfile.gettempdir() == os.getcwd():
-        scratch = place.folder / "tmp"
-        scratch.mkdir(exist_ok=True)
-        os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
 
 
 def _go_on(place: Place) -> tuple[int, int]:
@@ -302,10 +285,9 @@ def _deliver(place: Place) -> int:
     write_atomic(place.folder / LEDGER, b"".join(_whole_lines(path) for path in own))
     study, _ = read_study(place.ledgers)
     trials = [trial for trial in study if trial.job == place.index]
-    packed = ["result.json", "trials", f"{PREP}/{STEPS}"]
+    project: Project | None = None
     with contextlib.suppress(UserError):  # a bundle that cannot be read was told of already
         project = read_project(place.bundle)
-        packed.append(os.path.normpath(project.hpo_config.log_dir))
         about = {
             "task": place.settings.name,
             "job": place.index,
@@ -313,26 +295,11 @@ def _deliver(place: Place) -> int:
             "time": time.time(),
         }
         write_atomic(place.folder / METADATA, small_metadata(project, trials, about))
-    _pack(place, packed)
-    return sum(trial.finished for trial in trials)
-
-
-def _pack(place: Place, names: Sequence[str]) -> None:
-    """Pack what else a job leaves: the smallest files first, as many as there is room for."""
-    roots = [place.job / name for name in names]
-    inside = {path for root in roots for path in (root, *root.rglob("*"))}
-    files = [path for path in inside if path.is_symlink() or path.is_file()]
-    room = min(LARGEST_PACKED, shutil.disk_usage(place.folder).free - ROOM_BYTES // 4)
-    left = 0
-    with tarfile.open(place.folder / PACKED, "w:gz") as archive:
-        for size, path in sorted((path.lstat().st_size, path) for path in files):
-            room -= size + tarfile.BLOCKSIZE
-            left += room < 0
-            if room >= 0:
-                archive.add(path, path.relative_to(place.job).as_posix())
+    left = pack(place.job, place.folder / PACKED, project, spare=ROOM_BYTES // 4)
     if left:
         _say(f"the {counted(left, 'largest file')} of the trials, such as checkpoints, are not kept"
              f": {PACKED} has no room for more")  # fmt: skip
+    return sum(trial.finished for trial in trials)
 
 
 def _whole_lines(path: Path) -> bytes:

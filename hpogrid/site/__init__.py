@@ -16,6 +16,9 @@ SITES = Registry(
         "slurm": Entry("hpogrid.site.slurm:site", "job arrays of a Slurm cluster"),
         "sge": Entry("hpogrid.site.sge:site", "job arrays of a Grid Engine cluster"),
         "htcondor": Entry("hpogrid.site.htcondor:site", "clusters of jobs of an HTCondor pool"),
+        "htcondor-transfer": Entry(
+            "hpogrid.site.transfer:site", "the same, where the nodes see no disk of this machine"
+        ),
         "pbs": Entry("hpogrid.site.psij:pbs", "jobs of a PBS cluster, by PSI/J"),
         "lsf": Entry("hpogrid.site.psij:lsf", "jobs of an LSF cluster, by PSI/J"),
         "flux": Entry("hpogrid.site.psij:flux", "jobs of a Flux instance, by PSI/J"),

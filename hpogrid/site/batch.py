@@ -413,7 +413,8 @@ class BatchSite:
         times = max(task.short_of_memory.get(job, 0) for job in members)
         grid = replace(request.grid, max_jobs=share, memory=_memory(request.grid, times))
         name = request.name if number == 1 else f"{request.name}-{number}"
-        return Part(dataclasses.replace(request, grid=grid, name=name, only=only), group, members)
+        request = dataclasses.replace(request, grid=grid, name=name, only=only, jobs=tuple(members))
+        return Part(request, group, members)
 
     def _largest_array(self) -> int | None:
         """How many members an array may have, if the cluster tells."""

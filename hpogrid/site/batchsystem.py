@@ -48,6 +48,7 @@ class Request:
         folder: where its script and logs are.
         home: the task's folder, in which the jobs start.
         count: how many members.
+        jobs: of the task, which these are; empty: whoever makes the request does not know them.
         only: the one member to submit, where the cluster has no arrays.
         grid: what its jobs need, and where.
         cpus, gpus: of a member; None: as the site gives.
@@ -63,6 +64,7 @@ class Request:
     gpus: int | None = None
     seconds: int | None = None
     only: int | None = None
+    jobs: tuple[int, ...] = ()
 
     @property
     def script(self) -> Path:
@@ -83,6 +85,7 @@ class BatchSystem(ABC):
             empty: its exit code does; None: it cannot.
         arrays: whether one submission takes all members; else each is submitted on its own.
         cores_by_number: whether a job may ask for cores without knowing the cluster.
+        shared_disk: whether jobs see the task's folder.
         kill_one: whether a command ends one member only.
         options: the native options that ``--extra`` takes.
         reserved: native options that are hpogrid's own business.
@@ -100,6 +103,7 @@ class BatchSystem(ABC):
     again: ClassVar[str | None] = None
     arrays: ClassVar[bool] = True
     cores_by_number: ClassVar[bool] = True
+    shared_disk: ClassVar[bool] = True
     kill_one: ClassVar[bool] = False
     tested: ClassVar[tuple[str, ...]] = ()
     cut_off: ClassVar[tuple[str, ...]] = ("timed out", "timeout", "Connection reset")

@@ -7,9 +7,11 @@ and what that Python runs.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import shutil
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -77,6 +79,22 @@ def write_carried(grid: GridConfig) -> Path:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return target
+
+
+def write_archive(content: Content, target: Path) -> None:
+    """Write the files as a ``.tar.gz``, the same bytes for the same files."""
+    with (
+        target.open("wb") as stream,
+        gzip.GzipFile("", "wb", 6, stream, 0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, source in sorted(content.items()):
+            data = _bytes(source)
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            executable = isinstance(source, Path) and source.stat().st_mode & 0o100
+            entry.mode = 0o755 if executable else 0o644
+            archive.addfile(entry, io.BytesIO(data))
 
 
 def _bytes(source: Path | bytes) -> bytes:

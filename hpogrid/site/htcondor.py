@@ -1,4 +1,7 @@
-"""HTCondor: ``queue N`` with ``max_materialize``; the nodes must see the task's folder."""
+"""HTCondor: ``queue N`` with ``max_materialize``; the nodes must see the task's folder.
+
+Where they do not, see `hpogrid.site.transfer`.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,8 @@ class HTCondor(BatchSystem):
     })  # fmt: skip
     reserved = frozenset(
         ["arguments", "batch_name", "error", "executable", "initialdir", "log", "max_materialize",
-         "output", "queue", "should_transfer_files", "universe"]
+         "output", "queue", "should_transfer_files", "transfer_input_files",
+         "transfer_output_files", "universe", "when_to_transfer_output"]
     )  # fmt: skip
 
     def directives(self, request: Request) -> list[str]:
@@ -85,13 +89,11 @@ class HTCondor(BatchSystem):
             "universe = vanilla",
             f"batch_name = {request.name}",
             "member = $(Process) + 1",
-            f"executable = {_path(request.script)}",
+            f"executable = {escaped(request.script)}",
             "arguments = $INT(member)",
-            f"initialdir = {_path(request.home)}",
-            f"output = {_path(request.folder)}/$INT(member).log",
-            f"error = {_path(request.folder)}/$INT(member).err",
-            "# The nodes see the same folders as this machine.",
-            "should_transfer_files = NO",
+            f"output = {escaped(request.folder)}/$INT(member).log",
+            f"error = {escaped(request.folder)}/$INT(member).err",
+            *self.where(request),
             "# A job that the cluster holds because it used too much has ended.",
             "periodic_remove = (JobStatus == 5) && member(HoldReasonCode, {34, 46, 47})",
         ]
@@ -112,7 +114,19 @@ class HTCondor(BatchSystem):
         pairs = native_options(native, self.options, self.reserved, self.label)
         lines += [f"{name} = {'true' if value is None else value}" for name, value in pairs]
         lines += [f"{name} = {json.dumps(value)}" for name, value in own.items()]
-        return {SUBMIT_FILE: "\n".join([*lines, f"queue {request.count}"]) + "\n"}
+        return {SUBMIT_FILE: "\n".join([*lines, self.queue_line(request)]) + "\n"}
+
+    def where(self, request: Request) -> list[str]:
+        """Where a job is, and how its files come there: they are there."""
+        return [
+            f"initialdir = {escaped(request.home)}",
+            "# The nodes see the same folders as this machine.",
+            "should_transfer_files = NO",
+        ]
+
+    def queue_line(self, request: Request) -> str:
+        """How many members there are."""
+        return f"queue {request.count}"
 
     def pool(self) -> list[list[str]]:
         """The domain of this machine's disks, and those of the pool's machines."""
@@ -128,8 +142,8 @@ class HTCondor(BatchSystem):
             return None
         return (
             f"no machine of the pool shares a disk with this one (FILESYSTEM_DOMAIN is {here} here "
-            f"and {', '.join(sorted(there)[:3])} there): the jobs would wait for ever; submit from "
-            "a machine whose disk they see"
+            f"and {', '.join(sorted(there)[:3])} there): the jobs would wait for ever; have "
+            "HTCondor carry their files with --site htcondor-transfer"
         )
 
     def check_options(self, extra: Mapping[str, Any]) -> None:
@@ -226,7 +240,8 @@ def _state(ad: dict[str, Any]) -> MemberState:
     return MemberState("failed", f"exit code {ad.get('ExitCode')}")
 
 
-def _path(path: Path) -> str:
+def escaped(path: Path | str) -> str:
+    """A path as a submit file has it."""
     return str(path).replace("$", "$(DOLLAR)")
 
 

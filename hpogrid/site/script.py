@@ -17,6 +17,7 @@ from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.resources import wanted_cores
 from hpogrid.engine.surroundings import IMAGE
+from hpogrid.errors import UserError
 from hpogrid.job.again import ATTEMPTS, COMMAND
 from hpogrid.job.settings import ENTRY, START
 from hpogrid.site import container
@@ -24,6 +25,15 @@ from hpogrid.site.batchsystem import BatchSystem, Request
 from hpogrid.site.carry import carried, carried_path
 from hpogrid.site.setup import in_bash, setup_lines
 from hpogrid.site.tasks import Task
+
+ARCHIVE = "task.tgz"
+"""The task, as it goes to machines that do not see its folder."""
+
+_AWAY = (
+    f"mkdir -p task && tar xzf {ARCHIVE} -C task || exit 1\n"
+    f'exec sh task/{START} python3 task/{ENTRY} --away "$HPOGRID_JOB"'
+)
+"""The job, where the task came as an archive."""
 
 _CORES = re.compile("cpu|task|core|exclusive|processes|^pe$")
 
@@ -61,6 +71,14 @@ def job_script(
         UserError: a native option is not valid, or the container cannot be used.
     """
     wanted = container.wanted(project, task, gpus=bool(request.gpus))
+    if wanted is not None and not scheduler.shared_disk:
+        raise UserError(
+            f"container: at {scheduler.name} jobs run without one, for it could not see the files "
+            "of the job; leave it out, or use a site whose nodes share a disk with this machine"
+        )
+    environment, run = _environment(task, wanted), _run(task, project, wanted)
+    if not scheduler.shared_disk:
+        environment, run = "", _AWAY
     return _fill(
         "job.sh",
         directives="\n".join(scheduler.directives(request)),
@@ -73,8 +91,8 @@ def job_script(
         member=scheduler.member,
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
-        environment=_environment(task, wanted) + _again(scheduler, request),
-        run=_run(task, project, wanted),
+        environment=environment + _again(scheduler, request),
+        run=run,
     )
 
 

@@ -18,7 +18,7 @@ from hpogrid.files import explained
 from hpogrid.space.space import Point, Space
 from hpogrid.space.value import Values
 from hpogrid.study.claims import Claims, Taken, digest
-from hpogrid.study.ledger import SUFFIX, ledger_name
+from hpogrid.study.ledger import SUFFIX, ledger_pattern
 from hpogrid.study.study import LedgerFolder, Trial
 
 LEASE_SECONDS = 180.0
@@ -51,7 +51,7 @@ class Exchange:
     def __init__(
         self, folder: Path, space: Space, job: int, *, shared: bool, lease: float = LEASE_SECONDS
     ) -> None:
-        pattern = f"*{SUFFIX}" if shared else f"{ledger_name(job, 0).split('.')[0]}.*{SUFFIX}"
+        pattern = f"*{SUFFIX}" if shared else ledger_pattern(job)
         self._ledgers = LedgerFolder(folder, pattern)
         self._space = space
         self._job = job

@@ -37,10 +37,14 @@ def ledger_name(job: int, attempt: int) -> str:
     return f"job-{job:04d}.{attempt:03d}{SUFFIX}"
 
 
+def ledger_pattern(job: int) -> str:
+    """What the names of all ledger files of a job match, and no others."""
+    return f"{ledger_name(job, 0).split('.')[0]}.*{SUFFIX}"
+
+
 def ledger_attempts(folder: Path, job: int) -> list[int]:
     """The attempts of a job that have a ledger file, in order."""
-    stem = ledger_name(job, 0).split(".")[0]
-    parts = (path.name.split(".")[1] for path in folder.glob(f"{stem}.*{SUFFIX}"))
+    parts = (path.name.split(".")[1] for path in folder.glob(ledger_pattern(job)))
     return sorted(int(part) for part in parts if part.isdecimal())
 
 

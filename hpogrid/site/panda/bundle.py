@@ -5,9 +5,6 @@ It holds the project (``bundle/``), the settings of the task, and hpogrid itself
 
 from __future__ import annotations
 
-import gzip
-import io
-import tarfile
 from pathlib import Path
 
 import msgspec
@@ -17,7 +14,7 @@ from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
 from hpogrid.files import files_below
 from hpogrid.job.settings import BUNDLE, SETTINGS, START, JobSettings
-from hpogrid.site.carry import Content, carried
+from hpogrid.site.carry import Content, carried, write_archive
 from hpogrid.site.setup import in_bash, setup_lines
 
 LARGEST = 10 * 2**20
@@ -53,23 +50,12 @@ def _after_setup(program: Path | bytes, grid: GridConfig) -> bytes:
 
 
 def write_bundle(content: Content, target: Path) -> None:
-    """Write the files as a ``.tar.gz``, the same bytes for the same files.
+    """Write the files as a ``.tar.gz`` (see `write_archive`).
 
     Raises:
         UserError: it is larger than the server takes.
     """
-    with (
-        target.open("wb") as stream,
-        gzip.GzipFile("", "wb", 6, stream, 0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        for name, source in sorted(content.items()):
-            data = source if isinstance(source, bytes) else source.read_bytes()
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            executable = isinstance(source, Path) and source.stat().st_mode & 0o100
-            entry.mode = 0o755 if executable else 0o644
-            archive.addfile(entry, io.BytesIO(data))
+    write_archive(content, target)
     size = target.stat().st_size
     if size > LARGEST:
         raise UserError(

@@ -3,6 +3,7 @@
 # once (Debian 12 has no HTCondor) and kept in ROOTFS.
 #
 #     up.sh DIR FOLDER...    # DIR takes the commands; jobs see FOLDERs (and files) at their paths
+#     HIDDEN=FOLDER up.sh …  # for jobs that folder is an empty one, whatever is in it here
 #
 # HTCondor runs no job as root: submitting through DIR/bin is as www-data. Prints DIR/bin.
 set -euo pipefail
@@ -47,8 +48,8 @@ ENABLE_IPV6 = False
 use FEATURE: PartitionableSlot
 NUM_CPUS = $(nproc)
 STARTER_ALLOW_RUNAS_OWNER = True
-# jobs see the shared /tmp, and there are no cgroups to be had
-MOUNT_UNDER_SCRATCH =
+# unless they are hidden jobs see the shared folders, and there are no cgroups to be had
+MOUNT_UNDER_SCRATCH = ${HIDDEN:-}
 BASE_CGROUP =
 CGROUP_MEMORY_LIMIT_POLICY = none
 START = True

@@ -1,0 +1,193 @@
+"""HTCondor where the nodes see no folder of this machine: it carries what jobs need and leave.
+
+A job gets the task as an archive, and a folder of its own (`STATE`), which comes back into the
+job's folder here. What is in that is taken into the task whenever one looks.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from hpogrid.archives import Refused, unpack
+from hpogrid.config.project import Project
+from hpogrid.config.schemas import GridConfig
+from hpogrid.errors import UserError
+from hpogrid.files import explained, files_below, locked, make_folder, write_atomic
+from hpogrid.job.run import RESULT, read_result
+from hpogrid.job.settings import BUNDLE, PACKED, STATE, JobSettings, TaskFolder
+from hpogrid.site import jobs_at
+from hpogrid.site.arrays import settled
+from hpogrid.site.base import JobStatus, Traits
+from hpogrid.site.batch import BatchSite, Part
+from hpogrid.site.batchsystem import Request
+from hpogrid.site.carry import Content, carried, write_archive
+from hpogrid.site.htcondor import HTCondor, escaped
+from hpogrid.site.script import ARCHIVE
+from hpogrid.site.tasks import Task, project_at
+from hpogrid.study.ledger import ledger_pattern
+
+_SENT = "transfer_input_files"
+
+
+class HTCondorTransfer(HTCondor):
+    """See `BatchSystem`."""
+
+    name = "htcondor-transfer"
+    shared_disk = False
+    options = HTCondor.options | {_SENT}
+    reserved = HTCondor.reserved - {_SENT}
+
+    def pool(self) -> list[list[str]]:
+        """Any machine will do."""
+        return []
+
+    def where(self, request: Request) -> list[str]:
+        """What goes, what comes back, and when: also when the job has to leave its machine."""
+        return [
+            f"initialdir = {escaped(request.home)}/jobs/$(job)",
+            "# The nodes see no folder of this machine.",
+            "should_transfer_files = YES",
+            "when_to_transfer_output = ON_EXIT_OR_EVICT",
+            f"transfer_output_files = {STATE}",
+            "# Trials come home while the job runs.",
+            "+WantIOProxy = true",
+        ]
+
+    def queue_line(self, request: Request) -> str:
+        """What goes, beside files that the user names; and the jobs by their numbers."""
+        own = f"../../batch/{escaped(request.folder.name)}/{ARCHIVE}, {STATE}"
+        also = f", $({_SENT})" if _SENT in request.grid.extra else ""
+        jobs = ", ".join(map(str, request.jobs))
+        return f"{_SENT} = {own}{also}\nqueue job in ({jobs})"
+
+
+class TransferSite(BatchSite):
+    """Jobs that share no disk with this machine (see `Site`)."""
+
+    def __init__(self) -> None:
+        super().__init__(HTCondorTransfer())
+
+    @property
+    def traits(self) -> Traits:
+        """Its jobs have a copy of the task."""
+        return Traits(shared_disk=False)
+
+    def check_config(self, grid: GridConfig) -> None:
+        """Refuse what only a folder of this machine could give as well."""
+        super().check_config(grid)
+        if grid.inDS:
+            raise UserError(
+                f"inDS: jobs at {self.scheduler.name} see no folder of this machine; put small "
+                "data beside the scripts, and have the script fetch large ones"
+            )
+
+    def notes(self, task: Task, project: Project, *, ask: bool) -> list[str]:
+        """Also what it means that the jobs share no disk."""
+        notes = super().notes(task, project, ask=ask)
+        if task.n_jobs > 1 and task.shared and project.storage is None:
+            notes.append(
+                "the jobs share no disk and do not see each other: each is a search of its own, "
+                "and one report has them all; with 'hpogrid serve' (--storage of the hpo config) "
+                "they are one search"
+            )
+        return notes
+
+    def status(self, tasks: Sequence[Task]) -> dict[int, list[JobStatus]]:
+        """Take in what came home first."""
+        for task in tasks:
+            for job in jobs_at(task, self.scheduler.name):
+                if settled(task, job) is None:
+                    take_in(task, job)
+        return super().status(tasks)
+
+    def fetch(self, task: Task) -> None:
+        """Take in what came home."""
+        for job in jobs_at(task, self.scheduler.name):
+            take_in(task, job)
+
+    def fetch_job(self, task: Task, job: int) -> None:
+        """Take in the logs and checkpoints of the job's trials."""
+        take_in(task, job)
+        packed = task.job_folder(job) / STATE / PACKED
+        if packed.exists():
+            try:
+                unpack(packed, task.job_folder(job))
+            except (OSError, Refused) as error:
+                raise UserError(f"{packed} is damaged: {error}") from error
+
+    def _start(self, task: Task, jobs: Sequence[int]) -> None:
+        for job in jobs:
+            _make_state(task, job)
+        super()._start(task, jobs)
+
+    def _submit(self, task: Task, part: Part) -> None:
+        project = project_at(task, self.scheduler.name)
+        path = part.request.folder / ARCHIVE
+        with explained(path):
+            make_folder(path.parent)
+            write_archive(_content(task, project), path)
+        super()._submit(task, part)
+
+
+def _content(task: Task, project: Project) -> Content:
+    """What all jobs of a task get: the project, what it was told, and hpogrid itself."""
+    settings = JobSettings(
+        name=task.name,
+        seed=task.seed,
+        n_jobs=task.n_jobs,
+        shared=task.shared,
+        added=task.added,
+        begun_with=task.begun_with,
+    )
+    files = files_below(task.bundle).items()
+    return {
+        **carried(project.grid_config),
+        **{f"{BUNDLE}/{name}": path for name, path in files if "__pycache__" not in name},
+        TaskFolder.RECORD: msgspec.json.encode(settings),
+    }
+
+
+def _make_state(task: Task, job: int) -> None:
+    """Make what goes with a job: what is known of its earlier attempts."""
+    take_in(task, job)
+    state = task.job_folder(job) / STATE
+    with explained(state):
+        make_folder(state)
+        (state / RESULT).unlink(missing_ok=True)
+        for path in task.ledgers.glob(ledger_pattern(job)):
+            copy = state / path.name
+            if not copy.exists() or copy.stat().st_size < path.stat().st_size:
+                shutil.copyfile(path, copy)
+
+
+def take_in(task: Task, job: int) -> None:
+    """Have the ledgers and the result of a job that came home be where those of all jobs are."""
+    state = task.job_folder(job) / STATE
+    if not state.is_dir():
+        return
+    with locked(task.folder):
+        for path in state.glob(ledger_pattern(job)):
+            _extend(task.ledgers / path.name, path)
+        with suppress(FileNotFoundError):
+            data = (state / RESULT).read_bytes()
+            if read_result(state) is not None:
+                write_atomic(task.job_folder(job) / RESULT, data)
+
+
+def _extend(ledger: Path, came: Path) -> None:
+    """Append what a ledger has not yet; both are the same file, as far as they go."""
+    known = ledger.stat().st_size if ledger.exists() else 0
+    if came.stat().st_size > known:
+        with came.open("rb") as source, ledger.open("ab") as target:
+            source.seek(known)
+            shutil.copyfileobj(source, target)
+
+
+def site() -> TransferSite:
+    """The site ``htcondor-transfer``."""
+    return TransferSite()
