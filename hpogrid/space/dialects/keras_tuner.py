@@ -81,7 +81,8 @@ def parse(data: Any, where: str) -> Parsed:
 
 def _notes(item: dict[str, Any], found: Parameter) -> Iterator[str]:
     config = item["config"]
-    usual = config.get("min_value", (config.get("values") or [None])[0])
+    values = config.get("values") if item["class_name"] == "Choice" else None
+    usual = config.get("min_value", values[0] if values else None)
     if item["class_name"] != "Boolean" and config.get("default") not in (None, usual):
         yield DEFAULTS.format("keras-tuner")
     if isinstance(found, Integer) and isinstance(found.scale, Log):
@@ -171,6 +172,8 @@ def _powers(
 
 def _condition(items: Any, before: dict[str, Parameter]) -> Condition | None:
     """All of them have to hold."""
+    if not isinstance(items, list):
+        raise ValueError(f"conditions must be a list, not {shown(items)}")
     parts = [_parent(item, before) for item in items]
     if len(parts) < 2:
         return parts[0] if parts else None

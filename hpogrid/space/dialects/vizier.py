@@ -60,7 +60,7 @@ def _camel(data: Any) -> Any:
         return data
     renamed = {}
     for name, item in data.items():
-        first, *others = name.split("_")
+        first, *others = str(name).split("_")
         renamed[first + "".join(map(str.capitalize, others))] = _camel(item)
     return renamed
 
@@ -98,9 +98,10 @@ def parse(data: Any, where: str) -> Parsed:
 
 def _settings(spec: dict[str, Any]) -> Iterator[str]:
     """What is said of the rest of a study."""
-    for metric in spec.get("metrics") or []:
-        if isinstance(metric, dict) and metric.get("goal") in _MODES:
-            mode = _MODES[metric["goal"]]
+    metrics = spec.get("metrics")
+    for metric in metrics if isinstance(metrics, list) else []:
+        mode = _MODES.get(str(metric.get("goal"))) if isinstance(metric, dict) else None
+        if mode is not None:
             yield f"its metric is --metric {metric.get('metricId')} --mode {mode} of an hpo config"
     others = sorted(set(spec) - {"parameters", "metrics"})
     if others:
@@ -152,15 +153,26 @@ def _is_one_of(parent: str, values: list[Value]) -> Condition:
 def _children(
     item: dict[str, Any], name: str, parent: Parameter
 ) -> Iterator[tuple[Any, Condition]]:
-    for child in item.get("conditionalParameterSpecs") or []:
-        key = next((key for key in _PARENTS if key in child), None)
-        given = (child.get(key) or {}).get("values") if key else None
+    children = item.get("conditionalParameterSpecs") or []
+    if not isinstance(children, list):
+        raise ValueError(f"conditionalParameterSpecs must be a list, not {shown(children)}")
+    for child in children:
+        key, given = _given(child)
         if not given or set(child) != {key, "parameterSpec"}:
             raise ValueError(f"a condition without values of its parent: {shown(child)}")
         if isinstance(parent, Float):
             raise ValueError("conditions on what is no list have no equivalent")
         values = [_of_parent(value, parent) for value in given]
         yield child["parameterSpec"], _is_one_of(name, values)
+
+
+def _given(child: Any) -> tuple[str, list[Any]]:
+    """How a condition names values of its parent, and which these are."""
+    for key in _PARENTS if isinstance(child, dict) else ():
+        values = child[key].get("values") if isinstance(child.get(key), dict) else None
+        if isinstance(values, list):
+            return key, values
+    return "", []
 
 
 def _of_parent(value: Any, parent: Parameter) -> Value:
@@ -176,8 +188,8 @@ def _parameter(item: dict[str, Any]) -> Parameter:
     for key, value in item.items():
         if key not in _KNOWN and value is not None:
             raise ValueError(f"'{key}' of Vizier has no equivalent")
-    kinds = [key for key in _SPECS if isinstance(item.get(key), dict)]
-    if len(kinds) != 1:
+    kinds = [key for key in _SPECS if item.get(key) is not None]
+    if len(kinds) != 1 or not isinstance(item[kinds[0]], dict):
         raise ValueError(f"expected one of {', '.join(_SPECS)}")
     spec, external = item[kinds[0]], str(item.get("externalType", "AS_INTERNAL"))
     match kinds[0]:
@@ -211,11 +223,11 @@ def _bounds(spec: dict[str, Any]) -> list[Any]:
 
 
 def _scale(item: dict[str, Any], low: float, high: float) -> Any:
-    name = item.get("scaleType", "UNIT_LINEAR_SCALE")
+    name = str(item.get("scaleType", "UNIT_LINEAR_SCALE"))
     if name == "SCALE_TYPE_UNSPECIFIED":
         name = "UNIT_LINEAR_SCALE"
     if name not in _SCALES:
-        raise ValueError(unknown("scaleType of Vizier", str(name), _SCALES))
+        raise ValueError(unknown("scaleType of Vizier", name, _SCALES))
     return (
         reverse_log("Vizier", low, high)
         if _SCALES[name] is ReverseLog
