@@ -57,14 +57,14 @@ import time
 from pathlib import Path
 
 HOME = {home!r}
-STATE = Path(os.environ.get("_CONDOR_SCRATCH_DIR", ".")) / "state"
+SCRATCH = Path(os.environ.get("_CONDOR_SCRATCH_DIR", "."))
 begun = itertools.count(1)
 
 def train(config):
     """One trial, whose loss no other has; the first attempts of jobs get no further than four."""
     assert not os.path.exists(HOME), "the job sees the folder of the user"
     job = os.environ["HPOGRID_JOB"]
-    if next(begun) == 4 and not list(STATE.glob("*.002.jsonl")):
+    if next(begun) == 4 and not list(SCRATCH.rglob("*.002.jsonl")):
         if job == "1":
             guard = Path(f"/proc/{{os.getppid()}}/stat").read_text()
             os.kill(int(guard.rpartition(")")[2].split()[1]), 9)  # the driver
