@@ -231,11 +231,14 @@ class SyneTuner:
 TUNERS: dict[str, Maker] = {
     "auto": _ours("auto"),
     "random": _ours("random"),
+    "tpe": _ours("optuna"),
     "hyperopt": _ours("hyperopt"),
+    "bohb": _ours("bohb"),
     "auto-none": _ours("auto", "none"),
     "random-none": _ours("random", "none"),
     "auto-median": _ours("auto", "median"),
     "auto-ninth": _ours("auto", grace_period=EPOCHS // 9, reduction_factor=3),
+    "tpe-ninth": _ours("optuna", grace_period=EPOCHS // 9, reduction_factor=3),
     "random-ninth": _ours("random", grace_period=EPOCHS // 9, reduction_factor=3),
     "optuna-hyperband": functools.partial(OptunaTuner, pruner="hyperband"),
     "optuna-median": functools.partial(OptunaTuner, pruner="median"),
@@ -247,6 +250,7 @@ TUNERS: dict[str, Maker] = {
 NEEDS = {
     "auto": ["optuna"],
     "hyperopt": ["hyperopt"],
+    "tpe": ["optuna"],
     "optuna": ["optuna"],
     "syne": ["syne_tune"],
     "syne-cqr": ["syne_tune", "huggingface_hub", "xgboost"],

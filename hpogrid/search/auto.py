@@ -27,6 +27,9 @@ _UNGROUPED = _TPE | {"group": False}
 _GROUPED_TRIALS = 40
 """Up to it, there are too few of them for that."""
 
+_EARLY: Values = {"random_fraction": 0.5, "min_bandwidth": 0.03}
+"""Where trials are ended early: parameters of bohb. That is for `benchmarks/fidelity.py` to say."""
+
 _INSTALL_TORCH = "pip install 'hpogrid[optuna-gp]'"
 
 
@@ -39,7 +42,11 @@ class Choice(NamedTuple):
 
 
 class AutoSearcher:
-    """Passes everything on to the algorithm that it chose; `remark` says which and why."""
+    """Passes everything on to the algorithm that it chose; `remark` says which and why.
+
+    From the first trial that is ended early on, that is one that tells apart how far trials came:
+    a model of whole trials learns little from the others, and does worse than random draws.
+    """
 
     Settings = Options
 
@@ -47,8 +54,11 @@ class AutoSearcher:
         from hpogrid.search import make_searcher
 
         choice = choose(problem)
-        self._chosen = make_searcher(choice.algorithm, problem, choice.params)
+        self._told = [make_searcher(choice.algorithm, problem, choice.params)]
         self.remark = f"algorithm auto chose {choice.why}"
+        if choice.algorithm != "random" and _knows_resources(problem):
+            self._told.append(make_searcher("bohb", problem, _EARLY))
+            self.remark += "; bohb, from the first trial that is ended early on"
 
     @classmethod
     def objectives(cls, options: object) -> int:
@@ -57,19 +67,30 @@ class AutoSearcher:
 
     def suggest(self) -> Latents | None:
         """Propose a point (see `Searcher`)."""
-        return self._chosen.suggest()
+        return self._told[0].suggest()
 
     def start(self, point: Latents) -> None:
         """Note that a point is being evaluated (see `Searcher`)."""
-        self._chosen.start(point)
+        for searcher in self._told:
+            searcher.start(point)
 
     def observe(self, point: Latents, outcome: Outcome) -> None:
         """Learn an outcome (see `Searcher`)."""
-        self._chosen.observe(point, outcome)
+        if outcome.cut:
+            self._told = self._told[-1:]
+        for searcher in self._told:
+            searcher.observe(point, outcome)
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
         """Learn an intermediate result (see `Searcher`)."""
-        self._chosen.report(point, outcome, resource)
+        for searcher in self._told:
+            searcher.report(point, outcome, resource)
+
+
+def _knows_resources(problem: Problem) -> bool:
+    """Whether bohb can serve a problem: one objective, and all parameters count in all trials."""
+    plain = all(item.when is None for item in problem.space.parameters.values())
+    return len(problem.modes) == 1 and plain
 
 
 def installed(library: str) -> bool:

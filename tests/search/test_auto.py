@@ -10,7 +10,7 @@ import pytest
 from hpogrid.errors import UserError
 from hpogrid.search import make_searcher
 from hpogrid.search.auto import choose
-from hpogrid.search.base import Problem
+from hpogrid.search.base import Mode, Outcome, Problem
 from hpogrid.space.condition import Condition
 from hpogrid.space.parameter import Categorical, Constant, Float, Parameter
 from hpogrid.space.scale import Linear, Normal
@@ -98,3 +98,34 @@ def test_a_gaussian_process_without_torch_names_its_own_extra(
     assert "optuna-gp" in make_searcher("auto", problem, {}).remark
     with pytest.raises(UserError, match=r"gp sampler needs torch: pip install .*\[optuna-gp\]"):
         make_searcher("optuna", problem, {"sampler": "gp"})
+
+
+def test_from_the_first_early_end_on_it_is_bohb_that_proposes() -> None:
+    problem = Problem(Space({"x": FLOAT, "c": CATEGORY}), ("min",), seed=1, trials=500)
+    searcher = make_searcher("auto", problem, {})
+    alone = make_searcher("bohb", problem, {"random_fraction": 0.5, "min_bandwidth": 0.03})
+    assert searcher.remark.endswith("; bohb, from the first trial that is ended early on")
+    for index in range(40):
+        point = {"x": index / 40, "c": index % 2}
+        cut = index == 20
+        for one in (searcher, alone):
+            one.start(point)
+            one.report(point, Outcome((index / 40,)), 1)
+            one.observe(point, Outcome((index / 40,), cut=cut))
+        assert (searcher.suggest() == alone.suggest()) == (index >= 20)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "modes"),
+    [({"x": FLOAT}, ("min", "max")),
+     ({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)}, ("min",))],
+)  # fmt: skip
+def test_what_bohb_cannot_serve_stays_with_the_first_choice(
+    parameters: dict[str, Parameter], modes: tuple[Mode, ...]
+) -> None:
+    searcher = make_searcher("auto", Problem(Space(parameters), modes, seed=1, trials=500), {})
+    assert "bohb" not in searcher.remark
+    point = searcher.suggest()
+    assert point is not None
+    searcher.observe(point, Outcome((1.0,) * len(modes), cut=True))
+    assert searcher.suggest() is not None

@@ -29,7 +29,7 @@ from tests.search.spaces import (
 
 def inner(searcher: Searcher) -> BaseSearcher:
     """The searcher itself, or what `auto` chose."""
-    chosen = getattr(searcher, "_chosen", searcher)
+    chosen = getattr(searcher, "_told", [searcher])[0]
     assert isinstance(chosen, BaseSearcher)
     return chosen
 
