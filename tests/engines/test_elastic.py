@@ -6,13 +6,12 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.engines.boot import pull_the_plug, running_slurm
-from tests.engines.cluster import LARGE_SPACE, User, ended, hpogrid, wait_until
+from tests.engines.cluster import LARGE_SPACE, User, ended, hpogrid, hurry_slurm, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -34,21 +33,6 @@ def told(*words: str) -> list[list[str]]:
     """What a command of Slurm prints, in words."""
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     return [line.split() for line in done.stdout.splitlines()]
-
-
-def hurry() -> None:
-    """Slurm has a job that was queued again wait for two minutes: a few seconds do.
-
-    Not none: what is started in the second in which it was ended, the node takes for what it has
-    just ended (``Job credential revoked``), and that is the end of the job.
-    """
-    fields = "--Format=ArrayJobID:|,ArrayTaskID:|,EligibleTime:"
-    soon = (datetime.now() + timedelta(seconds=10)).isoformat()
-    for (line,) in told("squeue", "--noheader", "--array", "--states=PENDING", fields):
-        array, member, begins = line.split("|")
-        if begins > soon:
-            update = ["scontrol", "update", f"JobId={array}_{member}", "StartTime=now+5"]
-            subprocess.run(update, check=False, capture_output=True)
 
 
 def to_the_end(user: User, task: str, seconds: float, look: Callable[[], None]) -> list[str]:
@@ -81,7 +65,7 @@ def test_a_search_grows_loses_a_node_and_runs_out_of_time(slurm: Path, user: Use
     wait_until(lambda: told(*on_second))
     time.sleep(5)
     pull_the_plug(slurm, "n2")
-    assert to_the_end(user, task, 500, hurry) == ["done"] * 6, user.jobs(task)
+    assert to_the_end(user, task, 500, hurry_slurm) == ["done"] * 6, user.jobs(task)
     ledgers = user.home / f"tasks/{task}/ledger"
     assert all((ledgers / f"job-{job:04d}.003.jsonl").exists() for job in (0, 1))
     ends = [path.read_text().splitlines()[-1] for path in ledgers.glob("*.jsonl")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines.boot import running_slurm
-from tests.engines.cluster import ArrayContract, ClusterContract, User, ended, run
+from tests.engines.cluster import ArrayContract, ClusterContract, User, ended, hurry_slurm, run
 
 pytestmark = pytest.mark.engine
 
@@ -36,13 +35,7 @@ class SlurmContract(ClusterContract):
         run("scontrol", "update", f"JobId={member}", "StartTime=now")
 
     def hurry(self, user: User, task: str) -> None:
-        """Slurm has a job that was requeued wait for two minutes."""
-        waiting = subprocess.run(
-            ["squeue", "--noheader", "--array", "--states=PENDING", "--format=%A"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        for job in waiting.stdout.split():
-            subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=False)
+        hurry_slurm()
 
 
 class TestSlurm(SlurmContract):

@@ -72,7 +72,9 @@ def test_an_end_that_slurm_itself_has_forgotten(
                 ("killed", "cancelled"),
             ]
         else:
-            assert somebody.wait(task, ended)[1:] == ["lost", "lost"]
+            states = somebody.wait(task, ended)
+            assert states[1] == "lost"
+            assert states[2] in ("lost", "killed"), "it may have told before it was killed"
             assert somebody.jobs(task)[1][1] == (
                 "Slurm knows no such job any more; how it ended cannot be read: 'sacct' said: "
                 "Slurm accounting storage is disabled"

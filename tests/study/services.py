@@ -24,7 +24,11 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(
-    command: list[str], port: int, user: str | None = None, at: Sequence[str] = ()
+    command: list[str],
+    port: int,
+    user: str | None = None,
+    at: Sequence[str] = (),
+    end: signal.Signals = signal.SIGINT,
 ) -> Iterator[None]:
     """A server from the moment it takes connections until it is stopped.
 
@@ -33,6 +37,7 @@ def running(
         port: of this machine, or of the one ``at`` which it runs (see `machines`).
         user: whose process it is.
         at: what stands before a command there.
+        end: what stops it; SIGINT has PostgreSQL end at once, also with clients connected.
     """
     process = subprocess.Popen(
         [*at, *command], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, user=user
@@ -45,7 +50,7 @@ def running(
             time.sleep(0.05)
         yield
     finally:
-        process.send_signal(signal.SIGINT)  # PostgreSQL: at once, also with clients connected
+        process.send_signal(end)
         process.wait(30)
 
 
@@ -126,7 +131,8 @@ def ssh_server(folder: Path, at: Sequence[str] = (), **variables: str) -> Iterat
     if variables:
         words = (f'"{name}={value}"' for name, value in variables.items())
         command += ["-o", f"SetEnv={' '.join(words)}"]
-    with running(command, port, at=at):
+    # SIGINT it leaves ignored where it finds it so, as in the background of a script.
+    with running(command, port, at=at, end=signal.SIGTERM):
         yield port
 
 
