@@ -44,8 +44,8 @@ class Choice(NamedTuple):
 class AutoSearcher:
     """Passes everything on to the algorithm that it chose; `remark` says which and why.
 
-    From the first trial that is ended early on, that is one that tells apart how far trials came:
-    a model of whole trials learns little from the others, and does worse than random draws.
+    Instead of TPE it asks bohb, which tells apart how far trials came, while most trials are ended
+    early: TPE learns little from these, and does worse than random draws.
     """
 
     Settings = Options
@@ -54,11 +54,13 @@ class AutoSearcher:
         from hpogrid.search import make_searcher
 
         choice = choose(problem)
-        self._told = [make_searcher(choice.algorithm, problem, choice.params)]
+        self._chosen = make_searcher(choice.algorithm, problem, choice.params)
+        self._told = [self._chosen]
+        self._whole = self._cut = 0
         self.remark = f"algorithm auto chose {choice.why}"
-        if choice.algorithm != "random" and _knows_resources(problem):
+        if choice.params == _TPE and _knows_resources(problem):
             self._told.append(make_searcher("bohb", problem, _EARLY))
-            self.remark += "; bohb, from the first trial that is ended early on"
+            self.remark += "; bohb instead, while most trials are ended early"
 
     @classmethod
     def objectives(cls, options: object) -> int:
@@ -67,7 +69,8 @@ class AutoSearcher:
 
     def suggest(self) -> Latents | None:
         """Propose a point (see `Searcher`)."""
-        return self._told[0].suggest()
+        asked = self._told[-1] if self._cut > self._whole else self._chosen
+        return asked.suggest()
 
     def start(self, point: Latents) -> None:
         """Note that a point is being evaluated (see `Searcher`)."""
@@ -76,8 +79,8 @@ class AutoSearcher:
 
     def observe(self, point: Latents, outcome: Outcome) -> None:
         """Learn an outcome (see `Searcher`)."""
-        if outcome.cut:
-            self._told = self._told[-1:]
+        self._cut += outcome.cut
+        self._whole += not outcome.cut
         for searcher in self._told:
             searcher.observe(point, outcome)
 

@@ -100,30 +100,30 @@ def test_a_gaussian_process_without_torch_names_its_own_extra(
         make_searcher("optuna", problem, {"sampler": "gp"})
 
 
-def test_from_the_first_early_end_on_it_is_bohb_that_proposes() -> None:
+def test_while_most_trials_are_ended_early_it_is_bohb_that_proposes() -> None:
     problem = Problem(Space({"x": FLOAT, "c": CATEGORY}), ("min",), seed=1, trials=500)
     searcher = make_searcher("auto", problem, {})
     alone = make_searcher("bohb", problem, {"random_fraction": 0.5, "min_bandwidth": 0.03})
-    assert searcher.remark.endswith("; bohb, from the first trial that is ended early on")
-    for index in range(40):
-        point = {"x": index / 40, "c": index % 2}
-        cut = index == 20
+    assert searcher.remark.endswith("; bohb instead, while most trials are ended early")
+    for index in range(60):  # the first ten whole, then thirty cut, then whole again
+        point, cut = {"x": index / 60, "c": index % 2}, 10 <= index < 40
         for one in (searcher, alone):
             one.start(point)
-            one.report(point, Outcome((index / 40,)), 1)
-            one.observe(point, Outcome((index / 40,), cut=cut))
-        assert (searcher.suggest() == alone.suggest()) == (index >= 20)
+            one.report(point, Outcome((index / 60,)), 1)
+            one.observe(point, Outcome((index / 60,), cut=cut))
+        assert (searcher.suggest() == alone.suggest()) == (20 <= index < 59)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "modes"),
-    [({"x": FLOAT}, ("min", "max")),
-     ({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)}, ("min",))],
+    ("parameters", "modes", "trials"),
+    [({"x": FLOAT}, ("min", "max"), 500),
+     ({"x": FLOAT}, ("min",), 5),
+     ({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)}, ("min",), 500)],
 )  # fmt: skip
-def test_what_bohb_cannot_serve_stays_with_the_first_choice(
-    parameters: dict[str, Parameter], modes: tuple[Mode, ...]
+def test_all_else_stays_with_the_first_choice(
+    parameters: dict[str, Parameter], modes: tuple[Mode, ...], trials: int
 ) -> None:
-    searcher = make_searcher("auto", Problem(Space(parameters), modes, seed=1, trials=500), {})
+    searcher = make_searcher("auto", Problem(Space(parameters), modes, seed=1, trials=trials), {})
     assert "bohb" not in searcher.remark
     point = searcher.suggest()
     assert point is not None
