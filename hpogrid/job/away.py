@@ -85,7 +85,8 @@ class State:
         with contextlib.suppress(UserError):  # the job has told of that
             project = read_project(self._task.bundle)
         try:
-            pack(job, self._folder / PACKED, project)
+            if note := pack(job, self._folder / PACKED, project):
+                _say(note)
         except OSError as error:
             _say(f"logs and checkpoints are not brought home: {error}")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from hpogrid.config.project import Project
 from hpogrid.engine.prep import STEPS
 from hpogrid.job.run import PREP, RESULT
+from hpogrid.text import counted
 
 HIDDEN = ".hpogrid"
 
@@ -35,7 +36,7 @@ def make_home(folder: Path) -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
 
 
-def pack(job: Path, target: Path, project: Project | None, *, spare: int = 0) -> int:
+def pack(job: Path, target: Path, project: Project | None, *, spare: int = 0) -> str:
     """Write what a job left besides its ledger as a ``.tgz``: result, logs and checkpoints.
 
     The smallest files come first, as many as there is room for.
@@ -47,7 +48,7 @@ def pack(job: Path, target: Path, project: Project | None, *, spare: int = 0) ->
         spare: bytes of the disk that are left free.
 
     Returns:
-        how many files, the largest, were left out.
+        what was left out, in a sentence; mostly nothing was.
     """
     names = [RESULT, "trials", f"{PREP}/{STEPS}"]
     if project is not None:
@@ -64,4 +65,9 @@ def pack(job: Path, target: Path, project: Project | None, *, spare: int = 0) ->
             if room >= 0:
                 archive.add(path, path.relative_to(job).as_posix())
     draft.replace(target)
-    return left
+    if not left:
+        return ""
+    return (
+        f"the {counted(left, 'largest file')} of the trials, such as checkpoints, are not kept"
+        f": {target.name} has no room for more"
+    )

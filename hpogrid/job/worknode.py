@@ -295,10 +295,8 @@ def _deliver(place: Place) -> int:
             "time": time.time(),
         }
         write_atomic(place.folder / METADATA, small_metadata(project, trials, about))
-    left = pack(place.job, place.folder / PACKED, project, spare=ROOM_BYTES // 4)
-    if left:
-        _say(f"the {counted(left, 'largest file')} of the trials, such as checkpoints, are not kept"
-             f": {PACKED} has no room for more")  # fmt: skip
+    if note := pack(place.job, place.folder / PACKED, project, spare=ROOM_BYTES // 4):
+        _say(note)
     return sum(trial.finished for trial in trials)
 
 

@@ -24,7 +24,7 @@ import hpogrid
 from hpogrid.config.home import home
 from hpogrid.config.schemas import GridConfig
 from hpogrid.files import explained, files_below, make_folder
-from hpogrid.job.settings import ENTRY, LIB, START, VENDOR
+from hpogrid.job.settings import BUNDLE, ENTRY, LIB, START, VENDOR
 
 Content = dict[str, Path | bytes]
 """Files to send: for each name a file, or what it holds."""
@@ -79,6 +79,15 @@ def write_carried(grid: GridConfig) -> Path:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return target
+
+
+def bundled(folder: Path) -> Content:
+    """The files of a project's folder, as jobs have them."""
+    return {
+        f"{BUNDLE}/{name}": path
+        for name, path in files_below(folder).items()
+        if "__pycache__" not in name
+    }
 
 
 def write_archive(content: Content, target: Path) -> None:

@@ -17,15 +17,15 @@ from hpogrid.archives import Refused, unpack
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
-from hpogrid.files import explained, files_below, locked, make_folder, write_atomic
+from hpogrid.files import explained, locked, make_folder, write_atomic
 from hpogrid.job.run import RESULT, read_result
-from hpogrid.job.settings import BUNDLE, PACKED, STATE, JobSettings, TaskFolder
+from hpogrid.job.settings import PACKED, STATE, JobSettings, TaskFolder
 from hpogrid.site import jobs_at
 from hpogrid.site.arrays import settled
 from hpogrid.site.base import JobStatus, Traits
 from hpogrid.site.batch import BatchSite, Part
 from hpogrid.site.batchsystem import Request
-from hpogrid.site.carry import Content, carried, write_archive
+from hpogrid.site.carry import Content, bundled, carried, write_archive
 from hpogrid.site.htcondor import HTCondor, escaped
 from hpogrid.site.script import ARCHIVE
 from hpogrid.site.tasks import Task, project_at
@@ -144,10 +144,9 @@ def _content(task: Task, project: Project) -> Content:
         added=task.added,
         begun_with=task.begun_with,
     )
-    files = files_below(task.bundle).items()
     return {
         **carried(project.grid_config),
-        **{f"{BUNDLE}/{name}": path for name, path in files if "__pycache__" not in name},
+        **bundled(task.bundle),
         TaskFolder.RECORD: msgspec.json.encode(settings),
     }
 

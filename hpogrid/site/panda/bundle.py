@@ -12,9 +12,8 @@ import msgspec
 from hpogrid.config.project import read_project
 from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
-from hpogrid.files import files_below
 from hpogrid.job.settings import BUNDLE, SETTINGS, START, JobSettings
-from hpogrid.site.carry import Content, carried, write_archive
+from hpogrid.site.carry import Content, bundled, carried, write_archive
 from hpogrid.site.setup import in_bash, setup_lines
 
 LARGEST = 10 * 2**20
@@ -27,12 +26,7 @@ def bundle_content(project_folder: Path, settings: JobSettings) -> Content:
     content = carried(grid)
     content[START] = _after_setup(content[START], grid)
     content[SETTINGS] = msgspec.json.format(msgspec.json.encode(settings), indent=1)
-    content |= {
-        f"{BUNDLE}/{name}": path
-        for name, path in files_below(project_folder).items()
-        if "__pycache__" not in name
-    }
-    return content
+    return content | bundled(project_folder)
 
 
 def _after_setup(program: Path | bytes, grid: GridConfig) -> bytes:
