@@ -43,6 +43,11 @@ ALGORITHMS = Registry(
             "scikit-optimize: Gaussian process, forests or boosted trees",
             "skopt",
         ),
+        "gp": Entry(
+            "hpogrid.search.gp:GpSearcher",
+            "Gaussian process with expected improvement, which needs SciPy only",
+            "scipy",
+        ),
         "bohb": Entry(
             "hpogrid.search.bohb:BohbSearcher",
             "kernel densities for each budget; made for the scheduler bohbhyperband",

@@ -16,7 +16,8 @@ class ModelSearcher(BaseSearcher):
     """For libraries whose model is made anew for each proposal from what is known.
 
     So nothing but the history needs to be kept, pickled or replayed. A subclass gives
-    `_propose`. The first ``n_initial_points`` (an option it must have) are drawn at random.
+    `_propose`. The first ``n_initial_points`` (an option it must have) come from `_initial`,
+    at random if it says nothing else.
     Matrices are too small for threads, which made such libraries ten times slower.
     """
 
@@ -30,8 +31,8 @@ class ModelSearcher(BaseSearcher):
 
     def _ask(self, seed: int) -> Latents:
         if len(self._points) < self.options.n_initial_points:
-            return self.draw(seed)
-        kept = self._kept()
+            return self._initial(seed)
+        kept = self._kept(len(self._points))
         points = [self._points[index] for index in kept]
         losses = [self._told[index] for index in kept]
         running = [point for same in self._pending.values() for point in same]
@@ -40,9 +41,13 @@ class ModelSearcher(BaseSearcher):
             warnings.simplefilter("ignore")
             return self._propose(points, losses, running, seed)
 
-    def _kept(self) -> Sequence[int]:
-        """Of a long history, the best points and the latest."""
-        count, half = len(self._points), self.most_points // 2
+    def _initial(self, seed: int) -> Latents:
+        """One of the first points."""
+        return self.draw(seed)
+
+    def _kept(self, count: int) -> Sequence[int]:
+        """Of the first ``count`` points, if these are many, the best and the latest."""
+        half = self.most_points // 2
         if count <= self.most_points:
             return range(count)
         best = sorted(range(count), key=self._told.__getitem__)[:half]

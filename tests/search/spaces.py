@@ -25,6 +25,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "optuna-cmaes": ("optuna", {"sampler": "cmaes"}),
     "optuna-nsga2": ("optuna", {"sampler": "nsga2", "population_size": 4}),
     "optuna-random": ("optuna", {"sampler": "random"}),
+    "gp": ("gp", {"n_initial_points": 5}),
     "skopt": ("skopt", {"n_initial_points": 5}),
     "ax": ("ax", {"n_initial_points": 5}),
     "bayesian": ("bayesian", {"n_initial_points": 5}),

@@ -21,10 +21,11 @@ CATEGORY = Categorical(choices=("a", "b"))
 IF_A = Condition(op="equal", on="c", value="a")
 
 
-def chosen(parameters: dict[str, Any], trials: int | None, without: str = "") -> str:
+def chosen(
+    parameters: dict[str, Any], trials: int | None, modes: tuple[Mode, ...] = ("min",)
+) -> str:
     kinds: dict[str, Parameter] = parameters
-    problem = Problem(Space(kinds), ("min",), seed=1, trials=trials)
-    choice = choose(problem, lambda library: library != without)
+    choice = choose(Problem(Space(kinds), modes, seed=1, trials=trials))
     return str(choice.params.get("sampler", choice.algorithm))
 
 
@@ -37,8 +38,8 @@ def chosen(parameters: dict[str, Any], trials: int | None, without: str = "") ->
         ({"x": FLOAT}, 201, "tpe"),
         ({"x": FLOAT}, None, "tpe"),
         ({"x": FLOAT, "c": CATEGORY}, 100, "gp"),
-        ({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)}, 100, "tpe"),
-        ({"x": FLOAT, "n": Float(scale=Normal(0, 1))}, 100, "tpe"),
+        ({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)}, 100, "gp"),
+        ({"x": FLOAT, "n": Float(scale=Normal(0, 1))}, 100, "gp"),
         ({f"x{i}": FLOAT for i in range(10)}, 100, "gp"),
         ({f"x{i}": FLOAT for i in range(11)}, 100, "tpe"),
         ({"x": FLOAT, "one": Categorical(choices=("a",)), "c": Constant(value=1)}, 100, "gp"),
@@ -48,6 +49,10 @@ def test_chooses_by_space_and_trials(
     parameters: dict[str, Any], trials: int | None, expected: str
 ) -> None:
     assert chosen(parameters, trials) == expected
+
+
+def test_a_gaussian_process_is_for_one_metric() -> None:
+    assert chosen({"x": FLOAT}, 100, ("min", "max")) == "tpe"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +67,7 @@ def test_conditions_change_the_parameters_of_tpe(
     trials: int | None, expected: dict[str, Any]
 ) -> None:
     space = Space({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)})
-    assert choose(Problem(space, ("min",), seed=1, trials=trials)).params == expected
+    assert choose(Problem(space, ("min", "min"), seed=1, trials=trials)).params == expected
 
 
 def test_says_what_it_chose_and_why() -> None:
@@ -71,16 +76,6 @@ def test_says_what_it_chose_and_why() -> None:
     searcher = make_searcher("auto", problem, {})
 
     assert searcher.remark == "algorithm auto chose random: 5 trials are too few for a model"
-
-
-def test_without_torch_it_says_what_would_suit_better() -> None:
-    assert chosen({"x": FLOAT}, 100, without="torch") == "tpe"
-    problem = Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
-    why = choose(problem, lambda library: library != "torch").why
-    assert why == (
-        "optuna with sampler tpe (multivariate): a Gaussian process would suit it better, but "
-        "needs torch: pip install 'hpogrid[optuna-gp]'"
-    )
 
 
 def test_without_optuna_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +90,6 @@ def test_a_gaussian_process_without_torch_names_its_own_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     problem = Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
-    assert "optuna-gp" in make_searcher("auto", problem, {}).remark
     with pytest.raises(UserError, match=r"gp sampler needs torch: pip install .*\[optuna-gp\]"):
         make_searcher("optuna", problem, {"sampler": "gp"})
 

@@ -1,0 +1,163 @@
+"""A Gaussian process of hpogrid's own: expected improvement, and needs SciPy only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from hpogrid.registry import require
+from hpogrid.search.base import Options, Problem
+from hpogrid.search.model import ModelSearcher
+from hpogrid.space.latent import Latents, from_unit, middle
+
+if TYPE_CHECKING:
+    from hpogrid.search.candidates import Candidates
+    from hpogrid.search.gaussian import Array, Hyper
+
+_EXPLORED = 2
+"""One proposal in so many is made with lengths shortened to `_SHORTER`: a model that is too sure
+of itself would never find out."""
+
+_SHORTER = 0.5
+
+_GROWTH = 0.15
+"""By which share of points more the hyperparameters are fitted again."""
+
+_LOOKS = 1000
+"""How many candidates are looked at first."""
+
+_CLOSER = (0.05, 0.015, 0.004)
+"""Standard deviations of the steps around the best of them, one round after the other."""
+
+
+class GpOptions(Options, frozen=True):
+    """How many points of a Sobol' sequence come first."""
+
+    n_initial_points: Annotated[int, Meta(ge=1)] = 10
+
+
+class GpSearcher(ModelSearcher):
+    """Begins with points that are evenly spread, and goes on where most improvement is expected.
+
+    Running points count as what is expected of them. A parameter whose condition fails is no
+    distance from another such one, and as far from a value as two categories.
+    """
+
+    Settings = GpOptions
+    most_points = 300
+
+    def __init__(self, problem: Problem, options: Options | None = None) -> None:
+        super().__init__(problem, options)
+        require("scipy", extra="gp", what="algorithm gp")
+        parameters = problem.space.parameters
+        self._conditional = [
+            (column, name)
+            for column, name in enumerate(self.axes)
+            if parameters[name].when is not None
+        ]
+        self._fitted: tuple[tuple[object, ...], Hyper] | None = None
+
+    def _initial(self, seed: int) -> Latents:
+        from scipy.stats import qmc
+
+        sequence = qmc.Sobol(len(self.axes), rng=self.problem.seed)
+        if before := self._known + self._dropped:
+            sequence.fast_forward(before)
+        unit = sequence.random(1)[0]
+        return {
+            name: from_unit(axis, u)
+            for (name, axis), u in zip(self.axes.items(), unit, strict=True)
+        }
+
+    def _propose(
+        self,
+        points: list[Latents],
+        losses: list[tuple[float, ...]],
+        running: list[Latents],
+        seed: int,
+    ) -> Latents:
+        import numpy as np
+
+        from hpogrid.search import gaussian
+        from hpogrid.search.candidates import Candidates
+
+        space, rng = Candidates(self.axes), np.random.default_rng(seed)
+        hyper = self._hyper(space)
+        if (len(points) + len(running)) % _EXPLORED == _EXPLORED - 1:
+            hyper = hyper.shorter(_SHORTER)
+        known = self._present(space, space.encode(points))
+        told = gaussian.standardised(np.array([loss for loss, *_ in losses]))
+        model = gaussian.GaussianProcess(hyper, known, told, space.categories)
+        if running:
+            busy = self._present(space, space.encode(running))
+            known, told = np.vstack([known, busy]), np.append(told, model.at(busy)[0])
+            model = gaussian.GaussianProcess(hyper, known, told, space.categories)
+        expected, _ = model.at(known)
+        best = known[expected.argsort()[:5]]
+
+        def value(found: Array) -> Array:
+            mean, deviation = model.at(self._present(space, found))
+            return gaussian.log_expected_improvement(mean, deviation, float(expected.min()))
+
+        # A point of a space with conditions is decoded to see which of its parameters it has.
+        looks = _LOOKS // 2 if self._conditional else _LOOKS
+        found = np.vstack(
+            [
+                space.anywhere(rng, looks // 2),
+                space.near(rng, self._whole(best), 3 * looks // 10, 0.2),
+                space.near(rng, self._whole(best), looks // 5, 0.05),
+            ]
+        )
+        values = value(found)
+        for deviation in _CLOSER:
+            first = found[(-values).argsort()[:8]]
+            found = np.vstack([first, space.near(rng, first, looks // 5, deviation)])
+            values = value(found)
+        taken = {tuple(row) for row in self._whole(known).tolist()}
+        for row in found[(-values).argsort()]:
+            if tuple(row.tolist()) not in taken:
+                return space.decode(row)
+        return self.draw(seed)
+
+    def _hyper(self, space: Candidates) -> Hyper:
+        """The hyperparameters by the first points: so many that they need not be fitted anew
+        for each point, and a history that is told at once leads to the same."""
+        import numpy as np
+
+        from hpogrid.search import gaussian
+
+        count = due = min(self.options.n_initial_points, len(self._points))
+        while (due := int(due * (1 + _GROWTH)) + 1) <= len(self._points):
+            count = due
+        kept = self._kept(count)
+        losses = tuple(self._told[index][0] for index in kept)
+        if self._fitted is None or self._fitted[0] != losses:
+            points = self._present(space, space.encode([self._points[index] for index in kept]))
+            apart = gaussian.squares(points, points, space.categories)
+            self._fitted = losses, gaussian.fit(apart, gaussian.standardised(np.array(losses)))
+        return self._fitted[1]
+
+    def _present(self, space: Candidates, points: Array) -> Array:
+        """Points with NaN for the parameters that they do not have."""
+        if not self._conditional:
+            return points
+        points = points.copy()
+        for row in points:
+            latents = {**self._single, **space.decode(row)}
+            have = self.problem.space.decode(latents).suggested
+            for column, name in self._conditional:
+                if name not in have:
+                    row[column] = float("nan")
+        return points
+
+    def _whole(self, points: Array) -> Array:
+        """Points with something in place of NaN."""
+        import numpy as np
+
+        from hpogrid.search.candidates import Candidates
+
+        if not self._conditional:
+            return points
+        centre = {name: middle(axis) for name, axis in self.axes.items()}
+        return np.where(np.isnan(points), Candidates(self.axes).encode([centre]), points)

@@ -1,0 +1,191 @@
+"""hpogrid's own Gaussian process, beside that of scikit-learn."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import optimize
+from scipy.stats import norm
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+from hpogrid.errors import UserError
+from hpogrid.search import gaussian, make_searcher
+from hpogrid.search.base import Outcome, Problem
+from hpogrid.search.candidates import Candidates
+from hpogrid.search.gaussian import GaussianProcess, Hyper
+from hpogrid.search.proposer import Proposer
+from hpogrid.space.condition import Condition
+from hpogrid.space.parameter import Categorical, Float, Integer
+from hpogrid.space.scale import Linear
+from hpogrid.space.space import Space
+from tests.search.spaces import live
+
+NUMBERS = np.array([False, False])
+HYPER = Hyper(np.array([0.3, 0.8]), scale=2.0, noise=0.01)
+UNIT = Float(scale=Linear(0, 1))
+
+
+def some(count: int, seed: int = 1) -> tuple[gaussian.Array, gaussian.Array]:
+    """Points of two numbers, and a loss for each."""
+    points = np.random.default_rng(seed).random((count, 2))
+    return points, gaussian.standardised(np.sin(6 * points[:, 0]) + points[:, 1])
+
+
+def test_it_expects_what_scikit_learns_does() -> None:
+    points, losses = some(30)
+    kernel = ConstantKernel(HYPER.scale) * Matern(HYPER.lengths, nu=2.5) + ConstantKernel(1.0)
+    other = GaussianProcessRegressor(kernel, alpha=HYPER.noise + 1e-6, optimizer=None)
+    elsewhere, _ = some(50, seed=2)
+    mean, deviation = GaussianProcess(HYPER, points, losses, NUMBERS).at(elsewhere)
+    expected = other.fit(points, losses).predict(elsewhere, return_std=True)
+    np.testing.assert_allclose(mean, expected[0], atol=1e-9)
+    np.testing.assert_allclose(deviation, expected[1], atol=1e-7)
+
+
+def test_the_hyperparameters_are_a_maximum_and_their_slopes_are_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points, losses = some(40)
+    seen: list[Any] = []
+    real = optimize.minimize
+
+    def spy(cost: Any, start: Any, **options: Any) -> Any:
+        seen.append(cost)
+        return real(cost, start, **options)
+
+    monkeypatch.setattr(gaussian.optimize, "minimize", spy)
+    hyper = gaussian.fit(gaussian.squares(points, points, NUMBERS), losses)
+    logs = np.array([0.2, -0.4, 0.3, -2.0])
+    steps = list(1e-6 * np.eye(4))
+    by_hand = [(seen[0](logs + step)[0] - seen[0](logs - step)[0]) / 2e-6 for step in steps]
+    np.testing.assert_allclose(seen[0](logs)[1], by_hand, rtol=1e-5)
+    found = np.log([*hyper.lengths, hyper.scale, hyper.noise])
+    assert all(seen[0](found)[0] <= seen[0](found + 1e5 * step)[0] for step in steps)
+    assert hyper.lengths[0] < hyper.lengths[1]  # the first one is the one that matters
+
+
+def test_expected_improvement_far_from_and_near_the_best() -> None:
+    for mean, deviation in ((0.3, 0.5), (2.0, 0.5), (-1.0, 0.2), (9.0, 1.0), (30.0, 1.0)):
+        found = gaussian.log_expected_improvement(np.array([mean]), np.array([deviation]), 0.0)
+        z = -mean / deviation
+        if z > -7:
+            expected = deviation * (norm.pdf(z) + z * norm.cdf(z))
+            assert found[0] == pytest.approx(math.log(expected), abs=0.1)
+        else:
+            leading = norm.logpdf(z) - 2 * math.log(-z) + math.log(deviation)
+            assert found[0] == pytest.approx(leading, rel=0.01)
+
+
+def test_bad_losses_count_as_no_worse_than_thrice_the_median() -> None:
+    told = gaussian.standardised(np.array([1.0, 2.0, 3.0, 9.0, 1e30]))
+    assert told[3] == told[4] > told[2] > told[0]
+    assert told.mean() == pytest.approx(0)
+    assert gaussian.standardised(np.full(5, 7.0)).tolist() == [0.0] * 5
+
+
+def test_none_is_as_far_from_a_value_as_categories_are_from_each_other() -> None:
+    kinds = np.array([True, False])
+    points = np.array([[0.0, 0.25], [2.0, 0.75], [2.0, math.nan], [0.0, math.nan]])
+    found = gaussian.squares(points, points, kinds)
+    assert found[0].tolist() == [[0, 0], [1, 0.25], [1, 1], [0, 1]]
+    assert found[3].tolist() == [[0, 1], [1, 1], [1, 0], [0, 0]]
+
+
+def test_candidates_are_points_of_the_space() -> None:
+    space = Space(
+        {"x": UNIT, "n": Integer(scale=Linear(3, 9)), "c": Categorical(choices=("a", "b", "c"))}
+    )
+    drawn, rng = Candidates(space.axes), np.random.default_rng(1)
+    anywhere = drawn.anywhere(rng, 300)
+    around = drawn.encode([{"x": 0.99, "n": 6, "c": 1}])
+    for points in (anywhere, drawn.near(rng, around, 300, 0.1)):
+        for row in points:
+            np.testing.assert_allclose(drawn.encode([drawn.decode(row)])[0], row)
+        assert {value for (value,) in points[:, 2:].tolist()} == {0.0, 1.0, 2.0}
+    near = drawn.near(rng, around, 300, 0.001)
+    assert (near != around).any(axis=1).mean() > 0.8
+    assert {drawn.decode(row)["n"] for row in near} == {5, 6}  # a step at least, and not outside
+
+
+def test_the_first_points_are_spread_evenly() -> None:
+    space = Space({"x": UNIT, "y": UNIT})
+    seen = live(Proposer(space, make_searcher("gp", Problem(space, ("min",), 3, 8), {})), _none, 8)
+    latents = [space.encode(point.suggested) for point, _ in seen]
+    for name in ("x", "y"):
+        assert sorted(int(8 * axis[name]) for axis in latents) == list(range(8))
+
+
+def _none(config: dict[str, Any]) -> float:
+    return 0.0
+
+
+def _bowl(config: dict[str, Any]) -> float:
+    return float((config["x"] - 0.3) ** 2)
+
+
+def test_points_that_run_keep_others_away() -> None:
+    space = Space({"x": UNIT})
+    searcher = make_searcher("gp", Problem(space, ("min",), 1, 100), {"n_initial_points": 5})
+    proposer = Proposer(space, searcher)
+    live(proposer, _bowl, 12)
+    at_once = [proposer.ask() for _ in range(6)]
+    latents = [space.encode(point.suggested)["x"] for point in at_once if point is not None]
+    assert len(set(latents)) == 6
+    assert max(latents) - min(latents) > 0.1
+
+
+@pytest.mark.parametrize("conditions", [False, True])
+def test_it_finds_a_minimum_that_random_draws_do_not(conditions: bool) -> None:
+    kind = Categorical(choices=("bowl", "flat"))
+    when = Condition(op="equal", on="kind", value="bowl") if conditions else None
+    scale = Linear(-5, 5)
+    space = Space(
+        {"kind": kind, **{name: Float(scale=scale, when=when) for name in ("x", "y", "z")}}
+    )
+
+    def loss(config: dict[str, Any]) -> float:
+        if config["kind"] == "flat":
+            return 20.0
+        return sum((float(config[name]) - 1.5) ** 2 for name in ("x", "y", "z"))
+
+    best = {}
+    for name in ("gp", "random"):
+        searcher = make_searcher(name, Problem(space, ("min",), 1, 40), {})
+        seen = live(Proposer(space, searcher), loss, 40)
+        best[name] = min(loss(point.applied) for point, _ in seen)
+    assert best["gp"] < 0.1 < 0.5 < best["random"]
+
+
+def test_many_points_are_modelled_by_the_best_and_the_latest() -> None:
+    space, rng = Space({"x": UNIT, "y": UNIT}), random.Random(1)
+    searcher: Any = make_searcher("gp", Problem(space, ("min",), 1, 1000), {})
+    proposer = Proposer(space, searcher)
+    for _ in range(searcher.most_points + 100):
+        point = space.sample(rng)
+        proposer.tell(point.suggested, _outcome(point.applied))
+    kept = searcher._kept(searcher.most_points + 100)
+    assert len(kept) <= searcher.most_points
+    best = min(range(len(searcher._told)), key=searcher._told.__getitem__)
+    assert best in kept
+    found = proposer.ask()
+    assert found is not None
+    values = _outcome(found.applied).values
+    assert values is not None
+    assert values[0] < 0.02
+
+
+def _outcome(config: Any) -> Outcome:
+    return Outcome(((config["x"] - 0.3) ** 2 + (config["y"] - 0.6) ** 2,))
+
+
+def test_without_scipy_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    problem = Problem(Space({"x": UNIT}), ("min",), seed=1, trials=100)
+    with pytest.raises(UserError, match=r"algorithm gp needs scipy: pip install 'hpogrid\[gp\]'"):
+        make_searcher("gp", problem, {})
