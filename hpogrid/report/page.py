@@ -17,6 +17,7 @@ from hpogrid.report.charts.as_page import page_chart
 from hpogrid.report.charts.effects import contour, importance_chart
 from hpogrid.report.charts.fronts import hypervolume
 from hpogrid.report.charts.model import Chart
+from hpogrid.report.charts.parallel import parallel
 from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.charts.times import curve_charts, timeline
 from hpogrid.report.charts.trials import distribution, history, pareto, slices
@@ -70,8 +71,9 @@ def page_data(results: Results) -> dict[str, Any]:
         "best": _best(results),
         "trust": [sentence[:1].upper() + sentence[1:] + "." for sentence in sentences(results)],
         "left_out": len(results) - len(rows),
-        "importance": [_importance(item) for item in sketches],
         "charts": {
+            "parallel": _first(parallel(sketch)),
+            "importance": [_importance(item) for item in sketches],
             "history": [_first(history(item)) for item in sketches],
             "slices": [list(map(page_chart, slices(item))) for item in sketches],
             "contour": [_first(contour(item)) for item in sketches],
@@ -265,9 +267,7 @@ def _fronts(sketch: Sketch) -> list[list[dict[str, Any] | None]]:
 
 
 def _importance(sketch: Sketch) -> Values:
-    """The hyperparameters, most important first, and the chart of it."""
+    """The chart of it; without a layer where there is none, for the reason in its note."""
     found, note = sketch.ranking
-    if found is None:
-        return {"note": note}
-    chart = page_chart(importance_chart("", found, note))
-    return {"note": chart["note"], "names": found.names, "chart": chart}
+    known = found and page_chart(importance_chart("", found, note))
+    return known or {"note": note, "layers": []}

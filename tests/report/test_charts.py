@@ -9,7 +9,7 @@ import pytest
 from hpogrid.report.charts import CHARTS, draw
 from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.as_text import text_chart
-from hpogrid.report.charts.model import Bars, Heat, Line, Points, Spans, ramp
+from hpogrid.report.charts.model import Bars, Heat, Line, Parallel, Points, Spans, ramp
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Objective, Origin, Results
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
@@ -205,3 +205,26 @@ def test_the_distribution_rises_over_the_results_that_count() -> None:
     line = layer(simple(*trials), "distribution", Line)
     assert (line.x, line.y) == ([1, 2, 3, 4], [25, 50, 75, 100])
     assert draw(simple(*trials[:1]), "distribution") == []
+
+
+def test_the_most_important_axes_are_shown_beside_the_metric() -> None:
+    names = [f"x{number:02d}" for number in range(20)]
+    chance = random.Random(0)
+    points = [{name: chance.random() for name in names} for _ in range(60)]
+    trials = [
+        ended(number, point["x07"], applied={**point, "kind": "a"})
+        for number, point in enumerate(points)
+    ]
+    results = simple(*trials, make_trial("1-0", state="failed", applied={**points[0], "kind": "a"}))
+    [chart] = draw(results, "parallel")
+    shown = [axis.name for axis in layer(results, "parallel", Parallel).shown]
+    assert len(shown) == 15
+    assert shown[-2:] == ["x07", "loss"]
+    assert chart.note.startswith(
+        "Without a line: 1 failed trials. The same in all trials: kind = a."
+    )
+    assert "14 of 20 hyperparameters are shown" in chart.note
+    described = page_data(results)["charts"]["parallel"]
+    [only] = described["layers"]
+    assert [only["columns"][place] for place in only["hidden"]] == only["columns"][:6]
+    assert described["note"] == "Dotted: failed trials. The same in all trials: kind = a."

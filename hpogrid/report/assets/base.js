@@ -194,6 +194,7 @@ function bothSides(axis, most) {
 const axes = data.columns.map(
   (column) => new Axis(column.name, column.scale, column.values, column.categories),
 );
+const columnOf = (name) => data.columns.findIndex((column) => column.name === name);
 const varied = (index) => new Set(data.columns[index].values).size > 1;
 const parameters = data.columns.flatMap((column, i) => (column.kind === "parameter" && varied(i) ? [i] : []));
 const goals = data.objectives.length; // the first metrics are optimised, others were only reported

@@ -20,6 +20,8 @@ function chartPlot(parent, label, chart, view = {}, like = chart) {
 }
 
 function drawChart(plot, chart, { hidden = new Set(), across, up }) {
+  const [alone] = chart.layers;
+  if (alone?.type === "parallel") return drawParallel(plot, alone); // which has axes of its own
   const layers = chart.layers.filter((layer) => !hidden.has(layer.series) && !unseen(layer.row));
   const own = { x: describedAxis(chart.x), y: describedAxis(chart.y) };
   const used = {
@@ -40,10 +42,26 @@ function drawChart(plot, chart, { hidden = new Set(), across, up }) {
 }
 
 function describedAxis({ name, scale, low, high, categories, whole, column, values }) {
-  if (column) return Object.assign(Object.create(Axis.prototype), axes[data.columns.findIndex((one) => one.name === column)], { name });
+  if (column) return Object.assign(Object.create(Axis.prototype), axes[columnOf(column)], { name });
   if (values) return Object.assign(new Axis(name, scale, values, categories), { whole });
   const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false, whole });
   return scale === "category" ? axis : Object.assign(axis, { low, high });
+}
+
+// A section with one plot below its tools.
+function plotSection(id, title, { note, tools = [], label = title, chart, view, like }) {
+  const figure = make("figure");
+  section(id, title, note).append(...tools.length ? [make("div", { class: "tools" }, ...tools)] : [], figure);
+  return chartPlot(figure, label, chart, view, like);
+}
+
+// What chooses one of some names for each side of a plot; `pair` has the chosen ones.
+function pairChoosers(names, pair, plot) {
+  return ["Across", "Up"].map((label, side) => chooser(label, names, pair[side], (choice) => {
+    pair[side] = choice;
+    plot().setZoom(null);
+    plot().redraw();
+  }));
 }
 
 // The same axis on another scale, or for fewer marks.

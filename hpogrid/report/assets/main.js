@@ -1,19 +1,11 @@
-// The page, from top to bottom.
+// The page, from top to bottom, or the sections of it that are asked for.
 
 head();
 chooseMetric();
-summary();
-history();
-parallel();
-importance();
-slices();
-contour();
-distribution();
-pareto();
-paretoSet();
-curves();
-timeline();
-table();
+const SECTIONS = {
+  summary, history, parallel, importance, slices, contour, distribution, pareto, front: paretoSet, curves, timeline, trials: table,
+};
+for (const name of data.sections ?? Object.keys(SECTIONS)) SECTIONS[name]();
 if (kept) choose();
 selection.changed();
 document.documentElement.dataset.ready = "yes";

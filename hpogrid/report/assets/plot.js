@@ -51,9 +51,9 @@ class Plot {
     return left + ((place - this.x.low) / (this.x.high - this.x.low)) * (right - left);
   }
 
-  py(place) {
+  py(place, { low, high } = this.y) {
     const { top, bottom } = this.area;
-    return bottom - ((place - this.y.low) / (this.y.high - this.y.low)) * (bottom - top);
+    return bottom - ((place - low) / (high - low)) * (bottom - top);
   }
 
   // A line of the grid lies behind the marks, so it must be drawn before them.
@@ -169,8 +169,6 @@ class Plot {
       if (!frame.isConnected) this.svg.append(frame);
     };
     const end = (pointer) => {
-      window.removeEventListener("pointermove", move);
-      window.removeEventListener("pointerup", end);
       frame.remove();
       const [x2, y2] = at(pointer);
       if (Math.abs(x2 - x1) < 8 || Math.abs(y2 - y1) < 8) return;
@@ -181,8 +179,7 @@ class Plot {
         sorted(back(y1, this.y, bottom, top), back(y2, this.y, bottom, top)),
       ]);
     };
-    window.addEventListener("pointermove", move);
-    window.addEventListener("pointerup", end);
+    follow(move, end);
   }
 
   setZoom(zoom) {
@@ -248,6 +245,17 @@ class Plot {
     const row = this.nearest(event);
     if (typeof row === "number") selection.point(row);
   }
+}
+
+// Tell of a pointer until it is let go.
+function follow(move, end) {
+  const last = (pointer) => {
+    window.removeEventListener("pointermove", move);
+    window.removeEventListener("pointerup", last);
+    end(pointer);
+  };
+  window.addEventListener("pointermove", move);
+  window.addEventListener("pointerup", last);
 }
 
 function padded(axis, share) {

@@ -21,7 +21,7 @@ function chooseMetric() {
   if (!objectives.length) return;
   const controls = document.querySelector(".controls");
   const again = () => {
-    for (const { column } of objectives) if (brushes.has(column)) setBrush(column, null); // its places change
+    for (const { column } of objectives) if (limits.has(column)) setLimit(column, null); // its places change
     scaleObjectives();
     colourObjectives();
     for (const plot of plots) plot.setZoom(null);

@@ -20,7 +20,7 @@ CHARTS = Registry(
         "history": Entry(
             "hpogrid.report.charts.trials:history", "results in order, and the best so far"
         ),
-        "parallel": Entry("hpogrid.report.charts.trials:parallel", "parallel coordinates"),
+        "parallel": Entry("hpogrid.report.charts.parallel:parallel", "parallel coordinates"),
         "importance": Entry(
             "hpogrid.report.charts.effects:importances", "which hyperparameters matter"
         ),

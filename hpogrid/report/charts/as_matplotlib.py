@@ -186,8 +186,8 @@ def _rgba(color: float | None) -> tuple[float, float, float, float]:
 
 
 def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str) -> None:
-    count = len(layer.axes)
-    shares = [_shares(axis) for axis in layer.axes]
+    count = len(layer.shown)
+    shares = [_shares(axis) for axis in layer.shown]
     alpha = min(1.0, max(0.15, 300 / max(len(layer.color), 1)))
     for index, color in enumerate(layer.color):
         heights = [share[index] for share in shares]
@@ -197,7 +197,7 @@ def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str
     panel.set_xlim(-0.35, count - 0.8)
     panel.set_ylim(-0.12, 1.16)
     panel.spines[:].set_visible(False)
-    for place, axis in enumerate(layer.axes):
+    for place, axis in enumerate(layer.shown):
         panel.plot([place, place], [0, 1], color="#545d68", linewidth=0.8)
         turn = {"rotation": 25, "ha": "left"} if count > 7 else {"ha": "center"}
         panel.text(

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hpogrid.report.axes import Axis
-from hpogrid.report.charts.model import Chart, Heat, Layer, Line, Points, Spans
+from hpogrid.report.charts.model import Chart, Heat, Layer, Line, Parallel, Points, Spans
 from hpogrid.space.value import Values
 
 _KNOWN = frozenset(("name", "color", "hover", "state", "hollow"))
@@ -29,6 +29,9 @@ def _rows(layer: Layer) -> list[int] | None:
 
 
 def _layer(layer: Layer, chart: Chart) -> Values:
+    if isinstance(layer, Parallel):
+        columns = [axis.column for axis in layer.axes]
+        return {"type": "parallel", "columns": columns, "hidden": [*layer.hidden]}
     fields = {name: getattr(layer, name) for name in layer.__struct_fields__}
     rows = _rows(layer)
     if rows is not None:

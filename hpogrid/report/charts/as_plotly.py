@@ -218,8 +218,8 @@ def _parallel(graph: Any, layer: Parallel, chart: Chart) -> Any:
             "showscale": True,
             "colorbar": {**bar, "ticktext": ["worst", "best"]},
         }
-    many = len(layer.axes) > 8
-    dimensions = [_dimension(axis, len(layer.axes)) for axis in layer.axes]
+    many = len(layer.shown) > 8
+    dimensions = [_dimension(axis, len(layer.shown)) for axis in layer.shown]
     return graph.Parcoords(
         dimensions=dimensions, line=line, labelangle=-30 if many else 0, labelside="top"
     )

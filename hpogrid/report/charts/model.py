@@ -112,10 +112,19 @@ class Heat(msgspec.Struct, tag="heat"):
 
 
 class Parallel(msgspec.Struct, tag="parallel"):
-    """Parallel coordinates: each trial is a line over all axes."""
+    """Parallel coordinates: each trial is a line over the axes, from left to right.
+
+    Those at the places ``hidden`` are left out at first; a page lets one choose.
+    """
 
     axes: list[Axis]
     color: list[Color]
+    hidden: list[int] = []
+
+    @property
+    def shown(self) -> list[Axis]:
+        """The axes that are not hidden."""
+        return [axis for place, axis in enumerate(self.axes) if place not in self.hidden]
 
 
 Layer = Points | Line | Area | Bars | Spans | Heat | Parallel
