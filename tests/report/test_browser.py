@@ -28,7 +28,8 @@ from tests.report.test_compare import entrant
 pytestmark = pytest.mark.engine
 
 PLOTS = {
-    "history", "parallel", "importance", "slices", "contour", "distribution", "curves", "timeline",
+    "history", "parallel", "importance", "slices", "contour", "distribution", "ranks", "curves",
+    "timeline",
 }  # fmt: skip
 
 

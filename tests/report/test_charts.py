@@ -228,3 +228,28 @@ def test_the_most_important_axes_are_shown_beside_the_metric() -> None:
     [only] = described["layers"]
     assert [only["columns"][place] for place in only["hidden"]] == only["columns"][:6]
     assert described["note"] == "Dotted: failed trials. The same in all trials: kind = a."
+
+
+def test_ranks_fall_when_a_search_gets_better_on_any_scale() -> None:
+    losses = [10.0**power for power in range(40, 0, -1)]
+    trials = [ended(index, loss, applied={"x": loss}) for index, loss in enumerate(losses)]
+    failed = make_trial("1-0", state="failed", ended=2000.0)
+    [chart] = draw(simple(*trials, failed), "ranks")
+    points, half, mean = chart.layers
+    assert isinstance(points, Points)
+    places = dict(zip(points.x, points.y, strict=True))
+    assert (places[1], places[40]) == (98.75, 1.25)
+    assert isinstance(half, Line)
+    assert half.y == [50.0, 50.0]
+    assert isinstance(mean, Line)
+    assert mean.y == sorted(mean.y, reverse=True)
+    assert (mean.x[0], mean.x[-1]) == (5, 40)
+    assert mean.y[-1] == pytest.approx(6.25)
+
+
+def test_equal_results_share_a_rank_and_a_maximum_is_the_best() -> None:
+    trials = [ended(index, value) for index, value in enumerate([1.0, 1.0, 2.0, 3.0])]
+    points = layer(simple(*trials, objectives=[Objective("loss", "max")]), "ranks", Points)
+    ranks = dict(zip(points.x, points.y, strict=True))
+    assert ranks == {1: 75.0, 2: 75.0, 3: 37.5, 4: 12.5}
+    assert draw(simple(trials[0]), "ranks") == []

@@ -55,6 +55,18 @@ function plotSection(id, title, { note, tools = [], label = title, chart, view, 
   return chartPlot(figure, label, chart, view, like);
 }
 
+// A section of a chart that needs no more than its description, and there is one for each objective.
+function described(id) {
+  const charts = data.charts[id];
+  const like = charts.find(Boolean);
+  if (!like) return;
+  const side = [["across", like.x], ["up", like.y]].find(([, { column }]) => objectives.slice(0, goals).some((item) => axes[item.column] === axes[columnOf(column)]));
+  const title = like.title.split(": ").at(-1);
+  const view = { height: 300, zooms: true, ...(side && { [side[0]]: () => objectives[objective].axis }) };
+  const chart = () => charts[objective] ?? (side && objective >= goals ? like : null);
+  plotSection(id, title[0].toUpperCase() + title.slice(1), { note: like.note, chart, view, like });
+}
+
 // What chooses one of some names for each side of a plot; `pair` has the chosen ones.
 function pairChoosers(names, pair, plot) {
   return ["Across", "Up"].map((label, side) => chooser(label, names, pair[side], (choice) => {
@@ -171,7 +183,7 @@ function drawLine(plot, layer, at, own, layers) {
   pen.strokeStyle = color(layer.series === null ? "text" : seriesName(layer.series));
   pen.lineWidth = layer.thin ? 1 : 2.5;
   pen.globalAlpha = layer.thin ? 0.4 : 1;
-  pen.setLineDash(layer.series >= data.series ? [7, 4] : []);
+  pen.setLineDash(layer.dashed || layer.series >= data.series ? [7, 4] : []);
   pen.beginPath();
   trace(pen, layer.steps ? corners(points) : points);
   pen.stroke();

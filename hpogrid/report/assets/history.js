@@ -33,16 +33,6 @@ function history() {
   });
 }
 
-function distribution() {
-  const charts = data.charts.distribution;
-  const like = charts.find(Boolean);
-  if (!like) return;
-  plotSection("distribution", "Distribution of the results", {
-    note: "The part of the trials whose result is at most so large. A steep line: many trials are alike; a long flat one: few come that far.",
-    chart: () => charts[objective] ?? like, view: { height: 300, across: () => objectives[objective].axis, zooms: true }, like,
-  });
-}
-
 function slices() {
   if (!objectives.length || !parameters.length || !count) return;
   const body = section("slices", "Slices",

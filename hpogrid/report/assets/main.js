@@ -1,11 +1,12 @@
-// The page, from top to bottom, or the sections of it that are asked for.
+// The page, from top to bottom.
+
+const SECTIONS = {
+  summary, history, parallel, importance, slices, contour, pareto, hypervolume: paretoSet, curves, timeline, trials: table,
+};
 
 head();
 chooseMetric();
-const SECTIONS = {
-  summary, history, parallel, importance, slices, contour, distribution, pareto, front: paretoSet, curves, timeline, trials: table,
-};
-for (const name of data.sections ?? Object.keys(SECTIONS)) SECTIONS[name]();
+for (const name of data.sections) (SECTIONS[name] ?? described)(name);
 if (kept) choose();
 selection.changed();
 document.documentElement.dataset.ready = "yes";

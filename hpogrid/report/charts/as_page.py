@@ -21,7 +21,8 @@ def page_chart(chart: Chart) -> dict[str, Any]:
     """
     axis = _axis if all(_rows(layer) is None for layer in chart.layers) else _placed
     layers = [_layer(layer, chart) for layer in chart.layers]
-    return {"x": axis(chart.x), "y": axis(chart.y), "layers": layers, "note": chart.note}
+    drawn: dict[str, Any] = {"x": axis(chart.x), "y": axis(chart.y), "layers": layers}
+    return {"title": chart.title, "note": chart.note, **drawn}
 
 
 def _rows(layer: Layer) -> list[int] | None:

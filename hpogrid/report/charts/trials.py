@@ -75,7 +75,11 @@ def distribution(sketch: Sketch) -> list[Chart]:
     line = Line([place for place, _ in known], shares, steps=True, rows=rows, share=True)
     y = Axis("part of the trials, %", "linear", [0.0, 100.0])
     title = f"{results.name}: distribution of the results"
-    return [Chart(title, sketch.result, y, [line])]
+    note = (
+        "The part of the trials whose result is at most so large. A steep line: many trials are "
+        "alike; a long flat one: few come that far."
+    )
+    return [Chart(title, sketch.result, y, [line], note)]
 
 
 def pareto(sketch: Sketch, across: int = 0, up: int = 1) -> list[Chart]:
