@@ -450,6 +450,11 @@ def test_a_narrow_window_does_not_scroll_sideways(chrome: Any, tmp_path: Path) -
         widths = "return [document.documentElement.scrollWidth, window.innerWidth]"
         wide, window = chrome.execute_script(widths)
         assert wide <= window
+        frames(chrome)
+        boxes = chrome.execute_script("""return [...document.querySelectorAll(".plot")].filter(
+            (box) => box.clientWidth).map(
+            (box) => [box.clientWidth, box.querySelector("svg").viewBox.baseVal.width])""")
+        assert all(shown == made for shown, made in boxes)
     finally:
         chrome.set_window_size(1400, 1000)
 

@@ -243,8 +243,8 @@ def test_ranks_fall_when_a_search_gets_better_on_any_scale() -> None:
     assert half.y == [50.0, 50.0]
     assert isinstance(mean, Line)
     assert mean.y == sorted(mean.y, reverse=True)
-    assert (mean.x[0], mean.x[-1]) == (5, 40)
-    assert mean.y[-1] == pytest.approx(6.25)
+    assert (mean.x[0], mean.x[-1]) == (10, 40)
+    assert mean.y[-1] == pytest.approx(12.5)
 
 
 def test_equal_results_share_a_rank_and_a_maximum_is_the_best() -> None:

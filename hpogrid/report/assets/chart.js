@@ -64,7 +64,9 @@ function described(id) {
   const title = like.title.split(": ").at(-1);
   const view = { height: 300, zooms: true, ...(side && { [side[0]]: () => objectives[objective].axis }) };
   const chart = () => charts[objective] ?? (side && objective >= goals ? like : null);
-  plotSection(id, title[0].toUpperCase() + title.slice(1), { note: like.note, chart, view, like });
+  plotSection(id, title[0].toUpperCase() + title.slice(1), {
+    note: like.note, tools: like.layers.some(({ type }) => type === "points") ? [rampLegend()] : [], chart, view, like,
+  });
 }
 
 // What chooses one of some names for each side of a plot; `pair` has the chosen ones.

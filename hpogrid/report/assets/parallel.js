@@ -2,13 +2,15 @@
 
 const NARROWEST = 64; // pixels between two axes: on a phone one scrolls
 const LONGEST_FIRST = 18;
-const MANY = 8; // more axes than that have their names aslant
 
 function drawParallel(plot, { columns }) {
   const shown = columns.map((name) => axes[columnOf(name)]);
-  const many = shown.length > MANY;
-  plot.margin = { left: firstMargin(shown[0]), right: many ? 110 : 64, top: many ? 110 : 36, bottom: 34 };
-  plot.box.style.minWidth = `${plot.margin.left + plot.margin.right + NARROWEST * (shown.length - 1)}px`;
+  const left = firstMargin(shown[0]);
+  const apart = (right) => Math.max(NARROWEST, (plot.box.parentNode.clientWidth - left - right) / (shown.length - 1));
+  const aslant = shown.some(({ name }) => 8 * name.length > apart(64)); // there is no room side by side
+  const right = aslant ? 152 : 64;
+  plot.margin = { left, right, top: aslant ? 96 : 36, bottom: 34 };
+  plot.box.style.minWidth = `${left + right + NARROWEST * (shown.length - 1)}px`;
   plot.x = { low: 0, high: shown.length - 1 };
   const below = plot.area.bottom + 14; // a line without a value goes along here
   const xs = shown.map((_, at) => plot.px(at));
@@ -25,7 +27,7 @@ function drawParallel(plot, { columns }) {
     plot.drawn++;
   };
   drawLines(plot, path, (row) => plot.points.push([xs.at(-1), ys.at(-1)(row), row]));
-  shown.forEach((axis, at) => drawAxis(plot, axis, xs[at], at, shown.length));
+  shown.forEach((axis, at) => drawAxis(plot, axis, xs[at], { aslant, first: !at, last: at === shown.length - 1, room: apart(right) }));
   if (!shown.some((axis) => axis.missing)) return;
   pen.setLineDash([4, 4]);
   plot.gridLine(xs[0], below, xs.at(-1), below);
@@ -62,24 +64,23 @@ function firstMargin({ scale, categories }) {
   return Math.max(72, 16 + 7.5 * Math.min(longest, LONGEST_FIRST));
 }
 
-function drawAxis(plot, axis, x, position, total) {
+function drawAxis(plot, axis, x, { aslant, first, last, room }) {
   const { top, bottom } = plot.area;
-  const most = Math.max(6, Math.floor(plot.width / total / 7));
-  const [first, last] = [position === 0, position === total - 1];
   plot.line(x, top, x, bottom, "axis");
-  if (total > MANY) {
-    const name = plot.text(0, 0, axis.name, "start", "name", 30);
+  if (aslant) {
+    const name = plot.text(0, 0, axis.name, "start", "name", 22);
     name.setAttribute("transform", `translate(${x - 4} ${top - 10}) rotate(-28)`);
   } else {
-    const at = first ? 4 : last ? plot.width - 4 : x;
-    plot.text(at, top - 14, axis.name, first ? "start" : last ? "end" : "middle", "name", most);
+    const half = 4 * axis.name.length;
+    const [at, anchor] = x < half ? [4, "start"] : x + half > plot.width ? [plot.width - 4, "end"] : [x, "middle"];
+    plot.text(at, top - 14, axis.name, anchor, "name");
   }
   const side = last ? 1 : -1;
-  const room = Math.max(6, first ? Math.min(most - 2, LONGEST_FIRST) : most - 2);
+  const most = first ? LONGEST_FIRST : Math.floor((room - 14) / 7);
   for (const [place, label] of axis.ticks(8)) {
     const y = plot.py(place, axis);
     plot.line(x, y, x + 4 * side, y, "axis");
-    const text = plot.text(x + 6 * side, y + 4, label, last ? "start" : "end", "", room);
+    const text = plot.text(x + 6 * side, y + 4, label, last ? "start" : "end", "", most);
     text.setAttribute("style", `paint-order:stroke;stroke:${color("back")};stroke-width:4px;fill:${color("text")}`);
   }
   drawLimit(plot, axis, x);

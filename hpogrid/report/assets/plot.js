@@ -87,16 +87,18 @@ class Plot {
     this.margin = { ...this.margin, bottom: this.aslant ? 96 : 44 };
     const { left, right, top, bottom } = this.area;
     let last = -Infinity;
+    const room = this.x.scale === "category" && !this.aslant ? (right - left) / this.x.categories.length : 0;
+    const most = Math.max(12, Math.floor(room / 7.5));
     for (const [place, label] of this.x.ticks(Math.max(3, Math.floor((right - left) / 80)))) {
       const at = this.px(place);
       this.gridLine(at, top, at, bottom);
-      const half = this.aslant ? 7 : Math.min(label.length, 12) * 3.4;
+      const half = this.aslant ? 7 : Math.min(label.length, most) * 3.4;
       if (at - half <= last + (this.aslant ? 0 : 10)) continue;
       last = at + half;
       if (this.aslant) {
         const text = this.text(0, 0, label, "end", "", 12);
         text.setAttribute("transform", `translate(${at + 4} ${bottom + 14}) rotate(-35)`);
-      } else this.text(at, bottom + 16, label, "middle", "", 12);
+      } else this.text(at, bottom + 16, label, "middle", "", most);
     }
     const each = this.y.scale === "category" ? 20 : 45;
     for (const [place, label] of this.y.empty ? [] : this.y.ticks(Math.max(3, Math.floor((bottom - top) / each)))) {

@@ -24,7 +24,7 @@ from hpogrid.report.charts.model import (
     series_color,
     series_is_dashed,
 )
-from hpogrid.text import shorten
+from hpogrid.text import shorten, shorten_all
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,9 +96,7 @@ def _scale(
     set_limits(low - margin, high + margin)
     places, labels = axis.ticks()
     every = math.ceil(len(places) / most)
-    side.set_ticks(
-        places[::every], labels=[shorten(item, 22) for item in labels[::every]], fontsize=8
-    )
+    side.set_ticks(places[::every], labels=shorten_all(labels[::every], 22), fontsize=8)
     side.set_label_text(axis.name)
 
 
@@ -195,14 +193,14 @@ def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str
     panel.set_xticks([])
     panel.set_yticks([])
     panel.set_xlim(-0.35, count - 0.8)
-    panel.set_ylim(-0.12, 1.16)
+    turned = count > 7
+    panel.set_ylim(-0.12, 1.32 if turned else 1.16)
     panel.spines[:].set_visible(False)
-    for place, axis in enumerate(layer.shown):
+    turn = {"rotation": 25, "ha": "left"} if turned else {"ha": "center"}
+    names = shorten_all([axis.name for axis in layer.shown], 22)
+    for place, (axis, name) in enumerate(zip(layer.shown, names, strict=True)):
         panel.plot([place, place], [0, 1], color="#545d68", linewidth=0.8)
-        turn = {"rotation": 25, "ha": "left"} if count > 7 else {"ha": "center"}
-        panel.text(
-            place, 1.03, shorten(axis.name, 22), fontsize=9, weight="bold", va="bottom", **turn
-        )
+        panel.text(place, 1.03, name, fontsize=9, weight="bold", va="bottom", **turn)
         _ticks(panel, place, axis)
     if color_name:
         _color_bar(figure, [panel], color_name)

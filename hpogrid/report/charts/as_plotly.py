@@ -27,7 +27,7 @@ from hpogrid.report.charts.model import (
     series_is_dashed,
 )
 from hpogrid.space.value import Values
-from hpogrid.text import shorten
+from hpogrid.text import shorten, shorten_all
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -219,13 +219,14 @@ def _parallel(graph: Any, layer: Parallel, chart: Chart) -> Any:
             "colorbar": {**bar, "ticktext": ["worst", "best"]},
         }
     many = len(layer.shown) > 8
-    dimensions = [_dimension(axis, len(layer.shown)) for axis in layer.shown]
+    names = shorten_all([axis.name for axis in layer.shown], 32)
+    dimensions = list(map(_dimension, layer.shown, names, [len(names)] * len(names)))
     return graph.Parcoords(
         dimensions=dimensions, line=line, labelangle=-30 if many else 0, labelside="top"
     )
 
 
-def _dimension(axis: Axis, axes: int) -> Values:
+def _dimension(axis: Axis, name: str, axes: int) -> Values:
     low, high = axis.range
     places, labels = axis.ticks()
     margin, side = 0.08 * (high - low), 0.3 if axis.scale == "category" else 0.0
@@ -233,7 +234,7 @@ def _dimension(axis: Axis, axes: int) -> Values:
     if below:
         places, labels = [low - margin, *places], ["-", *labels]
     return {
-        "label": _escape(shorten(axis.name, 32)),
+        "label": _escape(name),
         "values": [low - margin if place is None else place for place in spread(axis)],
         "range": [low - margin if below else low - side, high + side],
         "tickvals": places,

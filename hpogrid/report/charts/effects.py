@@ -36,7 +36,7 @@ def importance_chart(title: str, found: Importance, note: str) -> Chart:
     if len(found.names) > MOST_BARS:
         note += f" {len(found.names) - MOST_BARS} less important ones are left out."
     y = Axis("", "category", list(map(float, range(len(names)))), names)
-    x = Axis("part of the variance that it explains, %", "linear", [0.0, max(*bars.high, 5.0)])
+    x = Axis("share of the variance, %", "linear", [0.0, max(*bars.high, 5.0)])
     return Chart(title, x, y, [bars], note)
 
 

@@ -12,7 +12,7 @@ from hpogrid.report.sample import thinned
 from hpogrid.study.values import as_loss
 
 _MOST_POINTS = 200
-_FEWEST = 5
+_FEWEST = 10
 
 
 def ranks(sketch: Sketch) -> list[Chart]:
@@ -26,8 +26,8 @@ def ranks(sketch: Sketch) -> list[Chart]:
     places = [sketch.order[row] for row in sketch.rows]
     x = Axis("trials that ended", "linear", [*places], whole=True)
     shares = [found.get(row) for row in sketch.rows]
-    name = f"rank by {sketch.objective.name}, % (0: the best)"
-    y = Axis(name, "linear", [None if share is None else round(share, 2) for share in shares])
+    known = [None if share is None else round(share, 2) for share in shares]
+    y = Axis("rank, % (0: the best)", "linear", known)
     ended = sorted((place, found[row]) for row, place in enumerate(sketch.order) if row in found)
     across = [float(place) for place, _ in ended if place is not None]
     half = Line([across[0], across[-1]], [50.0, 50.0], dashed=True, thin=True)
@@ -36,7 +36,7 @@ def ranks(sketch: Sketch) -> list[Chart]:
         "The rank of each result among all that count. Of a search that only draws at random they "
         "lie around 50 % (dashed); the lower they come to lie, the more it has learned."
     )
-    window = max(_FEWEST, len(ended) // 10)
+    window = max(_FEWEST, len(ended) // 5)
     if len(ended) >= 2 * window:
         means = _moving_means([rank for _, rank in ended], window)
         points = thinned(list(zip(across[window - 1 :], means, strict=True)), _MOST_POINTS)
