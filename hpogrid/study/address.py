@@ -21,6 +21,15 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """The names of parameters that hold secrets."""
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_BEARER = re.compile(r"\b(Bearer|Basic) +[\w+/=.~-]{8,}")
+_NAMED = re.compile(
+    r"([\w.-]+)([\"']?[ \t]*[=:][ \t]*)(?!//|\d+\.?\d*\b)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&]+)"
+)
+"""Words with what is said of them, other than numbers."""
+
+_LEAST = 8
+"""Letters of a secret; shorter words may be anything."""
 
 
 def check_no_secret(what: str, url: str, instead: str) -> None:
@@ -111,6 +120,19 @@ def without_secret(url: str) -> str:
         return f"{match.group(1)}=***" if _SECRET.search(match.group(1)) else match.group()
 
     return _PAIR.sub(hidden, _USER.sub("//", url))
+
+
+def masked(text: str) -> str:
+    """Text of others as it can be shown: without the secrets of addresses, words that are named
+    as such (``token=...``, ``password: ...``), and variables of this environment.
+    """
+    for name, value in os.environ.items():
+        if _SECRET.search(name) and len(value) >= _LEAST:
+            text = text.replace(value, "***")
+    text = _ADDRESS.sub(lambda match: without_secret(match[0]), _BEARER.sub(r"\1 ***", text))
+    return _NAMED.sub(
+        lambda match: f"{match[1]}{match[2]}***" if _SECRET.search(match[1]) else match[0], text
+    )
 
 
 def why(url: str, error: BaseException) -> str:

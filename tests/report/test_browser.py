@@ -270,9 +270,14 @@ def with_asides(folder: Path) -> Results:
     files = [Saved(str(picture), picture.stat().st_size), Saved(str(folder / "a <b>.txt"), 12)]
     packages = {f"package-{number}": "1.2.3" for number in range(40)}
     environment = Environment(python="3.12.1", program="/opt/python", packages=packages)
+    logs = folder / "jobs" / "0" / "log"
+    logs.mkdir(parents=True)
+    (logs / "0-0.log").write_text("<i>epoch 3</i>\n")
     task = Origin(
         id=7,
         site="local",
+        folder=str(folder),
+        logs="log",
         environments={(0, 1): environment, (1, 1): replace(environment, python="3.13.0")},
         notes={"0-0": Notes([Said(1.0, "me", "0-0", note="<b>jumps</b>\nat 3")], ["good", "look"])},
         files={"0-0": files},
@@ -300,7 +305,7 @@ def test_what_hangs_on_a_trial_is_shown(
         frames(chrome)
         card = one(chrome, "#chosen").text
         for words in ("good", "look", "<b>jumps</b>", "at 3 (me, ", "a <b>.txt", "package-39 1.2.3",
-                      "task 8: ", "hpogrid replay 7 0-0"):  # fmt: skip
+                      "task 8: ", "<i>epoch 3</i>", "hpogrid replay 7 0-0"):  # fmt: skip
             assert words in card
         assert "two of them differ in: Python 3.12.1, 3.13.0" in one(chrome, "#summary").text
         sizes = "const i = document.querySelector('#chosen img'); return [i.naturalWidth, i.alt]"
