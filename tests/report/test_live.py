@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
 from hpogrid.report.live import serving
 from hpogrid.report.results import Origin, Results
 from hpogrid.site.tasks import find_tasks, new_task
