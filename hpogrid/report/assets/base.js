@@ -53,8 +53,11 @@ const shared = (() => {
   return prefix.slice(0, prefix.lastIndexOf(".") + 1);
 })();
 
+const { dataset } = document.documentElement;
+const colors = { light: {}, dark: {} }; // to ask the document for each mark takes long
+
 function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  return (colors[dataset.theme][name] ??= getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
 }
 
 // --- what is selected ---------------------------------------------------------------------
@@ -252,13 +255,20 @@ const RAMP = [
   [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37],
 ];
 
+const SHADES = 250;
+const shades = { light: [], dark: [] };
+
 function ramp(goodness) {
-  const dark = document.documentElement.dataset.theme === "dark";
-  const share = dark ? 0.2 + 0.8 * goodness : 1 - (0.05 + 0.95 * goodness); // none is lost on its ground
+  const step = Math.round(SHADES * goodness);
+  return (shades[dataset.theme][step] ??= mixed(step / SHADES));
+}
+
+function mixed(goodness) {
+  const share = dataset.theme === "dark" ? 0.2 + 0.8 * goodness : 1 - (0.05 + 0.95 * goodness); // none is lost on its ground
   const place = share * (RAMP.length - 1);
   const index = Math.min(Math.max(Math.floor(place), 0), RAMP.length - 2);
-  const mixed = RAMP[index].map((from, i) => Math.round(from + (RAMP[index + 1][i] - from) * (place - index)));
-  return `rgb(${mixed.join(",")})`;
+  const parts = RAMP[index].map((from, i) => Math.round(from + (RAMP[index + 1][i] - from) * (place - index)));
+  return `rgb(${parts.join(",")})`;
 }
 
 function goodnessOf(item) {

@@ -143,10 +143,11 @@ function drawHeat(plot, { rows }) {
   const reach = Math.max(18, (0.9 * (right - left)) / Math.sqrt(near.length + 20));
   const { pen } = plot;
   pen.globalAlpha = 0.55;
-  for (let y = top; y < bottom; y += cell) {
-    for (let x = left; x < right; x += cell) {
+  for (let x = left; x < right; x += cell) {
+    const beside = near.filter(([px]) => Math.abs(px - x - cell / 2) <= 3 * reach);
+    for (let y = top; y < bottom; y += cell) {
       let [sum, weight] = [0, 0];
-      for (const [px, py, good] of near) {
+      for (const [px, py, good] of beside) {
         const square = ((px - x - cell / 2) ** 2 + (py - y - cell / 2) ** 2) / (reach * reach);
         if (square > 9) continue;
         const one = Math.exp(-square / 2);

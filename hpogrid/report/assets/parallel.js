@@ -109,9 +109,11 @@ function parallel() {
     out.hidden = !names.length;
     out.textContent = `${parameters.length - names.length} of ${plural(parameters.length, "hyperparameter")} are shown, the most important ones at first; ` +
       `left out: ${names.join(", ")}. "Choose the axes" shows others.`;
-    plot.redraw();
   };
-  if (left.size) body.append(axisChooser(columns, left, say));
+  if (left.size) body.append(axisChooser(columns, left, () => {
+    say();
+    plot.redraw();
+  }));
   say();
   selection.listeners.push(() => {
     status.textContent = `${plural(selection.size, "trial")} of ${count.toLocaleString("en")} selected`;
