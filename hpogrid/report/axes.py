@@ -19,7 +19,8 @@ Scale = Literal["linear", "log", "reverse log", "category"]
 _RANGE, _SKEW = 1000, 20
 """Where nothing else is known, positive values get a log axis if the largest is so many times the
 smallest, and the middle one is less than that part of the largest."""
-_WIDE = 100
+_RANGE_ALONE, _SKEW_ALONE = 100, 5
+"""The same for an axis of numbers that no column holds."""
 _FAR = 1e300
 """A place further out than this is drawn here: differences of places have to be numbers too."""
 
@@ -164,15 +165,16 @@ def _scale(results: Results, column: Column, values: Sequence[Value]) -> Scale:
     return "log" if positive and _is_skewed(known) else "linear"
 
 
-def _is_skewed(values: list[float]) -> bool:
+def _is_skewed(values: Sequence[float], span: float = _RANGE, skew: float = _SKEW) -> bool:
     ordered = sorted(values)
     low, middle, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
-    return high >= _RANGE * low and (len(ordered) < 3 or middle * _SKEW <= high)
+    return high >= span * low and (len(ordered) < 3 or middle * skew <= high)
 
 
 def numeric_axis(name: str, values: Sequence[float]) -> Axis:
     """The axis of numbers that no column holds: log where they are positive and far apart."""
-    wide = bool(values) and min(values) > 0 and max(values) >= _WIDE * min(values)
+    positive = bool(values) and min(values) > 0
+    wide = positive and _is_skewed(values, _RANGE_ALONE, _SKEW_ALONE)
     scale: Scale = "log" if wide else "linear"
     return Axis(name, scale, [_place(value, scale) for value in values])
 

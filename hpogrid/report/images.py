@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from hpogrid.registry import require
@@ -48,7 +48,7 @@ class _Picture(Writer):
         self._charts = charts
 
     def write(self, results: Results, stream: BinaryIO) -> None:
-        matplotlib_figure(self._charts).savefig(stream, format="png")
+        write_png(self._charts, stream)
 
 
 class PdfWriter(Writer):
@@ -61,16 +61,26 @@ class PdfWriter(Writer):
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the file; without a chart it has one page that says so."""
-        pdf = require("matplotlib.backends.backend_pdf", extra="images", what="--to_pdf")
-        with pdf.PdfPages(stream, metadata={"Title": results.name, "Creator": "hpogrid"}) as pages:
-            for charts in all_charts(results).values():
-                pages.savefig(matplotlib_figure(charts))
-            if not pages.get_pagecount():
-                pages.savefig(_empty(results))
+        write_pdf(results.name, all_charts(results).values(), stream)
 
 
-def _empty(results: Results) -> Figure:
+def write_png(charts: Sequence[Chart], stream: BinaryIO) -> None:
+    """Write a picture of one chart, or of several as panels."""
+    matplotlib_figure(charts).savefig(stream, format="png")
+
+
+def write_pdf(title: str, found: Iterable[Sequence[Chart]], stream: BinaryIO) -> None:
+    """Write a page for each chart, or for several as panels."""
+    pdf = require("matplotlib.backends.backend_pdf", extra="images", what="--to_pdf")
+    with pdf.PdfPages(stream, metadata={"Title": title, "Creator": "hpogrid"}) as pages:
+        for charts in found:
+            pages.savefig(matplotlib_figure(charts))
+        if not pages.get_pagecount():
+            pages.savefig(_empty(title))
+
+
+def _empty(title: str) -> Figure:
     figures = require("matplotlib.figure", extra="images", what="--to_pdf")
     figure: Figure = figures.Figure(figsize=(8, 2))
-    figure.text(0.05, 0.5, f"{results.name}: there is no trial to draw.")
+    figure.text(0.05, 0.5, f"{title}: there is no trial to draw.")
     return figure

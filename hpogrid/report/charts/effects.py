@@ -35,9 +35,16 @@ def importance_chart(title: str, found: Importance, note: str) -> Chart:
     )
     if len(found.names) > MOST_BARS:
         note += f" {len(found.names) - MOST_BARS} less important ones are left out."
+    return bars_chart(title, "share of the variance, %", names, bars, note, least=5.0)
+
+
+def bars_chart(
+    title: str, unit: str, names: list[str], bars: Bars, note: str, least: float = 0.0
+) -> Chart:
+    """A bar for each name, the last one on top; the axis reaches from zero to ``least`` anyway."""
+    x = Axis(unit, "linear", [*bars.low, *bars.high, 0.0, least])
     y = Axis("", "category", list(map(float, range(len(names)))), names)
-    x = Axis("share of the variance, %", "linear", [0.0, max(*bars.high, 5.0)])
-    return Chart(title, x, y, [bars], note)
+    return Chart(title, x, y, [bars], note, aspect=11 / max(2.5, 0.4 * len(names) + 1))
 
 
 def contour(sketch: Sketch) -> list[Chart]:
