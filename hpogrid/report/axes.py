@@ -19,8 +19,7 @@ Scale = Literal["linear", "log", "reverse log", "category"]
 _RANGE, _SKEW = 1000, 20
 """Where nothing else is known, positive values get a log axis if the largest is so many times the
 smallest, and the middle one is less than that part of the largest."""
-_RANGE_ALONE, _SKEW_ALONE = 100, 5
-"""The same for an axis of numbers that no column holds."""
+_WIDE = 100
 _FAR = 1e300
 """A place further out than this is drawn here: differences of places have to be numbers too."""
 
@@ -74,9 +73,14 @@ def spread(axis: Axis) -> list[float | None]:
     if axis.scale != "category":
         return axis.positions
     return [
-        None if place is None else place + ((index * 0.618034) % 1 - 0.5) * 0.5
+        None if place is None else place + shift(index)
         for index, place in enumerate(axis.positions)
     ]
+
+
+def shift(index: int) -> float:
+    """What sets marks of one category side by side: within a quarter of its middle."""
+    return ((index * 0.618034) % 1 - 0.5) * 0.5
 
 
 def _apart(low: float, high: float) -> bool:
@@ -171,10 +175,12 @@ def _is_skewed(values: Sequence[float], span: float = _RANGE, skew: float = _SKE
     return high >= span * low and (len(ordered) < 3 or middle * skew <= high)
 
 
-def numeric_axis(name: str, values: Sequence[float]) -> Axis:
-    """The axis of numbers that no column holds: log where they are positive and far apart."""
-    positive = bool(values) and min(values) > 0
-    wide = positive and _is_skewed(values, _RANGE_ALONE, _SKEW_ALONE)
+def numeric_axis(name: str, values: Sequence[float], skew: float = 0) -> Axis:
+    """The axis of numbers that no column holds: log where they are positive and far apart.
+
+    With ``skew`` only if the middle one is less than that part of the largest.
+    """
+    wide = bool(values) and min(values) > 0 and _is_skewed(values, _WIDE, skew)
     scale: Scale = "log" if wide else "linear"
     return Axis(name, scale, [_place(value, scale) for value in values])
 

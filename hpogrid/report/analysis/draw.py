@@ -19,6 +19,8 @@ from hpogrid.report.images import write_png
 from hpogrid.space.value import Values
 
 _CELLS = 40
+_SKEW = 5
+"""Edges of intervals are on a log axis where they are spread evenly over decades."""
 
 
 def write_analysis(analysis: Analysis, stem: str) -> list[Path]:
@@ -82,7 +84,7 @@ def _effect(analysis: Analysis, effect: Effect) -> Chart:
     if effect.kind == "nominal":
         names = [str(value) for value in effect.values]
         return bars_chart(title, unit, names, Bars(effect.score, low, high), _quality(analysis))
-    axis = numeric_axis(effect.name, list(map(float, effect.values)))
+    axis = numeric_axis(effect.name, list(map(float, effect.values)), _SKEW)
     edges = [place for place in axis.positions if place is not None]
     lines = [
         Line(edges, [*values, values[-1]], steps=True, dashed=thin, thin=thin)
@@ -116,7 +118,7 @@ def _side(name: str, values: Sequence[Value], bins: int) -> tuple[Axis, list[int
     if any(isinstance(value, str) for value in values):
         axis = Axis(name, "category", list(map(float, range(bins))), [str(v) for v in values])
         return axis, list(range(bins)), list(map(float, range(bins)))
-    axis = numeric_axis(name, list(map(float, values)))
+    axis = numeric_axis(name, list(map(float, values)), _SKEW)
     edges = [place for place in axis.positions if place is not None]
     width = (edges[-1] - edges[0]) / _CELLS
     middles = [edges[0] + (cell + 0.5) * width for cell in range(_CELLS)]

@@ -20,7 +20,9 @@ function make(tag, attributes = {}, ...children) {
 
 function show(value) {
   if (value === null || value === undefined) return "-";
-  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+  if (typeof value !== "number") return String(value);
+  const short = Number(value.toPrecision(6));
+  return short && Math.abs(short) < 1e-4 ? short.toExponential() : String(short);
 }
 
 function duration(seconds) {

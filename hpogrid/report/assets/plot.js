@@ -332,14 +332,10 @@ function rampLegend() {
   return make("span", { class: "legend" }, worse, bar, better);
 }
 
+function stateKey(state) {
+  return make("span", {}, make("span", { class: "key", style: `background:var(--${state})` }), state);
+}
+
 function stateLegend(states) {
-  return make(
-    "span",
-    { class: "legend" },
-    ...states.map((state) => {
-      const key = make("span", { class: "key" });
-      key.style.background = `var(--${state === "interrupted" ? "running" : state})`;
-      return make("span", {}, key, state);
-    }),
-  );
+  return make("span", { class: "legend" }, ...states.map(stateKey));
 }
