@@ -14,8 +14,8 @@ from hpogrid.report.page import page_data
 from hpogrid.report.results import Results
 
 _SCRIPTS = (
-    "base", "plot", "chart", "parallel", "limits", "summary", "history", "importance", "curves",
-    "front", "card", "table", "keep", "main",
+    "base", "plot", "chart", "parallel", "limits", "summary", "history", "curves", "front",
+    "card", "table", "keep", "main",
 )  # fmt: skip
 """The parts of the page's script, in order."""
 

@@ -15,7 +15,7 @@ from hpogrid.report.asides import asides
 from hpogrid.report.axes import make_axis
 from hpogrid.report.charts import CHARTS
 from hpogrid.report.charts.as_page import page_chart
-from hpogrid.report.charts.effects import importance_chart
+from hpogrid.report.charts.effects import IMPORTANCE, importances
 from hpogrid.report.charts.model import Chart
 from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.charts.times import curve_charts
@@ -275,6 +275,5 @@ def _fronts(sketch: Sketch) -> list[list[dict[str, Any] | None]]:
 
 def _importance(sketch: Sketch) -> Values:
     """The chart of it; without a layer where there is none, for the reason in its note."""
-    found, note = sketch.ranking
-    known = found and page_chart(importance_chart("", found, note))
-    return known or {"note": note, "layers": []}
+    none: Values = {"title": IMPORTANCE, "note": sketch.ranking[1], "layers": []}
+    return _first(importances(sketch)) or none

@@ -186,7 +186,8 @@ def test_every_reported_metric_can_be_looked_at(chrome: Any, tmp_path: Path) -> 
     one(chrome, "#metric option[value='1']").click()
     frames(chrome)
     assert one(chrome, "#history .legend").text.split() == ["lower", "higher", "acc"]
-    assert "not for acc" in one(chrome, "#importance .note").text
+    assert "for acc, which is not optimised" in one(chrome, "#importance .note").text
+    assert "for acc, which is not optimised" in one(chrome, "#ranks .note").text
     assert marks(chrome, "curves") > 10
     names = one(chrome, "#slices").get_attribute("innerHTML")
     assert ">acc<" in names

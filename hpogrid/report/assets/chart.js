@@ -55,17 +55,26 @@ function plotSection(id, title, { note, tools = [], label = title, chart, view, 
   return chartPlot(figure, label, chart, view, like);
 }
 
-// A section of a chart that needs no more than its description, and there is one for each objective.
+// A section of a chart that needs no more than its description; there is one for each objective.
 function described(id) {
-  const charts = data.charts[id];
-  const like = charts.find(Boolean);
-  if (!like) return;
-  const side = [["across", like.x], ["up", like.y]].find(([, { column }]) => objectives.slice(0, goals).some((item) => axes[item.column] === axes[columnOf(column)]));
-  const title = like.title.split(": ").at(-1);
-  const view = { height: 300, zooms: true, ...(side && { [side[0]]: () => objectives[objective].axis }) };
-  const chart = () => charts[objective] ?? (side && objective >= goals ? like : null);
-  plotSection(id, title[0].toUpperCase() + title.slice(1), {
-    note: like.note, tools: like.layers.some(({ type }) => type === "points") ? [rampLegend()] : [], chart, view, like,
+  const charts = data.charts[id].filter(Boolean);
+  if (!charts.length) return;
+  const like = charts.find(({ layers }) => layers.length);
+  const title = charts[0].title.split(": ").at(-1);
+  const heading = title[0].toUpperCase() + title.slice(1);
+  if (!like) return section(id, heading, charts[0].note);
+  const onGoal = ({ column }) => objectives.slice(0, goals).some((item) => data.columns[item.column].name === column);
+  const side = [["across", like.x], ["up", like.y]].find(([, axis]) => onGoal(axis))?.[0];
+  const chart = () => data.charts[id][objective] ?? (side && objective >= goals ? like : null);
+  const view = { height: like.y.categories.length ? undefined : 300, zooms: !like.y.categories.length };
+  if (side) view[side] = () => objectives[objective].axis;
+  const tools = like.layers.some(({ type }) => type === "points") ? [rampLegend()] : [];
+  const plot = plotSection(id, heading, { note: like.note, tools, chart, view, like });
+  const note = document.querySelector(`#${id} .note`);
+  selection.listeners.push(() => {
+    const { name } = objectives[objective];
+    note.textContent = chart()?.note ?? `There is nothing to draw for ${name}${objective < goals ? "" : ", which is not optimised"}.`;
+    plot.box.hidden = !chart()?.layers.length;
   });
 }
 

@@ -1,4 +1,4 @@
-// Optimisation history, slices, and the Pareto front: plots of one dot a trial.
+// Optimisation history, slices, contour, and the Pareto front: plots of one dot a trial.
 
 const MARKS = [
   "Filled: complete.",
@@ -49,6 +49,19 @@ function slices() {
   if (charts.length < parameters.length) {
     body.append(make("p", { class: "note" }, `${parameters.length - charts.length} less important ones are left out.`));
   }
+}
+
+function contour() {
+  const chart = data.charts.contour[Math.min(objective, goals - 1)];
+  if (!chart) return;
+  const pair = [chart.x, chart.y].map(({ column }) => columnOf(column));
+  const names = parameters.map((index) => [index, axes[index].name]);
+  const plot = plotSection("contour", "Contour of two hyperparameters", {
+    note: `The colour is a smooth mean of the results of near trials; where no trial is near, it is left blank. ${MARKS} ${data.early}`,
+    tools: [...pairChoosers(names, pair, () => plot), rampLegend()],
+    chart,
+    view: { height: 440, across: () => axes[pair[0]], up: () => axes[pair[1]], zooms: true },
+  });
 }
 
 function pareto() {

@@ -1,7 +1,7 @@
 // The page, from top to bottom.
 
 const SECTIONS = {
-  summary, history, parallel, importance, slices, contour, pareto, hypervolume: paretoSet, curves, timeline, trials: table,
+  summary, history, parallel, slices, contour, pareto, hypervolume: paretoSet, curves, timeline, trials: table,
 };
 
 head();
