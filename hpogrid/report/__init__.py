@@ -37,6 +37,7 @@ WRITERS = Registry(
         "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
         "pcp": Entry("hpogrid.report.pcp:PcpWriter", "a parallel coordinate plot"),
         "png": Entry("hpogrid.report.images:PngWriter", "a picture of each plot"),
+        "svg": Entry("hpogrid.report.images:SvgWriter", "an SVG drawing of each plot"),
         "parquet": Entry("hpogrid.report.columnar:ParquetWriter", "a Parquet table"),
         "excel": Entry("hpogrid.report.columnar:ExcelWriter", "an Excel sheet"),
         "pdf": Entry("hpogrid.report.images:PdfWriter", "a document with all plots"),

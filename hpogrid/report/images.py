@@ -1,4 +1,4 @@
-"""Pictures of the charts: a PNG file for each, or one PDF with a page for each."""
+"""Pictures of the charts: a PNG or SVG file for each, or one PDF with a page for each."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ def all_charts(results: Results) -> dict[str, list[Chart]]:
 
 
 class PngWriter(Writer):
-    """One PNG file for each chart."""
+    """One picture for each chart."""
 
     suffix = ".png"
 
     def __init__(self) -> None:
-        require("matplotlib", extra="images", what="--to_png")
+        require("matplotlib", extra="images", what=f"--to_{self.suffix[1:]}")
 
     def parts(self, results: Results) -> Sequence[Writer]:
         """A writer for each chart."""
-        return [_Picture(name, charts) for name, charts in all_charts(results).items()]
+        found = all_charts(results).items()
+        return [_Picture(f"_{name}{self.suffix}", charts) for name, charts in found]
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the first chart that there is."""
@@ -40,15 +41,21 @@ class PngWriter(Writer):
             part.write(results, stream)
 
 
-class _Picture(Writer):
-    """The PNG file of one chart."""
+class SvgWriter(PngWriter):
+    """The same as drawings that stay sharp, with text that can be searched."""
 
-    def __init__(self, name: str, charts: list[Chart]) -> None:
-        self.suffix = f"_{name}.png"
+    suffix = ".svg"
+
+
+class _Picture(Writer):
+    """The file of one chart."""
+
+    def __init__(self, suffix: str, charts: list[Chart]) -> None:
+        self.suffix = suffix
         self._charts = charts
 
     def write(self, results: Results, stream: BinaryIO) -> None:
-        write_png(self._charts, stream)
+        write_picture(self._charts, self.suffix, stream)
 
 
 class PdfWriter(Writer):
@@ -64,9 +71,11 @@ class PdfWriter(Writer):
         write_pdf(results.name, all_charts(results).values(), stream)
 
 
-def write_png(charts: Sequence[Chart], stream: BinaryIO) -> None:
-    """Write a picture of one chart, or of several as panels."""
-    matplotlib_figure(charts).savefig(stream, format="png")
+def write_picture(charts: Sequence[Chart], name: str, stream: BinaryIO) -> None:
+    """Write one chart, or several as panels, in the form that a name ends in."""
+    matplotlib = require("matplotlib", extra="images", what="a picture")
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        matplotlib_figure(charts).savefig(stream, format=name.rpartition(".")[2])
 
 
 def write_pdf(title: str, found: Iterable[Sequence[Chart]], stream: BinaryIO) -> None:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import itertools
 import random
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
+from hpogrid.report import save
 from hpogrid.report.charts import CHARTS, draw
 from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.as_text import text_chart
@@ -253,3 +256,12 @@ def test_equal_results_share_a_rank_and_a_maximum_is_the_best() -> None:
     ranks = dict(zip(points.x, points.y, strict=True))
     assert ranks == {1: 75.0, 2: 75.0, 3: 37.5, 4: 12.5}
     assert draw(simple(trials[0]), "ranks") == []
+
+
+def test_a_drawing_has_words_that_can_be_searched(few: Results, tmp_path: Path) -> None:
+    few.name = "a <b> & c"
+    paths = save(few, "svg", str(tmp_path / "x"))
+    assert tmp_path / "x_history.svg" in paths
+    for path in paths:
+        words = "".join(ElementTree.parse(path).getroot().itertext())
+        assert "a <b> & c" in words or "slices" in path.name

@@ -15,7 +15,7 @@ from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Value
 from hpogrid.report.axes import Axis, numeric_axis
 from hpogrid.report.charts.effects import bars_chart
 from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Line
-from hpogrid.report.images import write_png
+from hpogrid.report.images import write_picture
 from hpogrid.space.value import Values
 
 _CELLS = 40
@@ -32,7 +32,7 @@ def write_analysis(analysis: Analysis, stem: str) -> list[Path]:
     text = msgspec.json.format(msgspec.json.encode(analysis), indent=2) + b"\n"
     paths = [write_file(f"{stem}.json", lambda stream: stream.write(text))]
     for name, chart in pictures(analysis):
-        paths.append(write_file(f"{stem}_{name}.png", partial(write_png, [chart])))
+        paths.append(write_file(f"{stem}_{name}.png", partial(write_picture, [chart], ".png")))
     return paths
 
 

@@ -48,7 +48,6 @@ function legend() {
 function progress(id, title) {
   const chart = data.charts[id];
   if (!chart) return;
-  const body = section(id, title, chart.note);
   const view = { hidden, across: chart.x.scale, up: chart.y.scale };
   const toggle = (side, label) => {
     const box = make("input", { type: "checkbox", checked: view[side] === "log", onchange: () => {
@@ -57,20 +56,15 @@ function progress(id, title) {
     } });
     return make("label", {}, box, ` ${label}`);
   };
-  const scales = [toggle("across", "log across"), ...(positive(chart) ? [toggle("up", "log up")] : [])];
-  body.append(make("div", { class: "tools" }, legend(), ...scales));
-  const figure = make("figure");
-  body.append(figure);
-  const plot = chartPlot(figure, `${title}: median and quartiles of each study`, chart, view);
+  const tools = [legend(), toggle("across", "log across"), ...(positive(chart) ? [toggle("up", "log up")] : [])];
+  const plot = plotSection(id, title, { note: chart.note, tools, label: `${title}: median and quartiles of each study`, chart, view });
 }
 
 function values() {
   const chart = data.charts.values;
   if (!chart) return;
-  const body = section("values", `Values after ${data.budget}`, `${chart.note} ${better[0].toUpperCase()}${better.slice(1)}.`);
-  const figure = make("figure");
-  body.append(figure);
-  chartPlot(figure, `${data.metric} of each replicate after ${data.budget}`, chart);
+  const note = `${chart.note} ${better[0].toUpperCase()}${better.slice(1)}.`;
+  plotSection("values", `Values after ${data.budget}`, { note, label: `${data.metric} of each replicate after ${data.budget}`, chart });
 }
 
 function tests() {

@@ -13,7 +13,7 @@ from hpogrid.report import write_file
 from hpogrid.report.compare.charts import comparison_charts
 from hpogrid.report.compare.model import Comparison
 from hpogrid.report.compare.page import write_comparison
-from hpogrid.report.images import write_pdf, write_png
+from hpogrid.report.images import write_pdf, write_picture
 
 Files = dict[str, Callable[[BinaryIO], object]]
 """What a path ends in, and what writes the file."""
@@ -23,9 +23,9 @@ def _json(comparison: Comparison, stream: BinaryIO) -> None:
     stream.write(msgspec.json.format(msgspec.json.encode(comparison), indent=2) + b"\n")
 
 
-def _png(comparison: Comparison) -> Files:
-    charts = comparison_charts(comparison)
-    return {f"_{name}.png": partial(write_png, [chart]) for name, chart in charts.items()}
+def _pictures(form: str, comparison: Comparison) -> Files:
+    names = {f"_{name}.{form}": chart for name, chart in comparison_charts(comparison).items()}
+    return {name: partial(write_picture, [chart], name) for name, chart in names.items()}
 
 
 def _pdf(comparison: Comparison) -> Files:
@@ -36,7 +36,8 @@ def _pdf(comparison: Comparison) -> Files:
 FORMATS: dict[str, Callable[[Comparison], Files]] = {
     "html": lambda comparison: {".html": partial(write_comparison, comparison)},
     "json": lambda comparison: {".json": partial(_json, comparison)},
-    "png": _png,
+    "png": partial(_pictures, "png"),
+    "svg": partial(_pictures, "svg"),
     "pdf": _pdf,
 }
 
