@@ -28,6 +28,7 @@ _NAMED = re.compile(
 )
 """Words with what is said of them, other than numbers."""
 
+_FOLDERS = ("PWD", "OLDPWD")
 _LEAST = 8
 """Letters of a secret; shorter words may be anything."""
 
@@ -127,7 +128,7 @@ def masked(text: str) -> str:
     as such (``token=...``, ``password: ...``), and variables of this environment.
     """
     for name, value in os.environ.items():
-        if _SECRET.search(name) and len(value) >= _LEAST:
+        if _SECRET.search(name) and name not in _FOLDERS and len(value) >= _LEAST:
             text = text.replace(value, "***")
     text = _ADDRESS.sub(lambda match: without_secret(match[0]), _BEARER.sub(r"\1 ***", text))
     return _NAMED.sub(

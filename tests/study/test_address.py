@@ -104,8 +104,10 @@ def test_what_a_script_prints_is_shown_without_secrets(
     [
         "epoch 3: loss 0.25, tokens: 512, key: 7, forward pass: 12 ms",
         "https://host/path?x=1",
+        'File "/home/me/project/train.py", line 7',
         "Traceback (most recent call last):\n  KeyError: 'lr'",
     ],
 )
-def test_what_is_no_secret_is_shown_as_it_is(text: str) -> None:
+def test_what_is_no_secret_is_shown_as_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWD", "/home/me/project")
     assert masked(text) == text
