@@ -23,10 +23,11 @@ _SECRET = re.compile(
 """The names of parameters that hold secrets."""
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer|Basic) +[\w+/=.~-]{8,}")
-_NAMED = re.compile(
-    r"([\w.-]+)([\"']?[ \t]*[=:][ \t]*)(?!//|\d+\.?\d*\b)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&]+)"
-)
-"""Words with what is said of them, other than numbers."""
+_NAMED = re.compile(r"([\w.-]+)([\"']?[ \t]*[=:][ \t]*)(?!//)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&]+)")
+"""Words with what is said of them."""
+
+_COUNTED = re.compile(r"([a-z]*[-_.])*(pass|token|key): *[\d.]+", re.IGNORECASE)
+"""What a script may well count, such as its tokens."""
 
 _FOLDERS = ("PWD", "OLDPWD")
 _LEAST = 8
@@ -131,9 +132,12 @@ def masked(text: str) -> str:
         if _SECRET.search(name) and name not in _FOLDERS and len(value) >= _LEAST:
             text = text.replace(value, "***")
     text = _ADDRESS.sub(lambda match: without_secret(match[0]), _BEARER.sub(r"\1 ***", text))
-    return _NAMED.sub(
-        lambda match: f"{match[1]}{match[2]}***" if _SECRET.search(match[1]) else match[0], text
-    )
+
+    def hidden(match: re.Match[str]) -> str:
+        secret = _SECRET.search(match[1]) and not _COUNTED.fullmatch(match[0])
+        return f"{match[1]}{match[2]}***" if secret else match[0]
+
+    return _NAMED.sub(hidden, text)
 
 
 def why(url: str, error: BaseException) -> str:

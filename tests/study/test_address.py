@@ -88,6 +88,8 @@ def test_what_a_library_says_repeats_no_secret(monkeypatch: pytest.MonkeyPatch) 
         """{'password': 'Sesame'}""",
         '{"access_token": "Sesame", "epoch": 3}',
         "Authorization: Bearer Sesame123",
+        "password: 123456",
+        "api_token=123456",
         "the word is OpenSesame-1234",
     ],
 )
@@ -96,6 +98,7 @@ def test_what_a_script_prints_is_shown_without_secrets(
 ) -> None:
     monkeypatch.setenv("HPOGRID_TOKEN", "OpenSesame-1234")
     assert "Sesame" not in masked(text)
+    assert "123456" not in masked(text)
     assert masked(text) != text
 
 
