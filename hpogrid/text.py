@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 _OBEYED = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n)"
@@ -67,6 +68,18 @@ def shorten(words: str, most: int) -> str:
     """Words without their middle, where they are longer than so many letters."""
     half = (most - 1) // 2
     return words if len(words) <= most else f"{words[:half]}…{words[-half:]}"
+
+
+def shorten_all(names: Sequence[str], most: int) -> list[str]:
+    """The same for names that stand together: first without what all dotted ones begin with."""
+    parts = zip(*(name.split(".") for name in names if "." in name), strict=False)
+    shared = "".join(f"{part[0]}." for part in takewhile(lambda part: len({*part}) == 1, parts))
+
+    def short(name: str) -> str:
+        cut = shared and len(name) > most and name.startswith(shared)
+        return shorten(f"…{name[len(shared) :]}" if cut else name, most)
+
+    return [short(name) for name in names]
 
 
 def bytes_text(count: float) -> str:

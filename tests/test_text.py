@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpogrid.text import counted, csv_field, csv_text, harmless, harmless_json, harmless_line
+from hpogrid.text import (
+    counted,
+    csv_field,
+    csv_text,
+    harmless,
+    harmless_json,
+    harmless_line,
+    shorten_all,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +61,11 @@ def test_how_many_with_a_verb() -> None:
     assert counted(1, "trial", "is", "are") == "1 trial is"
     assert counted(0, "trial", "is", "are") == "0 trials are"
     assert counted(2, "trial") == "2 trials"
+
+
+def test_names_that_begin_alike_stay_different() -> None:
+    names = [f"model.encoder.block{number}.dropout" for number in range(3)]
+    assert shorten_all([*names, "lr"], 18) == [
+        "…block0.dropout", "…block1.dropout", "…block2.dropout", "lr",
+    ]  # fmt: skip
+    assert shorten_all(names, 40) == names

@@ -40,6 +40,7 @@ _COLUMNS = [
 @click.option("--outname", default="hpo_compare", show_default=True, help="Name of the files.")
 @click.option("--to_html", is_flag=True, help="Write a page to look at and hand on.")
 @click.option("--to_png", is_flag=True, help="Write a picture of each plot.")
+@click.option("--to_svg", is_flag=True, help="Write an SVG drawing of each plot.")
 @click.option("--to_pdf", is_flag=True, help="Write a document with all plots.")
 @click.option("--to_json", is_flag=True, help="Write all numbers.")
 @format_option()

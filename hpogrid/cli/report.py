@@ -14,6 +14,7 @@ from hpogrid.cli.complete import columns, projects_or_files
 from hpogrid.cli.options import objective_options, server_option, task_filters
 from hpogrid.cli.output import F, format_option, message, print_data, print_file, print_paths, say
 from hpogrid.cli.progress import working
+from hpogrid.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hpogrid.report.results import Results
     from hpogrid.search.base import Mode
     from hpogrid.site.choice import Filters
+    from hpogrid.site.watching import Mirror
 
 
 def _writer_options(function: F) -> F:
@@ -113,8 +115,9 @@ def report(
     trackers = {name: (exporter(name), at) for name, at in targets.items() if at is not None}
     objectives = given_objectives(metric, mode)
     with working("reading trials"):
-        with looking_at(server, target) if server else contextlib.nullcontext():
-            sources = load_sources(target, filters, objectives)
+        there = looking_at(server, target) if server else contextlib.nullcontext()
+        mirror = click.get_current_context().with_resource(there)
+        sources = load_sources(target, filters, objectives)
         names = [name for item in extra for name in item.split(",") if name]
         results = make_results(sources, extra=names, objectives=objectives)
     for sentence in remarks(sources):
@@ -140,16 +143,33 @@ def report(
                 load_sources(target, filters, objectives), extra=names, objectives=objectives
             )
 
-        _serve(again, port)
+        _serve(again, port, mirror)
 
 
-def _serve(read: Callable[[], Results], port: int) -> None:
+def _serve(read: Callable[[], Results], port: int, mirror: Mirror | None) -> None:
     """Show the page of a study as it grows, until Ctrl-C."""
     import threading
 
     from hpogrid.report.live import serving
 
-    with serving(read, port) as address:
+    lost = False
+
+    def bring() -> None:
+        """Refresh the mirror; a server that is out of reach may come back."""
+        nonlocal lost
+        try:
+            if mirror:
+                mirror.refresh()
+        except UserError as error:
+            if not lost:
+                message(f"{error}; the page stays as it is until that works again")
+            lost = True
+        else:
+            if lost:
+                message("the page follows the study again")
+            lost = False
+
+    with serving(read, port, bring) as address:
         say(address)
         message("the page follows the study until Ctrl-C; only this machine can reach it")
         with contextlib.suppress(KeyboardInterrupt):

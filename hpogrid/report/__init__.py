@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hpogrid.errors import UserError
 from hpogrid.files import writing
@@ -35,6 +37,7 @@ WRITERS = Registry(
         "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
         "pcp": Entry("hpogrid.report.pcp:PcpWriter", "a parallel coordinate plot"),
         "png": Entry("hpogrid.report.images:PngWriter", "a picture of each plot"),
+        "svg": Entry("hpogrid.report.images:SvgWriter", "an SVG drawing of each plot"),
         "parquet": Entry("hpogrid.report.columnar:ParquetWriter", "a Parquet table"),
         "excel": Entry("hpogrid.report.columnar:ExcelWriter", "an Excel sheet"),
         "pdf": Entry("hpogrid.report.images:PdfWriter", "a document with all plots"),
@@ -63,15 +66,22 @@ def save(results: Results, name: str, stem: str) -> list[Path]:
     Returns:
         The paths that were written.
     """
-    return [_save(results, part, stem) for part in writer(name).parts(results)]
-
-
-def _save(results: Results, chosen: Writer, stem: str) -> Path:
     from hpogrid.report.results import no_garbage_collection
 
-    path = Path(f"{stem}{chosen.suffix}")
+    with no_garbage_collection():
+        parts = writer(name).parts(results)
+        return [write_file(f"{stem}{part.suffix}", partial(part.write, results)) for part in parts]
+
+
+def write_file(name: str, write: Callable[[BinaryIO], object]) -> Path:
+    """Write a file whole or not at all, in place of one of that name.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    path = Path(name)
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
         raise UserError(f"cannot write {path}: choose another --outname")
-    with writing(path) as stream, no_garbage_collection():
-        chosen.write(results, stream)
+    with writing(path) as stream:
+        write(stream)
     return path

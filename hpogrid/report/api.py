@@ -26,6 +26,7 @@ _MISSING = {
     "pareto": "only one metric is optimised",
     "hypervolume": "only one metric is optimised",
     "distribution": "it needs two trials with a result that counts",
+    "ranks": "it needs two trials with a result that counts",
     "curves": "no trial has reported more than once",
     "contour": "it needs two hyperparameters that differ between the trials",
     "slices": "no hyperparameter differs between the trials",
@@ -145,6 +146,10 @@ class LoadedStudy:
     def plot_distribution(self, objective: int = 0) -> Figure:
         """The part of the trials whose result is at most so large."""
         return self._plot("distribution", objective)
+
+    def plot_ranks(self, objective: int = 0) -> Figure:
+        """The rank of each result among all, over trials that ended."""
+        return self._plot("ranks", objective)
 
     def plot_curves(self, objective: int = 0) -> Figure:
         """Learning curves."""

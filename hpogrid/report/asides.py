@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from hpogrid.report.attached import Saved
 from hpogrid.report.card import environment_rows, note_words
+from hpogrid.report.logs import log_ends
 from hpogrid.report.replay import compare, differences
 from hpogrid.report.results import Origin, Results
 from hpogrid.study.events import Environment
@@ -24,8 +25,8 @@ def asides(results: Results, rows: Sequence[int]) -> dict[str, Any]:
 
     ``environments`` are the different ones, and ``environment`` the place of each trial's among
     them, or null, and empty where none is known; ``asides`` holds, by the place of a trial that
-    has any, its ``tags``, ``notes``, ``files`` and ``replays``; ``alike`` is a sentence on whether
-    all ran in the same.
+    has any, its ``tags``, ``notes``, ``files``, ``replays`` and the end of its ``log``; ``alike``
+    is a sentence on whether all ran in the same, and ``logs`` one on logs that have no room.
     """
     found: dict[bytes, Environment] = {}
     places: list[int | None] = []
@@ -40,11 +41,13 @@ def asides(results: Results, rows: Sequence[int]) -> dict[str, Any]:
             found[key] = environment
             keys.append(key)
         places.append(keys.index(key))
+    logs, left_out = log_ends(results, rows)
     return {
         "environments": [environment_rows(item) for item in found.values()],
         "environment": places if found else [],
         "alike": _alike(list(found.values()), places.count(None)),
-        "asides": _asides(results, rows),
+        "asides": _asides(results, rows, logs),
+        "logs": left_out,
     }
 
 
@@ -61,7 +64,9 @@ def _alike(found: Sequence[Environment], unknown: int) -> str:
     return " ".join(said)
 
 
-def _asides(results: Results, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _asides(
+    results: Results, rows: Sequence[int], logs: Mapping[int, str]
+) -> dict[int, dict[str, Any]]:
     told: dict[int, dict[str, Any]] = {}
     room = MOST_PICTURES
     repeated = _replays(results)
@@ -78,6 +83,7 @@ def _asides(results: Results, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
             "notes": [note_words(item) for item in said.notes] if said else [],
             "files": shown,
             "replays": repeated.get((task.id, trial.id), []),
+            "log": logs.get(place),
         }
         if any(about.values()):
             told[place] = {name: value for name, value in about.items() if value}

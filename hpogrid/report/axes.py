@@ -73,9 +73,14 @@ def spread(axis: Axis) -> list[float | None]:
     if axis.scale != "category":
         return axis.positions
     return [
-        None if place is None else place + ((index * 0.618034) % 1 - 0.5) * 0.5
+        None if place is None else place + shift(index)
         for index, place in enumerate(axis.positions)
     ]
+
+
+def shift(index: int) -> float:
+    """What sets marks of one category side by side: within a quarter of its middle."""
+    return ((index * 0.618034) % 1 - 0.5) * 0.5
 
 
 def _apart(low: float, high: float) -> bool:
@@ -164,15 +169,18 @@ def _scale(results: Results, column: Column, values: Sequence[Value]) -> Scale:
     return "log" if positive and _is_skewed(known) else "linear"
 
 
-def _is_skewed(values: list[float]) -> bool:
+def _is_skewed(values: Sequence[float], span: float = _RANGE, skew: float = _SKEW) -> bool:
     ordered = sorted(values)
     low, middle, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
-    return high >= _RANGE * low and (len(ordered) < 3 or middle * _SKEW <= high)
+    return high >= span * low and (len(ordered) < 3 or middle * skew <= high)
 
 
-def numeric_axis(name: str, values: Sequence[float]) -> Axis:
-    """The axis of numbers that no column holds: log where they are positive and far apart."""
-    wide = bool(values) and min(values) > 0 and max(values) >= _WIDE * min(values)
+def numeric_axis(name: str, values: Sequence[float], skew: float = 0) -> Axis:
+    """The axis of numbers that no column holds: log where they are positive and far apart.
+
+    With ``skew`` only if the middle one is less than that part of the largest.
+    """
+    wide = bool(values) and min(values) > 0 and _is_skewed(values, _WIDE, skew)
     scale: Scale = "log" if wide else "linear"
     return Axis(name, scale, [_place(value, scale) for value in values])
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from hpogrid.report.sample import thinned
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 
@@ -65,14 +66,6 @@ def _line(row: int, trial: Trial, metric: str) -> Curve:
         for report in trial.reports
         if (value := number(report.metrics.get(metric))) is not None
     ]
-    points = _thinned(points)
+    points = thinned(points, MOST_POINTS)
     values = [float(f"{value:.6g}") for _, value in points]
     return Curve(row, [step for step, _ in points], values)
-
-
-def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """At most `MOST_POINTS`, evenly; the first and the last stay."""
-    if len(points) <= MOST_POINTS:
-        return points
-    last = len(points) - 1
-    return [points[round(index * last / (MOST_POINTS - 1))] for index in range(MOST_POINTS)]

@@ -13,8 +13,8 @@ from hpogrid.report.base import Writer
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Results
 
-SCRIPTS = (
-    "base", "plot", "chart", "summary", "history", "parallel", "importance", "curves", "front",
+_SCRIPTS = (
+    "base", "plot", "chart", "parallel", "limits", "summary", "history", "curves", "front",
     "card", "table", "keep", "main",
 )  # fmt: skip
 """The parts of the page's script, in order."""
@@ -32,7 +32,7 @@ class HtmlWriter(Writer):
 
 def write_report(stream: BinaryIO, title: str, data: object, *, live: bool = False) -> None:
     """Write the page of a report; a ``live`` one listens to who serves it."""
-    write_page(stream, title, data, SCRIPTS, live=live)
+    write_page(stream, title, data, _SCRIPTS, live=live)
 
 
 def write_page(

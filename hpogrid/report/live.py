@@ -40,10 +40,14 @@ class Feed:
 
     Args:
         read: reads the trials.
+        bring: fetches what is new elsewhere, before anybody looks at files.
     """
 
-    def __init__(self, read: Callable[[], Results]) -> None:
+    def __init__(
+        self, read: Callable[[], Results], bring: Callable[[], object] = lambda: None
+    ) -> None:
         self._read = read
+        self._bring = bring
         self._changed = threading.Condition()
         self._over = threading.Event()
         self._watchers = 0
@@ -69,18 +73,19 @@ class Feed:
         """Look at the files until `close`, while there is a browser that wants to know."""
         pause, read = _TICK, time.monotonic()
         while not self._over.wait(pause):
-            now = time.monotonic()
-            grown = _traces(self._results) != self._traces or now - read > _AT_LEAST
-            if not self._watchers or not grown:
+            if not self._watchers:
                 continue
-            try:
-                with self._changed:
-                    if self._look():
-                        self._changed.notify_all()
-            except UserError:
-                continue  # a task that is just being made or removed
-            read = time.monotonic()
-            pause = max(_TICK, _SHARE * (read - now))
+            now = time.monotonic()
+            self._bring()
+            if _traces(self._results) != self._traces or now - read > _AT_LEAST:
+                try:
+                    with self._changed:
+                        if self._look():
+                            self._changed.notify_all()
+                except UserError:
+                    continue  # a task that is just being made or removed
+                read = time.monotonic()
+            pause = max(_TICK, _SHARE * (time.monotonic() - now))
 
     def updates(self) -> Iterator[bytes | None]:
         """The data, each time that they are others; now and then None, to see who still listens."""
@@ -165,14 +170,16 @@ def _handler(feed: Feed, word: str) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def serving(read: Callable[[], Results], port: int = 0) -> Iterator[str]:
-    """Serve the page of a study on loopback; gives its address.
+def serving(
+    read: Callable[[], Results], port: int = 0, bring: Callable[[], object] = lambda: None
+) -> Iterator[str]:
+    """Serve the page of a study on loopback (see `Feed`); gives its address.
 
     Raises:
         RunError: the port is taken.
     """
     word = secrets.token_urlsafe(12)
-    feed = Feed(read)
+    feed = Feed(read, bring)
     try:
         server = ThreadingHTTPServer((_HOST, port), _handler(feed, word))
     except OSError as error:

@@ -136,7 +136,7 @@ def _task_source(task: Task) -> Source:
     return msgspec.structs.replace(
         source,
         name=task.project,
-        task=_own(task, source.study, task.folder),
+        task=_own(task, source.study, task.folder, source.project),
         budget=budget,
         warnings=warnings,
     )
@@ -156,7 +156,7 @@ def _missing(task: Task) -> list[str]:
     ]
 
 
-def _own(task: Task, study: Study, folder: Path) -> Origin:
+def _own(task: Task, study: Study, folder: Path, project: Project | None) -> Origin:
     """Where the trials of a task come from, whose folder need not be in the table."""
     return Origin(
         id=task.id,
@@ -172,6 +172,7 @@ def _own(task: Task, study: Study, folder: Path) -> Origin:
         environments=study.environments,
         notes=read_notes(folder),
         files=saved_files(TaskFolder(folder).job(job) for job in range(task.n_jobs)),
+        logs=project.hpo_config.log_dir if project else "",
     )
 
 
@@ -211,7 +212,7 @@ def _source(folder: Path, pattern: str) -> Source:
     task = _task_near(folder)
     return Source(
         project.name if project else folder.resolve().name,
-        _own(task, ledgers.study, folder.parent)
+        _own(task, ledgers.study, folder.parent, project)
         if task
         else Origin(
             seconds=span(ledgers.study),

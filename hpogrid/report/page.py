@@ -13,13 +13,13 @@ import msgspec
 from hpogrid._version import VERSION
 from hpogrid.report.asides import asides
 from hpogrid.report.axes import make_axis
+from hpogrid.report.charts import CHARTS
 from hpogrid.report.charts.as_page import page_chart
-from hpogrid.report.charts.effects import contour, importance_chart
-from hpogrid.report.charts.fronts import hypervolume
+from hpogrid.report.charts.effects import IMPORTANCE, importances
 from hpogrid.report.charts.model import Chart
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.charts.times import curve_charts, timeline
-from hpogrid.report.charts.trials import distribution, history, pareto, slices
+from hpogrid.report.charts.times import curve_charts
+from hpogrid.report.charts.trials import pareto, slices
 from hpogrid.report.comparable import early_note
 from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
@@ -35,6 +35,8 @@ MOST_REASONS = 15
 MOST_METRICS = 20
 """So many metrics are on the page beside what is optimised."""
 LONGEST_TEXT = 300
+_ONE_OF_ALL = ("parallel", "hypervolume", "timeline")
+"""Charts that are the same whatever objective is looked at."""
 
 
 def page_data(results: Results) -> dict[str, Any]:
@@ -70,17 +72,8 @@ def page_data(results: Results) -> dict[str, Any]:
         "best": _best(results),
         "trust": [sentence[:1].upper() + sentence[1:] + "." for sentence in sentences(results)],
         "left_out": len(results) - len(rows),
-        "importance": [_importance(item) for item in sketches],
-        "charts": {
-            "history": [_first(history(item)) for item in sketches],
-            "slices": [list(map(page_chart, slices(item))) for item in sketches],
-            "contour": [_first(contour(item)) for item in sketches],
-            "distribution": [_first(distribution(item)) for item in sketches],
-            "pareto": _fronts(sketch),
-            "curves": _curves(sketch, reported),
-            "hypervolume": _first(hypervolume(sketch)),
-            "timeline": _first(timeline(sketch)),
-        },
+        "sections": ["summary", *CHARTS, "trials"],
+        "charts": _charts(sketches, sketch, reported),
         **asides(results, rows),
     }
 
@@ -107,6 +100,22 @@ def _reported(results: Results, columns: Sequence[dict[str, Any]]) -> list[dict[
         if named and column.kind == "metric" and column.key not in named
         if shown["scale"] != "category"
     ]
+
+
+def _charts(
+    sketches: Sequence[Sketch], sketch: Sketch, reported: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """The charts by kind: of most one for each objective, None where there is nothing to draw."""
+    own: dict[str, Any] = {
+        "importance": [_importance(item) for item in sketches],
+        "slices": [list(map(page_chart, slices(item))) for item in sketches],
+        "pareto": _fronts(sketch),
+        "curves": _curves(sketch, reported),
+    }
+    once = {name: _first(CHARTS.load(name)(sketch)) for name in _ONE_OF_ALL}
+    each = [name for name in CHARTS if name not in own and name not in once]
+    found = {name: [_first(CHARTS.load(name)(item)) for item in sketches] for name in each}
+    return {**own, **once, **found}
 
 
 def _curves(sketch: Sketch, reported: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
@@ -265,9 +274,6 @@ def _fronts(sketch: Sketch) -> list[list[dict[str, Any] | None]]:
 
 
 def _importance(sketch: Sketch) -> Values:
-    """The hyperparameters, most important first, and the chart of it."""
-    found, note = sketch.ranking
-    if found is None:
-        return {"note": note}
-    chart = page_chart(importance_chart("", found, note))
-    return {"note": chart["note"], "names": found.names, "chart": chart}
+    """The chart of it; without a layer where there is none, for the reason in its note."""
+    none: Values = {"title": IMPORTANCE, "note": sketch.ranking[1], "layers": []}
+    return _first(importances(sketch)) or none

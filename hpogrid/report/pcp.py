@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from hpogrid.report.base import Writer
-from hpogrid.report.htmlfile import write_page
+from hpogrid.report.htmlfile import write_report
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Results
-
-SCRIPTS = (
-    "base", "plot", "chart", "summary", "parallel", "importance", "card", "table", "alone",
-)  # fmt: skip
-"""The parts of the page's script, in order."""
 
 
 class PcpWriter(Writer):
@@ -23,5 +18,7 @@ class PcpWriter(Writer):
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
         title = f"{results.name or 'Results'}: parallel coordinates"
-        data = {**page_data(results), "name": title, "charts": {}}
-        write_page(stream, title, data, SCRIPTS)
+        data = page_data(results)
+        charts = {"parallel": data["charts"]["parallel"]}
+        sections = ["parallel", "trials"]
+        write_report(stream, title, {**data, "name": title, "charts": charts, "sections": sections})

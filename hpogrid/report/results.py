@@ -52,6 +52,7 @@ class Origin(msgspec.Struct, gc=False):
         environments: in what its trials ran, by job and its attempt.
         notes: what people wrote about its trials, by trial.
         files: what its trials have saved, by trial.
+        logs: the folder of its trials' logs in that of their job; empty where it is not known.
     """
 
     id: int | str = ""
@@ -67,6 +68,7 @@ class Origin(msgspec.Struct, gc=False):
     environments: dict[tuple[int, int], Environment] = {}
     notes: dict[str, Notes] = {}
     files: dict[str, list[Saved]] = {}
+    logs: str = ""
 
     def environment(self, trial: Trial) -> Environment | None:
         """In what a trial ran, where that is known."""

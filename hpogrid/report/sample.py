@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import TypeVar
 
 from hpogrid.report.results import Results
 from hpogrid.study.values import is_better
+
+T = TypeVar("T")
 
 
 def choose_rows(
@@ -68,3 +71,11 @@ def records(results: Results, order: Sequence[int | None], objective: int = 0) -
             best = value
             found.append(row)
     return found
+
+
+def thinned(items: list[T], most: int) -> list[T]:
+    """So many of them at most, evenly; the first and the last stay."""
+    if len(items) <= most:
+        return items
+    last = len(items) - 1
+    return [items[round(index * last / (most - 1))] for index in range(most)]

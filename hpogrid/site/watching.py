@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hpogrid.errors import RunError, UserError
 from hpogrid.site.studies import import_task
+from hpogrid.site.tasks import Task
 from hpogrid.study.serve.calls import TaskLine
 from hpogrid.study.serve.client import Answer, Client, Unreachable
 from hpogrid.study.study import read_study
@@ -59,10 +60,8 @@ def _row(line: TaskLine) -> dict[str, object]:
 def _jobs(client: Client, line: TaskLine) -> list[dict[str, object]]:
     files = client.listing(line.key).ledgers
     with tempfile.TemporaryDirectory() as folder:
-        for name in files:
-            with (Path(folder) / Path(name).name).open("wb") as stream:
-                while data := client.read(line.key, name, stream.tell()):
-                    stream.write(data)
+        for name, file in files.items():
+            _append(client, line.key, name, Path(folder) / Path(name).name, file.size)
         trials = list(read_study(Path(folder))[0])
     counts = Counter((trial.job, trial.state) for trial in trials)
     states = sorted({trial.state for trial in trials})
@@ -74,8 +73,55 @@ def _jobs(client: Client, line: TaskLine) -> list[dict[str, object]]:
     return rows
 
 
+class Mirror:
+    """The tasks of a project at a server, in the user directory of here."""
+
+    def __init__(self, url: str, project: str) -> None:
+        self._url = url
+        self._project = project
+        self._tasks: dict[str, Task] = {}
+
+    def refresh(self) -> None:
+        """Bring the tasks and the lines of ledgers that are new.
+
+        Raises:
+            RunError: the server does not answer.
+            UserError: it has no task of the project.
+        """
+        with _asking(self._url) as client:
+            lines = sorted(client.tasks(), key=lambda line: line.created)
+            for line in (one for one in lines if one.project == self._project):
+                if line.key not in self._tasks:
+                    self._tasks[line.key] = _bring(client, line.key)
+                for name, file in client.listing(line.key).ledgers.items():
+                    path = self._tasks[line.key].ledgers / Path(name).name
+                    if not path.exists() or path.stat().st_size != file.size:
+                        _append(client, line.key, name, path, file.size)
+        if not self._tasks:
+            names = ", ".join(sorted({line.project for line in lines})) or "none"
+            raise UserError(
+                f"{self._url} has no task of a project '{self._project}'; it has: {names}"
+            )
+
+
+def _bring(client: Client, key: str) -> Task:
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "task.tar.gz"
+        archive.write_bytes(client.export(key))
+        return import_task(archive)
+
+
+def _append(client: Client, key: str, name: str, path: Path, size: int) -> None:
+    """What a ledger has more than here; all of it where it begins anew."""
+    with path.open("ab") as stream:
+        if stream.tell() > size:
+            stream.truncate(0)
+        while data := client.read(key, name, stream.tell()):
+            stream.write(data)
+
+
 @contextlib.contextmanager
-def looking_at(url: str, project: str) -> Iterator[None]:
+def looking_at(url: str, project: str) -> Iterator[Mirror]:
     """Meanwhile the tasks of a project are here as they are at a server, and no others.
 
     Raises:
@@ -86,17 +132,9 @@ def looking_at(url: str, project: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HPOGRID_HOME"] = folder
         try:
-            with _asking(url) as client:
-                lines = sorted(client.tasks(), key=lambda line: line.created)
-                for line in (one for one in lines if one.project == project):
-                    archive = Path(folder) / "task.tar.gz"
-                    archive.write_bytes(client.export(line.key))
-                    import_task(archive)
-                    archive.unlink()
-            if project not in {line.project for line in lines}:
-                names = ", ".join(sorted({line.project for line in lines})) or "none"
-                raise UserError(f"{url} has no task of a project '{project}'; it has: {names}")
-            yield
+            mirror = Mirror(url, project)
+            mirror.refresh()
+            yield mirror
         finally:
             if before is None:
                 del os.environ["HPOGRID_HOME"]

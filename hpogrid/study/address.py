@@ -21,6 +21,17 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """The names of parameters that hold secrets."""
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_BEARER = re.compile(r"\b(Bearer|Basic) +[\w+/=.~-]{8,}")
+_NAMED = re.compile(r"([\w.-]+)([\"']?[ \t]*[=:][ \t]*)(?!//)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&]+)")
+"""Words with what is said of them."""
+
+_COUNTED = re.compile(r"([a-z]*[-_.])*(pass|token|key): *[\d.]+", re.IGNORECASE)
+"""What a script may well count, such as its tokens."""
+
+_FOLDERS = ("PWD", "OLDPWD")
+_LEAST = 8
+"""Letters of a secret; shorter words may be anything."""
 
 
 def check_no_secret(what: str, url: str, instead: str) -> None:
@@ -111,6 +122,22 @@ def without_secret(url: str) -> str:
         return f"{match.group(1)}=***" if _SECRET.search(match.group(1)) else match.group()
 
     return _PAIR.sub(hidden, _USER.sub("//", url))
+
+
+def masked(text: str) -> str:
+    """Text of others as it can be shown: without the secrets of addresses, words that are named
+    as such (``token=...``, ``password: ...``), and variables of this environment.
+    """
+    for name, value in os.environ.items():
+        if _SECRET.search(name) and name not in _FOLDERS and len(value) >= _LEAST:
+            text = text.replace(value, "***")
+    text = _ADDRESS.sub(lambda match: without_secret(match[0]), _BEARER.sub(r"\1 ***", text))
+
+    def hidden(match: re.Match[str]) -> str:
+        secret = _SECRET.search(match[1]) and not _COUNTED.fullmatch(match[0])
+        return f"{match[1]}{match[2]}***" if secret else match[0]
+
+    return _NAMED.sub(hidden, text)
 
 
 def why(url: str, error: BaseException) -> str:

@@ -47,7 +47,7 @@ def test_every_plot_is_a_plotly_figure(results: Results) -> None:
         Results("two", [(Origin(), sampled_study(60))], objectives=objectives, space=SPACE)
     )
     names = [name for name in dir(study) if name.startswith("plot_")]
-    assert len(names) == 10
+    assert len(names) == 11
     for name in names:
         figure = getattr(study, name)()
         assert figure.data, name

@@ -28,7 +28,8 @@ from tests.report.test_compare import entrant
 pytestmark = pytest.mark.engine
 
 PLOTS = {
-    "history", "parallel", "importance", "slices", "contour", "distribution", "curves", "timeline",
+    "history", "parallel", "importance", "slices", "contour", "distribution", "ranks", "curves",
+    "timeline",
 }  # fmt: skip
 
 
@@ -185,7 +186,8 @@ def test_every_reported_metric_can_be_looked_at(chrome: Any, tmp_path: Path) -> 
     one(chrome, "#metric option[value='1']").click()
     frames(chrome)
     assert one(chrome, "#history .legend").text.split() == ["lower", "higher", "acc"]
-    assert "not for acc" in one(chrome, "#importance .note").text
+    assert "for acc, which is not optimised" in one(chrome, "#importance .note").text
+    assert "for acc, which is not optimised" in one(chrome, "#ranks .note").text
     assert marks(chrome, "curves") > 10
     names = one(chrome, "#slices").get_attribute("innerHTML")
     assert ">acc<" in names
@@ -269,9 +271,14 @@ def with_asides(folder: Path) -> Results:
     files = [Saved(str(picture), picture.stat().st_size), Saved(str(folder / "a <b>.txt"), 12)]
     packages = {f"package-{number}": "1.2.3" for number in range(40)}
     environment = Environment(python="3.12.1", program="/opt/python", packages=packages)
+    logs = folder / "jobs" / "0" / "log"
+    logs.mkdir(parents=True)
+    (logs / "0-0.log").write_text("<i>epoch 3</i>\n")
     task = Origin(
         id=7,
         site="local",
+        folder=str(folder),
+        logs="log",
         environments={(0, 1): environment, (1, 1): replace(environment, python="3.13.0")},
         notes={"0-0": Notes([Said(1.0, "me", "0-0", note="<b>jumps</b>\nat 3")], ["good", "look"])},
         files={"0-0": files},
@@ -299,7 +306,7 @@ def test_what_hangs_on_a_trial_is_shown(
         frames(chrome)
         card = one(chrome, "#chosen").text
         for words in ("good", "look", "<b>jumps</b>", "at 3 (me, ", "a <b>.txt", "package-39 1.2.3",
-                      "task 8: ", "hpogrid replay 7 0-0"):  # fmt: skip
+                      "task 8: ", "<i>epoch 3</i>", "hpogrid replay 7 0-0"):  # fmt: skip
             assert words in card
         assert "two of them differ in: Python 3.12.1, 3.13.0" in one(chrome, "#summary").text
         sizes = "const i = document.querySelector('#chosen img'); return [i.naturalWidth, i.alt]"
@@ -449,6 +456,11 @@ def test_a_narrow_window_does_not_scroll_sideways(chrome: Any, tmp_path: Path) -
         widths = "return [document.documentElement.scrollWidth, window.innerWidth]"
         wide, window = chrome.execute_script(widths)
         assert wide <= window
+        frames(chrome)
+        boxes = chrome.execute_script("""return [...document.querySelectorAll(".plot")].filter(
+            (box) => box.clientWidth).map(
+            (box) => [box.clientWidth, box.querySelector("svg").viewBox.baseVal.width])""")
+        assert all(shown == made for shown, made in boxes)
     finally:
         chrome.set_window_size(1400, 1000)
 

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import itertools
 import random
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
+from hpogrid.report import save
 from hpogrid.report.charts import CHARTS, draw
 from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.as_text import text_chart
-from hpogrid.report.charts.model import Bars, Heat, Line, Points, Spans, ramp
+from hpogrid.report.charts.model import Bars, Heat, Line, Parallel, Points, Spans, ramp
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Objective, Origin, Results
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
@@ -205,3 +208,60 @@ def test_the_distribution_rises_over_the_results_that_count() -> None:
     line = layer(simple(*trials), "distribution", Line)
     assert (line.x, line.y) == ([1, 2, 3, 4], [25, 50, 75, 100])
     assert draw(simple(*trials[:1]), "distribution") == []
+
+
+def test_the_most_important_axes_are_shown_beside_the_metric() -> None:
+    names = [f"x{number:02d}" for number in range(20)]
+    chance = random.Random(0)
+    points = [{name: chance.random() for name in names} for _ in range(60)]
+    trials = [
+        ended(number, point["x07"], applied={**point, "kind": "a"})
+        for number, point in enumerate(points)
+    ]
+    results = simple(*trials, make_trial("1-0", state="failed", applied={**points[0], "kind": "a"}))
+    [chart] = draw(results, "parallel")
+    shown = [axis.name for axis in layer(results, "parallel", Parallel).shown]
+    assert len(shown) == 15
+    assert shown[-2:] == ["x07", "loss"]
+    assert chart.note.startswith(
+        "Without a line: 1 failed trials. The same in all trials: kind = a."
+    )
+    assert "14 of 20 hyperparameters are shown" in chart.note
+    described = page_data(results)["charts"]["parallel"]
+    [only] = described["layers"]
+    assert [only["columns"][place] for place in only["hidden"]] == only["columns"][:6]
+    assert described["note"] == "Dotted: failed trials. The same in all trials: kind = a."
+
+
+def test_ranks_fall_when_a_search_gets_better_on_any_scale() -> None:
+    losses = [10.0**power for power in range(40, 0, -1)]
+    trials = [ended(index, loss, applied={"x": loss}) for index, loss in enumerate(losses)]
+    failed = make_trial("1-0", state="failed", ended=2000.0)
+    [chart] = draw(simple(*trials, failed), "ranks")
+    points, half, mean = chart.layers
+    assert isinstance(points, Points)
+    places = dict(zip(points.x, points.y, strict=True))
+    assert (places[1], places[40]) == (98.75, 1.25)
+    assert isinstance(half, Line)
+    assert half.y == [50.0, 50.0]
+    assert isinstance(mean, Line)
+    assert mean.y == sorted(mean.y, reverse=True)
+    assert (mean.x[0], mean.x[-1]) == (10, 40)
+    assert mean.y[-1] == pytest.approx(12.5)
+
+
+def test_equal_results_share_a_rank_and_a_maximum_is_the_best() -> None:
+    trials = [ended(index, value) for index, value in enumerate([1.0, 1.0, 2.0, 3.0])]
+    points = layer(simple(*trials, objectives=[Objective("loss", "max")]), "ranks", Points)
+    ranks = dict(zip(points.x, points.y, strict=True))
+    assert ranks == {1: 75.0, 2: 75.0, 3: 37.5, 4: 12.5}
+    assert draw(simple(trials[0]), "ranks") == []
+
+
+def test_a_drawing_has_words_that_can_be_searched(few: Results, tmp_path: Path) -> None:
+    few.name = "a <b> & c"
+    paths = save(few, "svg", str(tmp_path / "x"))
+    assert tmp_path / "x_history.svg" in paths
+    for path in paths:
+        words = "".join(ElementTree.parse(path).getroot().itertext())
+        assert "a <b> & c" in words or "slices" in path.name

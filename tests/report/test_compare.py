@@ -350,10 +350,14 @@ def test_the_table_says_who_is_better(home: Path, capsys: Output) -> None:
 
 
 def test_every_file_is_written(home: Path, capsys: Output) -> None:
-    options = ["--to_html", "--to-png", "--to_pdf", "--to_json", "--outname", "out/c"]
+    options = ["--to_html", "--to-png", "--to_svg", "--to_pdf", "--to_json",
+               "--outname", "out/c"]  # fmt: skip
     assert run(["compare", "one", "two", *options]) == 0
     names = sorted(path.name for path in Path("out").iterdir())
-    assert names == ["c.html", "c.json", "c.pdf", "c_time.png", "c_trials.png", "c_values.png"]
+    pictures = [
+        f"c_{chart}.{form}" for chart in ("time", "trials", "values") for form in ("png", "svg")
+    ]
+    assert names == ["c.html", "c.json", "c.pdf", *pictures]
     printed = capsys.readouterr().out.splitlines()[-len(names) :]
     assert sorted(Path(line).name for line in printed) == names
     numbers = json.loads(Path("out/c.json").read_text())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import os
 import signal
 import socket
 import subprocess
@@ -17,7 +19,8 @@ import pytest
 
 from hpogrid.report.live import serving
 from hpogrid.report.results import Origin, Results
-from hpogrid.site.tasks import find_tasks
+from hpogrid.site.tasks import find_tasks, new_task
+from hpogrid.study.serve.tokens import make_token, read_or_make_token
 from tests.commands import hpogrid, refused
 from tests.projects import (
     GATED,
@@ -30,6 +33,8 @@ from tests.projects import (
 )
 from tests.report.browser import browser, errors, open_url
 from tests.report.studies import LOSS, SPACE, make_study, sampled_study
+from tests.report.test_browser import issues
+from tests.study.services import free_port, running
 
 pytestmark = pytest.mark.engine
 
@@ -116,33 +121,93 @@ def test_nobody_else_gets_it_and_nothing_can_be_changed(tmp_path: Path) -> None:
             other.bind(("127.0.0.1", parts.port or 0))
 
 
-def test_report_live_shows_trials_as_they_end(chrome: Any) -> None:
-    project = store_project(GATED, trials=4, param=gated(1))
-    program = str(Path(sys.executable).parent / "hpogrid")
-    search = subprocess.Popen([program, "local_run", project.name], stderr=subprocess.DEVNULL)
-    page = None
+PROGRAM = str(Path(sys.executable).parent / "hpogrid")
+
+
+@contextlib.contextmanager
+def live(*words: str, **variables: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of ``report --live``, and its process, which is ended by Ctrl-C."""
+    page = subprocess.Popen(
+        [PROGRAM, "report", *words, "--live"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **variables},
+        # Tests that run in the background of a shell have it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     try:
-        wait_for(lambda: any(finished_in(task) == 1 for task in find_tasks()))
-        page = subprocess.Popen(
-            [program, "report", project.name, "--live"],
-            stdout=subprocess.PIPE,
-            text=True,
-            # Tests that run in the background of a shell have it ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
         assert page.stdout is not None
-        address = next(line for line in page.stdout if line.startswith("http"))
-        open_url(chrome, address.strip())
-        assert "1 complete" in chrome.find_element("id", "lead").text
-        open_gate()
-        until(lambda: "4 complete" in chrome.find_element("id", "lead").text)
+        yield next(line for line in page.stdout if line.startswith("http")).strip(), page
         page.send_signal(signal.SIGINT)
         assert page.wait(20) == 0
     finally:
-        if page is not None:
-            page.kill()
+        page.kill()
+        page.wait()
+
+
+def test_report_live_shows_trials_as_they_end(chrome: Any) -> None:
+    project = store_project(GATED, trials=4, param=gated(1))
+    search = subprocess.Popen([PROGRAM, "local_run", project.name], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: any(finished_in(task) == 1 for task in find_tasks()))
+        with live(project.name) as (address, _):
+            open_url(chrome, address)
+            assert "1 complete" in chrome.find_element("id", "lead").text
+            open_gate()
+            until(lambda: "4 complete" in chrome.find_element("id", "lead").text)
+            assert issues(chrome) == {}
+    finally:
         open_gate()
         search.wait(60)
+
+
+def test_report_live_follows_a_server_with_a_token_to_read(
+    chrome: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from selenium.webdriver import Keys
+
+    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.setenv("HPOGRID_TOKEN", read_or_make_token())
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    space = {"x": {"method": "uniform", "dimension": {"low": 0, "high": 1}}}
+    project = store_project(GATED, space=space, trials=6, param=gated(2), storage=url)
+    task = new_task(project, site="local", n_jobs=1)
+    job = [sys.executable, "-m", "tests.study.far_job", str(task.id), "0", str(tmp_path / "away")]
+    laptop = {"HPOGRID_HOME": str(tmp_path / "laptop"),
+              "HPOGRID_TOKEN": make_token("laptop", "read", None, 1.0)}  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(contextlib.ExitStack())
+        server.enter_context(running([PROGRAM, "serve", "--port", str(port)], port))
+        search = subprocess.Popen(job)
+        stack.callback(search.wait, 60)
+        stack.callback(open_gate)
+        wait_for(lambda: finished_in(task) == 2, 60)
+        address, page = stack.enter_context(live(project.name, "--server", url, **laptop))
+        open_url(chrome, address)
+        assert "2 complete" in chrome.find_element("id", "lead").text
+        chrome.find_element("css selector", "#trials tbody tr:last-child button").click()
+        marked = chrome.find_element("css selector", "#chosen h3").text
+        chrome.find_element("css selector", "#history .tools option[value='1']").click()
+        chrome.find_element("css selector", "#type-ranges summary").click()
+        field = chrome.find_element("css selector", 'input[aria-label="x from"]')
+        field.send_keys("-1", Keys.TAB)
+        open_gate()
+        until(lambda: "6 complete" in chrome.find_element("id", "lead").text)
+        assert updates(chrome) > 0
+        assert chrome.find_element("css selector", "#chosen h3").text == marked
+        over = chrome.find_element("css selector", "#history .tools select")
+        assert over.get_attribute("value") == "1"
+        field = chrome.find_element("css selector", 'input[aria-label="x from"]')
+        assert field.get_attribute("value") == "-1"
+        assert issues(chrome) == {}
+        assert errors(chrome) == []
+        assert laptop["HPOGRID_TOKEN"] not in chrome.page_source
+        assert not (tmp_path / "laptop" / "tasks").exists()
+        server.close()
+        assert page.stderr is not None
+        assert any("the page stays as it is" in line for line in page.stderr)
 
 
 def test_a_port_that_is_taken_is_said() -> None:

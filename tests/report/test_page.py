@@ -131,7 +131,7 @@ def test_of_many_curves_the_best_and_others_at_random_are_shown() -> None:
 def test_without_an_objective_there_is_still_a_page() -> None:
     data = page_data(simple(make_trial("0-0", metrics={"a": 1}), objectives=()))
     assert data["best"] is None
-    assert data["importance"] == []
+    assert data["charts"]["importance"] == []
 
 
 def test_reasons_that_are_many_are_summed_up() -> None:
@@ -191,7 +191,7 @@ def test_importance_is_refused_with_the_reason() -> None:
 
 
 def note(trials: list[Any]) -> str:
-    found: str = page_data(simple(*trials))["importance"][0]["note"]
+    found: str = page_data(simple(*trials))["charts"]["importance"][0]["note"]
     return found
 
 
@@ -199,4 +199,5 @@ def test_importance_is_measured_for_every_objective(results: Results) -> None:
     parts = [(Origin(), sampled_study(100))]
     objectives = (*LOSS, Objective("acc", "max"))
     data = page_data(Results("p", parts, objectives=objectives, space=SPACE))
-    assert [found["names"][0] for found in data["importance"]] == ["lr", "lr"]
+    names = [chart["y"]["categories"] for chart in data["charts"]["importance"]]
+    assert [found[-1] for found in names] == ["lr", "lr"]

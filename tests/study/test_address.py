@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hpogrid.errors import UserError
-from hpogrid.study.address import check_no_secret, filled, why, without_secret
+from hpogrid.study.address import check_no_secret, filled, masked, why, without_secret
 from hpogrid.study.mlflow_uri import check_uri
 from hpogrid.study.storage import check_url
 
@@ -76,3 +76,41 @@ def test_what_a_library_says_repeats_no_secret(monkeypatch: pytest.MonkeyPatch) 
     assert (
         why(url, ValueError("no way with p@ss or p%40ss")) == "ValueError: no way with *** or ***"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connecting to postgresql://me:Sesame@host/db now",
+        "see http://host:5000/?token=Sesame and go on",
+        "MLFLOW_TRACKING_PASSWORD=Sesame",
+        'api_key: "Sesame street"',
+        """{'password': 'Sesame'}""",
+        '{"access_token": "Sesame", "epoch": 3}',
+        "Authorization: Bearer Sesame123",
+        "password: 123456",
+        "api_token=123456",
+        "the word is OpenSesame-1234",
+    ],
+)
+def test_what_a_script_prints_is_shown_without_secrets(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HPOGRID_TOKEN", "OpenSesame-1234")
+    assert "Sesame" not in masked(text)
+    assert "123456" not in masked(text)
+    assert masked(text) != text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch 3: loss 0.25, tokens: 512, key: 7, forward pass: 12 ms",
+        "https://host/path?x=1",
+        'File "/home/me/project/train.py", line 7',
+        "Traceback (most recent call last):\n  KeyError: 'lr'",
+    ],
+)
+def test_what_is_no_secret_is_shown_as_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWD", "/home/me/project")
+    assert masked(text) == text

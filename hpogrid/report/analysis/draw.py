@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import bisect
-import io
-import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from hpogrid.files import write_atomic
+from hpogrid.report import write_file
 from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Value
-from hpogrid.report.axes import Axis, Scale
-from hpogrid.report.charts.as_matplotlib import matplotlib_figure
+from hpogrid.report.axes import Axis, numeric_axis
+from hpogrid.report.charts.effects import bars_chart
 from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Line
+from hpogrid.report.images import write_picture
 from hpogrid.space.value import Values
 
 _CELLS = 40
+_SKEW = 5
+"""Edges of intervals are on a log axis where they are spread evenly over decades."""
 
 
 def write_analysis(analysis: Analysis, stem: str) -> list[Path]:
@@ -27,15 +29,10 @@ def write_analysis(analysis: Analysis, stem: str) -> list[Path]:
     Raises:
         UserError: matplotlib is missing, or the place cannot be written.
     """
-    path = Path(f"{stem}.json")
-    write_atomic(path, msgspec.json.format(msgspec.json.encode(analysis), indent=2) + b"\n")
-    paths = [path]
+    text = msgspec.json.format(msgspec.json.encode(analysis), indent=2) + b"\n"
+    paths = [write_file(f"{stem}.json", lambda stream: stream.write(text))]
     for name, chart in pictures(analysis):
-        picture = Path(f"{stem}_{name}.png")
-        stream = io.BytesIO()
-        matplotlib_figure([chart]).savefig(stream, format="png")
-        write_atomic(picture, stream.getvalue())
-        paths.append(picture)
+        paths.append(write_file(f"{stem}_{name}.png", partial(write_picture, [chart], ".png")))
     return paths
 
 
@@ -63,13 +60,6 @@ def _quality(analysis: Analysis) -> str:
     )
 
 
-def _bars(title: str, unit: str, names: list[str], bars: Bars, note: str) -> Chart:
-    edges = [*bars.low, *bars.high, 0.0]
-    y = Axis("", "category", list(map(float, range(len(names)))), names)
-    height = max(2.5, 0.5 * len(names) + 1)
-    return Chart(title, Axis(unit, "linear", [*edges]), y, [bars], note, aspect=11 / height)
-
-
 def _global(analysis: Analysis) -> Chart:
     terms = [(effect.name, effect.share) for effect in analysis.effects]
     terms += [(" & ".join(pair.names), pair.share) for pair in analysis.pairs]
@@ -83,7 +73,7 @@ def _global(analysis: Analysis) -> Chart:
     )
     title = f"{analysis.project}: what matters for {analysis.metric}"
     names = [name for name, _ in terms]
-    return _bars(title, "part of all effects, %", names, bars, _quality(analysis))
+    return bars_chart(title, "part of all effects, %", names, bars, _quality(analysis))
 
 
 def _effect(analysis: Analysis, effect: Effect) -> Chart:
@@ -93,36 +83,15 @@ def _effect(analysis: Analysis, effect: Effect) -> Chart:
     high = [score + std for score, std in zip(effect.score, effect.std, strict=True)]
     if effect.kind == "nominal":
         names = [str(value) for value in effect.values]
-        return _bars(title, unit, names, Bars(effect.score, low, high), _quality(analysis))
-    axis = _number_axis(effect.name, effect.values)
+        return bars_chart(title, unit, names, Bars(effect.score, low, high), _quality(analysis))
+    axis = numeric_axis(effect.name, list(map(float, effect.values)), _SKEW)
     edges = [place for place in axis.positions if place is not None]
     lines = [
-        Line(*_steps(edges, effect.score)),
-        Line(*_steps(edges, low), dashed=True, thin=True),
-        Line(*_steps(edges, high), dashed=True, thin=True),
+        Line(edges, [*values, values[-1]], steps=True, dashed=thin, thin=thin)
+        for values, thin in ((effect.score, False), (low, True), (high, True))
     ]
     y = Axis(unit, "linear", [*low, *high])
     return Chart(title, axis, y, [*lines], f"Dashed: one standard deviation. {_quality(analysis)}")
-
-
-def _steps(edges: Sequence[float], scores: Sequence[float]) -> tuple[list[float], list[float]]:
-    x: list[float] = []
-    y: list[float] = []
-    for index, score in enumerate(scores):
-        x += [edges[index], edges[index + 1]]
-        y += [score, score]
-    return x, y
-
-
-def _number_axis(name: str, values: Sequence[Value]) -> Axis:
-    """The axis for the edges of intervals: log where they are evenly spread over decades."""
-    numbers = [float(value) for value in values]
-    scale: Scale = "linear"
-    if numbers[0] > 0 and numbers[-1] >= 100 * numbers[0]:
-        middle = numbers[len(numbers) // 2]
-        scale = "log" if middle * 5 < numbers[-1] else "linear"
-    places = [math.log10(number) if scale == "log" else number for number in numbers]
-    return Axis(name, scale, [*places])
 
 
 def _pair(analysis: Analysis, pair: Pair) -> Chart:
@@ -149,7 +118,7 @@ def _side(name: str, values: Sequence[Value], bins: int) -> tuple[Axis, list[int
     if any(isinstance(value, str) for value in values):
         axis = Axis(name, "category", list(map(float, range(bins))), [str(v) for v in values])
         return axis, list(range(bins)), list(map(float, range(bins)))
-    axis = _number_axis(name, values)
+    axis = numeric_axis(name, list(map(float, values)), _SKEW)
     edges = [place for place in axis.positions if place is not None]
     width = (edges[-1] - edges[0]) / _CELLS
     middles = [edges[0] + (cell + 0.5) * width for cell in range(_CELLS)]
@@ -167,7 +136,7 @@ def _local(analysis: Analysis, local: Local) -> Chart:
         f"mean of all {analysis.intercept:.4g}. {_quality(analysis)}"
     )
     unit = f"change of {analysis.target} (larger is better)"
-    return _bars(title, unit, names, Bars(scores, scores, scores), note)
+    return bars_chart(title, unit, names, Bars(scores, scores, scores), note)
 
 
 def _with_value(name: str, config: Values) -> str:

@@ -20,7 +20,9 @@ function make(tag, attributes = {}, ...children) {
 
 function show(value) {
   if (value === null || value === undefined) return "-";
-  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+  if (typeof value !== "number") return String(value);
+  const short = Number(value.toPrecision(6));
+  return short && Math.abs(short) < 1e-4 ? short.toExponential() : String(short);
 }
 
 function duration(seconds) {
@@ -53,8 +55,11 @@ const shared = (() => {
   return prefix.slice(0, prefix.lastIndexOf(".") + 1);
 })();
 
+const { dataset } = document.documentElement;
+const colors = { light: {}, dark: {} }; // to ask the document for each mark takes long
+
 function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  return (colors[dataset.theme][name] ??= getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
 }
 
 // --- what is selected ---------------------------------------------------------------------
@@ -194,6 +199,7 @@ function bothSides(axis, most) {
 const axes = data.columns.map(
   (column) => new Axis(column.name, column.scale, column.values, column.categories),
 );
+const columnOf = (name) => data.columns.findIndex((column) => column.name === name);
 const varied = (index) => new Set(data.columns[index].values).size > 1;
 const parameters = data.columns.flatMap((column, i) => (column.kind === "parameter" && varied(i) ? [i] : []));
 const goals = data.objectives.length; // the first metrics are optimised, others were only reported
@@ -251,13 +257,20 @@ const RAMP = [
   [40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37],
 ];
 
+const SHADES = 250;
+const shades = { light: [], dark: [] };
+
 function ramp(goodness) {
-  const dark = document.documentElement.dataset.theme === "dark";
-  const share = dark ? 0.2 + 0.8 * goodness : 1 - (0.05 + 0.95 * goodness); // none is lost on its ground
+  const step = Math.round(SHADES * goodness);
+  return (shades[dataset.theme][step] ??= mixed(step / SHADES));
+}
+
+function mixed(goodness) {
+  const share = dataset.theme === "dark" ? 0.2 + 0.8 * goodness : 1 - (0.05 + 0.95 * goodness); // none is lost on its ground
   const place = share * (RAMP.length - 1);
   const index = Math.min(Math.max(Math.floor(place), 0), RAMP.length - 2);
-  const mixed = RAMP[index].map((from, i) => Math.round(from + (RAMP[index + 1][i] - from) * (place - index)));
-  return `rgb(${mixed.join(",")})`;
+  const parts = RAMP[index].map((from, i) => Math.round(from + (RAMP[index + 1][i] - from) * (place - index)));
+  return `rgb(${parts.join(",")})`;
 }
 
 function goodnessOf(item) {

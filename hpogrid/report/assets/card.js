@@ -6,7 +6,7 @@ function trialCard(row) {
   return make("div", { class: "card" }, make("h3", {}, `Trial ${trials.id[row]} `, close), tagList(known.tags),
     make("div", { class: "pair" }, rowsTable(null, cardValues(row)), rowsTable(null, cardTimes(row))),
     ...textList("Notes", known.notes), ...pictures(row, known.files), ...otherFiles(known.files),
-    ...environmentOf(row), ...textList("Run again", known.replays), ...commands(row));
+    ...environmentOf(row), ...textList("Run again", known.replays), ...logEnd(known.log), ...commands(row));
 }
 
 // What the chosen trial reported step by step, where the page has it: a plot that stays, not one a trial.
@@ -72,6 +72,12 @@ function environmentOf(row) {
   const place = data.environment[row] ?? null;
   if (place === null) return [];
   return [make("details", { id: "environment-of-trial" }, make("summary", {}, "Environment"), factsTable(data.environments[place]))];
+}
+
+// What it printed last; what of the others had no room is said only where this one has none.
+function logEnd(text) {
+  if (!text) return data.logs ? [make("p", { class: "note" }, data.logs)] : [];
+  return [make("h4", {}, "End of its log"), make("pre", { tabindex: "0", "aria-label": "end of its log" }, text)];
 }
 
 function factsTable(facts) {

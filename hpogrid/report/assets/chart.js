@@ -20,6 +20,8 @@ function chartPlot(parent, label, chart, view = {}, like = chart) {
 }
 
 function drawChart(plot, chart, { hidden = new Set(), across, up }) {
+  const [alone] = chart.layers;
+  if (alone?.type === "parallel") return drawParallel(plot, alone); // which has axes of its own
   const layers = chart.layers.filter((layer) => !hidden.has(layer.series) && !unseen(layer.row));
   const own = { x: describedAxis(chart.x), y: describedAxis(chart.y) };
   const used = {
@@ -40,10 +42,49 @@ function drawChart(plot, chart, { hidden = new Set(), across, up }) {
 }
 
 function describedAxis({ name, scale, low, high, categories, whole, column, values }) {
-  if (column) return Object.assign(Object.create(Axis.prototype), axes[data.columns.findIndex((one) => one.name === column)], { name });
+  if (column) return Object.assign(Object.create(Axis.prototype), axes[columnOf(column)], { name });
   if (values) return Object.assign(new Axis(name, scale, values, categories), { whole });
   const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false, whole });
   return scale === "category" ? axis : Object.assign(axis, { low, high });
+}
+
+// A section with one plot below its tools.
+function plotSection(id, title, { note, tools = [], label = title, chart, view, like }) {
+  const figure = make("figure");
+  section(id, title, note).append(...tools.length ? [make("div", { class: "tools" }, ...tools)] : [], figure);
+  return chartPlot(figure, label, chart, view, like);
+}
+
+// A section of a chart that needs no more than its description; there is one for each objective.
+function described(id) {
+  const charts = data.charts[id].filter(Boolean);
+  if (!charts.length) return;
+  const like = charts.find(({ layers }) => layers.length);
+  const title = charts[0].title.split(": ").at(-1);
+  const heading = title[0].toUpperCase() + title.slice(1);
+  if (!like) return section(id, heading, charts[0].note);
+  const onGoal = ({ column }) => objectives.slice(0, goals).some((item) => data.columns[item.column].name === column);
+  const side = [["across", like.x], ["up", like.y]].find(([, axis]) => onGoal(axis))?.[0];
+  const chart = () => data.charts[id][objective] ?? (side && objective >= goals ? like : null);
+  const view = { height: like.y.categories.length ? undefined : 300, zooms: !like.y.categories.length };
+  if (side) view[side] = () => objectives[objective].axis;
+  const tools = like.layers.some(({ type }) => type === "points") ? [rampLegend()] : [];
+  const plot = plotSection(id, heading, { note: like.note, tools, chart, view, like });
+  const note = document.querySelector(`#${id} .note`);
+  selection.listeners.push(() => {
+    const { name } = objectives[objective];
+    note.textContent = chart()?.note ?? `There is nothing to draw for ${name}${objective < goals ? "" : ", which is not optimised"}.`;
+    plot.box.hidden = !chart()?.layers.length;
+  });
+}
+
+// What chooses one of some names for each side of a plot; `pair` has the chosen ones.
+function pairChoosers(names, pair, plot) {
+  return ["Across", "Up"].map((label, side) => chooser(label, names, pair[side], (choice) => {
+    pair[side] = choice;
+    plot().setZoom(null);
+    plot().redraw();
+  }));
 }
 
 // The same axis on another scale, or for fewer marks.
@@ -111,10 +152,11 @@ function drawHeat(plot, { rows }) {
   const reach = Math.max(18, (0.9 * (right - left)) / Math.sqrt(near.length + 20));
   const { pen } = plot;
   pen.globalAlpha = 0.55;
-  for (let y = top; y < bottom; y += cell) {
-    for (let x = left; x < right; x += cell) {
+  for (let x = left; x < right; x += cell) {
+    const beside = near.filter(([px]) => Math.abs(px - x - cell / 2) <= 3 * reach);
+    for (let y = top; y < bottom; y += cell) {
       let [sum, weight] = [0, 0];
-      for (const [px, py, good] of near) {
+      for (const [px, py, good] of beside) {
         const square = ((px - x - cell / 2) ** 2 + (py - y - cell / 2) ** 2) / (reach * reach);
         if (square > 9) continue;
         const one = Math.exp(-square / 2);
@@ -153,7 +195,7 @@ function drawLine(plot, layer, at, own, layers) {
   pen.strokeStyle = color(layer.series === null ? "text" : seriesName(layer.series));
   pen.lineWidth = layer.thin ? 1 : 2.5;
   pen.globalAlpha = layer.thin ? 0.4 : 1;
-  pen.setLineDash(layer.series >= data.series ? [7, 4] : []);
+  pen.setLineDash(layer.dashed || layer.series >= data.series ? [7, 4] : []);
   pen.beginPath();
   trace(pen, layer.steps ? corners(points) : points);
   pen.stroke();

@@ -3,10 +3,6 @@
 const better = data.mode === "min" ? "lower is better" : "higher is better";
 const hidden = new Set();
 
-function number(value) {
-  return value === null ? "-" : show(value);
-}
-
 function percent(share) {
   return `${Math.round(100 * share)} %`;
 }
@@ -16,26 +12,11 @@ function pValue(p) {
   return p < 0.0001 ? "< 0.0001" : String(Number(p.toPrecision(2)));
 }
 
-// A table in which columns from the second one on are numbers, unless they are named in `texts`.
-function plainTable(label, headings, rows, texts = []) {
-  const kind = (place) => (texts.includes(headings[place]) ? null : "number");
-  const cells = (tag, values) => values.map((value, place) =>
-    make(tag, { class: kind(place), scope: tag === "th" ? "col" : null }, value));
-  const table = make("table", { class: "plain" }, make("thead", {}, make("tr", {}, ...cells("th", headings))),
-    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells("td", row)))));
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
-}
-
-function place(name) {
-  return data.studies.findIndex((study) => study.name === name);
-}
-
 function mark(name) {
-  const index = place(name);
+  const index = data.studies.findIndex((study) => study.name === name);
   const fill = `var(--${seriesName(index)})`;
   const swatch = data.studies[index].dashed ? `linear-gradient(90deg,${fill} 35%,transparent 35% 65%,${fill} 65%)` : fill;
-  const key = make("span", { class: "key", style: `background:${swatch}` });
-  return make("span", {}, key, name);
+  return make("span", {}, make("span", { class: "key", style: `background:${swatch}` }), name);
 }
 
 function standing() {
@@ -43,7 +24,7 @@ function standing() {
     `The best ${data.metric} (${better}) of each replicate by then: their median, quartiles and best. ` +
     "A replicate is one search: a task whose jobs search together, or one independent job.");
   const rows = data.standings.map((item) => [String(item.rank), mark(item.study), String(item.replicates),
-    number(item.median), `${number(item.low)} to ${number(item.high)}`, number(item.best)]);
+    show(item.median), `${show(item.low)} to ${show(item.high)}`, show(item.best)]);
   body.append(plainTable("Standing", ["rank", "study", "replicates", "median", "quartiles", "best"], rows, ["study"]));
   if (data.notes.length) {
     body.append(make("h3", { style: "margin-top:14px" }, "To know before believing it"),
@@ -67,7 +48,6 @@ function legend() {
 function progress(id, title) {
   const chart = data.charts[id];
   if (!chart) return;
-  const body = section(id, title, chart.note);
   const view = { hidden, across: chart.x.scale, up: chart.y.scale };
   const toggle = (side, label) => {
     const box = make("input", { type: "checkbox", checked: view[side] === "log", onchange: () => {
@@ -76,20 +56,15 @@ function progress(id, title) {
     } });
     return make("label", {}, box, ` ${label}`);
   };
-  const scales = [toggle("across", "log across"), ...(positive(chart) ? [toggle("up", "log up")] : [])];
-  body.append(make("div", { class: "tools" }, legend(), ...scales));
-  const figure = make("figure");
-  body.append(figure);
-  const plot = chartPlot(figure, `${title}: median and quartiles of each study`, chart, view);
+  const tools = [legend(), toggle("across", "log across"), ...(positive(chart) ? [toggle("up", "log up")] : [])];
+  const plot = plotSection(id, title, { note: chart.note, tools, label: `${title}: median and quartiles of each study`, chart, view });
 }
 
 function values() {
   const chart = data.charts.values;
   if (!chart) return;
-  const body = section("values", `Values after ${data.budget}`, `${chart.note} ${better[0].toUpperCase()}${better.slice(1)}.`);
-  const figure = make("figure");
-  body.append(figure);
-  chartPlot(figure, `${data.metric} of each replicate after ${data.budget}`, chart);
+  const note = `${chart.note} ${better[0].toUpperCase()}${better.slice(1)}.`;
+  plotSection("values", `Values after ${data.budget}`, { note, label: `${data.metric} of each replicate after ${data.budget}`, chart });
 }
 
 function tests() {
@@ -105,7 +80,7 @@ function replicates() {
   const body = section("replicates", "Replicates");
   const rows = data.studies.flatMap((study) => study.replicates.map((one) => [mark(study.name), one.name,
     one.seed === null ? "-" : String(one.seed), one.trials.toLocaleString("en"), duration(one.seconds) + (one.running ? ", running" : ""),
-    number(one.value), number(one.best), one.after === null ? "-" : one.after.toLocaleString("en")]));
+    show(one.value), show(one.best), one.after === null ? "-" : one.after.toLocaleString("en")]));
   body.append(plainTable("Table of the replicates", ["study", "task", "seed", "trials that ended", "time", `after ${data.budget}`, "best of all", "found at trial"], rows, ["study", "task"]));
 }
 

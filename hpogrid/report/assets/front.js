@@ -11,21 +11,18 @@ function paretoSet() {
   chartPlot(figure, "Hypervolume of the Pareto front over trials that ended", data.charts.hypervolume, { height: 240 });
   const rows = frontRows();
   const shown = rows.slice(0, MOST_OF_FRONT);
-  const box = make("div", { class: "scroll", style: "margin-top:12px", tabindex: "0", role: "region", "aria-label": "Table of the Pareto set" }, frontTable(shown));
-  body.append(box);
-  if (rows.length > shown.length) {
-    body.append(make("p", { class: "note" }, `${plural(rows.length - shown.length, "other trial")} of the front ${rows.length - shown.length === 1 ? "is" : "are"} not listed.`));
-  }
+  body.append(frontTable(shown));
+  const left = rows.length - shown.length;
+  if (left) body.append(make("p", { class: "note" }, `${plural(left, "other trial")} of the front ${left === 1 ? "is" : "are"} not listed.`));
 }
 
 function frontTable(rows) {
   const metrics = objectives.slice(0, goals);
-  const names = data.columns.flatMap((column, index) => (column.kind === "parameter" ? [index] : []));
-  const heads = ["trial", ...metrics.map((item) => `${item.name} (${item.mode})`), ...names.map((index) => data.columns[index].name)];
-  return make("table", { class: "plain" },
-    make("thead", {}, make("tr", {}, ...heads.map((name) => make("th", { scope: "col" }, name)))),
-    make("tbody", {}, ...rows.map((row) => make("tr", {},
-      make("td", {}, make("button", { type: "button", onclick: () => selection.point(row) }, trials.id[row])),
-      ...metrics.map((item) => make("td", { class: "number" }, axes[item.column].label(row))),
-      ...names.map((index) => make("td", {}, axes[index].label(row)))))));
+  const columns = data.columns.flatMap((column, index) => (column.kind === "parameter" ? [index] : []));
+  const names = ["trial", ...columns.map((index) => data.columns[index].name)];
+  const heads = ["trial", ...metrics.map((item) => `${item.name} (${item.mode})`), ...names.slice(1)];
+  return plainTable("Table of the Pareto set", heads, rows.map((row) => [
+    make("button", { type: "button", onclick: () => selection.point(row) }, trials.id[row]),
+    ...[...metrics.map((item) => item.column), ...columns].map((index) => axes[index].label(row)),
+  ]), names);
 }

@@ -1,4 +1,4 @@
-// Optimisation history, slices, and the Pareto front: plots of one dot a trial.
+// Optimisation history, slices, contour, and the Pareto front: plots of one dot a trial.
 
 const MARKS = [
   "Filled: complete.",
@@ -16,34 +16,21 @@ function history() {
     section("history", "Optimisation history", "No trial has a result yet.");
     return;
   }
-  const body = section("history", "Optimisation history",
-    `The result of each trial in the order in which they ended, and the best so far. ${MARKS}`);
   const byTime = new Axis("hours since the first start", "linear", trials.ended.map((time) => (time === null ? null : time / 3600)));
   const view = { height: 360, up: () => objectives[objective].axis, zooms: true };
-  const tools = make("div", { class: "tools" },
-    chooser("Over", [[0, "trials"], [1, "time"]], 0, (choice) => {
-      view.across = choice ? () => byTime : undefined;
-      plot.setZoom(null);
-      plot.redraw();
-    }), rampLegend());
-  body.append(tools);
-  const figure = make("figure");
-  body.append(figure);
+  const over = chooser("Over", [[0, "trials"], [1, "time"]], 0, (choice) => {
+    view.across = choice ? () => byTime : undefined;
+    plot.setZoom(null);
+    plot.redraw();
+  });
   const charts = data.charts.history;
   const only = { ...charts[0], layers: charts[0].layers.filter((layer) => layer.type === "points") }; // of what is not optimised
-  const plot = chartPlot(figure, "Optimisation history: result of each trial, and the best so far", () => charts[objective] ?? only, view, only);
-}
-
-function distribution() {
-  const charts = data.charts.distribution;
-  const first = charts.find(Boolean);
-  if (!first) return;
-  const body = section("distribution", "Distribution of the results",
-    "The part of the trials whose result is at most so large. A steep line: many trials are alike; a long flat one: few come that far.");
-  const figure = make("figure");
-  body.append(figure);
-  chartPlot(figure, "Distribution of the results", () => charts[objective] ?? first,
-    { height: 300, across: () => objectives[objective].axis, zooms: true }, first);
+  const plot = plotSection("history", "Optimisation history", {
+    note: `The result of each trial in the order in which they ended, and the best so far. ${MARKS}`,
+    tools: [over, rampLegend()],
+    label: "Optimisation history: result of each trial, and the best so far",
+    chart: () => charts[objective] ?? only, view, like: only,
+  });
 }
 
 function slices() {
@@ -64,27 +51,32 @@ function slices() {
   }
 }
 
+function contour() {
+  const chart = data.charts.contour[Math.min(objective, goals - 1)];
+  if (!chart) return;
+  const pair = [chart.x, chart.y].map(({ column }) => columnOf(column));
+  const names = parameters.map((index) => [index, axes[index].name]);
+  const plot = plotSection("contour", "Contour of two hyperparameters", {
+    note: `The colour is a smooth mean of the results of near trials; where no trial is near, it is left blank. ${MARKS} ${data.early}`,
+    tools: [...pairChoosers(names, pair, () => plot), rampLegend()],
+    chart,
+    view: { height: 440, across: () => axes[pair[0]], up: () => axes[pair[1]], zooms: true },
+  });
+}
+
 function pareto() {
   if (goals < 2) return;
   const charts = data.charts.pareto;
   const inFront = new Set(frontRows());
-  const body = section("pareto", "Pareto front",
-    `No trial is better in one metric than one of the front without being worse in another: ${charts[0][1].note}. ${MARKS}`);
-  const pair = [0, 1];
-  const names = objectives.slice(0, goals).map((item, index) => [index, item.name]);
   const only = make("input", { type: "checkbox", onchange: () =>
     selection.set("pareto", only.checked ? (row) => inFront.has(row) : null) });
-  const choose = (side) => (choice) => {
-    pair[side] = choice;
-    plot.setZoom(null);
-    plot.redraw();
-  };
-  body.append(make("div", { class: "tools" },
-    chooser("Across", names, 0, choose(0)), chooser("Up", names, 1, choose(1)),
-    make("label", {}, only, " select only the front"), rampLegend()));
-  const figure = make("figure");
-  body.append(figure);
-  const plot = chartPlot(figure, "Pareto front", () => charts[pair[0]][pair[1]], { zooms: true }, charts[0][1]);
+  const pair = [0, 1];
+  const names = objectives.slice(0, goals).map((item, index) => [index, item.name]);
+  const plot = plotSection("pareto", "Pareto front", {
+    note: `No trial is better in one metric than one of the front without being worse in another: ${charts[0][1].note}. ${MARKS}`,
+    tools: [...pairChoosers(names, pair, () => plot), make("label", {}, only, " select only the front"), rampLegend()],
+    chart: () => charts[pair[0]][pair[1]], view: { zooms: true }, like: charts[0][1],
+  });
 }
 
 // The trials of the front, the best of the first metric first.

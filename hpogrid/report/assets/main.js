@@ -1,19 +1,12 @@
 // The page, from top to bottom.
 
+const SECTIONS = {
+  summary, history, parallel, slices, contour, pareto, hypervolume: paretoSet, curves, timeline, trials: table,
+};
+
 head();
 chooseMetric();
-summary();
-history();
-parallel();
-importance();
-slices();
-contour();
-distribution();
-pareto();
-paretoSet();
-curves();
-timeline();
-table();
+for (const name of data.sections) (SECTIONS[name] ?? described)(name);
 if (kept) choose();
 selection.changed();
 document.documentElement.dataset.ready = "yes";

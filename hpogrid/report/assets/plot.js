@@ -51,9 +51,9 @@ class Plot {
     return left + ((place - this.x.low) / (this.x.high - this.x.low)) * (right - left);
   }
 
-  py(place) {
+  py(place, { low, high } = this.y) {
     const { top, bottom } = this.area;
-    return bottom - ((place - this.y.low) / (this.y.high - this.y.low)) * (bottom - top);
+    return bottom - ((place - low) / (high - low)) * (bottom - top);
   }
 
   // A line of the grid lies behind the marks, so it must be drawn before them.
@@ -87,16 +87,18 @@ class Plot {
     this.margin = { ...this.margin, bottom: this.aslant ? 96 : 44 };
     const { left, right, top, bottom } = this.area;
     let last = -Infinity;
+    const room = this.x.scale === "category" && !this.aslant ? (right - left) / this.x.categories.length : 0;
+    const most = Math.max(12, Math.floor(room / 7.5));
     for (const [place, label] of this.x.ticks(Math.max(3, Math.floor((right - left) / 80)))) {
       const at = this.px(place);
       this.gridLine(at, top, at, bottom);
-      const half = this.aslant ? 7 : Math.min(label.length, 12) * 3.4;
+      const half = this.aslant ? 7 : Math.min(label.length, most) * 3.4;
       if (at - half <= last + (this.aslant ? 0 : 10)) continue;
       last = at + half;
       if (this.aslant) {
         const text = this.text(0, 0, label, "end", "", 12);
         text.setAttribute("transform", `translate(${at + 4} ${bottom + 14}) rotate(-35)`);
-      } else this.text(at, bottom + 16, label, "middle", "", 12);
+      } else this.text(at, bottom + 16, label, "middle", "", most);
     }
     const each = this.y.scale === "category" ? 20 : 45;
     for (const [place, label] of this.y.empty ? [] : this.y.ticks(Math.max(3, Math.floor((bottom - top) / each)))) {
@@ -169,8 +171,6 @@ class Plot {
       if (!frame.isConnected) this.svg.append(frame);
     };
     const end = (pointer) => {
-      window.removeEventListener("pointermove", move);
-      window.removeEventListener("pointerup", end);
       frame.remove();
       const [x2, y2] = at(pointer);
       if (Math.abs(x2 - x1) < 8 || Math.abs(y2 - y1) < 8) return;
@@ -181,8 +181,7 @@ class Plot {
         sorted(back(y1, this.y, bottom, top), back(y2, this.y, bottom, top)),
       ]);
     };
-    window.addEventListener("pointermove", move);
-    window.addEventListener("pointerup", end);
+    follow(move, end);
   }
 
   setZoom(zoom) {
@@ -248,6 +247,17 @@ class Plot {
     const row = this.nearest(event);
     if (typeof row === "number") selection.point(row);
   }
+}
+
+// Tell of a pointer until it is let go.
+function follow(move, end) {
+  const last = (pointer) => {
+    window.removeEventListener("pointermove", move);
+    window.removeEventListener("pointerup", last);
+    end(pointer);
+  };
+  window.addEventListener("pointermove", move);
+  window.addEventListener("pointerup", last);
 }
 
 function padded(axis, share) {
@@ -322,14 +332,10 @@ function rampLegend() {
   return make("span", { class: "legend" }, worse, bar, better);
 }
 
+function stateKey(state) {
+  return make("span", {}, make("span", { class: "key", style: `background:var(--${state})` }), state);
+}
+
 function stateLegend(states) {
-  return make(
-    "span",
-    { class: "legend" },
-    ...states.map((state) => {
-      const key = make("span", { class: "key" });
-      key.style.background = `var(--${state === "interrupted" ? "running" : state})`;
-      return make("span", {}, key, state);
-    }),
-  );
+  return make("span", { class: "legend" }, ...states.map(stateKey));
 }

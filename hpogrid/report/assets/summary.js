@@ -21,7 +21,7 @@ function chooseMetric() {
   if (!objectives.length) return;
   const controls = document.querySelector(".controls");
   const again = () => {
-    for (const { column } of objectives) if (brushes.has(column)) setBrush(column, null); // its places change
+    for (const { column } of objectives) if (limits.has(column)) setLimit(column, null); // its places change
     scaleObjectives();
     colourObjectives();
     for (const plot of plots) plot.setZoom(null);
@@ -93,6 +93,16 @@ function rowsTable(headings, rows) {
   return table;
 }
 
+// A table in which columns from the second one on are numbers, unless they are named in `texts`.
+function plainTable(label, headings, rows, texts = []) {
+  const kind = (place) => (texts.includes(headings[place]) ? null : "number");
+  const cells = (tag, values) => values.map((value, place) =>
+    make(tag, { class: kind(place), scope: tag === "th" ? "col" : null }, value));
+  const table = make("table", { class: "plain" }, make("thead", {}, make("tr", {}, ...cells("th", headings))),
+    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells("td", row)))));
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
+}
+
 function bestCard() {
   if (!data.best) return card("Best trial", make("p", {}, "No trial has a result that can be compared."));
   const { value, metric, mode, trial, config, command } = data.best;
@@ -122,16 +132,9 @@ function trialsCard() {
   const bar = make("div", { class: "states", "aria-hidden": "true" });
   const total = Object.values(data.states).reduce((sum, one) => sum + one, 0);
   for (const [state, number] of Object.entries(data.states)) {
-    const part = make("div");
-    part.style.width = `${(100 * number) / total}%`;
-    part.style.background = `var(--${state === "interrupted" ? "running" : state})`;
-    bar.append(part);
+    bar.append(make("div", { style: `width:${(100 * number) / total}%;background:var(--${state})` }));
   }
-  const rows = Object.entries(data.states).map(([state, number]) => {
-    const key = make("span", { class: "key" });
-    key.style.background = `var(--${state === "interrupted" ? "running" : state})`;
-    return [make("span", {}, key, state), number];
-  });
+  const rows = Object.entries(data.states).map(([state, number]) => [stateKey(state), number]);
   return card("Trials", make("div", { class: "big" }, total.toLocaleString("en")), bar, rowsTable(null, rows));
 }
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 NEED_NO_OBJECTIVE = ("parallel", "timeline")
 _DRAW_NO_SAMPLE = ("importance", "timeline", "hypervolume")
-CHARTS = Registry(
+CHARTS = Registry(  # in the order of the page
     "chart",
     {
         "history": Entry(
             "hpogrid.report.charts.trials:history", "results in order, and the best so far"
         ),
-        "parallel": Entry("hpogrid.report.charts.trials:parallel", "parallel coordinates"),
+        "parallel": Entry("hpogrid.report.charts.parallel:parallel", "parallel coordinates"),
         "importance": Entry(
             "hpogrid.report.charts.effects:importances", "which hyperparameters matter"
         ),
@@ -31,12 +31,13 @@ CHARTS = Registry(
         "distribution": Entry(
             "hpogrid.report.charts.trials:distribution", "how rare good results are"
         ),
-        "curves": Entry("hpogrid.report.charts.times:learning_curves", "reports step by step"),
-        "timeline": Entry("hpogrid.report.charts.times:timeline", "when each trial ran"),
+        "ranks": Entry("hpogrid.report.charts.ranks:ranks", "whether the search gets better"),
+        "pareto": Entry("hpogrid.report.charts.trials:pareto", "trials that no other one beats"),
         "hypervolume": Entry(
             "hpogrid.report.charts.fronts:hypervolume", "how the Pareto front has grown"
         ),
-        "pareto": Entry("hpogrid.report.charts.trials:pareto", "trials that no other one beats"),
+        "curves": Entry("hpogrid.report.charts.times:learning_curves", "reports step by step"),
+        "timeline": Entry("hpogrid.report.charts.times:timeline", "when each trial ran"),
     },
 )
 

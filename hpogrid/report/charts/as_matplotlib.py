@@ -12,6 +12,7 @@ from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import (
     RAMP,
     STATE_COLORS,
+    TEXT,
     Area,
     Bars,
     Chart,
@@ -22,9 +23,8 @@ from hpogrid.report.charts.model import (
     Spans,
     ramp,
     series_color,
-    series_is_dashed,
 )
-from hpogrid.text import shorten
+from hpogrid.text import shorten, shorten_all
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def _draw(figure: Figure, panel: Axes, chart: Chart, *, single: bool) -> None:
     _scale(panel.yaxis, chart.y, panel.set_ylim, 30)
     for layer in chart.layers:
         _LAYERS[type(layer)](panel, layer)
-    if any(_is_named(layer) for layer in chart.layers):
+    if any(isinstance(layer, Line) and layer.is_named for layer in chart.layers):
         panel.legend(fontsize=9, frameon=False)
 
 
@@ -96,37 +96,25 @@ def _scale(
     set_limits(low - margin, high + margin)
     places, labels = axis.ticks()
     every = math.ceil(len(places) / most)
-    side.set_ticks(
-        places[::every], labels=[shorten(item, 22) for item in labels[::every]], fontsize=8
-    )
+    side.set_ticks(places[::every], labels=shorten_all(labels[::every], 22), fontsize=8)
     side.set_label_text(axis.name)
 
 
 def _draw_points(panel: Axes, layer: Points) -> None:
     size = 60 if layer.emphasis else 6 if len(layer.x) > 1000 else 16
-    colors = [ramp(color) for color in layer.color]
-    if layer.series is not None:
-        colors = [series_color(layer.series)] * len(layer.x)
+    colors = layer.colors
     inside = ["none" if hollow else fill for fill, hollow in zip(colors, layer.hollow, strict=True)]
     panel.scatter(layer.x, layer.y, s=size, c=inside, edgecolors=colors, linewidths=0.9, zorder=3)
 
 
-def _is_named(layer: object) -> bool:
-    return isinstance(layer, Line) and layer.series is not None and not layer.thin
-
-
 def _draw_line(panel: Axes, layer: Line) -> None:
-    color = "#1b1f24" if layer.color is None else ramp(layer.color)
-    if layer.series is not None:
-        color = series_color(layer.series)
-    dashed = layer.dashed or (layer.series is not None and series_is_dashed(layer.series))
     panel.plot(
         *layer.corners(),
-        color=color,
-        label=layer.name if _is_named(layer) else None,
+        color=layer.paint,
+        label=layer.name if layer.is_named else None,
         linewidth=0.9 if layer.thin else 1.8,
-        alpha=0.45 if layer.thin and layer.series is not None else None,
-        linestyle="--" if dashed else "-",
+        alpha=layer.opacity,
+        linestyle="--" if layer.broken else "-",
         zorder=2 if layer.thin else 4,
     )
 
@@ -141,7 +129,7 @@ def _draw_area(panel: Axes, layer: Area) -> None:
 def _draw_bars(panel: Axes, layer: Bars) -> None:
     places = range(len(layer.values))
     panel.barh(places, layer.values, color=STATE_COLORS["complete"], height=0.6, zorder=2)
-    panel.hlines(places, layer.low, layer.high, color="#1b1f24", linewidth=1.4, zorder=3)
+    panel.hlines(places, layer.low, layer.high, color=TEXT, linewidth=1.4, zorder=3)
 
 
 def _draw_spans(panel: Axes, layer: Spans) -> None:
@@ -186,8 +174,8 @@ def _rgba(color: float | None) -> tuple[float, float, float, float]:
 
 
 def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str) -> None:
-    count = len(layer.axes)
-    shares = [_shares(axis) for axis in layer.axes]
+    count = len(layer.shown)
+    shares = [_shares(axis) for axis in layer.shown]
     alpha = min(1.0, max(0.15, 300 / max(len(layer.color), 1)))
     for index, color in enumerate(layer.color):
         heights = [share[index] for share in shares]
@@ -195,14 +183,14 @@ def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str
     panel.set_xticks([])
     panel.set_yticks([])
     panel.set_xlim(-0.35, count - 0.8)
-    panel.set_ylim(-0.12, 1.16)
+    turned = count > 7
+    panel.set_ylim(-0.12, 1.32 if turned else 1.16)
     panel.spines[:].set_visible(False)
-    for place, axis in enumerate(layer.axes):
+    turn = {"rotation": 25, "ha": "left"} if turned else {"ha": "center"}
+    names = shorten_all([axis.name for axis in layer.shown], 22)
+    for place, (axis, name) in enumerate(zip(layer.shown, names, strict=True)):
         panel.plot([place, place], [0, 1], color="#545d68", linewidth=0.8)
-        turn = {"rotation": 25, "ha": "left"} if count > 7 else {"ha": "center"}
-        panel.text(
-            place, 1.03, shorten(axis.name, 22), fontsize=9, weight="bold", va="bottom", **turn
-        )
+        panel.text(place, 1.03, name, fontsize=9, weight="bold", va="bottom", **turn)
         _ticks(panel, place, axis)
     if color_name:
         _color_bar(figure, [panel], color_name)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hpogrid.report.axes import Axis
-from hpogrid.report.charts.model import Chart, Heat, Layer, Line, Points, Spans
+from hpogrid.report.charts.model import Chart, Heat, Layer, Line, Parallel, Points, Spans
 from hpogrid.space.value import Values
 
 _KNOWN = frozenset(("name", "color", "hover", "state", "hollow"))
@@ -21,7 +21,8 @@ def page_chart(chart: Chart) -> dict[str, Any]:
     """
     axis = _axis if all(_rows(layer) is None for layer in chart.layers) else _placed
     layers = [_layer(layer, chart) for layer in chart.layers]
-    return {"x": axis(chart.x), "y": axis(chart.y), "layers": layers, "note": chart.note}
+    drawn: dict[str, Any] = {"x": axis(chart.x), "y": axis(chart.y), "layers": layers}
+    return {"title": chart.title, "note": chart.note, **drawn}
 
 
 def _rows(layer: Layer) -> list[int] | None:
@@ -29,6 +30,9 @@ def _rows(layer: Layer) -> list[int] | None:
 
 
 def _layer(layer: Layer, chart: Chart) -> Values:
+    if isinstance(layer, Parallel):
+        columns = [axis.column for axis in layer.axes]
+        return {"type": "parallel", "columns": columns, "hidden": [*layer.hidden]}
     fields = {name: getattr(layer, name) for name in layer.__struct_fields__}
     rows = _rows(layer)
     if rows is not None:

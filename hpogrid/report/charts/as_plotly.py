@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpogrid.registry import require
@@ -16,21 +16,20 @@ from hpogrid.report.charts.model import (
     Bars,
     Chart,
     Heat,
-    Layer,
     Line,
     Parallel,
     Points,
     Spans,
     corners,
-    ramp,
     series_color,
-    series_is_dashed,
 )
 from hpogrid.space.value import Values
-from hpogrid.text import shorten
+from hpogrid.text import shorten, shorten_all
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+_SCALE = [[index / (len(RAMP) - 1), color] for index, color in enumerate(RAMP)]
 
 
 def plotly_figure(charts: Sequence[Chart]) -> Figure:
@@ -40,6 +39,7 @@ def plotly_figure(charts: Sequence[Chart]) -> Figure:
         UserError: plotly is not installed; the extra is named.
     """
     subplots = require("plotly.subplots", extra="plot", what="a figure")
+    graph = require("plotly.graph_objects", extra="plot", what="a figure")
     columns = min(3, len(charts))
     rows = math.ceil(len(charts) / columns)
     titles = [chart.title for chart in charts] if len(charts) > 1 else None
@@ -55,8 +55,7 @@ def plotly_figure(charts: Sequence[Chart]) -> Figure:
     for index, chart in enumerate(charts):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         for layer in chart.layers:
-            for trace in _traces(layer, chart):
-                figure.add_trace(trace, **place)
+            figure.add_trace(_LAYERS[type(layer)](graph, layer, chart), **place)
         if not parallel:
             figure.update_xaxes(**_axis(chart.x), **place)
             figure.update_yaxes(**_axis(chart.y), **place)
@@ -91,34 +90,14 @@ def _values(places: Sequence[float], axis: Axis) -> list[float]:
     return [10**place for place in places] if axis.scale == "log" else list(places)
 
 
-def _traces(layer: Layer, chart: Chart) -> list[Any]:
-    graph = require("plotly.graph_objects", extra="plot", what="a figure")
-    if isinstance(layer, Points):
-        return [_points(graph, layer, chart)]
-    if isinstance(layer, Line):
-        return [_line(graph, layer, chart)]
-    if isinstance(layer, Area):
-        return [_area(graph, layer, chart)]
-    if isinstance(layer, Bars):
-        return [_bars(graph, layer)]
-    if isinstance(layer, Heat):
-        return [_heat(graph, layer, chart)]
-    if isinstance(layer, Spans):
-        return _spans(graph, layer)
-    return [_parallel(graph, layer, chart)]
-
-
 def _points(graph: Any, layer: Points, chart: Chart) -> Any:
-    colors = [ramp(color) for color in layer.color]
-    if layer.series is not None:
-        colors = [series_color(layer.series)] * len(layer.x)
     return graph.Scatter(
         x=_values(layer.x, chart.x),
         y=_values(layer.y, chart.y),
         mode="markers",
         showlegend=False,
         marker={
-            "color": colors,
+            "color": layer.colors,
             "size": 11 if layer.emphasis else 6,
             "symbol": ["circle-open" if hollow else "circle" for hollow in layer.hollow],
         },
@@ -128,20 +107,16 @@ def _points(graph: Any, layer: Points, chart: Chart) -> Any:
 
 
 def _line(graph: Any, layer: Line, chart: Chart) -> Any:
-    color = "#1b1f24" if layer.color is None else ramp(layer.color)
-    if layer.series is not None:
-        color = series_color(layer.series)
-    dashed = layer.dashed or (layer.series is not None and series_is_dashed(layer.series))
-    dash = "dash" if dashed else "solid"
+    dash = "dash" if layer.broken else "solid"
     across, up = layer.corners()
     return graph.Scatter(
         x=_values(across, chart.x),
         y=_values(up, chart.y),
         mode="lines",
         name=layer.name,
-        showlegend=layer.series is not None and not layer.thin,
-        opacity=0.45 if layer.thin and layer.series is not None else 1.0,
-        line={"color": color, "width": 1 if layer.thin else 2, "dash": dash},
+        showlegend=layer.is_named,
+        opacity=layer.opacity,
+        line={"color": layer.paint, "width": 1 if layer.thin else 2, "dash": dash},
         hoverinfo="name+y",
     )
 
@@ -161,7 +136,7 @@ def _area(graph: Any, layer: Area, chart: Chart) -> Any:
     )
 
 
-def _bars(graph: Any, layer: Bars) -> Any:
+def _bars(graph: Any, layer: Bars, chart: Chart) -> Any:
     above = [high - value for high, value in zip(layer.high, layer.values, strict=True)]
     below = [value - low for low, value in zip(layer.low, layer.values, strict=True)]
     return graph.Bar(
@@ -174,28 +149,25 @@ def _bars(graph: Any, layer: Bars) -> Any:
     )
 
 
-def _spans(graph: Any, layer: Spans) -> list[Any]:
-    return [
-        graph.Bar(
-            base=layer.start,
-            x=[end - start for start, end in zip(layer.start, layer.end, strict=True)],
-            y=[y + height / 2 for y, height in zip(layer.y, layer.height, strict=True)],
-            width=layer.height,
-            orientation="h",
-            marker_color=[STATE_COLORS[state] for state in layer.state],
-            hovertext=[_escape(text).replace("\n", "<br>") for text in layer.hover],
-            hoverinfo="text",
-        )
-    ]
+def _spans(graph: Any, layer: Spans, chart: Chart) -> Any:
+    return graph.Bar(
+        base=layer.start,
+        x=[end - start for start, end in zip(layer.start, layer.end, strict=True)],
+        y=[y + height / 2 for y, height in zip(layer.y, layer.height, strict=True)],
+        width=layer.height,
+        orientation="h",
+        marker_color=[STATE_COLORS[state] for state in layer.state],
+        hovertext=[_escape(text).replace("\n", "<br>") for text in layer.hover],
+        hoverinfo="text",
+    )
 
 
 def _heat(graph: Any, layer: Heat, chart: Chart) -> Any:
-    scale = [[index / (len(RAMP) - 1), color] for index, color in enumerate(RAMP)]
     return graph.Heatmap(
         x=_values(layer.x, chart.x),
         y=_values(layer.y, chart.y),
         z=layer.color,
-        colorscale=scale,
+        colorscale=_SCALE,
         zmin=0,
         zmax=1,
         opacity=0.55,
@@ -208,24 +180,24 @@ def _parallel(graph: Any, layer: Parallel, chart: Chart) -> Any:
     """Lines coloured by goodness; a trial without a value passes below the others at a dash."""
     line: dict[str, Any] = {"color": STATE_COLORS["complete"]}
     if chart.color_name:
-        scale = [[index / (len(RAMP) - 1), color] for index, color in enumerate(RAMP)]
         bar = {"title": {"text": _escape(chart.color_name), "side": "right"}, "tickvals": [0, 1]}
         line = {
             "color": [color or 0.0 for color in layer.color],
-            "colorscale": scale,
+            "colorscale": _SCALE,
             "cmin": 0,
             "cmax": 1,
             "showscale": True,
             "colorbar": {**bar, "ticktext": ["worst", "best"]},
         }
-    many = len(layer.axes) > 8
-    dimensions = [_dimension(axis, len(layer.axes)) for axis in layer.axes]
+    many = len(layer.shown) > 8
+    names = shorten_all([axis.name for axis in layer.shown], 32)
+    dimensions = list(map(_dimension, layer.shown, names, [len(names)] * len(names)))
     return graph.Parcoords(
         dimensions=dimensions, line=line, labelangle=-30 if many else 0, labelside="top"
     )
 
 
-def _dimension(axis: Axis, axes: int) -> Values:
+def _dimension(axis: Axis, name: str, axes: int) -> Values:
     low, high = axis.range
     places, labels = axis.ticks()
     margin, side = 0.08 * (high - low), 0.3 if axis.scale == "category" else 0.0
@@ -233,7 +205,7 @@ def _dimension(axis: Axis, axes: int) -> Values:
     if below:
         places, labels = [low - margin, *places], ["-", *labels]
     return {
-        "label": _escape(shorten(axis.name, 32)),
+        "label": _escape(name),
         "values": [low - margin if place is None else place for place in spread(axis)],
         "range": [low - margin if below else low - side, high + side],
         "tickvals": places,
@@ -243,3 +215,14 @@ def _dimension(axis: Axis, axes: int) -> Values:
 
 def _escape(words: str) -> str:
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+_LAYERS: dict[type, Callable[..., Any]] = {
+    Points: _points,
+    Line: _line,
+    Area: _area,
+    Bars: _bars,
+    Heat: _heat,
+    Spans: _spans,
+    Parallel: _parallel,
+}

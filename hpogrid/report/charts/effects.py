@@ -8,36 +8,34 @@ from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer
 from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.comparable import early_note
-from hpogrid.report.importance import Importance
 from hpogrid.report.sample import fair_rows
 
+IMPORTANCE = "importance of hyperparameters"
 MOST_HEAT = 600
 MOST_BARS = 20
 
 
 def importances(sketch: Sketch) -> list[Chart]:
-    """How much of the variance each hyperparameter explains."""
+    """How much of the variance each of the most important hyperparameters explains."""
     found, note = sketch.ranking
     if found is None:
         return []
-    title = f"{sketch.results.name}: importance for {sketch.objective.name}"
-    return [importance_chart(title, found, note)]
-
-
-def importance_chart(title: str, found: Importance, note: str) -> Chart:
-    """A bar for each of the most important hyperparameters, the first one on top."""
     names = found.names[:MOST_BARS][::-1]
-    bars = Bars(
-        *(
-            [100 * share for share in part[:MOST_BARS][::-1]]
-            for part in (found.mean, found.low, found.high)
-        )
-    )
+    parts = (found.mean, found.low, found.high)
+    bars = Bars(*([100 * share for share in part[:MOST_BARS][::-1]] for part in parts))
     if len(found.names) > MOST_BARS:
         note += f" {len(found.names) - MOST_BARS} less important ones are left out."
+    title = f"{sketch.results.name}: {IMPORTANCE}"
+    return [bars_chart(title, "share of the variance, %", names, bars, note, least=5.0)]
+
+
+def bars_chart(
+    title: str, unit: str, names: list[str], bars: Bars, note: str, least: float = 0.0
+) -> Chart:
+    """A bar for each name, the last one on top; the axis reaches from zero to ``least`` anyway."""
+    x = Axis(unit, "linear", [*bars.low, *bars.high, 0.0, least])
     y = Axis("", "category", list(map(float, range(len(names)))), names)
-    x = Axis("part of the variance that it explains, %", "linear", [0.0, max(*bars.high, 5.0)])
-    return Chart(title, x, y, [bars], note)
+    return Chart(title, x, y, [bars], note, aspect=11 / max(2.5, 0.4 * len(names) + 1))
 
 
 def contour(sketch: Sketch) -> list[Chart]:

@@ -32,6 +32,13 @@ class Points(msgspec.Struct, tag="points"):
     series: int | None = None
     rows: list[int] | None = None
 
+    @property
+    def colors(self) -> list[str]:
+        """The colour of each mark."""
+        if self.series is not None:
+            return [series_color(self.series)] * len(self.x)
+        return [ramp(color) for color in self.color]
+
 
 class Line(msgspec.Struct, tag="line"):
     """A line in the colour of its series, or of its goodness, or of the text.
@@ -57,6 +64,29 @@ class Line(msgspec.Struct, tag="line"):
     def corners(self) -> tuple[list[float], list[float]]:
         """The points to draw through."""
         return corners(self.x, self.y) if self.steps else (self.x, self.y)
+
+    @property
+    def paint(self) -> str:
+        """Its colour."""
+        if self.series is not None:
+            return series_color(self.series)
+        return TEXT if self.color is None else ramp(self.color)
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is dashed, be it because its colour is taken."""
+        taken = self.series is not None and series_is_dashed(self.series)
+        return self.dashed or taken
+
+    @property
+    def opacity(self) -> float:
+        """Thin lines of a series lie behind the others."""
+        return 0.45 if self.thin and self.series is not None else 1.0
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it stands in the legend."""
+        return self.series is not None and not self.thin
 
 
 class Area(msgspec.Struct, tag="area"):
@@ -112,10 +142,19 @@ class Heat(msgspec.Struct, tag="heat"):
 
 
 class Parallel(msgspec.Struct, tag="parallel"):
-    """Parallel coordinates: each trial is a line over all axes."""
+    """Parallel coordinates: each trial is a line over the axes, from left to right.
+
+    Those at the places ``hidden`` are left out at first; a page lets one choose.
+    """
 
     axes: list[Axis]
     color: list[Color]
+    hidden: list[int] = []
+
+    @property
+    def shown(self) -> list[Axis]:
+        """The axes that are not hidden."""
+        return [axis for place, axis in enumerate(self.axes) if place not in self.hidden]
 
 
 Layer = Points | Line | Area | Bars | Spans | Heat | Parallel
@@ -143,6 +182,7 @@ class Chart(msgspec.Struct):
 
 
 State = Literal["complete", "pruned", "failed", "running", "interrupted"]
+TEXT = "#1b1f24"
 STATE_COLORS = {
     "complete": "#0072b2",
     "pruned": "#e69f00",

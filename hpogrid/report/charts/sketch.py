@@ -131,7 +131,7 @@ class Sketch:
             return ""
         values = {**trial.applied, **trial.metrics}
         lines = [f"trial {trial.id} ({trial.state})"]
-        lines += [f"{name}: {_short(value)}" for name, value in list(values.items())[:14]]
+        lines += [f"{name}: {short(value)}" for name, value in list(values.items())[:14]]
         return "\n".join(lines)
 
     @property
@@ -141,5 +141,6 @@ class Sketch:
         return f"{name}, {'lower' if mode == 'min' else 'higher'} is better"
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value with six digits, or as a category."""
     return f"{value:.6g}" if isinstance(value, float) else label(value)

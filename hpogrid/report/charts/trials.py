@@ -1,14 +1,14 @@
-"""Charts with one mark a trial: history, slices, the Pareto front, parallel coordinates."""
+"""Charts with one mark a trial: history, slices, the distribution, the Pareto front."""
 
 from __future__ import annotations
 
 from hpogrid.report.axes import Axis, spread
-from hpogrid.report.charts.model import Chart, Color, Layer, Line, Parallel, Points
+from hpogrid.report.charts.model import Chart, Layer, Line, Points
 from hpogrid.report.charts.sketch import Sketch
 from hpogrid.report.comparable import early_note
 from hpogrid.report.sample import fair_rows, records
 from hpogrid.search.base import Mode
-from hpogrid.study.values import WITH_RESULT, as_loss
+from hpogrid.study.values import as_loss
 from hpogrid.text import counted
 
 MOST_SLICES = 12
@@ -75,7 +75,11 @@ def distribution(sketch: Sketch) -> list[Chart]:
     line = Line([place for place, _ in known], shares, steps=True, rows=rows, share=True)
     y = Axis("part of the trials, %", "linear", [0.0, 100.0])
     title = f"{results.name}: distribution of the results"
-    return [Chart(title, sketch.result, y, [line])]
+    note = (
+        "The part of the trials whose result is at most so large. A steep line: many trials are "
+        "alike; a long flat one: few come that far."
+    )
+    return [Chart(title, sketch.result, y, [line], note)]
 
 
 def pareto(sketch: Sketch, across: int = 0, up: int = 1) -> list[Chart]:
@@ -110,34 +114,3 @@ def _stairs(front: Points, mode: Mode) -> Line:
     order = sorted(places, key=lambda place: as_loss(place[0], mode))
     x, y, rows = map(list, zip(*order, strict=True)) if order else ([], [], [])
     return Line(x, y, steps=True, rows=rows)
-
-
-def parallel(sketch: Sketch) -> list[Chart]:
-    """One axis a hyperparameter and metric, one line a trial."""
-    metrics = [sketch.axis(column) for column in sketch.results.columns if column.kind == "metric"]
-    axes = [*sketch.parameters, *metrics]
-    kept = [i for i, trial in enumerate(sketch.trials) if trial.state in WITH_RESULT][::-1]
-    if len(axes) < 2 or not kept:
-        return []
-    x = Axis("", "category", [], [axis.name for axis in axes])
-    y = Axis("", "linear", [0.0, 1.0])
-    drawn = [
-        Axis(axis.name, axis.scale, [axis.positions[i] for i in kept], axis.categories)
-        for axis in axes
-    ]
-    colors: list[Color] = [None] * len(kept)
-    if sketch.results.objectives:
-        colors = [sketch.colors[index] for index in kept]
-    title = f"{sketch.results.name}: parallel coordinates"
-    name = sketch.color_name if sketch.results.objectives else ""
-    return [Chart(title, x, y, [Parallel(drawn, colors)], _left_out(sketch), name, aspect=2.2)]
-
-
-def _left_out(sketch: Sketch) -> str:
-    """What has no line: trials without a result, and hyperparameters that never change."""
-    results, shown = sketch.results, {axis.name for axis in sketch.parameters}
-    states = [f"{n} {state}" for state, n in results.states.items() if state not in WITH_RESULT]
-    columns = [column.name for column in results.columns if column.kind == "parameter"]
-    same = [name for name in columns if name not in shown]
-    note = f"Without a line: {', '.join(states)} trials." if states else ""
-    return f"{note} The same in all: {', '.join(same)}.".lstrip() if same else note

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
 
+Form = Literal["html", "json", "png", "svg", "pdf"]
+
 
 def compare(
     *targets: str | Path,
@@ -111,7 +113,9 @@ class ComparedStudies:
         """The value of each replicate at the budget."""
         return self._plot("values")
 
-    def save(self, form: Literal["html", "json", "png", "pdf"], stem: str | Path) -> list[Path]:
+    def save(
+        self, form: Literal["html", "json", "png", "svg", "pdf"], stem: str | Path
+    ) -> list[Path]:
         """Write the files of a format to ``<stem>.html`` and so on; return their paths."""
         return save_comparison(self.comparison, form, str(stem))
 

@@ -7,6 +7,7 @@ import math
 import msgspec
 
 from hpogrid.report.compare.model import Budget, Entrant, Unit, quantile
+from hpogrid.report.sample import thinned
 from hpogrid.search.base import Mode
 
 MOST_POINTS = 300
@@ -40,7 +41,7 @@ def band(entrant: Entrant, unit: Unit, mode: Mode) -> Band:
     end = min(lasting) if lasting else max(ends.values(), default=0.0)
     changes = {float(step[place]) for one in known for step in one.steps if step[place] <= end}
     found = Band([], [], [], [], [], [])
-    for x in _thinned(sorted(changes | {end})):
+    for x in thinned(sorted(changes | {end}), MOST_POINTS):
         values = [one.best(Budget(unit, x)) for one in known]
         losses = sorted(math.inf if value is None else sign * value for value in values)
         if not losses or math.isinf(losses[-1]):
@@ -54,11 +55,3 @@ def band(entrant: Entrant, unit: Unit, mode: Mode) -> Band:
         ):
             column.append(value)
     return found
-
-
-def _thinned(values: list[float]) -> list[float]:
-    """At most `MOST_POINTS`; the first and the last stay."""
-    if len(values) <= MOST_POINTS:
-        return values
-    last = len(values) - 1
-    return [values[round(index * last / (MOST_POINTS - 1))] for index in range(MOST_POINTS)]

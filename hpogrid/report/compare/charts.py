@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hpogrid.report.axes import Axis, numeric_axis
+from hpogrid.report.axes import Axis, numeric_axis, shift
 from hpogrid.report.charts.model import Area, Chart, Layer, Line, Points
 from hpogrid.report.charts.times import time_unit
 from hpogrid.report.compare.bands import band
@@ -70,11 +70,10 @@ def values(comparison: Comparison) -> Chart:
     for row, name in enumerate(names):
         item = comparison.standings[len(names) - 1 - row]
         shown = [value for value in item.values if value is not None]
-        shifts = [((index * 0.618034) % 1 - 0.5) * 0.4 for index in range(len(shown))]
         layers.append(
             Points(
                 [x.place(value) for value in shown],
-                [row + shift for shift in shifts] if len(shown) > 1 else [float(row)],
+                [row + shift(index) if len(shown) > 1 else row for index in range(len(shown))],
                 [None] * len(shown),
                 [False] * len(shown),
                 [f"{name}: {value:.6g}" for value in shown],

@@ -13,7 +13,7 @@ from hpogrid.report.compare.model import Comparison, Entrant, Replicate
 from hpogrid.report.htmlfile import write_page
 from hpogrid.space.value import Values
 
-SCRIPTS = ("base", "plot", "summary", "chart", "compare")
+SCRIPTS = ("base", "plot", "chart", "summary", "compare")
 """The parts of the page's script, in order."""
 
 

@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
-from hpogrid.errors import UserError
-from hpogrid.files import explained, write_atomic
-from hpogrid.registry import require
-from hpogrid.report.charts.as_matplotlib import matplotlib_figure
+from hpogrid.report import write_file
 from hpogrid.report.compare.charts import comparison_charts
 from hpogrid.report.compare.model import Comparison
 from hpogrid.report.compare.page import write_comparison
+from hpogrid.report.images import write_pdf, write_picture
 
-Files = dict[str, bytes]
-"""What a path ends in, and what the file holds."""
-
-
-def _html(comparison: Comparison) -> Files:
-    stream = io.BytesIO()
-    write_comparison(comparison, stream)
-    return {".html": stream.getvalue()}
+Files = dict[str, Callable[[BinaryIO], object]]
+"""What a path ends in, and what writes the file."""
 
 
-def _json(comparison: Comparison) -> Files:
-    return {".json": msgspec.json.format(msgspec.json.encode(comparison), indent=2) + b"\n"}
+def _json(comparison: Comparison, stream: BinaryIO) -> None:
+    stream.write(msgspec.json.format(msgspec.json.encode(comparison), indent=2) + b"\n")
 
 
-def _png(comparison: Comparison) -> Files:
-    files = {}
-    for name, chart in comparison_charts(comparison).items():
-        stream = io.BytesIO()
-        matplotlib_figure([chart]).savefig(stream, format="png")
-        files[f"_{name}.png"] = stream.getvalue()
-    return files
+def _pictures(form: str, comparison: Comparison) -> Files:
+    names = {f"_{name}.{form}": chart for name, chart in comparison_charts(comparison).items()}
+    return {name: partial(write_picture, [chart], name) for name, chart in names.items()}
 
 
 def _pdf(comparison: Comparison) -> Files:
-    pdf = require("matplotlib.backends.backend_pdf", extra="images", what="--to_pdf")
-    stream = io.BytesIO()
-    with pdf.PdfPages(stream, metadata={"Title": "comparison", "Creator": "hpogrid"}) as pages:
-        for chart in comparison_charts(comparison).values():
-            pages.savefig(matplotlib_figure([chart]))
-    return {".pdf": stream.getvalue()}
+    charts = [[chart] for chart in comparison_charts(comparison).values()]
+    return {".pdf": partial(write_pdf, "comparison", charts)}
 
 
 FORMATS: dict[str, Callable[[Comparison], Files]] = {
-    "html": _html, "json": _json, "png": _png, "pdf": _pdf,
-}  # fmt: skip
+    "html": lambda comparison: {".html": partial(write_comparison, comparison)},
+    "json": lambda comparison: {".json": partial(_json, comparison)},
+    "png": partial(_pictures, "png"),
+    "svg": partial(_pictures, "svg"),
+    "pdf": _pdf,
+}
 
 
 def save_comparison(comparison: Comparison, form: str, stem: str) -> list[Path]:
@@ -59,13 +48,5 @@ def save_comparison(comparison: Comparison, form: str, stem: str) -> list[Path]:
     Raises:
         UserError: a library is missing (the extra is named), or the place cannot be written.
     """
-    paths = []
-    for suffix, content in FORMATS[form](comparison).items():
-        path = Path(f"{stem}{suffix}")
-        if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
-            raise UserError(f"cannot write {path}: choose another --outname")
-        with explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content)
-        paths.append(path)
-    return paths
+    files = FORMATS[form](comparison)
+    return [write_file(f"{stem}{suffix}", write) for suffix, write in files.items()]

@@ -1,8 +1,0 @@
-// The page of the parallel coordinates alone.
-
-head();
-chooseMetric();
-parallel();
-table();
-selection.changed();
-document.documentElement.dataset.ready = "yes";
