@@ -88,6 +88,16 @@ def _matern(squared: Array) -> tuple[Array, Array]:
     return (1 + root + 5 / 3 * squared) * decay, 5 / 3 * (1 + root) * decay
 
 
+def _factor(kernel: Array) -> Array:
+    """The lower Cholesky factor. Points that are nearly the same need more on the diagonal."""
+    jitter = _JITTER
+    while True:
+        try:
+            return np.asarray(linalg.cholesky(kernel + jitter * np.eye(len(kernel)), lower=True))
+        except linalg.LinAlgError:
+            jitter *= 10
+
+
 def fit(apart: Array, losses: Array) -> Hyper:
     """The most probable hyperparameters.
 
@@ -104,10 +114,7 @@ def fit(apart: Array, losses: Array) -> Hyper:
         hyper = Hyper.of(logs)
         alike, slope = _matern(apart @ hyper.lengths**-2)
         kernel = hyper.scale * alike
-        try:
-            root = linalg.cholesky(kernel + _MEAN + (hyper.noise + _JITTER) * diagonal, lower=True)
-        except linalg.LinAlgError:
-            return 1e10, np.zeros_like(logs)
+        root = _factor(kernel + _MEAN + hyper.noise * diagonal)
         inverse = linalg.cho_solve((root, True), diagonal)
         weights = inverse @ losses
         value = losses @ weights / 2 + np.log(np.diag(root)).sum()
@@ -139,8 +146,7 @@ class GaussianProcess:
         self, hyper: Hyper, points: Array, losses: Array, categories: NDArray[np.bool_]
     ) -> None:
         self._hyper, self._points, self._categories = hyper, points, categories
-        kernel = self._kernel(points) + (hyper.noise + _JITTER) * np.eye(len(losses))
-        self._root = linalg.cholesky(kernel, lower=True)
+        self._root = _factor(self._kernel(points) + hyper.noise * np.eye(len(losses)))
         self._weights = linalg.cho_solve((self._root, True), losses)
 
     def _kernel(self, points: Array) -> Array:

@@ -142,10 +142,10 @@ class GpSearcher(ModelSearcher):
         """Points with NaN for the parameters that they do not have."""
         if not self._conditional:
             return points
-        points = points.copy()
+        points, whole = points.copy(), self.problem.space
+        crossing = next(whole.crossings())  # any: these parameters are not the model's
         for row in points:
-            latents = {**self._single, **space.decode(row)}
-            have = self.problem.space.decode(latents).suggested
+            have = whole.decode({**self._single, **space.decode(row)}, crossing).suggested
             for column, name in self._conditional:
                 if name not in have:
                     row[column] = float("nan")

@@ -59,7 +59,7 @@ def test_the_hyperparameters_are_a_maximum_and_their_slopes_are_right(
         seen.append(cost)
         return real(cost, start, **options)
 
-    monkeypatch.setattr(gaussian.optimize, "minimize", spy)
+    monkeypatch.setattr("hpogrid.search.gaussian.optimize.minimize", spy)
     hyper = gaussian.fit(gaussian.squares(points, points, NUMBERS), losses)
     logs = np.array([0.2, -0.4, 0.3, -2.0])
     steps = list(1e-6 * np.eye(4))
@@ -68,6 +68,15 @@ def test_the_hyperparameters_are_a_maximum_and_their_slopes_are_right(
     found = np.log([*hyper.lengths, hyper.scale, hyper.noise])
     assert all(seen[0](found)[0] <= seen[0](found + 1e5 * step)[0] for step in steps)
     assert hyper.lengths[0] < hyper.lengths[1]  # the first one is the one that matters
+
+
+def test_points_that_are_nearly_the_same_are_modelled() -> None:
+    points, losses = some(20)
+    points, losses = np.vstack([points, points + 1e-12]), np.append(losses, losses + 1e-3)
+    for hyper in (HYPER, Hyper(np.array([20.0, 20.0]), scale=1e6, noise=0.0)):
+        mean, deviation = GaussianProcess(hyper, points, losses, NUMBERS).at(points)
+        assert np.isfinite(mean).all()
+        assert (deviation > 0).all()
 
 
 def test_expected_improvement_far_from_and_near_the_best() -> None:
