@@ -79,6 +79,7 @@ _SAY = {
     "cpus": "say how many cores a job has",
     "gpus": "say how many GPUs a job has",
     "max_attempts": "say whether a job is queued again",
+    "nodes": "say how many nodes a job has",
 }
 """What settings do that there are native options for as well."""
 
@@ -106,7 +107,7 @@ class BatchSite:
     @property
     def traits(self) -> Traits:
         """A cluster whose nodes see the task's folder."""
-        return Traits()
+        return Traits(nodes=bool(self.scheduler.job_nodes))
 
     server = None
 
@@ -140,7 +141,7 @@ class BatchSite:
         if nodes > 1:
             notes.append(
                 f"each job gets {nodes} nodes, and hpogrid runs its trials on the first one only: "
-                "the others serve trials that start programs there themselves (srun, torchrun)"
+                "with --nodes instead, engine ray uses all, and nodes_per_trial shares them out"
             )
         return notes
 

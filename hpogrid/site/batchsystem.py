@@ -83,6 +83,9 @@ class BatchSystem(ABC):
             seconds since 1970, or nothing; "" if there is none.
         again: a shell expression for the command by which a running member queues itself again;
             empty: its exit code does; None: it cannot.
+        job_nodes: a shell expression for the names of the nodes of the running member, with commas
+            between, this one first; empty: it has one.
+        on_node: the command that starts a program on one of them, whose name comes after it.
         arrays: whether one submission takes all members; else each is submitted on its own.
         cores_by_number: whether a job may ask for cores without knowing the cluster.
         shared_disk: whether jobs see the task's folder.
@@ -101,6 +104,8 @@ class BatchSystem(ABC):
     member: ClassVar[str]
     end_time: ClassVar[str] = ""
     again: ClassVar[str | None] = None
+    job_nodes: ClassVar[str] = ""
+    on_node: ClassVar[str] = ""
     arrays: ClassVar[bool] = True
     cores_by_number: ClassVar[bool] = True
     shared_disk: ClassVar[bool] = True

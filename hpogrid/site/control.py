@@ -13,7 +13,7 @@ from hpogrid.engine.prep import prep_logs
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
 from hpogrid.job.start import Start
-from hpogrid.site import bring, keeper, keepers, make_site, servers
+from hpogrid.site import bring, check_grid, keeper, keepers, make_site, servers
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
@@ -150,6 +150,7 @@ def submit(
     _check_mode(name, where, mode, start)
     if project.storage is not None and shared:
         check_url(project.storage, n_jobs)
+    check_grid(name, project.grid_config)
     where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
     task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start, mode=mode)
     try:
@@ -404,6 +405,7 @@ def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid"
     name = site or project.grid_config.place
     where = make_site(name)
     _check_mode(name, where, mode, None)
+    check_grid(name, project.grid_config)
     task = sketch(project, name, n_jobs, number=next_number(), mode=mode)
     files = where.server.files(task) if where.server else _files(project_name)
     lines = [f"site: {name}", f"jobs: {n_jobs}", "commands:"]

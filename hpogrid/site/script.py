@@ -15,7 +15,8 @@ from hpogrid._version import VERSION
 from hpogrid.config.home import home
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
-from hpogrid.engine.resources import wanted_cores
+from hpogrid.engine.nodes import NODES, ON_NODE
+from hpogrid.engine.resources import trials_on_a_node, wanted_cores
 from hpogrid.engine.surroundings import IMAGE
 from hpogrid.errors import UserError
 from hpogrid.job.again import ATTEMPTS, COMMAND
@@ -54,9 +55,9 @@ def make_request(
     grid, hpo = project.grid_config, project.hpo_config
     cpus, gpus = wanted_cores(project), grid.gpus
     if cpus is None and cores and not names_cores(grid):
-        cpus = min(hpo.max_concurrent, hpo.trials)
+        cpus = trials_on_a_node(project)
     if gpus is None and hpo.gpus_per_trial:
-        gpus = math.ceil(hpo.gpus_per_trial * hpo.max_concurrent)
+        gpus = math.ceil(hpo.gpus_per_trial * trials_on_a_node(project))
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task.name)
     seconds = grid.walltime_seconds
     return Request(name, folder, task.folder, count, grid, cpus, gpus, seconds)
@@ -76,6 +77,11 @@ def job_script(
             f"container: at {scheduler.name} jobs run without one, for it could not see the files "
             "of the job; leave it out, or use a site whose nodes share a disk with this machine"
         )
+    if wanted is not None and (request.grid.nodes or 1) > 1:
+        raise UserError(
+            "nodes: a job in a container starts nothing on its other nodes; leave out the "
+            "container (the trials' programs may have one each), or the nodes"
+        )
     environment, run = _environment(task, wanted), _run(task, project, wanted)
     if not scheduler.shared_disk:
         environment, run = "", _AWAY
@@ -91,7 +97,7 @@ def job_script(
         member=scheduler.member,
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
-        environment=environment + _again(scheduler, request),
+        environment=environment + _again(scheduler, request) + _nodes(scheduler, request),
         run=run,
     )
 
@@ -102,6 +108,15 @@ def _again(scheduler: BatchSystem, request: Request) -> str:
         return ""
     lines = f"\nexport {ATTEMPTS}={request.grid.max_attempts}"
     return lines + (f"\nexport {COMMAND}={scheduler.again}" if scheduler.again else "")
+
+
+def _nodes(scheduler: BatchSystem, request: Request) -> str:
+    """Lines that tell a job its nodes, if it has several, and how it starts programs there."""
+    if (request.grid.nodes or 1) == 1:
+        return ""
+    return (
+        f"\nexport {NODES}={scheduler.job_nodes}\nexport {ON_NODE}={shlex.quote(scheduler.on_node)}"
+    )
 
 
 def _run(task: Task, project: Project, wanted: container.Wanted | None) -> str:

@@ -89,6 +89,8 @@ class Slurm(BatchSystem):
     )
     # SLURM_JOB_ID of one of the members is the number of the array: all would be queued again.
     again = '"scontrol requeue ${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
+    job_nodes = '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | paste -s -d ,)"'
+    on_node = "srun --overlap --cpu-bind=none --nodes=1 --ntasks=1 --nodelist"
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(
         ["array", "chdir", "error", "input", "job-name", "open-mode", "output", "parsable", "wrap"]
@@ -99,6 +101,7 @@ class Slurm(BatchSystem):
         "cpus": ["cpus-per-task"],
         "gpus": ["gres", "gpus", "gpus-per-node", "gpus-per-task", "tres-per-task"],
         "max_attempts": ["no-requeue"],
+        "nodes": ["nodes"],
     })  # fmt: skip
     tested = ("22.05", "24.11")
     too_large = ("Invalid job array specification", "SubmitJob")
@@ -113,9 +116,12 @@ class Slurm(BatchSystem):
             ("open-mode", "append"),
             ("requeue", None),
         ]
-        extra = request.grid.extra
-        if not any(name.lstrip("-").startswith(("nodes", "ntasks")) for name in extra):
-            options += [("nodes", "1"), ("ntasks", "1")]
+        extra, nodes = request.grid.extra, request.grid.nodes
+        names = [name.lstrip("-") for name in extra]
+        tasks = any(name.startswith("ntasks") for name in names)
+        if nodes is not None or not (tasks or "nodes" in names):
+            options.append(("nodes", str(nodes or 1)))
+            options += [] if tasks else [("ntasks-per-node" if nodes else "ntasks", "1")]
         if request.seconds:
             options.append(("time", _duration(request.seconds)))
         if request.cpus:

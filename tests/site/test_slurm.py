@@ -133,6 +133,15 @@ def test_what_the_user_says_about_nodes_is_all_that_is_said() -> None:
     assert [Slurm().nodes(extra) for extra in ({}, {"nodes": "2-4"}, {"--nodes": 3})] == [1, 2, 3]
 
 
+def test_several_nodes() -> None:
+    lines = Slurm().directives(request(nodes=3))
+    assert {"#SBATCH --nodes=3", "#SBATCH --ntasks-per-node=1"} <= set(lines)
+    lines = Slurm().directives(request(nodes=3, extra={"ntasks-per-node": 4}))
+    assert [line for line in lines if "node" in line] == [
+        "#SBATCH --nodes=3", "#SBATCH --ntasks-per-node=4",
+    ]  # fmt: skip
+
+
 def test_an_array_is_found_by_its_name() -> None:
     assert "--name=hpogrid.p-2" in Slurm().search("hpogrid.p-2")
     assert Slurm().found(0, "17\n17\n", "x") == "17"
