@@ -9,6 +9,10 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.files import load_record
 
+JOB = "HPOGRID_JOB"
+"""The environment variable with the number of a job, where a script of hpogrid runs it."""
+ONWARD = "HPOGRID_ONWARD"
+"""The environment variable with the command that submits jobs which wait for others to end."""
 START = "hpogrid_job.sh"
 """The program that a job starts: it finds a Python."""
 ENTRY = "hpogrid_job.py"

@@ -25,7 +25,7 @@ NO_MEMORY = "out of memory"
 """How the reason begins of a job that ended for lack of memory."""
 
 Member = tuple[str, int]
-"""A member of an array: the array's native id, and its number in it, from 1."""
+"""A member of an array: the array's native id, and its number in it."""
 
 
 Target = tuple[str, Sequence[int] | None]
@@ -78,7 +78,8 @@ class BatchSystem(ABC):
     Attributes:
         name: of the site.
         label: what people call it.
-        member: a shell expression for the number of the running member, from 1.
+        member: a shell expression for the number of the running member.
+        lowest: the number of the first member of an array.
         end_time: a shell command that prints when the running member has to be over, in
             seconds since 1970, or nothing; "" if there is none.
         again: a shell expression for the command by which a running member queues itself again;
@@ -102,6 +103,7 @@ class BatchSystem(ABC):
     name: ClassVar[str]
     label: ClassVar[str]
     member: ClassVar[str]
+    lowest: ClassVar[int] = 1
     end_time: ClassVar[str] = ""
     again: ClassVar[str | None] = None
     job_nodes: ClassVar[str] = ""

@@ -28,6 +28,7 @@ from hpogrid.site.base import (
 )
 from hpogrid.site.choice import Filters, choose
 from hpogrid.site.elsewhere import SERVER_DAYS
+from hpogrid.site.onward import go_on
 from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
     IdRange,
@@ -182,6 +183,7 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
         details: whether it matters which of their jobs is which.
     """
     tasks = list(tasks)
+    go_on(besides=[task.id for task in tasks])
     seen: dict[int, Seen] = {}
     jobs: dict[int, list[JobStatus]] = {}
     for kind in {kind for task in tasks for kind in keepers(task)}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shlex
 import string
@@ -11,6 +12,9 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+import msgspec
+
+import hpogrid
 from hpogrid._version import VERSION
 from hpogrid.config.home import home
 from hpogrid.config.project import Project
@@ -20,7 +24,7 @@ from hpogrid.engine.resources import trials_on_a_node, wanted_cores
 from hpogrid.engine.surroundings import IMAGE
 from hpogrid.errors import UserError
 from hpogrid.job.again import ATTEMPTS, COMMAND
-from hpogrid.job.settings import ENTRY, START
+from hpogrid.job.settings import ENTRY, ONWARD, START
 from hpogrid.site import container
 from hpogrid.site.batchsystem import BatchSystem, Request
 from hpogrid.site.carry import carried, carried_path
@@ -83,6 +87,7 @@ def job_script(
             "container (the trials' programs may have one each), or the nodes"
         )
     environment, run = _environment(task, wanted), _run(task, project, wanted)
+    environment += _onward() if wanted is None else ""
     if not scheduler.shared_disk:
         environment, run = "", _AWAY
     return _fill(
@@ -95,6 +100,7 @@ def job_script(
         project=task.project,
         command=shlex.join(scheduler.submit(request)),
         member=scheduler.member,
+        lowest=scheduler.lowest,
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
         environment=environment + _again(scheduler, request) + _nodes(scheduler, request),
@@ -108,6 +114,14 @@ def _again(scheduler: BatchSystem, request: Request) -> str:
         return ""
     lines = f"\nexport {ATTEMPTS}={request.grid.max_attempts}"
     return lines + (f"\nexport {COMMAND}={scheduler.again}" if scheduler.again else "")
+
+
+def _onward() -> str:
+    """A line that tells a job how this hpogrid, not the one that comes along, submits others."""
+    places = [str(Path(file).parents[1]) for file in (hpogrid.__file__, msgspec.__file__ or os.sep)]
+    path = os.pathsep.join([*places, *filter(None, [os.environ.get("PYTHONPATH")])])
+    words = ["env", f"PYTHONPATH={path}", sys.executable, "-P", "-m", "hpogrid.site.onward"]
+    return f"\nexport {ONWARD}={shlex.quote(shlex.join(words))}"
 
 
 def _nodes(scheduler: BatchSystem, request: Request) -> str:

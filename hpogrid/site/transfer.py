@@ -23,10 +23,11 @@ from hpogrid.job.settings import PACKED, STATE, JobSettings, TaskFolder
 from hpogrid.site import jobs_at
 from hpogrid.site.arrays import settled
 from hpogrid.site.base import JobStatus, Traits
-from hpogrid.site.batch import BatchSite, Part
+from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import Request
 from hpogrid.site.carry import Content, bundled, carried, write_archive
 from hpogrid.site.htcondor import HTCondor, escaped
+from hpogrid.site.parts import Part
 from hpogrid.site.script import ARCHIVE
 from hpogrid.site.tasks import Task, project_at
 from hpogrid.study.ledger import ledger_pattern
@@ -120,18 +121,19 @@ class TransferSite(BatchSite):
             except (OSError, Refused) as error:
                 raise UserError(f"{packed} is damaged: {error}") from error
 
-    def _start(self, task: Task, jobs: Sequence[int]) -> None:
+    def start(self, task: Task, jobs: Sequence[int]) -> None:
+        """Also with what is known of their earlier attempts."""
         for job in jobs:
             _make_state(task, job)
-        super()._start(task, jobs)
+        super().start(task, jobs)
 
-    def _submit(self, task: Task, part: Part) -> None:
+    def prepare(self, task: Task, part: Part) -> None:
+        """The task as an archive."""
         project = project_at(task, self.scheduler.name)
         path = part.request.folder / ARCHIVE
         with explained(path):
             make_folder(path.parent)
             write_archive(_content(task, project), path)
-        super()._submit(task, part)
 
 
 def _content(task: Task, project: Project) -> Content:

@@ -70,8 +70,8 @@ def test_history() -> None:
 def test_submission() -> None:
     slurm = Slurm()
     script = "/home/u/tasks/1/batch/001/job.sh"
-    assert slurm.submit(request()) == ["sbatch", "--parsable", "--array=1-4", script]
-    assert slurm.submit(request(16, max_jobs=5))[2] == "--array=1-16%5"
+    assert slurm.submit(request()) == ["sbatch", "--parsable", "--array=0-3", script]
+    assert slurm.submit(request(16, max_jobs=5))[2] == "--array=0-15%5"
     assert slurm.submitted(0, "123\n") == "123"
     assert slurm.submitted(0, "123;cluster\n") == "123"
     assert slurm.submitted(1, "") is None
@@ -149,7 +149,7 @@ def test_an_array_is_found_by_its_name() -> None:
 
 
 def test_the_largest_array() -> None:
-    assert Slurm().largest_array("MaxArraySize            = 1001\nMaxDBDMsgs = 20008") == 1000
+    assert Slurm().largest_array("MaxArraySize            = 1001\nMaxDBDMsgs = 20008") == 1001
     assert Slurm().largest_array("") is None
 
 
