@@ -35,6 +35,8 @@ AtLeast1 = Annotated[float, Meta(ge=1)]
 
 _WALLTIME = re.compile("([0-9]+-)?[0-9]+:[0-5][0-9]:[0-5][0-9]|[0-9]+[smhd]")
 _PYTHON = re.compile(r"/[\w./*?\[\]+-]+", re.ASCII)
+_FOR_USERS = ("HPOGRID_TOKEN_FILE", "HPOGRID_CA_FILE", "HPOGRID_SSH_CONFIG")
+"""The environment variables of hpogrid that are for users to set, and hold no secret."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -563,7 +565,7 @@ def _check_environment(variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
             raise ValueError(f"environment: '{name}' is no name of a variable; write NAME")
-        if name.startswith("HPOGRID_"):
+        if name.startswith("HPOGRID_") and name not in _FOR_USERS:
             raise ValueError(f"environment: {name} is set by hpogrid itself; leave it out")
         if "\0" in value:
             raise ValueError(f"environment: the value of {name} has a NUL in it")

@@ -30,6 +30,8 @@ BUNDLE = "bundle"
 STATE = "state"
 """The folder that goes with a job to a machine which sees no other of here, and comes back: the
 ledgers of that job alone, its result, and what `PACKED` holds."""
+PASS = "serve-token"  # noqa: S105 (the name of a file)
+"""In `STATE`: the token with which the job may call `hpogrid serve`."""
 LIB = "lib"
 VENDOR = "vendor"
 
