@@ -49,6 +49,7 @@ class Request:
         home: the task's folder, in which the jobs start.
         count: how many members.
         jobs: of the task, which these are; empty: whoever makes the request does not know them.
+        lowest: the number of the first one.
         only: the one member to submit, where the cluster has no arrays.
         grid: what its jobs need, and where.
         cpus, gpus: of a member; None: as the site gives.
@@ -63,6 +64,7 @@ class Request:
     cpus: int | None = None
     gpus: int | None = None
     seconds: int | None = None
+    lowest: int = 1
     only: int | None = None
     jobs: tuple[int, ...] = ()
 
@@ -79,7 +81,7 @@ class BatchSystem(ABC):
         name: of the site.
         label: what people call it.
         member: a shell expression for the number of the running member.
-        lowest: the number of the first member of an array.
+        from_zero: whether an array as large as can be is counted from 0, and not from 1.
         end_time: a shell command that prints when the running member has to be over, in
             seconds since 1970, or nothing; "" if there is none.
         again: a shell expression for the command by which a running member queues itself again;
@@ -103,7 +105,7 @@ class BatchSystem(ABC):
     name: ClassVar[str]
     label: ClassVar[str]
     member: ClassVar[str]
-    lowest: ClassVar[int] = 1
+    from_zero: ClassVar[bool] = False
     end_time: ClassVar[str] = ""
     again: ClassVar[str | None] = None
     job_nodes: ClassVar[str] = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import cached_property
 
 from hpogrid.config.home import home
 from hpogrid.errors import RunError
@@ -72,6 +73,7 @@ class Cluster:
         except RunError:
             return None
 
+    @cached_property
     def largest_array(self) -> int | None:
         """How many members an array may have, if the cluster tells."""
         answer = self.asked(self.scheduler.settings())

@@ -43,7 +43,7 @@ class Parts:
         jobs = range(task.n_jobs) if jobs is None else jobs
         most = 1
         if self._scheduler.arrays:
-            most = (self._cluster.largest_array() if len(jobs) > 1 else None) or len(jobs)
+            most = (self._cluster.largest_array if len(jobs) > 1 else None) or len(jobs)
         groups = [same[at : at + most] for same in self._by_memory(task, jobs)
                   for at in range(0, len(same), most)]  # fmt: skip
         first, step = len(arrays_of(task)) + 1, int(self._scheduler.arrays)
@@ -92,7 +92,10 @@ class Parts:
         times = max(task.short_of_memory.get(job, 0) for job in members)
         grid = replace(request.grid, max_jobs=share, memory=_memory(request.grid, times))
         name = request.name if number == 1 else f"{request.name}-{number}"
-        request = dataclasses.replace(request, grid=grid, name=name, only=only, jobs=tuple(members))
+        full = self._scheduler.from_zero and len(members) == self._cluster.largest_array
+        request = dataclasses.replace(
+            request, grid=grid, name=name, only=only, lowest=int(not full), jobs=tuple(members)
+        )
         return Part(request, group, members)
 
     def files(self, task: Task, parts: Sequence[Part]) -> dict[Path, str]:

@@ -100,7 +100,7 @@ def job_script(
         project=task.project,
         command=shlex.join(scheduler.submit(request)),
         member=scheduler.member,
-        lowest=scheduler.lowest,
+        lowest=request.lowest,
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
         environment=environment + _again(scheduler, request) + _nodes(scheduler, request),

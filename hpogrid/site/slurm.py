@@ -83,7 +83,7 @@ class Slurm(BatchSystem):
     name = "slurm"
     label = "Slurm"
     member = '"$SLURM_ARRAY_TASK_ID"'
-    lowest = 0  # from 1 an array could have one member less
+    from_zero = True
     end_time = (
         'echo "${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue --noheader --format=%e'
         ' --jobs="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID")" 2>/dev/null)}"'
@@ -141,9 +141,11 @@ class Slurm(BatchSystem):
         return int(match.group()) if match else 1
 
     def submit(self, request: Request) -> list[str]:
-        """``sbatch --array=0-N%C``."""
+        """``sbatch --array=1-N%C``."""
         most = f"%{request.grid.max_jobs}" if request.grid.max_jobs else ""
-        return ["sbatch", "--parsable", f"--array=0-{request.count - 1}{most}", str(request.script)]
+        last = request.lowest + request.count - 1
+        array = f"--array={request.lowest}-{last}{most}"
+        return ["sbatch", "--parsable", array, str(request.script)]
 
     def submitted(self, code: int, text: str) -> str | None:
         """``123``, or ``123;cluster``."""
@@ -172,7 +174,7 @@ class Slurm(BatchSystem):
         return ["scontrol", "show", "config"]
 
     def largest_array(self, text: str) -> int | None:
-        """``MaxArraySize`` is one more than the largest number of a member; ours are from 0."""
+        """``MaxArraySize`` is one more than the largest number of a member."""
         match = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
         return max(int(match.group(1)), 1) if match else None
 

@@ -29,7 +29,7 @@ class SlurmContract(ClusterContract):
     refusal = "Slurm refused the job: sbatch: error: invalid partition specified: nosuch"
 
     def requeue(self, array: str) -> None:
-        member = f"{array}_0"
+        member = f"{array}_1"
         run("scontrol", "requeue", member)
         time.sleep(8)  # Slurm would let it wait for two minutes
         run("scontrol", "update", f"JobId={member}", "StartTime=now")

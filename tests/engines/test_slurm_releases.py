@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,9 +62,9 @@ def test_an_end_that_slurm_itself_has_forgotten(
         somebody.turn("dies-1", True)
         somebody.turn("hangs-2", True)
         task = somebody.submit(3)
-        wait_until(lambda: queue("--states=RUNNING", "--format=%K") == ["2"])
+        wait_until(lambda: queue("--states=RUNNING", "--format=%K") == ["3"])
         array = queue("--format=%F")[0]
-        run("scancel", "--signal=KILL", "--full", f"{array}_2")
+        run("scancel", "--signal=KILL", "--full", f"{array}_3")
         wait_until(lambda: not queue("--states=all"), 200)
         if accounting:
             assert somebody.jobs(task) == [
@@ -98,6 +99,8 @@ def test_more_jobs_than_an_array_and_a_user_may_have(somebody: User, suite: str)
             ]
             * 3
         )
+        arrays = json.loads((somebody.home / f"tasks/{task}/task.json").read_text())["native"]
+        assert arrays["arrays"][0]["lowest"] == 0  # or it could not have four
         wait_until(lambda: len(somebody.trace()) == 7)  # nobody looks: jobs that end submit others
         assert somebody.wait(task, lambda states: states[1:] == ["done"] * 7)[0] == "running"
         hpogrid("tasks", "kill", task)

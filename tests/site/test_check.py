@@ -33,7 +33,7 @@ def test_a_cluster_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found["slurm"][0] == "bad"
     assert "there is no 'squeue' on the PATH" in found["slurm"][1]
     found = states("slurm", extra={"partition": "x"})
-    assert found["submission"][1].startswith("sbatch --parsable --array=0-0 ")
+    assert found["submission"][1].startswith("sbatch --parsable --array=1-1 ")
 
 
 def test_a_plan_tells_the_container_that_there_will_be(tmp_path: Path) -> None:

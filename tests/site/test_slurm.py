@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,10 @@ def test_history() -> None:
 def test_submission() -> None:
     slurm = Slurm()
     script = "/home/u/tasks/1/batch/001/job.sh"
-    assert slurm.submit(request()) == ["sbatch", "--parsable", "--array=0-3", script]
-    assert slurm.submit(request(16, max_jobs=5))[2] == "--array=0-15%5"
+    assert slurm.submit(request()) == ["sbatch", "--parsable", "--array=1-4", script]
+    assert slurm.submit(request(16, max_jobs=5))[2] == "--array=1-16%5"
+    largest = dataclasses.replace(request(), lowest=0)
+    assert slurm.submit(largest)[2] == "--array=0-3"
     assert slurm.submitted(0, "123\n") == "123"
     assert slurm.submitted(0, "123;cluster\n") == "123"
     assert slurm.submitted(1, "") is None
