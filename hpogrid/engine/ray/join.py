@@ -28,7 +28,9 @@ START_SECONDS = 120.0
 OBJECT_STORE = 100 * 2**20
 """Bytes for Ray's object store, of which trials use nothing unless the script does."""
 
-_GRACE = 5.0
+_GRACE = 0.5
+"""Seconds that Ray has to end by itself: a batch system waits for few before it kills us too."""
+
 _RAY = "from ray.scripts.scripts import main; main()"
 
 
