@@ -68,9 +68,9 @@ def _writer(kind: str, action: str, help_text: str, fields: Callable[[Any], Any]
         def read(data: dict[str, Any]) -> Any:
             config = read_config(kind, data, where)
             if isinstance(config, GridConfig):
-                from hpogrid.site import make_site
+                from hpogrid.site import check_grid
 
-                make_site(config.place).check_config(config)
+                check_grid(config.place, config)
             return config
 
         if action == "update":

@@ -67,7 +67,8 @@ def project_notes(project: Project, files: Mapping[str, Path]) -> list[str]:
         project: with its configs.
         files: the scripts by their names.
     """
-    return hpo_notes(project.hpo_config) + _metric_notes(project, files)
+    notes = hpo_notes(project.hpo_config) + node_notes(project)
+    return notes + _metric_notes(project, files)
 
 
 def _metric_notes(project: Project, files: Mapping[str, Path]) -> list[str]:
@@ -114,6 +115,48 @@ def default_max_t(config: HpoConfig) -> str | None:
         f"max_t={most} of {attr}, its default; give --stop '{{\"{attr}\": N}}' for another, or "
         "--scheduler none"
     )
+
+
+def node_notes(project: Project) -> list[str]:
+    """Which nodes of a job no trial is going to use.
+
+    Raises:
+        UserError: a trial needs more than there are, or who runs the trials can use one only.
+    """
+    config, nodes = project.hpo_config, project.grid_config.nodes or 1
+    each = config.nodes_per_trial
+    if each is not None and each > nodes:
+        raise UserError(
+            f"nodes_per_trial: a trial needs {each} nodes, and a job has {nodes}; give the grid "
+            f"config --nodes {each} or more"
+        )
+    if nodes == 1:
+        return []
+    if each is None:
+        _check_engine(project, nodes)
+    used = min(min(config.max_concurrent, config.trials), nodes // (each or 1)) * (each or 1)
+    if used == nodes:
+        return []
+    return [
+        f"a job has {nodes} nodes, and its trials use {used} of them at once: max_concurrent is "
+        f"{config.max_concurrent}, nodes_per_trial is {each or 'not given'}"
+    ]
+
+
+def _check_engine(project: Project, nodes: int) -> None:
+    """Refuse nodes that trials cannot use."""
+    config, why = project.hpo_config, None
+    if config.engine in ("process", "debug"):
+        why = f"engine {config.engine} runs trials on one node"
+    elif config.ray_address is not None:
+        why = f"the trials run on the Ray cluster at {config.ray_address}"
+    elif project.model_config.python is not None:
+        why = "trials with a --python of their own run on one node"
+    if why is not None:
+        raise UserError(
+            f"nodes: {why}, and the jobs have {nodes}: leave it out of the grid config, have Ray "
+            "use them (--engine ray), or give each trial some (--nodes_per_trial)"
+        )
 
 
 def drift_notes(project: Project) -> list[str]:

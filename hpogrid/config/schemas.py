@@ -35,6 +35,8 @@ AtLeast1 = Annotated[float, Meta(ge=1)]
 
 _WALLTIME = re.compile("([0-9]+-)?[0-9]+:[0-5][0-9]:[0-5][0-9]|[0-9]+[smhd]")
 _PYTHON = re.compile(r"/[\w./*?\[\]+-]+", re.ASCII)
+_FOR_USERS = ("HPOGRID_TOKEN_FILE", "HPOGRID_CA_FILE", "HPOGRID_SSH_CONFIG")
+"""The environment variables of hpogrid that are for users to set, and hold no secret."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -185,6 +187,13 @@ class HpoConfig(Config):
     gpus_per_trial: Annotated[
         float, Meta(ge=0, description="GPUs of a trial; fractions share one")
     ] = 0
+    nodes_per_trial: Annotated[
+        AtLeastOne | None,
+        Meta(
+            description="Nodes of a trial that starts programs there itself (srun, torchrun), of "
+            "those that the job has; HPOGRID_NODES names them"
+        ),
+    ] = None
     keep_checkpoints: Annotated[
         str,
         Meta(
@@ -212,6 +221,11 @@ class HpoConfig(Config):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{name}: {value:g} is not a finite number")
+        if self.nodes_per_trial is not None and (self.engine == "ray" or self.ray_address):
+            raise ValueError(
+                "nodes_per_trial: with engine ray it is Ray that shares out the nodes; leave it "
+                "out, or set engine process"
+            )
         if self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
             raise ValueError(
                 f"gpus_per_trial: {self.gpus_per_trial:g} is neither a whole number nor below 1"
@@ -337,12 +351,23 @@ class GridConfig(Config):
             "retried",
         ),
     ] = None
+    nodes: Annotated[
+        AtLeastOne | None,
+        Meta(
+            description="Nodes of a job: engine ray runs trials on all of them, nodes_per_trial "
+            "of the hpo config gives each trial some"
+        ),
+    ] = None
     cpus: Annotated[
         AtLeastOne | None,
-        Meta(description="CPU cores of a job (default: those of its trials, else the site's)"),
+        Meta(
+            description="CPU cores of a job, on each of its nodes (default: those of its trials, "
+            "else the site's)"
+        ),
     ] = None
     gpus: Annotated[
-        Whole | None, Meta(description="GPUs of a job (default: those of its trials)")
+        Whole | None,
+        Meta(description="GPUs of a job, on each of its nodes (default: those of its trials)"),
     ] = None
     setup: Annotated[
         str | None,
@@ -540,7 +565,7 @@ def _check_environment(variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
             raise ValueError(f"environment: '{name}' is no name of a variable; write NAME")
-        if name.startswith("HPOGRID_"):
+        if name.startswith("HPOGRID_") and name not in _FOR_USERS:
             raise ValueError(f"environment: {name} is set by hpogrid itself; leave it out")
         if "\0" in value:
             raise ValueError(f"environment: the value of {name} has a NUL in it")

@@ -50,8 +50,12 @@ def choose_engine(project: Project, scripts: Path) -> Choice:
         return Choice("ray", f"the trials run on the Ray cluster at {config.ray_address}; {whose}")
     if config.engine != "auto":
         return Choice(config.engine, "the hpo config says so")
+    if config.nodes_per_trial is not None:
+        return Choice("process", "the trials use the nodes of the job themselves")
     if model.python is not None:
         return Choice("process", "the trials have a Python of their own")
+    if (project.grid_config.nodes or 1) > 1:
+        return Choice("ray", "the jobs have several nodes")
     if uses_ray(scripts, model.script if model.model else None):
         if importlib.util.find_spec("ray") is not None:
             return Choice("ray", f"{model.script} is written for Ray Tune")

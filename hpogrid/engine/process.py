@@ -15,13 +15,7 @@ from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.prep import Preparing
 from hpogrid.engine.pythons import trial_python
 from hpogrid.engine.requests import UNWANTED
-from hpogrid.engine.resources import (
-    cpu_count,
-    gpu_ids,
-    share_gpus,
-    slot_environment,
-    trials_at_once,
-)
+from hpogrid.engine.resources import slot_environments, trials_at_once
 from hpogrid.engine.run import Assignment, Run
 from hpogrid.errors import RunError, UserError
 from hpogrid.trial.lifeline import kill_marked
@@ -31,8 +25,8 @@ _TICK = 0.2
 """Seconds between two looks at time limits and at the wish to stop."""
 
 _FEWER = (
-    "hpogrid: trials run {} at once, for the cores of this job are no more; "
-    "ask for others with --cpus of the grid config"
+    "hpogrid: trials run {} at once, for the {} of this job are no more; "
+    "ask for others with --{} of the grid config"
 )
 
 BROUGHT = ".python"
@@ -64,13 +58,14 @@ class ProcessEngine:
         config = run.config
         slots = trials_at_once(run.project)
         if slots < min(config.max_concurrent, config.trials):
-            print(_FEWER.format(slots), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
-        wanted = config.gpus_per_trial or run.project.grid_config.gpus
-        gpus = gpu_ids() if wanted else []
-        self._gpus = share_gpus(slots, config.gpus_per_trial, gpus)
+            what = ("nodes", "nodes") if config.nodes_per_trial else ("cores", "cpus")
+            print(_FEWER.format(slots, *what), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
+        self._environments = slot_environments(run.project, slots)
         self._python = trial_python(run.project.model_config, scripts, run.spec.trials / BROUGHT)
         self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)
-        self._preparing = Preparing(run.prep, scripts, len(self._gpus)) if run.prep else None
+        self._preparing = (
+            Preparing(run.prep, scripts, len(self._environments)) if run.prep else None
+        )
         self._cells: dict[int, Cell] = {}
         self._selector = selectors.DefaultSelector()
         self._deaths = 0
@@ -84,7 +79,7 @@ class ProcessEngine:
         """
         self._logs.mkdir(parents=True, exist_ok=True)
         if self._run.attempt > 1:  # what an attempt has left that was killed with all its guards
-            kill_marked(f"{CELL}={self._mark(slot)}" for slot in range(len(self._gpus)))
+            kill_marked(f"{CELL}={self._mark(slot)}" for slot in range(len(self._environments)))
         with self._cleanup():
             if self._preparing is not None:
                 self._selector.register(self._preparing.line, selectors.EVENT_READ)
@@ -142,15 +137,13 @@ class ProcessEngine:
             return
         waiting = sum(cell.assignment is None for cell in self._cells.values())
         wanted = self._run.open - waiting
-        for _ in range(min(wanted, len(self._gpus) - len(self._cells))):
+        for _ in range(min(wanted, len(self._environments) - len(self._cells))):
             self._start_cell()
 
     def _start_cell(self) -> None:
-        slot = next(slot for slot in range(len(self._gpus)) if slot not in self._cells)
+        slot = next(slot for slot in range(len(self._environments)) if slot not in self._cells)
         looks, self._seen = not self._seen, True
-        cores = self._run.config.cpus_per_trial or cpu_count() / len(self._gpus)
-        environment = slot_environment(self._gpus[slot], cores)
-        environment |= self._python.environment
+        environment = {**self._environments[slot], **self._python.environment}
         if self._preparing is not None:
             environment |= self._preparing.environment
         program = self._python.program

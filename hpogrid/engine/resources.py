@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from hpogrid.config.project import Project
+from hpogrid.engine.nodes import NODES, job_nodes, share_nodes
 from hpogrid.errors import UserError
 
 _GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
@@ -48,12 +49,21 @@ def presume_cores(count: int) -> None:
         os.environ[_CORES_VARIABLES[-1]] = str(count)
 
 
+def trials_on_a_node(project: Project) -> int:
+    """How many trials are to run at once on each node of a job."""
+    config = project.hpo_config
+    if config.nodes_per_trial:
+        return 1
+    at_once = min(config.max_concurrent, config.trials)
+    return math.ceil(at_once / (project.grid_config.nodes or 1))
+
+
 def wanted_cores(project: Project) -> int | None:
-    """The cores that a job asks for; None: nobody says how many."""
+    """The cores that a job asks for on each of its nodes; None: nobody says how many."""
     config = project.hpo_config
     if project.grid_config.cpus is not None or config.cpus_per_trial is None:
         return project.grid_config.cpus
-    return math.ceil(config.cpus_per_trial * min(config.max_concurrent, config.trials))
+    return math.ceil(config.cpus_per_trial * trials_on_a_node(project))
 
 
 def cores_decide(project: Project) -> bool:
@@ -134,6 +144,23 @@ def deal_gpus(concurrent: int, gpus: list[str]) -> list[tuple[str, ...]]:
     return [(gpus[slot % len(gpus)],) if gpus else () for slot in range(concurrent)]
 
 
+def slot_environments(project: Project, slots: int) -> list[dict[str, str]]:
+    """What each of so many workers has of the job: GPUs and threads, or whole nodes.
+
+    Raises:
+        UserError: fewer GPUs than a trial needs.
+    """
+    config = project.hpo_config
+    if config.nodes_per_trial is not None:
+        cores = config.cpus_per_trial or cpu_count()
+        shares = share_nodes(slots, config.nodes_per_trial, job_nodes())
+        return [{NODES: ",".join(share), **slot_environment((), cores)} for share in shares]
+    wanted = config.gpus_per_trial or project.grid_config.gpus
+    gpus = share_gpus(slots, config.gpus_per_trial, gpu_ids() if wanted else [])
+    cores = config.cpus_per_trial or cpu_count() / len(gpus)
+    return [slot_environment(own, cores) for own in gpus]
+
+
 def slot_environment(gpus: tuple[str, ...], cpus: float) -> dict[str, str]:
     """The environment of a worker: its GPUs, and how many threads libraries may start.
 
@@ -152,13 +179,15 @@ def slot_environment(gpus: tuple[str, ...], cpus: float) -> dict[str, str]:
 
 
 def trials_at_once(project: Project) -> int:
-    """How many trials the cores of this job carry at once.
+    """How many trials the cores, or the nodes, of this job carry at once.
 
     Raises:
-        UserError: fewer cores than one trial needs.
+        UserError: fewer cores, or nodes, than one trial needs.
     """
     config = project.hpo_config
     wanted = min(config.max_concurrent, config.trials)
+    if config.nodes_per_trial is not None:
+        return len(share_nodes(wanted, config.nodes_per_trial, job_nodes()))
     if config.cpus_per_trial is not None:
         return share_cpus(wanted, config.cpus_per_trial)
     given = _given_cores()

@@ -23,9 +23,10 @@ from hpogrid.files import make_folder
 from hpogrid.job.chirp import Chirp
 from hpogrid.job.parcel import make_home, pack
 from hpogrid.job.run import RESULT
-from hpogrid.job.settings import ENTRY, PACKED, STATE, TaskFolder
+from hpogrid.job.settings import ENTRY, PACKED, PASS, STATE, TaskFolder
 from hpogrid.signals import handled
 from hpogrid.study.ledger import ledger_pattern
+from hpogrid.study.serve.client import TOKEN_FILE
 
 _SECONDS = 1.0
 """How often is looked for what is new in the ledgers."""
@@ -51,7 +52,9 @@ class State:
         self._chirp = Chirp.of_this_job()
 
     def unpack(self) -> None:
-        """Have the job go on where its earlier attempts were."""
+        """Have the job go on where its earlier attempts were, with the token that it was given."""
+        if (self._folder / PASS).exists():
+            os.environ.setdefault(TOKEN_FILE, str(self._folder / PASS))
         for folder in (self._folder, self._task.ledgers, self._task.job(self._job)):
             make_folder(folder)
         (self._folder / RESULT).unlink(missing_ok=True)

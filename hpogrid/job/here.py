@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +17,10 @@ from hpogrid.engine.run import Run
 from hpogrid.errors import UserError
 from hpogrid.job.again import exit_code
 from hpogrid.job.run import JobResult, run_job
-from hpogrid.job.settings import TaskFolder, read_settings
+from hpogrid.job.settings import ONWARD, TaskFolder, read_settings
 from hpogrid.text import counted
+
+_SECONDS = 60.0
 
 
 def run_in_folder(
@@ -47,7 +52,16 @@ def main(folder: str, job: str) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     sys.stdout.write(f"{counted(result.finished, 'trial')} finished: {result.reason}\n")
+    _go_on()
     return exit_code(TaskFolder(Path(folder)), int(job), result)
+
+
+def _go_on() -> None:
+    """Submit what waits for this job to end; where a node cannot do that, others will."""
+    command = shlex.split(os.environ.get(ONWARD, ""))
+    if command:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(command, timeout=_SECONDS, capture_output=True, check=False)
 
 
 if __name__ == "__main__":

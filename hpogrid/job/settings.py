@@ -9,6 +9,10 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.files import load_record
 
+JOB = "HPOGRID_JOB"
+"""The environment variable with the number of a job, where a script of hpogrid runs it."""
+ONWARD = "HPOGRID_ONWARD"
+"""The environment variable with the command that submits jobs which wait for others to end."""
 START = "hpogrid_job.sh"
 """The program that a job starts: it finds a Python."""
 ENTRY = "hpogrid_job.py"
@@ -26,6 +30,8 @@ BUNDLE = "bundle"
 STATE = "state"
 """The folder that goes with a job to a machine which sees no other of here, and comes back: the
 ledgers of that job alone, its result, and what `PACKED` holds."""
+PASS = "serve-token"  # noqa: S105 (the name of a file)
+"""In `STATE`: the token with which the job may call `hpogrid serve`."""
 LIB = "lib"
 VENDOR = "vendor"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
 from hpogrid.registry import Entry, Registry
 from hpogrid.site.base import ServerSite, Site
@@ -58,6 +59,22 @@ def make_site(name: str) -> Site:
         return FarSite(place, kind)
     site: Site = SITES.load(site_kind(name))()
     return site
+
+
+def check_grid(site: str, grid: GridConfig) -> None:
+    """Refuse settings with which no job of any project could be submitted at a site.
+
+    Raises:
+        UserError: which, and what to write instead.
+    """
+    where = make_site(site)
+    if (grid.nodes or 1) > 1 and not where.traits.nodes:
+        able = ", ".join(name for name in SITES if make_site(name).traits.nodes)
+        raise UserError(
+            f"nodes: a job at {site} has one node, not {grid.nodes}; leave it out, or choose a "
+            f"site whose jobs have several: {able}"
+        )
+    where.check_config(grid)
 
 
 def keeper(task: Task, job: int | None = None) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 from msgspec.structs import replace
 
-from hpogrid.files import read_record
+from hpogrid.config.home import home
+from hpogrid.errors import UserError
+from hpogrid.files import make_folder, read_record, write_atomic
 from hpogrid.job.run import RESULT, read_result
 from hpogrid.site.base import RESULTS, TRANSITIONS, JobStatus
-from hpogrid.site.batchsystem import Member
-from hpogrid.site.tasks import Task
+from hpogrid.site.batchsystem import Member, MemberState
+from hpogrid.site.tasks import Task, load_task
 
 END_RECORD = "ended.json"
 """The file in a job's folder that says how it ended, where the job itself did not."""
@@ -23,14 +27,15 @@ MISSING = "missing"
 
 
 class Array(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One submission: member ``n`` of the array (from 1) is job ``jobs[n - 1]``.
+    """One submission: member ``lowest`` of the array is job ``jobs[0]``, and so on.
 
     Attributes:
         site: the kind of batch system; empty where an earlier version kept it: the task's.
         id: the scheduler's; empty while nobody knows whether it took the array.
         folder: of its script and its logs.
         jobs: of the task.
-        first: which member of the script its first member is.
+        lowest: the number of its first member.
+        first: which member of the script that is.
         name: by which the scheduler may know it too.
         time: when it was submitted, in seconds since 1970.
         said: what the scheduler said that was not understood.
@@ -41,6 +46,7 @@ class Array(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     id: str
     folder: str
     jobs: list[int]
+    lowest: int = 1
     first: int = 1
     name: str = ""
     time: float = 0.0
@@ -92,6 +98,32 @@ def keep(task: Task, *, arrays: list[Array] | None = None, waiting: Waiting | No
         waiting=before.waiting if waiting is None else waiting,
     )
     task.keep(after)
+    if waiting is not None:
+        _mark(task, bool(waiting.jobs))
+
+
+def _mark(task: Task, waits: bool) -> None:
+    mark = _marks() / str(task.id)
+    if waits:
+        make_folder(mark.parent)
+        mark.touch()
+    else:
+        mark.unlink(missing_ok=True)
+
+
+def _marks() -> Path:
+    return home() / "sites" / "waiting"
+
+
+def waiting_tasks() -> list[Task]:
+    """The tasks with jobs that wait to be submitted."""
+    found = []
+    for mark in _marks().glob("[0-9]*"):
+        try:
+            found.append(load_task(int(mark.name)))
+        except UserError:
+            mark.unlink(missing_ok=True)
+    return found
 
 
 def array_of(task: Task, job: int) -> Array | None:
@@ -102,7 +134,7 @@ def array_of(task: Task, job: int) -> Array | None:
 def member_of(task: Task, job: int) -> Member | None:
     """As what the scheduler knows a job."""
     array = array_of(task, job)
-    return (array.id, array.jobs.index(job) + 1) if array and array.id else None
+    return (array.id, array.lowest + array.jobs.index(job)) if array and array.id else None
 
 
 def forget_end(task: Task, job: int) -> None:
@@ -123,3 +155,10 @@ def settled(task: Task, job: int) -> JobStatus | None:
             return JobStatus(job, state, f"{result.reason}; {more} more were asked for")
         return JobStatus(job, state, result.reason)
     return read_record(folder / END_RECORD, JobStatus)
+
+
+def write_end(task: Task, job: int, seen: MemberState) -> JobStatus:
+    """Keep how a job ended: schedulers forget it within minutes."""
+    status = JobStatus(job, *seen)
+    write_atomic(task.job_folder(job) / END_RECORD, msgspec.json.encode(status) + b"\n")
+    return status

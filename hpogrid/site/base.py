@@ -78,6 +78,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
         disk: the machine whose disk that is; empty: this one, and all that share it.
         here: its jobs run on this machine.
         image: the default image of the specification is there.
+        nodes: a job may have several.
         modes: who can run the search (``hpogrid run --mode``).
     """
 
@@ -85,6 +86,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     disk: str = ""
     here: bool = False
     image: bool = False
+    nodes: bool = False
     modes: tuple[str, ...] = ("grid",)
 
 

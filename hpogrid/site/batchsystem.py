@@ -25,7 +25,7 @@ NO_MEMORY = "out of memory"
 """How the reason begins of a job that ended for lack of memory."""
 
 Member = tuple[str, int]
-"""A member of an array: the array's native id, and its number in it, from 1."""
+"""A member of an array: the array's native id, and its number in it."""
 
 
 Target = tuple[str, Sequence[int] | None]
@@ -49,6 +49,7 @@ class Request:
         home: the task's folder, in which the jobs start.
         count: how many members.
         jobs: of the task, which these are; empty: whoever makes the request does not know them.
+        lowest: the number of the first one.
         only: the one member to submit, where the cluster has no arrays.
         grid: what its jobs need, and where.
         cpus, gpus: of a member; None: as the site gives.
@@ -63,6 +64,7 @@ class Request:
     cpus: int | None = None
     gpus: int | None = None
     seconds: int | None = None
+    lowest: int = 1
     only: int | None = None
     jobs: tuple[int, ...] = ()
 
@@ -78,11 +80,15 @@ class BatchSystem(ABC):
     Attributes:
         name: of the site.
         label: what people call it.
-        member: a shell expression for the number of the running member, from 1.
+        member: a shell expression for the number of the running member.
+        from_zero: whether an array as large as can be is counted from 0, and not from 1.
         end_time: a shell command that prints when the running member has to be over, in
             seconds since 1970, or nothing; "" if there is none.
         again: a shell expression for the command by which a running member queues itself again;
             empty: its exit code does; None: it cannot.
+        job_nodes: a shell expression for the names of the nodes of the running member, with commas
+            between, this one first; empty: it has one.
+        on_node: the command that starts a program on one of them, whose name comes after it.
         arrays: whether one submission takes all members; else each is submitted on its own.
         cores_by_number: whether a job may ask for cores without knowing the cluster.
         shared_disk: whether jobs see the task's folder.
@@ -99,8 +105,11 @@ class BatchSystem(ABC):
     name: ClassVar[str]
     label: ClassVar[str]
     member: ClassVar[str]
+    from_zero: ClassVar[bool] = False
     end_time: ClassVar[str] = ""
     again: ClassVar[str | None] = None
+    job_nodes: ClassVar[str] = ""
+    on_node: ClassVar[str] = ""
     arrays: ClassVar[bool] = True
     cores_by_number: ClassVar[bool] = True
     shared_disk: ClassVar[bool] = True

@@ -13,7 +13,7 @@ from hpogrid.engine.prep import prep_logs
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
 from hpogrid.job.start import Start
-from hpogrid.site import bring, keeper, keepers, make_site, servers
+from hpogrid.site import bring, check_grid, keeper, keepers, make_site, servers
 from hpogrid.site.base import (
     ACTIVE,
     ENDED,
@@ -28,6 +28,7 @@ from hpogrid.site.base import (
 )
 from hpogrid.site.choice import Filters, choose
 from hpogrid.site.elsewhere import SERVER_DAYS
+from hpogrid.site.onward import go_on
 from hpogrid.site.point import debug_command
 from hpogrid.site.tasks import (
     IdRange,
@@ -150,6 +151,7 @@ def submit(
     _check_mode(name, where, mode, start)
     if project.storage is not None and shared:
         check_url(project.storage, n_jobs)
+    check_grid(name, project.grid_config)
     where.scripts(sketch(project, name, n_jobs))  # refuses what is wrong in the configs
     task = new_task(project, site=name, n_jobs=n_jobs, shared=shared, start=start, mode=mode)
     try:
@@ -181,6 +183,7 @@ def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
         details: whether it matters which of their jobs is which.
     """
     tasks = list(tasks)
+    go_on(besides=[task.id for task in tasks])
     seen: dict[int, Seen] = {}
     jobs: dict[int, list[JobStatus]] = {}
     for kind in {kind for task in tasks for kind in keepers(task)}:
@@ -404,6 +407,7 @@ def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid"
     name = site or project.grid_config.place
     where = make_site(name)
     _check_mode(name, where, mode, None)
+    check_grid(name, project.grid_config)
     task = sketch(project, name, n_jobs, number=next_number(), mode=mode)
     files = where.server.files(task) if where.server else _files(project_name)
     lines = [f"site: {name}", f"jobs: {n_jobs}", "commands:"]

@@ -13,7 +13,7 @@ from hpogrid.config.schemas import GridConfig
 from hpogrid.engine.requests import STOP, kill_request
 from hpogrid.errors import UserError
 from hpogrid.files import explained, locked, make_folder
-from hpogrid.site import bring, keepers, make_site, site_kind
+from hpogrid.site import bring, check_grid, keepers, make_site, site_kind
 from hpogrid.site.base import ACTIVE, RETRYABLE, Kept
 from hpogrid.site.control import (
     forget_requests,
@@ -122,7 +122,7 @@ def _grid_at(task: Task, site: str, grid: GridConfig | None) -> dict[str, GridCo
         if kind == site_kind(task.site) or kind in task.grids:
             return {}
         grid = msgspec.structs.replace(task.read_project().grid_config, extra={})
-    make_site(kind).check_config(grid)
+    check_grid(kind, grid)
     return {kind: msgspec.structs.replace(grid, site=site, host=None)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shlex
 import string
@@ -11,15 +12,19 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+import msgspec
+
+import hpogrid
 from hpogrid._version import VERSION
 from hpogrid.config.home import home
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig
-from hpogrid.engine.resources import wanted_cores
+from hpogrid.engine.nodes import NODES, ON_NODE
+from hpogrid.engine.resources import trials_on_a_node, wanted_cores
 from hpogrid.engine.surroundings import IMAGE
 from hpogrid.errors import UserError
 from hpogrid.job.again import ATTEMPTS, COMMAND
-from hpogrid.job.settings import ENTRY, START
+from hpogrid.job.settings import ENTRY, ONWARD, START
 from hpogrid.site import container
 from hpogrid.site.batchsystem import BatchSystem, Request
 from hpogrid.site.carry import carried, carried_path
@@ -54,9 +59,9 @@ def make_request(
     grid, hpo = project.grid_config, project.hpo_config
     cpus, gpus = wanted_cores(project), grid.gpus
     if cpus is None and cores and not names_cores(grid):
-        cpus = min(hpo.max_concurrent, hpo.trials)
+        cpus = trials_on_a_node(project)
     if gpus is None and hpo.gpus_per_trial:
-        gpus = math.ceil(hpo.gpus_per_trial * hpo.max_concurrent)
+        gpus = math.ceil(hpo.gpus_per_trial * trials_on_a_node(project))
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task.name)
     seconds = grid.walltime_seconds
     return Request(name, folder, task.folder, count, grid, cpus, gpus, seconds)
@@ -76,7 +81,13 @@ def job_script(
             f"container: at {scheduler.name} jobs run without one, for it could not see the files "
             "of the job; leave it out, or use a site whose nodes share a disk with this machine"
         )
+    if wanted is not None and (request.grid.nodes or 1) > 1:
+        raise UserError(
+            "nodes: a job in a container starts nothing on its other nodes; leave out the "
+            "container (the trials' programs may have one each), or the nodes"
+        )
     environment, run = _environment(task, wanted), _run(task, project, wanted)
+    environment += _onward() if wanted is None else ""
     if not scheduler.shared_disk:
         environment, run = "", _AWAY
     return _fill(
@@ -89,9 +100,10 @@ def job_script(
         project=task.project,
         command=shlex.join(scheduler.submit(request)),
         member=scheduler.member,
+        lowest=request.lowest,
         jobs=" ".join(map(str, jobs)),
         end_time=_end_time(scheduler, request),
-        environment=environment + _again(scheduler, request),
+        environment=environment + _again(scheduler, request) + _nodes(scheduler, request),
         run=run,
     )
 
@@ -102,6 +114,23 @@ def _again(scheduler: BatchSystem, request: Request) -> str:
         return ""
     lines = f"\nexport {ATTEMPTS}={request.grid.max_attempts}"
     return lines + (f"\nexport {COMMAND}={scheduler.again}" if scheduler.again else "")
+
+
+def _onward() -> str:
+    """A line that tells a job how this hpogrid, not the one that comes along, submits others."""
+    places = [str(Path(file).parents[1]) for file in (hpogrid.__file__, msgspec.__file__ or os.sep)]
+    path = os.pathsep.join([*places, *filter(None, [os.environ.get("PYTHONPATH")])])
+    words = ["env", f"PYTHONPATH={path}", sys.executable, "-P", "-m", "hpogrid.site.onward"]
+    return f"\nexport {ONWARD}={shlex.quote(shlex.join(words))}"
+
+
+def _nodes(scheduler: BatchSystem, request: Request) -> str:
+    """Lines that tell a job its nodes, if it has several, and how it starts programs there."""
+    if (request.grid.nodes or 1) == 1:
+        return ""
+    return (
+        f"\nexport {NODES}={scheduler.job_nodes}\nexport {ON_NODE}={shlex.quote(scheduler.on_node)}"
+    )
 
 
 def _run(task: Task, project: Project, wanted: container.Wanted | None) -> str:

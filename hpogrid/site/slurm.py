@@ -83,12 +83,15 @@ class Slurm(BatchSystem):
     name = "slurm"
     label = "Slurm"
     member = '"$SLURM_ARRAY_TASK_ID"'
+    from_zero = True
     end_time = (
         'echo "${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue --noheader --format=%e'
         ' --jobs="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID")" 2>/dev/null)}"'
     )
     # SLURM_JOB_ID of one of the members is the number of the array: all would be queued again.
     again = '"scontrol requeue ${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
+    job_nodes = '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | paste -s -d ,)"'
+    on_node = "srun --overlap --cpu-bind=none --nodes=1 --ntasks=1 --nodelist"
     options = frozenset(_OPTIONS.split())
     reserved = frozenset(
         ["array", "chdir", "error", "input", "job-name", "open-mode", "output", "parsable", "wrap"]
@@ -99,6 +102,7 @@ class Slurm(BatchSystem):
         "cpus": ["cpus-per-task"],
         "gpus": ["gres", "gpus", "gpus-per-node", "gpus-per-task", "tres-per-task"],
         "max_attempts": ["no-requeue"],
+        "nodes": ["nodes"],
     })  # fmt: skip
     tested = ("22.05", "24.11")
     too_large = ("Invalid job array specification", "SubmitJob")
@@ -113,9 +117,12 @@ class Slurm(BatchSystem):
             ("open-mode", "append"),
             ("requeue", None),
         ]
-        extra = request.grid.extra
-        if not any(name.lstrip("-").startswith(("nodes", "ntasks")) for name in extra):
-            options += [("nodes", "1"), ("ntasks", "1")]
+        extra, nodes = request.grid.extra, request.grid.nodes
+        names = [name.lstrip("-") for name in extra]
+        tasks = any(name.startswith("ntasks") for name in names)
+        if nodes is not None or not (tasks or "nodes" in names):
+            options.append(("nodes", str(nodes or 1)))
+            options += [] if tasks else [("ntasks-per-node" if nodes else "ntasks", "1")]
         if request.seconds:
             options.append(("time", _duration(request.seconds)))
         if request.cpus:
@@ -136,7 +143,9 @@ class Slurm(BatchSystem):
     def submit(self, request: Request) -> list[str]:
         """``sbatch --array=1-N%C``."""
         most = f"%{request.grid.max_jobs}" if request.grid.max_jobs else ""
-        return ["sbatch", "--parsable", f"--array=1-{request.count}{most}", str(request.script)]
+        last = request.lowest + request.count - 1
+        array = f"--array={request.lowest}-{last}{most}"
+        return ["sbatch", "--parsable", array, str(request.script)]
 
     def submitted(self, code: int, text: str) -> str | None:
         """``123``, or ``123;cluster``."""
@@ -165,9 +174,9 @@ class Slurm(BatchSystem):
         return ["scontrol", "show", "config"]
 
     def largest_array(self, text: str) -> int | None:
-        """``MaxArraySize`` is one more than the largest number of a member; ours are from 1."""
+        """``MaxArraySize`` is one more than the largest number of a member."""
         match = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
-        return max(int(match.group(1)) - 1, 1) if match else None
+        return max(int(match.group(1)), 1) if match else None
 
     def queue(self, arrays: Sequence[str]) -> list[str]:
         """Running, waiting and (for minutes) ended members of the user, in one call."""

@@ -6,6 +6,7 @@ job's folder here. What is in that is taken into the task whenever one looks.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,19 +20,25 @@ from hpogrid.config.schemas import GridConfig
 from hpogrid.errors import UserError
 from hpogrid.files import explained, locked, make_folder, write_atomic
 from hpogrid.job.run import RESULT, read_result
-from hpogrid.job.settings import PACKED, STATE, JobSettings, TaskFolder
+from hpogrid.job.settings import PACKED, PASS, STATE, JobSettings, TaskFolder
 from hpogrid.site import jobs_at
 from hpogrid.site.arrays import settled
 from hpogrid.site.base import JobStatus, Traits
-from hpogrid.site.batch import BatchSite, Part
+from hpogrid.site.batch import BatchSite
 from hpogrid.site.batchsystem import Request
 from hpogrid.site.carry import Content, bundled, carried, write_archive
 from hpogrid.site.htcondor import HTCondor, escaped
+from hpogrid.site.parts import Part
 from hpogrid.site.script import ARCHIVE
 from hpogrid.site.tasks import Task, project_at
 from hpogrid.study.ledger import ledger_pattern
+from hpogrid.study.serve.client import TOKEN_FILE
+from hpogrid.study.serve.tokens import list_tokens, make_token, revoke
 
 _SENT = "transfer_input_files"
+
+_TOKEN_DAYS = 30.0
+"""How long the jobs of a task may call the server, if they are not submitted again."""
 
 
 class HTCondorTransfer(HTCondor):
@@ -120,18 +127,20 @@ class TransferSite(BatchSite):
             except (OSError, Refused) as error:
                 raise UserError(f"{packed} is damaged: {error}") from error
 
-    def _start(self, task: Task, jobs: Sequence[int]) -> None:
+    def start(self, task: Task, jobs: Sequence[int]) -> None:
+        """Also with what is known of their earlier attempts."""
+        token = _token(task, project_at(task, self.scheduler.name))
         for job in jobs:
-            _make_state(task, job)
-        super()._start(task, jobs)
+            _make_state(task, job, token)
+        super().start(task, jobs)
 
-    def _submit(self, task: Task, part: Part) -> None:
+    def prepare(self, task: Task, part: Part) -> None:
+        """The task as an archive."""
         project = project_at(task, self.scheduler.name)
         path = part.request.folder / ARCHIVE
         with explained(path):
             make_folder(path.parent)
             write_archive(_content(task, project), path)
-        super()._submit(task, part)
 
 
 def _content(task: Task, project: Project) -> Content:
@@ -151,13 +160,35 @@ def _content(task: Task, project: Project) -> Content:
     }
 
 
-def _make_state(task: Task, job: int) -> None:
-    """Make what goes with a job: what is known of its earlier attempts."""
+def _token(task: Task, project: Project) -> str | None:
+    """With what the jobs may call the server of this user directory; None: they need nothing."""
+    url = project.storage
+    if not task.shared or url is None or not url.startswith(("http://", "https://")):
+        return None  # ssh takes keys
+    if TOKEN_FILE in project.grid_config.environment:
+        return None
+    from hpogrid.site.serving import task_key
+
+    path, name = task.folder / PASS, f"task-{task.id}"
+    known = next((token for token in list_tokens() if token.name == name), None)
+    if path.exists() and known is not None and not known.over:
+        return path.read_text()
+    if known is not None:
+        revoke(name)
+    text = make_token(name, "write", task_key(task), _TOKEN_DAYS)
+    write_atomic(path, text.encode(), mode=0o600)
+    return text
+
+
+def _make_state(task: Task, job: int, token: str | None = None) -> None:
+    """Make what goes with a job: a token, and what is known of its earlier attempts."""
     take_in(task, job)
     state = task.job_folder(job) / STATE
     with explained(state):
         make_folder(state)
         (state / RESULT).unlink(missing_ok=True)
+        if token is not None:
+            write_atomic(state / PASS, token.encode(), mode=0o600)
         for path in task.ledgers.glob(ledger_pattern(job)):
             copy = state / path.name
             if not copy.exists() or copy.stat().st_size < path.stat().st_size:
@@ -180,11 +211,11 @@ def take_in(task: Task, job: int) -> None:
 
 def _extend(ledger: Path, came: Path) -> None:
     """Append what a ledger has not yet; both are the same file, as far as they go."""
-    known = ledger.stat().st_size if ledger.exists() else 0
-    if came.stat().st_size > known:
-        with came.open("rb") as source, ledger.open("ab") as target:
-            source.seek(known)
-            shutil.copyfileobj(source, target)
+    handle = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    with came.open("rb") as source, os.fdopen(handle, "wb") as target:
+        # At its place: a server may be doing the same.
+        target.seek(source.seek(os.fstat(handle).st_size))
+        shutil.copyfileobj(source, target)
 
 
 def site() -> TransferSite:

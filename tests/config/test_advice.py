@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from hpogrid.config.advice import checkpoint_notes, hpo_notes
+from hpogrid.config.advice import checkpoint_notes, hpo_notes, node_notes
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
@@ -50,6 +51,46 @@ def project(scheduler: str, **model: Any) -> Project:
         model_config=ModelConfig(**(model or {"script": "train.py", "model": "train"})),
         search_space={}, scripts={}, scripts_path="", created=0.0,
     )  # fmt: skip
+
+
+def on_nodes(nodes: int | None, model: dict[str, Any] | None = None, **hpo: Any) -> Project:
+    made = project("none", **(model or {}))
+    grid = GridConfig(site="slurm", nodes=nodes)
+    return msgspec.structs.replace(made, grid_config=grid, hpo_config=HpoConfig(**hpo))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "settings", "says"),
+    [
+        (2, {"engine": "process"}, "nodes: engine process runs trials on one node, and the jobs"),
+        (2, {"ray_address": "auto"}, "nodes: the trials run on the Ray cluster at auto"),
+        (2, {"model": {"script": "a.py", "python": "auto"}}, "with a --python of their own run on"),
+        (2, {"nodes_per_trial": 3}, "a trial needs 3 nodes, and a job has 2; give the grid config"),
+        (None, {"nodes_per_trial": 2}, "a trial needs 2 nodes, and a job has 1"),
+    ],
+)
+def test_nodes_that_nobody_can_use_are_refused(
+    nodes: int | None, settings: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        node_notes(on_nodes(nodes, **settings))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "settings", "used"),
+    [
+        (None, {}, None),
+        (4, {}, None),
+        (5, {"engine": "ray"}, 4),
+        (5, {"nodes_per_trial": 2}, 4),
+        (4, {"nodes_per_trial": 2, "trials": 1}, 2),
+    ],
+)
+def test_nodes_that_no_trial_uses_draw_a_note(
+    nodes: int | None, settings: dict[str, Any], used: int | None
+) -> None:
+    notes = node_notes(on_nodes(nodes, **settings))
+    assert [f"its trials use {used} of them" in note for note in notes] == [True] * bool(used)
 
 
 PLAIN = "def train(config):\n    return 1.0\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, blocks
 from tests.docs.shells import run
 
 
@@ -33,6 +33,12 @@ def test_simple_objective_does_what_three_jobs_are_told(tmp_path: Path) -> None:
     """The README's page does 600 trials."""
     said = walk_through("simple_objective.sh", tmp_path, trials=20)
     assert "60 trials: 60 complete; best loss " in said
+
+
+def test_the_page_shows_the_example_of_several_nodes() -> None:
+    shown = {block.info[1:]: block.text for block in blocks(ROOT / "docs" / "running.md")}
+    for name in ("srun.sh", "torchrun.sh"):
+        assert shown[(name,)] == (ROOT / "example" / "several_nodes" / name).read_text()
 
 
 @pytest.mark.engine  # the Gaussian process takes its time, even for few trials

@@ -38,7 +38,7 @@ def test_blocks_that_are_not_run_are_few_and_say_why() -> None:
 
 
 def test_every_block_has_a_known_language() -> None:
-    known = {"sh", "text", "json", "yaml", "python", "jsonnet", "ini"}
+    known = {"sh", "text", "json", "yaml", "python", "jsonnet", "ini", "shell"}
     found = {(page.name, block.line, *block.info[:1]) for page in PAGES for block in blocks(page)}
     assert {place for place in found if place[2:] == () or place[2] not in known} == set()
 

@@ -11,17 +11,19 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import ENGINES, choose_engine
-from hpogrid.engine.ray import cluster, daemons
+from hpogrid.engine.ray import cluster, daemons, join, nodes
 from hpogrid.engine.ray.actor import CUT_OFF, Actor
 from hpogrid.engine.ray.engine import share
 from hpogrid.errors import RunError, UserError
 from hpogrid.trial import session
+from hpogrid.trial.guard import PR_SET_CHILD_SUBREAPER, prctl
 from hpogrid.trial.messages import Broken, Done, Evaluate, ReportMade, Setup
 from hpogrid.trial.worker import left_processes
 from tests.projects import alive, store_project, wait_for
@@ -65,6 +67,7 @@ def stay_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for thread in set(threading.enumerate()) - before:
         thread.join(10)  # where a trial outlives its actor: it would end what later tests start
+    prctl(PR_SET_CHILD_SUBREAPER, 0)  # or what dies in later tests waits for this process
 
 
 def test_an_actor_hands_on_reports_one_by_one(tmp_path: Path) -> None:
@@ -244,6 +247,37 @@ class FakeRay:
         """Nothing to do."""
 
 
+class FakeNodes(FakeRay):
+    """Runs on one node only."""
+
+    def get_runtime_context(self) -> SimpleNamespace:
+        return SimpleNamespace(gcs_address="10.0.0.1:6379")
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True}]
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("sh -c 'echo bad node >&2; exit 3'", "node n2 cannot join the Ray of the job: it ended"),
+        ("sh -c 'sleep 60'", r"not all of the 2 nodes of the job joined its Ray in 0\.2 s"),
+    ],
+)
+def test_a_node_that_cannot_join_is_named(
+    command: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(join, "START_SECONDS", 0.2)
+    monkeypatch.setattr(nodes, "_PATIENCE", 0.1)
+    monkeypatch.setenv("HPOGRID_ON_NODE", command)
+    with (
+        join.own_token(tmp_path, "secret"),
+        pytest.raises(RunError, match=says),
+        nodes.joined(FakeNodes(), ["n2"], tmp_path, gpus=False),
+    ):
+        pass
+
+
 def test_a_start_that_hangs_is_given_up_with_the_logs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +310,7 @@ def test_a_token_is_for_its_owner_and_goes_with_the_folder(
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("RAY_AUTH_TOKEN", "theirs")
     with daemons.temporary_folder() as folder:
-        with cluster.own_token(folder):
+        with join.own_token(folder, "a" * 64):
             token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
             assert os.environ["RAY_AUTH_MODE"] == "token"
             assert "RAY_AUTH_TOKEN" not in os.environ
@@ -368,6 +402,16 @@ def test_other_names_are_not_taken_for_ray(line: str, tmp_path: Path, own_home: 
 
 def test_auto_takes_ray_for_a_cluster(tmp_path: Path, own_home: None) -> None:
     assert chosen(tmp_path, ray_address="10.0.0.1:6379") == "ray"
+
+
+def test_auto_takes_ray_for_several_nodes_unless_trials_use_them(
+    tmp_path: Path, own_home: None
+) -> None:
+    assert chosen(tmp_path, grid={"nodes": 2}) == "ray"
+    assert (
+        chosen(tmp_path, "import ray\n", name="q", grid={"nodes": 2}, nodes_per_trial=2)
+        == "process"
+    )
 
 
 @pytest.mark.parametrize("engine", ["process", "ray"])

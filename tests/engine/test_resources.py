@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hpogrid.engine import resources
+from hpogrid.engine.nodes import own_address
 from hpogrid.engine.resources import (
     cpu_count,
     gpu_ids,
@@ -17,6 +18,7 @@ from hpogrid.engine.resources import (
     share_gpus,
     slot_environment,
     trials_at_once,
+    wanted_cores,
 )
 from hpogrid.errors import UserError
 from tests.projects import run_script, store_project
@@ -135,6 +137,46 @@ def test_fewer_trials_at_once_are_told(
         "hpogrid: trials run 1 at once, for the cores of this job are no more"
         in capfd.readouterr().err
     )
+
+
+def test_trials_share_out_the_nodes_of_a_job(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = """
+import os, time
+def train(config):
+    time.sleep(0.3)
+    return {"loss": 1, "nodes": os.environ["HPOGRID_NODES"]}
+"""
+    monkeypatch.setenv("HPOGRID_NODES", "a,b,c,d,e")
+    settings: dict[str, Any] = {"scheduler_param": {"max_concurrent": 4}, "grid": {"nodes": 5}}
+    trials = run_script(script, trials=4, nodes_per_trial=2, cpus_per_trial=99, **settings)
+    assert sorted(str(trial.metrics["nodes"]) for trial in trials) == ["a,b", "a,b", "c,d", "c,d"]
+    assert "trials run 2 at once, for the nodes of this job are no more" in capfd.readouterr().err
+    monkeypatch.setenv("HPOGRID_NODES", "a,b")
+    with pytest.raises(UserError, match="a trial needs 3 nodes and this job has 2; lower nodes_p"):
+        run_script(script, name="q", trials=4, nodes_per_trial=3, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "cores"),
+    [
+        ({"max_concurrent": 6}, 2.0),
+        ({"max_concurrent": 7}, 3.0),
+        ({"max_concurrent": 6, "nodes_per_trial": 3}, 1.0),
+    ],
+)
+def test_cores_are_asked_for_on_each_node(settings: dict[str, Any], cores: float) -> None:
+    at_once = {"max_concurrent": settings.pop("max_concurrent")}
+    project = store_project(cpus_per_trial=1, trials=9, scheduler_param=at_once, grid={"nodes": 3},
+                            **settings)  # fmt: skip
+    assert wanted_cores(project) == cores
+
+
+def test_the_way_to_nobody_is_told() -> None:
+    assert own_address("127.0.0.1") == "127.0.0.1"
+    with pytest.raises(UserError, match=r"there is no way from here to node\.invalid"):
+        own_address("node.invalid")
 
 
 @pytest.mark.parametrize("variable", resources._CORES_VARIABLES)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +16,8 @@ import pytest
 
 from tests.engines.boot import engine, environment, open_folder, python_of_this_test
 from tests.engines.cluster import ClusterContract, User, ended, hpogrid, run, wait_until
+from tests.servers import free_port
+from tests.study.serving import certificate_for
 
 pytestmark = pytest.mark.engine
 
@@ -74,6 +80,16 @@ def train(config):
     return {{"loss": time.time()}}
 '''
 
+TOGETHER = """
+import os
+import time
+
+def train(config):
+    assert not os.path.exists({home!r}), "the job sees the folder of the user"
+    time.sleep(0.2)
+    return {{"loss": config["a"] + config["b"]}}
+"""
+
 
 class TestTransfer:
     """Nodes that see no folder of the machine from which one submits."""
@@ -119,3 +135,26 @@ class TestTransfer:
             assert len(after) == 8
             assert before[job].items() <= after.items()  # nothing was evaluated again
         assert "a trial of job 2" in hpogrid("tasks", "logs", task, "--trial", "2-8")
+
+    def test_jobs_are_one_search_through_a_server(self, user: User) -> None:
+        certificate, key = certificate_for(user.home)
+        port = str(free_port())
+        serve = ["serve", "--port", port, "--cert", str(certificate), "--key", str(key)]
+        user.make(site="htcondor-transfer", trials=20)
+        (user.home / "train.py").write_text(TOGETHER.format(home=str(user.home)))
+        hpogrid("hpo_config", "update", "h", "--storage", f"https://127.0.0.1:{port}")
+        hpogrid("grid_config", "update", "g", "--environment", '{"HPOGRID_CA_FILE": "cert.pem"}',
+                "--extra", json.dumps({"transfer_input_files": str(certificate)}))  # fmt: skip
+        hpogrid("project", "update", "p", "--scripts_path", str(user.home / "train.py"),
+                "--hpo_config", "h", "--grid_config", "g")  # fmt: skip
+        certificate.chmod(0o644)
+        with subprocess.Popen([sys.executable, "-m", "hpogrid", *serve]) as server:
+            try:
+                task = user.submit(2)
+                assert user.wait(task, ended, 200) == ["done"] * 2, user.jobs(task)
+            finally:
+                server.send_signal(signal.SIGINT)
+        rows = user.report()
+        assert Counter(row["trial"].partition("-")[0] for row in rows) == {"0": 20, "1": 20}
+        assert len({(row["a"], row["b"]) for row in rows}) == 40  # all of the space, each once
+        assert f"task-{task}" in hpogrid("serve", "tokens", "list")

@@ -15,7 +15,7 @@ import pytest
 
 from hpogrid.errors import RunError
 from hpogrid.registry import Entry
-from hpogrid.site import SITES, batch, control
+from hpogrid.site import SITES, control
 from hpogrid.site.arrays import arrays_of
 from hpogrid.site.batch import BatchSite
 from hpogrid.site.psij import PYTHON, Psij
@@ -78,7 +78,7 @@ def sites(python: None, monkeypatch: pytest.MonkeyPatch) -> None:
         "psij-slurm": Entry("tests.engines.test_psij:slurm", "for tests"),
     }
     monkeypatch.setattr(SITES, "_entries", {**SITES._entries, **entries})
-    monkeypatch.setattr(batch, "_GRACE_SECONDS", 2.0)
+    monkeypatch.setattr("hpogrid.site.states._GRACE_SECONDS", 2.0)
     monkeypatch.delenv("PYTHONPATH", raising=False)
 
 

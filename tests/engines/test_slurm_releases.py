@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +99,9 @@ def test_more_jobs_than_an_array_and_a_user_may_have(somebody: User, suite: str)
             ]
             * 3
         )
+        arrays = json.loads((somebody.home / f"tasks/{task}/task.json").read_text())["native"]
+        assert arrays["arrays"][0]["lowest"] == 0  # or it could not have four
+        wait_until(lambda: len(somebody.trace()) == 7)  # nobody looks: jobs that end submit others
         assert somebody.wait(task, lambda states: states[1:] == ["done"] * 7)[0] == "running"
         hpogrid("tasks", "kill", task)
         assert somebody.wait(task, ended) == ["killed"] + ["done"] * 7

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from hpogrid.errors import UserError
-from hpogrid.job.settings import ENTRY, PACKED, STATE
+from hpogrid.job.settings import ENTRY, PACKED, PASS, STATE
 from hpogrid.site import control, make_site, transfer
 from hpogrid.site.carry import write_archive
 from hpogrid.site.script import ARCHIVE
+from hpogrid.site.serving import task_key
 from hpogrid.site.tasks import Task, load_task, new_task, project_at
+from hpogrid.study.serve.tokens import Keyring, list_tokens, revoke
 from hpogrid.study.study import read_study
 from tests.projects import GATED, gated, open_gate, store_project, wait_for
 
@@ -103,6 +105,40 @@ def test_taking_in_twice_or_while_it_comes_is_the_same(task: Task) -> None:
     assert (ledger / came.name).read_text() == "one\ntwo\n"
     transfer._make_state(task, 0)
     assert came.read_text() == "one\ntwo\n"
+
+
+def test_jobs_of_a_server_get_a_token_for_their_task(home: Path) -> None:
+    project = store_project(GATED, storage="https://127.0.0.1:8765", grid={"site": SITE})
+    task = new_task(project, site=SITE, n_jobs=2)
+    text = transfer._token(task, project)
+    assert text is not None
+    assert transfer._token(task, project) == text, "jobs that run have it"
+    transfer._make_state(task, 0, text)
+    token = task.job_folder(0) / STATE / PASS
+    assert (token.read_text(), token.stat().st_mode & 0o777) == (text, 0o600)
+    known = Keyring().find(text)
+    assert known is not None
+    assert (known.name, known.right, known.task) == (f"task-{task.id}", "write", task_key(task))
+    revoke(known.name)
+    assert transfer._token(task, project) not in (None, text)
+
+
+@pytest.mark.parametrize(
+    ("storage", "environment"),
+    [
+        (None, {}),
+        ("ssh://me@my.host", {}),
+        ("postgresql://my.host/db", {}),
+        ("https://my.host:8765", {"HPOGRID_TOKEN_FILE": "token"}),
+    ],
+)
+def test_jobs_that_need_no_token_get_none(
+    home: Path, storage: str | None, environment: dict[str, str]
+) -> None:
+    grid = {"site": SITE, "environment": environment}
+    project = store_project(GATED, storage=storage, grid=grid)
+    assert transfer._token(new_task(project, site=SITE), project) is None
+    assert list_tokens() == []
 
 
 def test_what_needs_a_folder_of_this_machine_is_refused(home: Path) -> None:

@@ -18,11 +18,12 @@ from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.config.store import STORES
 from hpogrid.errors import RunError, UserError
 from hpogrid.registry import Entry
-from hpogrid.site import SITES, batch, control
+from hpogrid.site import SITES, control
 from hpogrid.site.arrays import arrays_of
 from hpogrid.site.base import ACTIVE, Unsure
 from hpogrid.site.batchsystem import Member, MemberState, Request, Target
-from hpogrid.site.tasks import Task, find_tasks
+from hpogrid.site.cluster import Cluster
+from hpogrid.site.tasks import Task, find_tasks, load_task
 from hpogrid.space.dialects import read_space
 from hpogrid.study.study import read_study
 from tests.site import fake, fakebatch
@@ -55,7 +56,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePro
     monkeypatch.setenv(fake.STATE, str(tmp_path / "state"))
     entry = Entry("tests.site.fake:site", "for tests")
     monkeypatch.setattr(SITES, "_entries", {**SITES._entries, "fake": entry})
-    monkeypatch.setattr(batch, "_GRACE_SECONDS", 0.3)
+    monkeypatch.setattr("hpogrid.site.states._GRACE_SECONDS", 0.3)
     (tmp_path / "home" / "switch").mkdir(parents=True)
 
     def make(trials: int = 2, **grid: Any) -> str:
@@ -178,7 +179,7 @@ def test_vanished_job_is_lost_and_retryable(
     wait(task, lambda found: found == ["running"])
     monkeypatch.setattr(fake.Fake, "in_queue", lambda self, code, text: {})
     monkeypatch.setattr(fake.Fake, "in_history", lambda self, code, text: {})
-    control.make_site("fake")._poll.forget()  # type: ignore[attr-defined]
+    Cluster(fake.Fake()).forget()
     assert wait(task, ended) == ["lost"]
     assert "knows no such job" in str(control.overview([task])[0].jobs[0].reason)
     assert control.retryable(task) == [0]
@@ -270,9 +271,9 @@ def test_scheduler_that_does_not_answer(
 ) -> None:
     switch("slow-0")
     task = control.submit(project(), site=None, n_jobs=1)
-    monkeypatch.setattr("hpogrid.site.batch.run_command.__kwdefaults__", {"seconds": 0.2})
+    monkeypatch.setattr("hpogrid.site.commands.run_command.__kwdefaults__", {"seconds": 0.2})
     monkeypatch.setattr(fake.Fake, "queue", lambda self, arrays: ["sleep", "5"])
-    control.make_site("fake")._poll.forget()  # type: ignore[attr-defined]
+    Cluster(fake.Fake()).forget()
     item = control.overview([task])[0]
     assert [job.state for job in item.jobs] == ["unknown"]
     assert item.status == "unknown"
@@ -364,7 +365,7 @@ def test_an_answer_that_leaves_it_open_keeps_the_task(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch, words: str, said: str
 ) -> None:
     """Neither accepted nor refused: the jobs may run, and are looked for by their name."""
-    monkeypatch.setattr("hpogrid.site.batch.run_command.__kwdefaults__", {"seconds": 0.5})
+    monkeypatch.setattr("hpogrid.site.commands.run_command.__kwdefaults__", {"seconds": 0.5})
     monkeypatch.setattr(fake.Fake, "submitted", lambda self, code, text: None)
     monkeypatch.setattr(fake.Fake, "submit", answering(fake.Fake.submit, words))
     switch("slow-0")  # or it is done before anybody looks
@@ -391,7 +392,7 @@ def test_what_was_not_taken_after_all_is_lost(
     with pytest.raises(Unsure):
         control.submit(project(), site=None, n_jobs=1)
     (task,) = find_tasks()
-    monkeypatch.setattr(batch, "_UNSURE_SECONDS", 0)
+    monkeypatch.setattr("hpogrid.site.states._UNSURE_SECONDS", 0)
     (job,) = control.overview([task])[0].jobs
     assert (job.state, "it was not taken" in str(job.reason)) == ("lost", True)
     monkeypatch.setattr(fake.Fake, "submit", real)
@@ -413,7 +414,7 @@ def test_several_arrays_keep_to_max_jobs_together(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An array waits until others have ended, if each of them runs one job already."""
-    monkeypatch.setattr(batch, "_WAVE_SECONDS", 0.2)
+    monkeypatch.setattr("hpogrid.site.waves._WAVE_SECONDS", 0.2)
     monkeypatch.setattr(fake.Fake, "settings", lambda self: ["echo", "2"])
     monkeypatch.setattr(fake.Fake, "largest_array", lambda self, text: int(text))
     for job in range(4):
@@ -441,7 +442,7 @@ class Limit:
         monkeypatch.setattr(fake.Fake, "submit", lambda _, request: self.submit(request))
         monkeypatch.setattr(fake.Fake, "too_large", ("the limit",))
         monkeypatch.setattr(fake.Fake, "too_many", ("the limit",))
-        monkeypatch.setattr(batch, "_WAVE_SECONDS", 0.2)
+        monkeypatch.setattr("hpogrid.site.waves._WAVE_SECONDS", 0.2)
 
     def submit(self, request: Request) -> list[str]:
         self.asked.append(request.count)
@@ -476,6 +477,22 @@ def test_more_jobs_than_a_user_may_submit(
     (other,) = find_tasks()  # as somebody else sees it
     assert wait(other, ended) == ["done"] * 8
     assert sorted(job for array in arrays_of(other) for job in array.jobs) == list(range(8))
+
+
+def test_a_look_at_any_task_submits_what_waits_of_all(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    marks = tmp_path / "home/sites/waiting"
+    limit = Limit(monkeypatch, 0)
+    waiting = control.submit(project(trials=1), site=None, n_jobs=2)
+    other = control.submit("p", site="local", n_jobs=1)
+    limit.most = 9
+    assert [mark.name for mark in marks.iterdir()] == [str(waiting.id)]
+    time.sleep(0.3)
+    control.overview([other])
+    assert [array.jobs for array in arrays_of(load_task(waiting.id))] == [[0, 1]]
+    assert list(marks.iterdir()) == []
+    assert wait(waiting, ended) == ["done"] * 2
 
 
 def test_what_waits_can_be_killed_and_submitted_again(

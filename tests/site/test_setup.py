@@ -11,6 +11,7 @@ import pytest
 
 from hpogrid.config.project import project_path
 from hpogrid.config.schemas import GridConfig
+from hpogrid.errors import UserError
 from hpogrid.job.settings import START, JobSettings
 from hpogrid.site import control
 from hpogrid.site.panda.bundle import bundle_content
@@ -110,6 +111,14 @@ def test_a_file_of_lines(tmp_path: Path) -> None:
         (["--environment", '{"HPOGRID_HOME": "/"}'], "HPOGRID_HOME is set by hpogrid itself"),
         (["--workdir", "data"], "workdir: 'data' is no absolute path; write /PATH/TO/FOLDER"),
         (["--workdir", "/a\nb"], "workdir: '/a\\nb' is no absolute path"),
+        *(
+            (["--site", site, "--nodes", "2"], f"nodes: a job at {site} has one node, not 2; leave")
+            for site in ("local", "sge", "htcondor", "htcondor-transfer", "ANALY_SOMEWHERE")
+        ),
+        (
+            ["--site", "slurm", "--nodes", "2", "--extra", '{"nodes": "2-4"}'],
+            "extra: 'nodes' and nodes both say how many nodes a job has",
+        ),
         (["--site", "slurm", "--extra", '{"partitoin": "x"}'], "did you mean partition"),
         (["--site", "slurm", "--extra", '{"clusters": "two"}'], "unknown Slurm option 'clusters'"),
         (
@@ -151,6 +160,26 @@ def test_nodes_that_nothing_uses_are_told() -> None:
     store_project(grid={"site": "slurm", "extra": {"nodes": 2}})
     text = "\n".join(control.plan("p", site=None, n_jobs=1))
     assert "note: each job gets 2 nodes, and hpogrid runs its trials on the first one only" in text
+
+
+def test_a_job_is_told_its_nodes(tmp_path: Path) -> None:
+    store_project(grid={"site": "slurm", "nodes": 2}, scheduler_param={"max_concurrent": 6},
+                  trials=9, cpus_per_trial=2)  # fmt: skip
+    lines = "\n".join(control.plan("p", site=None, n_jobs=1))
+    for line in (
+        "#SBATCH --nodes=2",
+        "#SBATCH --cpus-per-task=6",
+        'export HPOGRID_NODES="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | paste -s -d ,)"',
+        "export HPOGRID_ON_NODE='srun --overlap --cpu-bind=none --nodes=1 --ntasks=1 --nodelist'",
+    ):
+        assert f"  {line}\n" in lines
+    with pytest.raises(UserError, match="nodes: a job at local has one node"):
+        control.submit("p", site="local", n_jobs=1)
+    (tmp_path / "image.sif").touch()
+    grid = {"site": "slurm", "nodes": 2, "container": str(tmp_path / "image.sif")}
+    store_project(grid=grid, name="contained")
+    with pytest.raises(UserError, match="nodes: a job in a container starts nothing on its other"):
+        control.submit("contained", site=None, n_jobs=1)
 
 
 @pytest.mark.parametrize("name", ["SIGUSR1", "SIGUSR2", "SIGXCPU"])

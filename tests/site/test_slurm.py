@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,8 @@ def test_submission() -> None:
     script = "/home/u/tasks/1/batch/001/job.sh"
     assert slurm.submit(request()) == ["sbatch", "--parsable", "--array=1-4", script]
     assert slurm.submit(request(16, max_jobs=5))[2] == "--array=1-16%5"
+    largest = dataclasses.replace(request(), lowest=0)
+    assert slurm.submit(largest)[2] == "--array=0-3"
     assert slurm.submitted(0, "123\n") == "123"
     assert slurm.submitted(0, "123;cluster\n") == "123"
     assert slurm.submitted(1, "") is None
@@ -133,6 +136,15 @@ def test_what_the_user_says_about_nodes_is_all_that_is_said() -> None:
     assert [Slurm().nodes(extra) for extra in ({}, {"nodes": "2-4"}, {"--nodes": 3})] == [1, 2, 3]
 
 
+def test_several_nodes() -> None:
+    lines = Slurm().directives(request(nodes=3))
+    assert {"#SBATCH --nodes=3", "#SBATCH --ntasks-per-node=1"} <= set(lines)
+    lines = Slurm().directives(request(nodes=3, extra={"ntasks-per-node": 4}))
+    assert [line for line in lines if "node" in line] == [
+        "#SBATCH --nodes=3", "#SBATCH --ntasks-per-node=4",
+    ]  # fmt: skip
+
+
 def test_an_array_is_found_by_its_name() -> None:
     assert "--name=hpogrid.p-2" in Slurm().search("hpogrid.p-2")
     assert Slurm().found(0, "17\n17\n", "x") == "17"
@@ -140,7 +152,7 @@ def test_an_array_is_found_by_its_name() -> None:
 
 
 def test_the_largest_array() -> None:
-    assert Slurm().largest_array("MaxArraySize            = 1001\nMaxDBDMsgs = 20008") == 1000
+    assert Slurm().largest_array("MaxArraySize            = 1001\nMaxDBDMsgs = 20008") == 1001
     assert Slurm().largest_array("") is None
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from hpogrid.config.schemas import HpoConfig
+from hpogrid.engine.nodes import job_nodes, own_address
 from hpogrid.engine.ray.daemons import last_words, temporary_folder
+from hpogrid.engine.ray.join import OBJECT_STORE, START_SECONDS, own_token
+from hpogrid.engine.ray.nodes import joined
 from hpogrid.engine.resources import cpu_count, gpu_ids
 from hpogrid.errors import RunError, first_line
 from hpogrid.registry import require
 from hpogrid.trial.raytune import SETTINGS
-
-START_SECONDS = 120.0
-"""How long Ray may take to start or to be reached."""
 
 _PATIENCE = 20.0
 """Seconds that Ray may take to end."""
@@ -42,9 +42,6 @@ _OPEN = (
     "this version of Ray knows no tokens: whoever reaches its ports can run code as you while the "
     "job runs; update Ray, or use engine process"
 )
-
-_OBJECT_STORE = 100 * 2**20
-"""Bytes for Ray's object store, of which trials use nothing unless the script does."""
 
 
 @contextlib.contextmanager
@@ -74,24 +71,27 @@ def running_ray(config: HpoConfig, gpus: bool) -> Iterator[tuple[Any, Path]]:
     require("ray.tune", extra="ray", what="engine ray")
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     address = config.ray_address
+    others = job_nodes()[1:] if address is None else []
     with temporary_folder() as folder, contextlib.ExitStack() as stack:
         if address is None:
-            stack.enter_context(own_token(folder))
+            stack.enter_context(own_token(folder, secrets.token_hex(32)))
         elif (why := why_no_answer(_whole_address(address))) is not None:
             raise RunError(f"the Ray cluster at {address} cannot be reached: {why}")
         if not _reads_token() and address is None:
             print(_OPEN, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
-        connection = _Connection(ray, _options(config, folder, gpus))
+        own = own_address(others[0]) if others else _LOOPBACK
+        connection = _Connection(ray, _options(config, folder, gpus, own))
         try:
             connection.open(address, folder)
             _take_back_signals()
-            yield ray, folder
+            with joined(ray, others, folder, gpus=gpus):
+                yield ray, folder
         finally:
             connection.close()
 
 
-def _options(config: HpoConfig, folder: Path, gpus: bool) -> dict[str, Any]:
-    """The arguments of ``ray.init``."""
+def _options(config: HpoConfig, folder: Path, gpus: bool, own: str) -> dict[str, Any]:
+    """The arguments of ``ray.init``; ``own`` is the address of this machine for its other nodes."""
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if config.ray_address is not None:
         return {**options, "address": config.ray_address}
@@ -101,37 +101,10 @@ def _options(config: HpoConfig, folder: Path, gpus: bool) -> dict[str, Any]:
         "num_cpus": cpu_count(),
         "num_gpus": len(gpu_ids()) if gpus else 0,
         "include_dashboard": False,
-        "object_store_memory": _OBJECT_STORE,
+        "object_store_memory": OBJECT_STORE,
         "_temp_dir": str(folder / "r"),
-        "_node_ip_address": _LOOPBACK,
+        "_node_ip_address": own,
     }
-
-
-@contextlib.contextmanager
-def own_token(folder: Path) -> Iterator[None]:
-    """Let a Ray of our own, which listens on the network, take work only from who has its token.
-
-    The token is in a file that nobody else may read, not on a command line. Versions of Ray that
-    know no tokens pass it over.
-    """
-    path = folder / "token"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
-    ours = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path), "RAY_AUTH_TOKEN": None}
-    before = {name: os.environ.get(name) for name in ours}
-    _set(ours)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(environment: dict[str, str | None]) -> None:
-    for name, value in environment.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def _reads_token() -> bool:

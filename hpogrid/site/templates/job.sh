@@ -7,7 +7,7 @@ ${shell}# hpogrid task ${task}, project ${project}; submitted with
 # The members of this array, in order, are these jobs of the task:
 member=${member}
 set -- ${jobs}
-shift $$((member - 1))
+shift $$((member - ${lowest}))
 HPOGRID_JOB=$$1
 echo "hpogrid ${version}: job $$HPOGRID_JOB on $$(uname -n), $$(date '+%Y-%m-%d %H:%M:%S %z')"
 

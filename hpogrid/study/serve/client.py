@@ -22,7 +22,10 @@ from hpogrid.study.serve.calls import ROOT, Changes, Claims, Listing, Problem, S
 from hpogrid.study.serve.tunnel import Tunnel, tunnel_to
 
 TOKEN = "HPOGRID_TOKEN"  # noqa: S105 - the name of a variable
-"""The environment variable with the token; ``HPOGRID_TOKEN_FILE`` names a file with it."""
+"""The environment variable with the token."""
+
+TOKEN_FILE = f"{TOKEN}_FILE"
+"""The one that names a file with it."""
 
 CERTIFICATE = "HPOGRID_CA_FILE"
 """The environment variable that names the file of a certificate of one's own."""
@@ -245,17 +248,17 @@ def read_token() -> str:
     Raises:
         UserError: neither is set, or it is no token.
     """
-    token, path = os.environ.get(TOKEN, "").strip(), os.environ.get(f"{TOKEN}_FILE")
+    token, path = os.environ.get(TOKEN, "").strip(), os.environ.get(TOKEN_FILE)
     if not token and path:
         try:
             token = Path(path).read_text(errors="replace").strip(" \0\r\n")
         except OSError as error:
-            raise UserError(f"{TOKEN}_FILE: cannot read {path}: {error.strerror}") from error
+            raise UserError(f"{TOKEN_FILE}: cannot read {path}: {error.strerror}") from error
     if not token:
         raise UserError(
-            f"the server wants a token: set {TOKEN} or {TOKEN}_FILE where the jobs run "
+            f"the server wants a token: set {TOKEN} or {TOKEN_FILE} where the jobs run "
             "('hpogrid serve' says where it is)"
         )
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise UserError(f"{TOKEN} or the file that {TOKEN}_FILE names holds no token")
+        raise UserError(f"{TOKEN} or the file that {TOKEN_FILE} names holds no token")
     return token

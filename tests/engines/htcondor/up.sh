@@ -75,9 +75,12 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 [ -n "$up" ] || { echo "HTCondor did not come up" >&2; exit 1; }
+# What only the submitter may read is root's here, and has to be www-data's.
+own="find '$1' -type f -perm 600 -exec chown www-data {} +"
 for tool in condor_submit condor_q condor_rm condor_history condor_status condor_vacate_job; do
     cat >"$dir/bin/$tool" <<X
 #!/bin/sh
+$([ "$tool" != condor_submit ] || echo "$own")
 exec chroot --userspec=www-data:www-data $root /bin/sh -c 'cd "\$1" 2>/dev/null; shift; exec "\$@"' sh "\$PWD" /usr/bin/$tool "\$@"
 X
     chmod 755 "$dir/bin/$tool"

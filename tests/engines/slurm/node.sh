@@ -6,6 +6,7 @@ set -euo pipefail
 dir=$1 name=$2 address=$3
 hostname "$name"
 mount --bind "$dir/hosts" /etc/hosts
+mount -t tmpfs "$name" /var/tmp # a disk of its own
 for _ in $(seq 100); do
     ip link show eth0 >/dev/null 2>&1 && break
     sleep 0.1
