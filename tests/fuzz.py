@@ -284,7 +284,7 @@ def command_is_words(drawn: tuple[str, dict[str, str]]) -> None:
     files = placeholders.trial_files(template=False, prep=False)
     _, refusal = attempt(placeholders.check_command, found, list(values), files)
     if refusal is None:
-        filled = placeholders.fill(found, values, {})
+        filled = placeholders.fill(found, values, dict.fromkeys(files, Path("file")))
         spread = len(values) * (found.count("{args}") + found.count("{overrides}"))
         kept = sum(word not in ("{args}", "{overrides}") for word in found)
         assert len(filled) == spread + kept

@@ -182,7 +182,7 @@ def _said(say: Callable[[str, Any], T], name: str, value: object) -> T:
 
 def _one_placeholder(word: str) -> str | None:
     """The name in a word that is ``{name}``, ``--option={name}`` or ``key={name}``."""
-    match = re.fullmatch(r"(?:[\w.+~/@-]+=)?\{([^{}]+)\}", word)
+    match = re.fullmatch(rf"(?:[\w.+~/@-]+=)?{_PLACEHOLDER.pattern}", word)
     return match[1] if match else None
 
 

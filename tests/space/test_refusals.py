@@ -184,3 +184,33 @@ def test_categories_of_different_types_are_different() -> None:
     space, notes = read_space(text, "s")
     assert space.size() == 7
     assert notes == []
+
+
+def _configspace(**item: Any) -> dict[str, Any]:
+    whole = {"name": "p", "default_value": 0, "meta": None, **item}
+    return {"hyperparameters": [whole], "conditions": [], "forbiddens": [], "format_version": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "data", "says"),
+    [
+        ("ax", [{"name": "p", "type": "choice", "values": [1, 2], "value_type": {}}],
+         "unknown value_type of Ax"),
+        ("wandb", {"method": ["grid"], "parameters": {"p": {"min": {}, "max": 1.0}}}, "min"),
+        ("configspace", _configspace(type="uniform_int", lower={}, upper=1),
+         "low must be a finite number"),
+        ("configspace", _configspace(type="categorical", choices=[1, 2], weights=0.5),
+         "weights must be a list, not 0.5"),
+        ("configspace", _configspace(type="categorical", choices=[1, 2], weights=["a", 1]),
+         "weights must be above 0"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_in_words(dialect: str, data: Any, says: str) -> None:
+    with pytest.raises(UserError, match=f"s: .*{says}"):
+        read_space(data, "s", dialect)
+
+
+def test_what_belongs_to_others_may_be_anything() -> None:
+    data = {"method": ["grid"], 7: 1, "parameters": {"p": {"min": 0.0, "max": 1.0}}}
+    _, notes = read_space(data, "s", "wandb")
+    assert "left out: 7, which belong to wandb's own agents" in notes

@@ -281,6 +281,12 @@ def test_refused_configs(settings: dict[str, str], says: str) -> None:
         ModelConfig(**settings)  # type: ignore[arg-type]
 
 
+def test_what_is_no_placeholder_stays() -> None:
+    words = ["awk", "{$1}", "k={}", "{lr}"]
+    check_command(words, ["lr"], [])
+    assert fill(words, {"lr": 0.5}, {}) == ["awk", "{$1}", "k={}", "0.5"]
+
+
 def test_what_a_trial_does_not_have_is_left_out() -> None:
     words = ["t", "--m", "{m}", "--m={m}", "{m}", "a{m}b", "--lr", "{lr}", "{args}", "{overrides}"]
     assert fill(words, {"lr": 1}, {}) == ["t", "ab", "--lr", "1", "--lr=1", "lr=1"]

@@ -101,7 +101,7 @@ def _typed(item: dict[str, Any], values: Sequence[Any]) -> list[Any]:
         if wanted not in _KINDS.values() or any(type(value) is not wanted for value in values):
             raise ValueError(f"values of several types need a value_type: {shown(list(values))}")
         return list(values)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError(unknown("value_type of Ax", str(kind), _KINDS))
     found = [float(value) if kind == "float" and type(value) is int else value for value in values]
     if any(type(value) is not _KINDS[kind] for value in found):

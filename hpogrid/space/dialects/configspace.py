@@ -92,6 +92,8 @@ def _parameter(item: dict[str, Any]) -> Parameter:
             return Integer(scale=(Log if item.get("log") else Linear)(low, high))
         case {"type": "categorical", "choices": [*choices]}:
             weights = item.get("weights")
+            if not (weights is None or isinstance(weights, list)):
+                raise ValueError(f"weights must be a list, not {shown(weights)}")
             return Categorical(
                 choices=tuple(choices), weights=None if weights is None else tuple(weights)
             )
@@ -127,11 +129,11 @@ def _conditions(items: Any, where: str) -> dict[str, Condition]:
 
 def _condition(item: Any) -> Condition:
     match item:
-        case {"type": kind, "conditions": [*parts]} if kind in _SEVERAL:
+        case {"type": str(kind), "conditions": [*parts]} if kind in _SEVERAL:
             return Condition(op=_SEVERAL[kind], of=tuple(map(_condition, parts)))
         case {"type": "IN", "parent": str(parent), "values": [*values]}:
             return Condition(op="in", on=parent, value=values)
-        case {"type": kind, "parent": str(parent), "value": value} if kind in _ONE:
+        case {"type": str(kind), "parent": str(parent), "value": value} if kind in _ONE:
             return Condition(op=_ONE[kind], on=parent, value=value)
     raise ValueError(f"a condition of ConfigSpace that hpogrid does not know: {shown(item)}")
 

@@ -80,8 +80,9 @@ def _other_settings(data: dict[str, Any]) -> Iterator[str]:
     if isinstance(metric, dict):
         goal = {"minimize": "min", "maximize": "max"}.get(str(metric.get("goal", "minimize")))
         yield f"the sweep's metric is --metric {metric.get('name')} --mode {goal} of an hpo config"
-    if data.get("method") in _ALGORITHMS:
-        yield f"its method is --algorithm {_ALGORITHMS[data['method']]} of an hpo config"
+    algorithm = _ALGORITHMS.get(str(data.get("method")))
+    if algorithm is not None:
+        yield f"its method is --algorithm {algorithm} of an hpo config"
     stop = data.get("early_terminate")
     if isinstance(stop, dict):
         yield (
@@ -90,7 +91,7 @@ def _other_settings(data: dict[str, Any]) -> Iterator[str]:
         )
     others = set(data) - {"parameters", "metric", "method", "early_terminate", "name", "project"}
     if others:
-        yield f"left out: {', '.join(sorted(others))}, which belong to wandb's own agents"
+        yield f"left out: {', '.join(sorted(map(str, others)))}, which belong to wandb's own agents"
 
 
 def _parameter(item: Any) -> tuple[Parameter, list[str]]:
