@@ -12,6 +12,7 @@ from hpogrid.engine.usage import Usage
 from hpogrid.report.results import STATES
 from hpogrid.report.table import cell_text
 from hpogrid.search.base import Mode
+from hpogrid.site.base import ACTIVE
 from hpogrid.study.study import Trial
 from hpogrid.study.values import Best, best_of
 from hpogrid.text import bytes_text, counted, harmless_line
@@ -45,7 +46,8 @@ class Standing(msgspec.Struct, kw_only=True):
         going: the trials that run, in the order of their start.
         reasons: why trials failed, most frequent first.
         rate: trials that ended, a minute, while trials ran.
-        left: seconds until the budget is spent, as far as that can be told.
+        left: seconds until the budget is spent, as far as that can be told; None: it cannot, or
+            no job goes on.
     """
 
     title: str
@@ -79,6 +81,8 @@ def standing(
     running = [trial for trial in trials if trial.state == "running"]
     failed = (trial.reason or "unknown" for trial in trials if trial.state == "failed")
     busy = _busy(trials, now)
+    over = bool(jobs) and not any(state in (*ACTIVE, "unknown") for state in jobs)
+    todo = None if budget is None or over else budget - len(ended)
     return Standing(
         title=title,
         jobs=dict(jobs),
@@ -90,7 +94,7 @@ def standing(
         going=[_going(trial, now, (usage or {}).get(trial.id)) for trial in running],
         reasons=Counter(failed).most_common(MOST_REASONS),
         rate=60 * len(ended) / busy if busy else 0.0,
-        left=None if budget is None else _left(ended, running, budget - len(ended), busy, now),
+        left=None if todo is None else _left(ended, running, todo, busy, now),
     )
 
 

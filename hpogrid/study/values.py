@@ -73,11 +73,14 @@ def objectives(names: Sequence[str], metrics: Mapping[str, object]) -> tuple[flo
     return None if None in found else found  # type: ignore[return-value]
 
 
+_NONE_SEEN = "none (one that is only printed needs --metric_regex of the model config)"
+
+
 def what_is_missing(names: Sequence[str], metrics: Mapping[str, object]) -> str | None:
     """Why a trial with these metrics has failed, or None."""
     for name in names:
         if name not in metrics:
-            seen = ", ".join(sorted(metrics)) or "none"
+            seen = ", ".join(sorted(metrics)) or _NONE_SEEN
             return f"the metric '{name}' was not reported; metrics seen: {seen}"
         if number(metrics[name]) is None:
             return f"the metric '{name}' is {metrics[name]}, not a finite number"

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -41,10 +43,16 @@ def trial(
     )
 
 
-def look(trials: list[Trial], now: float, budget: int | None = 8, **named: object) -> Standing:
+def look(
+    trials: list[Trial],
+    now: float,
+    budget: int | None = 8,
+    jobs: Mapping[str, int] = MappingProxyType({"running": 2}),
+    **named: object,
+) -> Standing:
     return standing(
         "task 1 (p)", trials, now, metric="loss", mode="min", budget=budget,
-        jobs={"running": 2}, **named,  # type: ignore[arg-type]
+        jobs=jobs, **named,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -60,6 +68,12 @@ def test_a_pause_between_two_attempts_is_no_work() -> None:
     before = [trial(n, "complete", 0, 10, loss=n) for n in range(2)]
     after = [trial(2, "running", 1000)]
     assert look(before + after, 1005).left == pytest.approx((6 * 10 - 5) / (25 / 15))
+
+
+def test_when_no_job_goes_on_no_time_is_left() -> None:
+    ended = [trial(0, "failed", 0, 5), trial(1, "failed", 0, 5)]
+    assert look(ended, 5, jobs={"done": 1, "running": 1}).left == pytest.approx(15)
+    assert look(ended, 5, jobs={"done": 1, "failed": 1}).left is None
 
 
 def test_nothing_is_said_that_is_not_known() -> None:

@@ -48,6 +48,8 @@ def test_the_mode_says_which_one_is_better() -> None:
 def test_objectives_are_there_together_or_not_at_all() -> None:
     assert objectives(["a", "b"], {"a": 1, "b": 2.5}) == (1.0, 2.5)
     assert objectives(["a", "b"], {"a": 1, "b": NAN}) is None
+    none = "the metric 'a' was not reported; metrics seen: none (one that is only printed needs "
+    assert what_is_missing(["a"], {}) == none + "--metric_regex of the model config)"
     assert what_is_missing(["a"], {"b": 1}) == "the metric 'a' was not reported; metrics seen: b"
     assert what_is_missing(["a"], {"a": NAN}) == "the metric 'a' is nan, not a finite number"
 
