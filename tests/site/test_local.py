@@ -99,7 +99,7 @@ def test_workers_end_with_a_killed_driver() -> None:
     store_project(FOREVER, scheduler_param={"max_concurrent": 2})
     task = control.submit("p", site=None, n_jobs=1)
     pid = job_pid(task, 0)
-    wait_for(lambda: len(children(pid)) == 2)
+    wait_for(lambda: len(children(pid)) == 4)  # two workers, and a guard above each
     workers = children(pid)
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not any(map(alive, workers)))
