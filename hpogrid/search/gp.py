@@ -94,7 +94,8 @@ class GpSearcher(ModelSearcher):
             known, told = np.vstack([known, busy]), np.append(told, model.at(busy)[0])
             model = gaussian.GaussianProcess(hyper, known, told, space.categories)
         expected, _ = model.at(known)
-        best = known[expected.argsort()[:5]]
+        whole = self._whole(space, known)
+        best = whole[expected.argsort()[:5]]
 
         def value(found: Array) -> Array:
             mean, deviation = model.at(self._present(space, found))
@@ -105,8 +106,8 @@ class GpSearcher(ModelSearcher):
         found = np.vstack(
             [
                 space.anywhere(rng, looks // 2),
-                space.near(rng, self._whole(best), 3 * looks // 10, 0.2),
-                space.near(rng, self._whole(best), looks // 5, 0.05),
+                space.near(rng, best, 3 * looks // 10, 0.2),
+                space.near(rng, best, looks // 5, 0.05),
             ]
         )
         values = value(found)
@@ -114,7 +115,7 @@ class GpSearcher(ModelSearcher):
             first = found[(-values).argsort()[:8]]
             found = np.vstack([first, space.near(rng, first, looks // 5, deviation)])
             values = value(found)
-        taken = {tuple(row) for row in self._whole(known).tolist()}
+        taken = {tuple(row) for row in whole.tolist()}
         for row in found[(-values).argsort()]:
             if tuple(row.tolist()) not in taken:
                 return space.decode(row)
@@ -151,13 +152,11 @@ class GpSearcher(ModelSearcher):
                     row[column] = float("nan")
         return points
 
-    def _whole(self, points: Array) -> Array:
+    def _whole(self, space: Candidates, points: Array) -> Array:
         """Points with something in place of NaN."""
         import numpy as np
-
-        from hpogrid.search.candidates import Candidates
 
         if not self._conditional:
             return points
         centre = {name: middle(axis) for name, axis in self.axes.items()}
-        return np.where(np.isnan(points), Candidates(self.axes).encode([centre]), points)
+        return np.where(np.isnan(points), space.encode([centre]), points)

@@ -16,6 +16,7 @@ from hpogrid.space.value import (
     Value,
     canonical,
     check_value,
+    is_finite,
     is_number,
     same,
     shown,
@@ -152,7 +153,7 @@ def _checked_weights(weights: tuple[float, ...], count: int) -> tuple[float, ...
     """The weights as floats; None where they are equal."""
     if len(weights) != count:
         raise ValueError("give one weight for each category")
-    if not all(is_number(weight) and math.isfinite(weight) and weight > 0 for weight in weights):
+    if not all(is_finite(weight) and weight > 0 for weight in weights):
         raise ValueError("weights must be above 0")
     if not math.isfinite(sum(weights)):
         raise ValueError("the weights are too large for their sum; make them smaller")

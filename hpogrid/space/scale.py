@@ -6,13 +6,12 @@ Each scale is a distribution, given by its inverse CDF. Bounds are closed.
 from __future__ import annotations
 
 import math
-import sys
 from statistics import NormalDist
 from typing import Annotated
 
 import msgspec
 
-from hpogrid.space.value import ABOVE_0, exactly, is_number
+from hpogrid.space.value import ABOVE_0, exactly, is_finite
 
 Finite = Annotated[float, msgspec.Meta(description="a finite number")]
 _Above0 = Annotated[Finite, ABOVE_0]
@@ -197,6 +196,6 @@ def _make_finite(scale: _Scale, *names: str) -> None:
     """Turn fields into floats, or refuse them."""
     for name in names:
         number = getattr(scale, name)
-        if not (is_number(number) and -sys.float_info.max <= number <= sys.float_info.max):
+        if not is_finite(number):
             raise ValueError(f"{name} must be a finite number")
         msgspec.structs.force_setattr(scale, name, float(number) + 0.0)  # -0.0 is 0.0

@@ -7,7 +7,7 @@ import math
 import reprlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, SupportsFloat, TypeGuard
 
 import msgspec
 
@@ -97,6 +97,14 @@ def same(left: Value, right: Value) -> bool:
 def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_finite(value: SupportsFloat) -> bool:
+    """Whether a float can hold it; numbers of NumPy count, and what is no number does not."""
+    try:
+        return math.isfinite(value)
+    except (TypeError, OverflowError):
+        return False
 
 
 def as_number(value: Value) -> float:

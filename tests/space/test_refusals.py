@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import read_space
+from hpogrid.space.discrete import Categorical
+from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
 
 
@@ -208,6 +211,16 @@ def _configspace(**item: Any) -> dict[str, Any]:
 def test_a_value_of_another_type_is_refused_in_words(dialect: str, data: Any, says: str) -> None:
     with pytest.raises(UserError, match=f"s: .*{says}"):
         read_space(data, "s", dialect)
+
+
+def test_numbers_of_numpy_are_bounds_and_weights() -> None:
+    bounds: list[Any] = [np.int64(0), np.float32(4)]
+    weights: Any = (np.int64(1), np.float64(3))
+    assert Linear(*bounds) == Linear(0.0, 4.0)
+    parameter = Categorical(choices=("a", "b"), weights=weights)
+    assert parameter == Categorical(choices=("a", "b"), weights=(1.0, 3.0))
+    data = _configspace(type="categorical", choices=["a", "b"], weights=(1, 3), default_value="a")
+    assert read_space(data, "s", "configspace")[0].parameters["p"] == parameter
 
 
 def test_what_belongs_to_others_may_be_anything() -> None:

@@ -92,7 +92,7 @@ def _parameter(item: dict[str, Any]) -> Parameter:
             return Integer(scale=(Log if item.get("log") else Linear)(low, high))
         case {"type": "categorical", "choices": [*choices]}:
             weights = item.get("weights")
-            if not (weights is None or isinstance(weights, list)):
+            if not (weights is None or isinstance(weights, list | tuple)):
                 raise ValueError(f"weights must be a list, not {shown(weights)}")
             return Categorical(
                 choices=tuple(choices), weights=None if weights is None else tuple(weights)
