@@ -134,7 +134,7 @@ def node_notes(project: Project) -> list[str]:
         return []
     if each is None:
         _check_engine(project, nodes)
-    used = min(min(config.max_concurrent, config.trials), nodes // (each or 1)) * (each or 1)
+    used = min(config.at_once, nodes // (each or 1)) * (each or 1)
     if used == nodes:
         return []
     return [

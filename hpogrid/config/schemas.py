@@ -278,6 +278,11 @@ class HpoConfig(Config):
         """How many trials of a job run at once."""
         return int(as_number(self.scheduler_param.get("max_concurrent", 4)))
 
+    @property
+    def at_once(self) -> int:
+        """How many trials a job runs at once, where it has room for them."""
+        return min(self.max_concurrent, self.trials)
+
 
 class GridConfig(Config):
     """Where the jobs run."""

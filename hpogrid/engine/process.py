@@ -57,7 +57,7 @@ class ProcessEngine:
         self._progress = progress
         config = run.config
         slots = trials_at_once(run.project)
-        if slots < min(config.max_concurrent, config.trials):
+        if slots < config.at_once:
             what = ("nodes", "nodes") if config.nodes_per_trial else ("cores", "cpus")
             print(_FEWER.format(slots, *what), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
         self._environments = slot_environments(run.project, slots)

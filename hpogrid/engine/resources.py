@@ -54,8 +54,7 @@ def trials_on_a_node(project: Project) -> int:
     config = project.hpo_config
     if config.nodes_per_trial:
         return 1
-    at_once = min(config.max_concurrent, config.trials)
-    return math.ceil(at_once / (project.grid_config.nodes or 1))
+    return math.ceil(config.at_once / (project.grid_config.nodes or 1))
 
 
 def wanted_cores(project: Project) -> int | None:
@@ -185,7 +184,7 @@ def trials_at_once(project: Project) -> int:
         UserError: fewer cores, or nodes, than one trial needs.
     """
     config = project.hpo_config
-    wanted = min(config.max_concurrent, config.trials)
+    wanted = config.at_once
     if config.nodes_per_trial is not None:
         return len(share_nodes(wanted, config.nodes_per_trial, job_nodes()))
     if config.cpus_per_trial is not None:

@@ -828,7 +828,7 @@ class SearchState:
             self._endings = None
             return
         self._endings.append(re.sub(r"\d+", "0", trial.reason or ""))
-        count = max(_FIRST, min(self.config.max_concurrent, self.config.trials))
+        count = max(_FIRST, self.config.at_once)
         if len(self._endings) >= count:
             if len(set(self._endings)) == 1 and self.config.max_failures is None:
                 self.stopped = self.stopped or (

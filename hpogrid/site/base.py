@@ -224,7 +224,7 @@ class ServerSite(Site, Protocol):
 
 def one_core_note(project: Project, who: str) -> list[str]:
     """What to know where a job that asks for no cores is given one."""
-    at_once = min(project.hpo_config.max_concurrent, project.hpo_config.trials)
+    at_once = project.hpo_config.at_once
     if at_once == 1 or not cores_decide(project):
         return []
     return [

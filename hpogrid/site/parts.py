@@ -77,15 +77,14 @@ class Parts:
         """
         if room == 0:
             return None
-        self._check(project_at(task, self._scheduler.name).grid_config)
+        project = project_at(task, self._scheduler.name)
+        self._check(project.grid_config)
         cores = self._scheduler.cores_by_number
         members, only = group, None
         if not self._scheduler.arrays:
             members, only = jobs, jobs.index(group[0]) + 1
         folder = task.folder / "batch" / f"{number:03d}"
-        request = make_request(
-            task, project_at(task, self._scheduler.name), folder, len(members), cores=cores
-        )
+        request = make_request(task, project, folder, len(members), cores=cores)
         most = request.grid.max_jobs
         share = max(most * len(group) // len(jobs), 1) if most and only is None else most
         share = min(share, room) if share and room else share
