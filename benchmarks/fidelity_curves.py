@@ -1,8 +1,10 @@
 """The learning curves of `fidelity.py`: how they were made, and how they are looked up.
 
 Each set is a table of configurations that were really trained, with their validation loss after
-each of 27 epochs. A configuration in between has the mean of the four nearest curves, each
-weighted by the inverse of its squared distance: so the best of the table is the best there is.
+each of 27 epochs. A configuration in between has the curve that a forest of extremely randomized
+trees (Geurts and others, 2006) finds by the logarithms of the losses: an average of curves of the
+table, so that the best of the table is the best there is, and a configuration of the table has
+its own. `--kept_back` of `fidelity.py` tells how well it finds curves that it was not shown.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,10 @@ from hpogrid.space.space import Space
 
 EPOCHS = 27
 CONFIGURATIONS = 300
-_NEAREST = 4
+_GROWN = 100
+_LEAST = 1e-3
+"""Added to losses before their logarithm is taken: some are 0."""
+
 FOLDER = Path(__file__).parent / "curves"
 
 Array = NDArray[np.float64]
@@ -416,7 +421,7 @@ class Curves:
 
     space: Space
     losses: Array
-    _units: Array
+    units: Array
 
     @classmethod
     def read(cls, name: str) -> Curves:
@@ -433,11 +438,29 @@ class Curves:
         return cls(space, np.array(losses), np.array(units))
 
     def of(self, config: Config) -> Array:
-        """The losses of a configuration after each epoch: from the nearest ones of the table."""
-        squares = ((self._units - _units(self.space, config)) ** 2).sum(1)
-        nearest = squares.argsort(kind="stable")[:_NEAREST]
-        weights = 1 / (squares[nearest] + 1e-9)
-        return np.asarray(weights @ self.losses[nearest] / weights.sum())
+        """The losses of a configuration after each epoch."""
+        return self.forest.curve(_units(self.space, config))
+
+    @cached_property
+    def forest(self) -> Forest:
+        """What finds the curves of configurations in between."""
+        return Forest(self.units, self.losses)
+
+
+class Forest:
+    """Extremely randomized trees over the logarithms of losses."""
+
+    def __init__(self, units: Array, losses: Array) -> None:
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        forest = ExtraTreesRegressor(_GROWN, random_state=0).fit(units, np.log(losses + _LEAST))
+        self._trees = [each.tree_ for each in forest.estimators_]
+
+    def curve(self, unit: Sequence[float]) -> Array:
+        """The losses at a place of the unit cube."""
+        place = np.array([unit], dtype=np.float32)
+        logs = [tree.predict(place).ravel() for tree in self._trees]
+        return np.asarray(np.exp(np.mean(logs, axis=0)) - _LEAST)
 
 
 @cache

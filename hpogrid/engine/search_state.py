@@ -238,7 +238,7 @@ class SearchState:
         queue = [one for one in mine if one.key not in begun]
         self.proposer = Proposer(space, searcher, queue, may_take)
         self._scheduler = make_scheduler(
-            config.scheduler, config.scheduler_param, problem, config.stop
+            config.scheduler, config.scheduler_param, problem, config.stop, searcher.learns
         )
         self._attr = str(config.scheduler_param.get("time_attr", REPORTS))
         self._counts_seconds = SECONDS in (self._attr, *config.stop)

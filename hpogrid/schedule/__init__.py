@@ -77,7 +77,7 @@ def longest(name: str, params: Mapping[str, Any], stop: Mapping[str, float]) -> 
     limit = stop.get(str(attr), 0)
     if "max_t" not in known or "max_t" in params or limit <= 1 or not math.isfinite(limit):
         return None
-    return max(math.ceil(limit), int(params.get("grace_period", 1)))
+    return max(math.ceil(limit), math.ceil(params.get("grace_period") or 1))
 
 
 def make_scheduler(
@@ -85,9 +85,14 @@ def make_scheduler(
     params: Values,
     problem: Problem | None = None,
     stop: Mapping[str, float] | None = None,
+    learns: bool = True,
 ) -> Scheduler:
-    """The scheduler called ``name``, for a problem whose trials end at ``stop``."""
+    """The scheduler called ``name``, for a problem whose trials end at ``stop``.
+
+    Args:
+        learns: whether the algorithm proposes by what was found.
+    """
     max_t = longest(name, params, stop or {})
     options = schedule_options(name, params if max_t is None else {**params, "max_t": max_t})
-    scheduler: Scheduler = SCHEDULERS.load(name)(options, problem)
+    scheduler: Scheduler = SCHEDULERS.load(name)(options.settled(learns), problem)
     return scheduler

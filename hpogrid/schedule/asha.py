@@ -6,35 +6,91 @@ import bisect
 import itertools
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from hpogrid.schedule.base import BaseScheduler, Decision, ScheduleOptions, reaches
 from hpogrid.search.base import Problem
+
+
+_ENOUGH = 5
+"""Whole trials without which nothing is known of how early and final results agree."""
+
+_MANY = 100
+"""Whole trials with which it is known: more are not compared."""
 
 
 class AshaOptions(ScheduleOptions, frozen=True, kw_only=True):
     """``max_t``: the resource after which a trial ends; ``grace_period``: it runs at least so long.
 
-    At ``grace_period * reduction_factor ** k`` only the best of ``reduction_factor`` go on.
+    At ``grace_period * reduction_factor ** k`` only the best of ``reduction_factor`` go on. No
+    ``grace_period`` stands for a ninth of ``max_t``, or a 27th where the algorithm does not learn
+    and needs nothing but many trials. Such a rung stops nobody once fewer than a share
+    ``agreement`` of the pairs of whole trials stood there in the same order as in the end.
     """
 
     max_t: float = 100
-    grace_period: float = 1
-    reduction_factor: float = 4
+    grace_period: float | None = None
+    reduction_factor: float = 2
+    agreement: float = 0.75
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.grace_period <= self.max_t:
+        if self.max_t <= 0:
+            raise ValueError(f"max_t {self.max_t:g} is not above 0")
+        if self.grace_period is not None and not 0 < self.grace_period <= self.max_t:
             raise ValueError("it takes 0 < grace_period <= max_t")
         if self.reduction_factor <= 1:
             raise ValueError(f"reduction_factor {self.reduction_factor:g} is not above 1")
+        if not 0 <= self.agreement <= 1:
+            raise ValueError(f"agreement {self.agreement:g} is not from 0 to 1")
+
+    def settled(self, learns: bool) -> AshaOptions:
+        """The same with a ``grace_period``."""
+        if self.grace_period is not None:
+            return self
+        return structs.replace(self, grace_period=self.max_t / (9 if learns else 27))
 
 
 @dataclass
 class _Rung:
-    """A resource at which trials are compared, and the losses of those that came there."""
+    """A resource at which trials are compared.
+
+    Attributes:
+        level: the resource.
+        trials: those that came there, with their losses there.
+        losses: of all of them, in order.
+        whole: the losses, there and in the end, of those that came to their end.
+        pairs: how many pairs the first of these make.
+        agreed: how many of them were in the same order there; in a draw a half.
+    """
 
     level: float
-    trials: set[str] = field(default_factory=set)
+    trials: dict[str, float] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
+    whole: dict[str, tuple[float, float]] = field(default_factory=dict)
+    pairs: int = 0
+    agreed: float = 0
+
+    def add(self, trial: str, loss: float) -> None:
+        """Take in a trial that came there."""
+        self.trials[trial] = loss
+        bisect.insort(self.losses, loss)
+
+    def end(self, trial: str, final: float) -> None:
+        """Take in the result of a whole trial."""
+        here = self.trials.get(trial)
+        if here is None or trial in self.whole:
+            return
+        if len(self.whole) < _MANY:
+            for other, others_final in self.whole.values():
+                same = (here - other) * (final - others_final)
+                self.agreed += 0.5 if same == 0 else same > 0
+            self.pairs += len(self.whole)
+        self.whole[trial] = here, final
+
+    def lasts(self, agreement: float) -> bool:
+        """Whether the order there tells enough of that in the end, as far as is known."""
+        return len(self.whole) < _ENOUGH or self.agreed >= agreement * self.pairs
 
     def cutoff(self, factor: float) -> float | None:
         """The loss that one in ``factor`` of the trials reach, interpolated between two of them."""
@@ -50,6 +106,7 @@ class AshaScheduler(BaseScheduler):
 
     It decides as Ray Tune's ``AsyncHyperBandScheduler``: the trial itself is not in the quantile,
     and a report counts at the highest rung that its trial has come to and does not stand in yet.
+    But a rung whose order does not last (learning curves cross) is found out, and stops nobody.
     """
 
     Settings = AshaOptions
@@ -58,15 +115,13 @@ class AshaScheduler(BaseScheduler):
         self, options: ScheduleOptions | None = None, problem: Problem | None = None
     ) -> None:
         super().__init__(options, problem)
-        grace, factor, most = (
-            self.options.grace_period,
-            self.options.reduction_factor,
-            self.options.max_t,
+        given: AshaOptions = self.options.settled(learns=True)
+        levels = (
+            given.grace_period * given.reduction_factor**power for power in itertools.count()
         )
-        levels = (grace * factor**power for power in itertools.count())
-        below = itertools.takewhile(lambda level: not reaches(level, most), levels)
+        below = itertools.takewhile(lambda level: not reaches(level, given.max_t), levels)
         self._rungs = [_Rung(level) for level in below]
-        self.rungs = (*(rung.level for rung in self._rungs), most)
+        self.rungs = (*(rung.level for rung in self._rungs), given.max_t)
 
     def on_report(self, trial: str, resource: float, loss: float) -> Decision:
         """Stop a trial at a rung where it is not among the best; at ``max_t`` it is complete."""
@@ -74,9 +129,13 @@ class AshaScheduler(BaseScheduler):
         for rung in reversed(self._rungs):
             if reaches(resource, rung.level) and trial not in rung.trials:
                 cutoff = rung.cutoff(self.options.reduction_factor)
-                if cutoff is not None and loss > cutoff:
+                worse = cutoff is not None and loss > cutoff
+                if worse and rung.lasts(self.options.agreement):
                     decision = "stop"
-                rung.trials.add(trial)
-                bisect.insort(rung.losses, loss)
+                rung.add(trial, loss)
                 break
-        return "complete" if reaches(resource, self.options.max_t) else decision
+        if not reaches(resource, self.options.max_t):
+            return decision
+        for rung in self._rungs:
+            rung.end(trial, loss)
+        return "complete"

@@ -101,6 +101,10 @@ class ScheduleOptions(Options, frozen=True, kw_only=True):
         if self.max_concurrent < 1:
             raise ValueError(f"max_concurrent {self.max_concurrent} is not above 0")
 
+    def settled(self, learns: bool) -> ScheduleOptions:
+        """The same with what follows from whether the algorithm proposes by what was found."""
+        return self
+
 
 class BaseScheduler:
     """Keeps the options, and pauses nothing; a subclass decides on reports."""

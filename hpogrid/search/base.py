@@ -56,6 +56,8 @@ class Searcher(Protocol):
 
     remark: str
     """What its user should know about it, in one sentence; mostly empty."""
+    learns: bool
+    """Whether what was found decides what it proposes."""
 
     def suggest(self) -> Latents | None:
         """One latent for each axis of the space; None: there is nothing left to propose.
@@ -118,6 +120,7 @@ class BaseSearcher(ABC):
 
     Settings: ClassVar[type[Options]] = Options
     tail: ClassVar[float] = _TAIL
+    learns: bool = True
     multifidelity: ClassVar[bool] = False
     """Whether the algorithm itself tells results at different resources apart."""
 

@@ -10,6 +10,7 @@ class RandomSearcher(BaseSearcher):
     """Draws every point independently; what was observed does not matter."""
 
     tail = 0.0
+    learns = False
 
     @classmethod
     def objectives(cls, options: object) -> int:

@@ -55,7 +55,7 @@ def hpogrid(*words: str, fails: bool = False) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,  # JEDI looks for what there is to do once a minute
         check=False,
         umask=0,  # jobs may run as somebody else
     )

@@ -77,10 +77,35 @@ def test_asha_stops_nothing_before_the_grace_period() -> None:
 
 
 def test_asha_stops_about_as_many_as_it_should() -> None:
-    asha = make("asynchyperband", max_t=100, reduction_factor=4)
+    asha = make("asynchyperband", max_t=100, grace_period=1, reduction_factor=4)
     rng = random.Random(1)
     decisions = decide(asha, *[(str(trial), 1, rng.random()) for trial in range(400)])
     assert 0.2 < decisions.count("continue") / 400 < 0.35
+
+
+def crossing(asha: Any, trials: int, *, at: float, end: float, lasts: bool) -> None:
+    """Whole trials whose order at a rung lasts to the end, or turns round."""
+    for trial in range(trials):
+        asha.on_report(f"whole-{trial}", at, 1.0 - trial / 100)  # each better than those before
+        final = -trial if lasts else trial
+        assert asha.on_report(f"whole-{trial}", end, float(final)) == "complete"
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_a_rung_whose_order_does_not_last_stops_nobody(lasts: bool) -> None:
+    asha = make("asynchyperband", max_t=9, grace_period=3)  # the highest rung
+    crossing(asha, 4, at=3, end=9, lasts=lasts)
+    assert decide(asha, ("a", 3, 5.0)) == ["stop"], "four trials tell nothing yet"
+    asha.on_report("whole-4", 3, 0.5)
+    asha.on_report("whole-4", 9, -4.0 if lasts else 4.0)
+    assert decide(asha, ("b", 3, 5.0)) == ["stop" if lasts else "continue"]
+
+
+def test_a_whole_trial_that_reports_again_counts_once() -> None:
+    asha = make("asynchyperband", max_t=9, grace_period=3)
+    crossing(asha, 4, at=3, end=9, lasts=False)
+    assert decide(asha, ("whole-3", 9, 3.0), ("whole-3", 10, 3.0)) == ["complete"] * 2
+    assert decide(asha, ("a", 3, 5.0)) == ["stop"]
 
 
 @pytest.mark.parametrize(

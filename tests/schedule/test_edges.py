@@ -7,7 +7,7 @@ import math
 import pytest
 
 from hpogrid.errors import UserError
-from hpogrid.schedule import SCHEDULERS, schedule_options
+from hpogrid.schedule import SCHEDULERS, make_scheduler, schedule_options
 from hpogrid.schedule.base import reaches
 from hpogrid.schedule.hyperband import bracket_shapes, places
 from hpogrid.space.value import Value, Values
@@ -16,6 +16,8 @@ from tests.schedule.contract import make
 FIT = [
     ("asynchyperband", {"grace_period": 5, "max_t": 5}),
     ("asynchyperband", {"grace_period": 0.1, "reduction_factor": 1.01}),
+    ("asynchyperband", {"agreement": 0}),
+    ("asynchyperband", {"agreement": 1}),
     ("bohbhyperband", {"max_t": 1}),
     ("bohbhyperband", {"reduction_factor": 1.5}),
     ("median", {"grace_period": 0, "min_samples_required": 1}),
@@ -27,6 +29,9 @@ UNFIT = [
     ("asynchyperband", {"grace_period": 5.1, "max_t": 5}),
     ("asynchyperband", {"grace_period": 0}),
     ("asynchyperband", {"reduction_factor": 1}),
+    ("asynchyperband", {"max_t": 0}),
+    ("asynchyperband", {"agreement": -0.01}),
+    ("asynchyperband", {"agreement": 1.01}),
     ("bohbhyperband", {"max_t": 0.9}),
     ("bohbhyperband", {"reduction_factor": 1}),
     ("pbt", {"quantile_fraction": 0}),
@@ -51,7 +56,8 @@ def test_the_first_value_that_does_not_fit(name: str, options: Values) -> None:
 
 
 DEFAULTS: dict[str, Values] = {
-    "asynchyperband": {"max_t": 100, "grace_period": 1, "reduction_factor": 4},
+    "asynchyperband": {"max_t": 100, "grace_period": None, "reduction_factor": 2,
+                       "agreement": 0.75},
     "bohbhyperband": {"max_t": 81, "reduction_factor": 3},
     "median": {"grace_period": 1, "min_samples_required": 3},
     "pbt": {"perturbation_interval": 4, "burn_in_period": 0, "quantile_fraction": 0.25,
@@ -61,8 +67,11 @@ DEFAULTS: dict[str, Values] = {
 
 
 @pytest.mark.parametrize("name", list(SCHEDULERS))
-def test_the_defaults_are_those_of_ray_tune_and_the_papers(name: str) -> None:
-    """A search that names no option would be another one if they changed."""
+def test_the_defaults(name: str) -> None:
+    """Of Ray Tune and the papers, but for ASHA's, which `benchmarks/fidelity.py` is for.
+
+    A search that names no option would be another one if they changed.
+    """
     options = schedule_options(name, {})
     expected = {"max_concurrent": 4, "time_attr": "training_iteration", **DEFAULTS.get(name, {})}
     assert {key: getattr(options, key) for key in expected} == expected
@@ -82,11 +91,19 @@ def test_the_rungs_of_asha_end_below_max_t() -> None:
     def rungs(**options: Value) -> tuple[float, ...]:
         return make("asynchyperband", **options).rungs
 
-    assert rungs() == (1, 4, 16, 64, 100)
-    assert rungs(max_t=64) == (1, 4, 16, 64)
-    assert rungs(max_t=65) == (1, 4, 16, 64, 65)
-    assert rungs(max_t=1) == (1,)
-    assert rungs(max_t=9, grace_period=2, reduction_factor=2) == (2, 4, 8, 9)
+    assert rungs(max_t=27) == (3, 6, 12, 24, 27)
+    assert rungs(max_t=24) == pytest.approx((24 / 9, 48 / 9, 96 / 9, 192 / 9, 24))
+    assert rungs(max_t=64, grace_period=1, reduction_factor=4) == (1, 4, 16, 64)
+    assert rungs(max_t=65, grace_period=1, reduction_factor=4) == (1, 4, 16, 64, 65)
+    assert rungs(max_t=1, grace_period=1) == (1,)
+    assert rungs(max_t=9, grace_period=2) == (2, 4, 8, 9)
+
+
+def test_what_does_not_learn_is_compared_earlier() -> None:
+    for learns, first in ((True, 3), (False, 1)):
+        given: list[Values] = [{"max_t": 27}, {"max_t": 27, "grace_period": 2}]
+        found = [make_scheduler("asynchyperband", params, learns=learns) for params in given]
+        assert [asha.rungs[0] for asha in found] == [first, 2]
 
 
 def test_asha_compares_with_the_quantile_of_those_before() -> None:
