@@ -141,11 +141,11 @@ def behind(objective: str, algorithm: str, budget: int) -> str:
     """The algorithm itself, or what auto chooses for the objective, as a key of `ALGORITHMS`."""
     if algorithm != "auto":
         return algorithm
-    choice = choose(Problem(OBJECTIVES[objective].space, ("min",), 0, budget))
+    choices = choose(Problem(OBJECTIVES[objective].space, ("min",), 0, budget))
     for name, known in ALGORITHMS.items():
-        if known == (choice.algorithm, choice.params):
+        if [known] == [(one.algorithm, one.params) for one in choices]:
             return name
-    raise SystemExit(f"auto chose {choice}, which is none of the algorithms measured here")
+    raise SystemExit(f"auto chose {choices}, which is none of the algorithms measured here")
 
 
 def looks_ahead(algorithm: str) -> bool:

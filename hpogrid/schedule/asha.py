@@ -11,7 +11,6 @@ from msgspec import structs
 from hpogrid.schedule.base import BaseScheduler, Decision, ScheduleOptions, reaches
 from hpogrid.search.base import Problem
 
-
 _ENOUGH = 5
 """Whole trials without which nothing is known of how early and final results agree."""
 
@@ -116,9 +115,9 @@ class AshaScheduler(BaseScheduler):
     ) -> None:
         super().__init__(options, problem)
         given: AshaOptions = self.options.settled(learns=True)
-        levels = (
-            given.grace_period * given.reduction_factor**power for power in itertools.count()
-        )
+        assert given.grace_period is not None
+        first, factor = given.grace_period, given.reduction_factor
+        levels = (first * factor**power for power in itertools.count())
         below = itertools.takewhile(lambda level: not reaches(level, given.max_t), levels)
         self._rungs = [_Rung(level) for level in below]
         self.rungs = (*(rung.level for rung in self._rungs), given.max_t)

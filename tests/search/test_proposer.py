@@ -21,6 +21,7 @@ class Stubborn:
     """Always proposes the same, and counts how often it is asked."""
 
     remark = ""
+    learns = False
 
     def __init__(self, latents: Latents | None) -> None:
         self.latents = latents
