@@ -32,14 +32,14 @@ sys.modules[__name__].__class__ = _Package
 WRITERS = Registry(
     "report format",
     {
-        "csv": Entry("hpogrid.report.csvfile:CsvWriter", "comma-separated values"),
-        "json": Entry("hpogrid.report.jsonfile:JsonWriter", "a JSON list with one object a trial"),
+        "csv": Entry("hpogrid.report.rowfiles:CsvWriter", "comma-separated values"),
+        "json": Entry("hpogrid.report.rowfiles:JsonWriter", "a JSON list with one object a trial"),
         "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
-        "pcp": Entry("hpogrid.report.pcp:PcpWriter", "a parallel coordinate plot"),
+        "pcp": Entry("hpogrid.report.htmlfile:PcpWriter", "a parallel coordinate plot"),
         "png": Entry("hpogrid.report.images:PngWriter", "a picture of each plot"),
         "svg": Entry("hpogrid.report.images:SvgWriter", "an SVG drawing of each plot"),
-        "parquet": Entry("hpogrid.report.columnar:ParquetWriter", "a Parquet table"),
-        "excel": Entry("hpogrid.report.columnar:ExcelWriter", "an Excel sheet"),
+        "parquet": Entry("hpogrid.report.rowfiles:ParquetWriter", "a Parquet table"),
+        "excel": Entry("hpogrid.report.rowfiles:ExcelWriter", "an Excel sheet"),
         "pdf": Entry("hpogrid.report.images:PdfWriter", "a document with all plots"),
     },
 )

@@ -1,4 +1,4 @@
-"""The report as one page: everything in one file, no network."""
+"""The report as a page, whole or its parallel coordinates alone: one file, no network."""
 
 from __future__ import annotations
 
@@ -59,3 +59,17 @@ def _asset(name: str) -> str:
 def _embedded(data: object) -> str:
     """JSON that cannot end the script element it stands in."""
     return msgspec.json.encode(data).decode().replace("<", "\\u003c")
+
+
+class PcpWriter(Writer):
+    """A page with this plot, the choice of its axes, and the table of what is selected."""
+
+    suffix = "_parallel_coordinate_plot.html"
+
+    def write(self, results: Results, stream: BinaryIO) -> None:
+        """Write the page."""
+        title = f"{results.name or 'Results'}: parallel coordinates"
+        data = page_data(results)
+        charts = {"parallel": data["charts"]["parallel"]}
+        sections = ["parallel", "trials"]
+        write_report(stream, title, {**data, "name": title, "charts": charts, "sections": sections})

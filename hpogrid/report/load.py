@@ -16,9 +16,8 @@ from hpogrid.job.start import FILE as START
 from hpogrid.job.start import Start
 from hpogrid.registry import unknown
 from hpogrid.report.attached import saved_files
-from hpogrid.report.recipe import is_recipe, read_recipe
+from hpogrid.report.recipe import is_recipe, read_recipe, read_result_file
 from hpogrid.report.replay import Replay
-from hpogrid.report.resultfile import read_result_file
 from hpogrid.report.results import Objective, Origin, no_garbage_collection, span
 from hpogrid.report.source import Source
 from hpogrid.search.base import Mode

@@ -18,12 +18,10 @@ from hpogrid.report.charts.as_page import page_chart
 from hpogrid.report.charts.effects import IMPORTANCE, importances
 from hpogrid.report.charts.model import Chart
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.charts.times import curve_charts
+from hpogrid.report.charts.times import FEWEST_CURVES, MOST_CURVES, curve_charts
 from hpogrid.report.charts.trials import pareto, slices
-from hpogrid.report.comparable import early_note
-from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
-from hpogrid.report.sample import choose_rows, end_order
+from hpogrid.report.sample import choose_rows, early_note, end_order
 from hpogrid.report.trust import sentences
 from hpogrid.space.value import Value, Values
 from hpogrid.study.study import Trial

@@ -1,13 +1,16 @@
-"""Which trials a plot shows where there are too many to draw."""
+"""Which trials a plot shows where there are too many, and which ones can be compared."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from hpogrid.report.repeats import by_configuration
 from hpogrid.report.results import Results
+from hpogrid.study.study import Trial
 from hpogrid.study.values import is_better
+from hpogrid.text import counted
 
 T = TypeVar("T")
 
@@ -79,3 +82,47 @@ def thinned(items: list[T], most: int) -> list[T]:
         return items
     last = len(items) - 1
     return [items[round(index * last / (most - 1))] for index in range(most)]
+
+
+class Comparable(NamedTuple):
+    """One trial of each configuration with the mean of its results, and what is left out."""
+
+    trials: list[Trial]
+    values: list[float]
+    note: str
+
+
+def comparable(results: Results, objective: int = 0, fewest: int = 1) -> Comparable:
+    """The complete trials; with those that were ended early only where there are fewer than asked.
+
+    What a trial reached after a tenth of the training says how it begins, not how it ends.
+
+    Args:
+        results: of a project.
+        objective: the number of the objective.
+        fewest: so many trials are needed.
+    """
+    found = [
+        (trial, value)
+        for trial in results.trials
+        if (value := results.value(trial, objective)) is not None
+    ]
+    complete = [pair for pair in found if pair[0].state == "complete"]
+    early = len(found) - len(complete)
+    note = ""
+    if early and len(by_configuration(complete)) >= fewest:
+        found = complete
+        note = f"{counted(early, 'trial')} that ended early, after less training, are left out."
+    elif early:
+        note = (
+            f"This mixes {counted(len(complete), 'complete trial')} with {early} that ended early, "
+            "after less training: it also says how trials begin."
+        )
+    known = by_configuration(found)
+    return Comparable([trial for trial, _ in known], [value for _, value in known], note)
+
+
+def early_note(results: Results) -> str:
+    """What a plot of all results has to say, where some were ended early; else nothing."""
+    early = results.states.get("pruned", 0) if "complete" in results.states else 0
+    return f"Hollow: {counted(early, 'trial')} ended early, after less training." if early else ""

@@ -13,8 +13,8 @@ from hpogrid.report.analysis.draw import pictures, write_analysis
 from hpogrid.report.analysis.features import make_features
 from hpogrid.report.analysis.fit import analyse
 from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Share
+from hpogrid.report.importance import rank_hyperparameters
 from hpogrid.report.load import load_sources, read_path
-from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.report.source import make_results
 from hpogrid.search.base import Mode

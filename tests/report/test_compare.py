@@ -12,8 +12,7 @@ import pytest
 import hpogrid
 from hpogrid.cli.main import run
 from hpogrid.errors import UserError
-from hpogrid.report.compare.bands import band
-from hpogrid.report.compare.charts import comparison_charts
+from hpogrid.report.compare.charts import band, comparison_charts
 from hpogrid.report.compare.model import Budget, Entrant, Replicate, Step, quantile
 from hpogrid.report.compare.page import page_data
 from hpogrid.report.compare.replicates import replicates

@@ -9,9 +9,9 @@ import msgspec
 from hpogrid.errors import UserError
 from hpogrid.report.analysis.model import Kind, Value
 from hpogrid.report.axes import Axis, Scale, label, make_axis
-from hpogrid.report.comparable import comparable
-from hpogrid.report.ranking import varied_axes
+from hpogrid.report.importance import varied_axes
 from hpogrid.report.results import Column, Results
+from hpogrid.report.sample import comparable
 from hpogrid.space.value import is_number
 from hpogrid.study.study import Trial
 from hpogrid.study.values import as_loss

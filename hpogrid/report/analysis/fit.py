@@ -9,7 +9,7 @@ from typing import Any
 from hpogrid.registry import require
 from hpogrid.report.analysis.features import Features, make_features
 from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Share, Value
-from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.importance import rank_hyperparameters
 from hpogrid.report.results import Results
 
 FOLDS = 5

@@ -31,10 +31,10 @@ CHARTS = Registry(  # in the order of the page
         "distribution": Entry(
             "hpogrid.report.charts.trials:distribution", "how rare good results are"
         ),
-        "ranks": Entry("hpogrid.report.charts.ranks:ranks", "whether the search gets better"),
+        "ranks": Entry("hpogrid.report.charts.trials:ranks", "whether the search gets better"),
         "pareto": Entry("hpogrid.report.charts.trials:pareto", "trials that no other one beats"),
         "hypervolume": Entry(
-            "hpogrid.report.charts.fronts:hypervolume", "how the Pareto front has grown"
+            "hpogrid.report.charts.trials:hypervolume", "how the Pareto front has grown"
         ),
         "curves": Entry("hpogrid.report.charts.times:learning_curves", "reports step by step"),
         "timeline": Entry("hpogrid.report.charts.times:timeline", "when each trial ran"),

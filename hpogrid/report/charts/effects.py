@@ -7,8 +7,7 @@ import math
 from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.comparable import early_note
-from hpogrid.report.sample import fair_rows
+from hpogrid.report.sample import early_note, fair_rows
 
 IMPORTANCE = "importance of hyperparameters"
 MOST_HEAT = 600

@@ -7,8 +7,7 @@ from functools import cached_property
 
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.charts.model import Color, Points
-from hpogrid.report.importance import Importance
-from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.importance import Importance, rank_hyperparameters
 from hpogrid.report.results import Column, Objective, Results
 from hpogrid.report.sample import choose_rows, end_order
 from hpogrid.study.study import Trial

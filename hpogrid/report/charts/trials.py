@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+
 from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import Chart, Layer, Line, Points
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.comparable import early_note
-from hpogrid.report.sample import fair_rows, records
+from hpogrid.report.sample import early_note, end_order, fair_rows, records, thinned
 from hpogrid.search.base import Mode
 from hpogrid.study.values import as_loss
 from hpogrid.text import counted
 
 MOST_SLICES = 12
 MOST_ON_PAGE = 24
+_MOST_POINTS = 200
+_FEWEST = 10
 
 
 def history(sketch: Sketch) -> list[Chart]:
@@ -114,3 +118,76 @@ def _stairs(front: Points, mode: Mode) -> Line:
     order = sorted(places, key=lambda place: as_loss(place[0], mode))
     x, y, rows = map(list, zip(*order, strict=True)) if order else ([], [], [])
     return Line(x, y, steps=True, rows=rows)
+
+
+def hypervolume(sketch: Sketch) -> list[Chart]:
+    """The share of the box of all results that the front dominates, over trials that ended."""
+    results = sketch.results
+    if len(results.objectives) < 2:
+        return []
+    order = end_order(results)
+    steps = results.growth(order)
+    if not steps:
+        return []
+    last = max(number for number in order if number is not None)
+    across = [*(float(number) for number, _ in steps), float(last)]
+    up = [*(volume for _, volume in steps), steps[-1][1]]
+    x = Axis("trials that ended", "linear", list(across), whole=True)
+    y = Axis("hypervolume", "linear", [0.0, 1.0])
+    title = f"{results.name}: hypervolume of the Pareto front"
+    line = Line(across, up, steps=True)
+    return [Chart(title, x, y, [line], "The larger the better; 1 is all of the box.")]
+
+
+def ranks(sketch: Sketch) -> list[Chart]:
+    """Ranks from 0 (the best) to 100 % over trials that ended, and their moving mean.
+
+    They say the same on any scale, and outliers flatten nothing.
+    """
+    found = _ranks(sketch)
+    if len(found) < 2:
+        return []
+    places = [sketch.order[row] for row in sketch.rows]
+    x = Axis("trials that ended", "linear", [*places], whole=True)
+    shares = [found.get(row) for row in sketch.rows]
+    known = [None if share is None else round(share, 2) for share in shares]
+    y = Axis("rank, % (0: the best)", "linear", known)
+    ended = sorted((place, found[row]) for row, place in enumerate(sketch.order) if row in found)
+    across = [float(place) for place, _ in ended if place is not None]
+    half = Line([across[0], across[-1]], [50.0, 50.0], dashed=True, thin=True)
+    layers: list[Layer] = [sketch.points(x.positions, y.positions), half]
+    note = (
+        "The rank of each result among all that count. Of a search that only draws at random they "
+        "lie around 50 % (dashed); the lower they come to lie, the more it has learned."
+    )
+    window = max(_FEWEST, len(ended) // 5)
+    if len(ended) >= 2 * window:
+        means = _moving_means([rank for _, rank in ended], window)
+        points = thinned(list(zip(across[window - 1 :], means, strict=True)), _MOST_POINTS)
+        layers.append(Line([place for place, _ in points], [mean for _, mean in points], "mean"))
+        note += f" Line: the mean of the last {window}."
+    title = f"{sketch.results.name}: ranks of the results"
+    return [Chart(title, x, y, layers, note, sketch.color_name)]
+
+
+def _ranks(sketch: Sketch) -> dict[int, float]:
+    """The rank of each row that counts, in percent; equal results share the middle one."""
+    results, counting = sketch.results, sketch.results.counting
+    losses = {
+        row: as_loss(value, sketch.objective.mode)
+        for row, trial in enumerate(results.trials)
+        if trial.state == counting and (value := results.value(trial, sketch.number)) is not None
+    }
+    ordered = sorted(losses.values())
+    half = 50 / max(len(ordered), 1)
+    return {
+        row: half * (bisect_left(ordered, loss) + bisect_right(ordered, loss))
+        for row, loss in losses.items()
+    }
+
+
+def _moving_means(values: list[float], window: int) -> list[float]:
+    """The mean of each ``window`` values that follow each other."""
+    sums = [0.0, *accumulate(values)]
+    pairs = zip(sums[window:], sums, strict=False)
+    return [(end - start) / window for end, start in pairs]

@@ -12,7 +12,7 @@ from hpogrid.registry import require
 from hpogrid.report.charts.as_plotly import plotly_figure
 from hpogrid.report.compare.charts import comparison_charts
 from hpogrid.report.compare.model import Comparison
-from hpogrid.report.compare.save import save_comparison
+from hpogrid.report.compare.page import save_comparison
 from hpogrid.report.compare.standing import compare_studies
 from hpogrid.report.load import given_objectives
 from hpogrid.search.base import Mode
