@@ -10,6 +10,7 @@ uncertainty.
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -66,11 +67,8 @@ def importance(
     if len(values) < FEWEST_TRIALS or not names or len(set(values)) < 2:
         return None
     rng = random.Random(0)
-    chosen = range(len(values))
-    if len(values) > MOST_TRIALS:
-        chosen = sorted(rng.sample(chosen, MOST_TRIALS))  # type: ignore[assignment]
-    matrix = [_filled([column[row] for row in chosen]) for column in columns]
-    target = _ranks([values[row] for row in chosen])
+    matrix = [_filled(column) for column in columns]
+    target = _ranks(values)
     rounds = [_round(matrix, target, rng) for _ in range(ROUNDS)]
     shares = [_shares(losses, max(score, 0.0)) for losses, score in rounds]
     explained = sum(max(score, 0.0) for _, score in rounds) / ROUNDS
@@ -87,7 +85,7 @@ def importance(
     )
 
 
-def _filled(column: list[float | None]) -> list[float]:
+def _filled(column: Sequence[float | None]) -> list[float]:
     """Trials without a value get a place of their own below the others."""
     known = [item for item in column if item is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
@@ -95,15 +93,10 @@ def _filled(column: list[float | None]) -> list[float]:
     return [below if item is None else item for item in column]
 
 
-def _ranks(values: list[float]) -> list[float]:
+def _ranks(values: Sequence[float]) -> list[float]:
     """Ranks from 0 to 1; equal values share the middle of theirs."""
-    ordered = sorted(values)
-    first: dict[float, int] = {}
-    last: dict[float, int] = {}
-    for index, value in enumerate(ordered):
-        first.setdefault(value, index)
-        last[value] = index
-    return [(first[value] + last[value]) / 2 / (len(values) - 1) for value in values]
+    ordered, last = sorted(values), len(values) - 1
+    return [(bisect_left(ordered, v) + bisect_right(ordered, v) - 1) / 2 / last for v in values]
 
 
 def _shares(losses: list[float], explained: float) -> list[float]:
@@ -190,11 +183,8 @@ def _gain(values: list[float], target: list[float], threshold: float, mean: floa
 
 def _error(forest: list[_Node], points: list[list[float]], truth: list[float]) -> float:
     """The mean squared error of the forest's mean."""
-    total = 0.0
-    for point, wanted in zip(points, truth, strict=True):
-        guess = sum(_predict(tree, point) for tree in forest) / len(forest)
-        total += (guess - wanted) ** 2
-    return total / len(truth)
+    guesses = [sum(_predict(tree, point) for tree in forest) / len(forest) for point in points]
+    return sum((g - wanted) ** 2 for g, wanted in zip(guesses, truth, strict=True)) / len(truth)
 
 
 def _predict(node: _Node, point: list[float]) -> float:

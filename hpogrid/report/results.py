@@ -32,7 +32,6 @@ from hpogrid.study.values import objectives as objective_values
 from hpogrid.text import counted
 
 Kind = Literal["parameter", "metric", "extra"]
-Cells = Callable[[Trial], list[Value]]
 
 
 class Origin(msgspec.Struct, gc=False):
@@ -332,17 +331,6 @@ class Results:
             return cell
         get = EXTRAS[key]
         return lambda place, trial, task: get(trial, task)
-
-    def column(self, name: str) -> Column:
-        """The column that people call ``name``.
-
-        Raises:
-            UserError: there is none.
-        """
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise UserError(unknown("column", name, self.names))
 
     def with_extra(self, extra: Sequence[str]) -> Results:
         """The same trials with other extra columns."""

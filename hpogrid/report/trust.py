@@ -163,8 +163,7 @@ class Answer(NamedTuple):
 
 def entrants(results: Results, top: int) -> list[Trial]:
     """The trials of the best configurations, and of the first one that has a result."""
-    found = [trial for trial in results.trials if trial.state == results.counting]
-    found = [trial for trial in found if results.value(trial) is not None]
+    found = _counting(results)
     means = [trial for trial, _ in _best_first(results, found)]
     first = min(found, key=lambda trial: trial.started, default=None)
     chosen = {_key(trial): trial for trial in means[:top]}

@@ -60,11 +60,6 @@ class Features(msgspec.Struct):
         """The target from -1 to 1: libraries take a variance below theirs of rounding for none."""
         return [(value - self.center) / self.unit for value in self.target]
 
-    @property
-    def rows(self) -> list[list[Value]]:
-        """The features of each trial."""
-        return [list(row) for row in zip(*self.columns, strict=True)]
-
     def value(self, index: int, place: float) -> float:
         """A place as a value of the hyperparameter."""
         scale = self.scales[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -95,10 +96,9 @@ def _cross_validate(features: Features, pairs: int, seed: int) -> list[float]:
     """R² of each fold on the configurations that its model has not seen."""
     selection = require("sklearn.model_selection", extra="analysis", what="analyze")
     metrics = require("sklearn.metrics", extra="analysis", what="analyze")
-    found = []
     learned = features.learned
-    rows = list(range(len(learned)))
-    for train, test in selection.KFold(FOLDS, shuffle=True, random_state=seed).split(rows):
+    found = []
+    for train, test in selection.KFold(FOLDS, shuffle=True, random_state=seed).split(learned):
         model = _fitted(features, [int(row) for row in train], pairs, seed, _FOLD_BAGS)
         truth = [learned[row] for row in test]
         found.append(float(metrics.r2_score(truth, model.predict(_frame(features, test)))))
@@ -106,8 +106,7 @@ def _cross_validate(features: Features, pairs: int, seed: int) -> list[float]:
 
 
 def _share(values: Sequence[float]) -> Share:
-    mean = sum(values) / len(values)
-    return Share(mean, (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5)
+    return Share(statistics.fmean(values), statistics.pstdev(values))
 
 
 def _number(value: Any) -> float:

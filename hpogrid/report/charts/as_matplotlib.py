@@ -29,6 +29,7 @@ from hpogrid.text import shorten, shorten_all
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis as MplAxis
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 _WIDTH = 11.0
@@ -62,12 +63,16 @@ def matplotlib_figure(charts: Sequence[Chart]) -> Figure:
 
 
 def _color_bar(figure: Figure, panels: list[Axes], name: str) -> None:
-    colors = require("matplotlib.colors", extra="images", what="a PNG or PDF file")
     cm = require("matplotlib.cm", extra="images", what="a PNG or PDF file")
-    scale = colors.LinearSegmentedColormap.from_list("goodness", RAMP)
-    bar = figure.colorbar(cm.ScalarMappable(cmap=scale), ax=panels, fraction=0.025, pad=0.01)
+    bar = figure.colorbar(cm.ScalarMappable(cmap=_ramp()), ax=panels, fraction=0.025, pad=0.01)
     bar.set_ticks([0, 1], labels=["worst", "best"])
     bar.set_label(name)
+
+
+def _ramp() -> Colormap:
+    colors = require("matplotlib.colors", extra="images", what="a PNG or PDF file")
+    found: Colormap = colors.LinearSegmentedColormap.from_list("goodness", RAMP)
+    return found
 
 
 def _draw(figure: Figure, panel: Axes, chart: Chart, *, single: bool) -> None:
@@ -157,20 +162,13 @@ def _box(layer: Spans, index: int) -> list[tuple[float, float]]:
 
 
 def _draw_heat(panel: Axes, layer: Heat) -> None:
-    half = [(layer.x[1] - layer.x[0]) / 2, (layer.y[1] - layer.y[0]) / 2]
-    extent = (
-        layer.x[0] - half[0], layer.x[-1] + half[0], layer.y[0] - half[1], layer.y[-1] + half[1],
+    across, up = (layer.x[1] - layer.x[0]) / 2, (layer.y[1] - layer.y[0]) / 2
+    extent = (layer.x[0] - across, layer.x[-1] + across, layer.y[0] - up, layer.y[-1] + up)
+    cells = [[math.nan if color is None else color for color in row] for row in layer.color]
+    panel.imshow(
+        cells, cmap=_ramp(), vmin=0, vmax=1, alpha=0.5, extent=extent,
+        origin="lower", aspect="auto", zorder=1,
     )  # fmt: skip
-    cells = [[_rgba(color) for color in row] for row in layer.color]
-    panel.imshow(cells, extent=extent, origin="lower", aspect="auto", zorder=1)
-
-
-def _rgba(color: float | None) -> tuple[float, float, float, float]:
-    if color is None:
-        return (1.0, 1.0, 1.0, 0.0)
-    text = ramp(color)
-    red, green, blue = (int(text[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    return (red, green, blue, 0.5)
 
 
 def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str) -> None:
