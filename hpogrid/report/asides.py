@@ -40,19 +40,11 @@ def asides(results: Results, rows: Sequence[int]) -> dict[str, Any]:
     has any, its ``tags``, ``notes``, ``files``, ``replays`` and the end of its ``log``; ``alike``
     is a sentence on whether all ran in the same, and ``logs`` one on logs that have no room.
     """
-    found: dict[bytes, Environment] = {}
-    places: list[int | None] = []
-    keys: list[bytes] = []
-    for row in rows:
-        environment = results.tasks[row].environment(results.trials[row])
-        if environment is None:
-            places.append(None)
-            continue
-        key = msgspec.json.encode(environment)
-        if key not in found:
-            found[key] = environment
-            keys.append(key)
-        places.append(keys.index(key))
+    known = [results.tasks[row].environment(results.trials[row]) for row in rows]
+    keys = [item and msgspec.json.encode(item) for item in known]
+    found = {key: item for key, item in zip(keys, known, strict=True) if key and item}
+    numbers = {key: number for number, key in enumerate(found)}
+    places = [key and numbers[key] for key in keys]
     logs, left_out = log_ends(results, rows)
     return {
         "environments": [environment_rows(item) for item in found.values()],
@@ -84,15 +76,15 @@ def _asides(
     repeated = _replays(results)
     for place, row in enumerate(rows):
         trial, task = results.trials[row], results.tasks[row]
-        said, files = task.notes.get(trial.id), task.files.get(trial.id, ())
+        said, files = task.said(trial), task.files.get(trial.id, ())
         shown = []
         for item in files:
             entry = _file(item, room)
             room -= len(entry.get("picture", ""))
             shown.append(entry)
         about = {
-            "tags": said.tags if said else [],
-            "notes": [note_words(item) for item in said.notes] if said else [],
+            "tags": said.tags,
+            "notes": list(map(note_words, said.notes)),
             "files": shown,
             "replays": repeated.get((task.id, trial.id), []),
             "log": logs.get(place),

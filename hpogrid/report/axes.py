@@ -107,7 +107,8 @@ def make_axis(results: Results, column: Column, values: Sequence[Value]) -> Axis
     if choices is not None or any(number(v) is None and not is_missing(v) for v in values):
         return _category_axis(column, values, choices or ())
     scale = _scale(parameter, [value for value in map(number, values) if value is not None])
-    return Axis(column.name, scale, [_place(value, scale) for value in values])
+    places = [_place(value, scale) for value in values]
+    return Axis(column.name, scale, places, column=column.name)
 
 
 def _category_axis(column: Column, values: Sequence[Value], choices: Sequence[Value]) -> Axis:
@@ -118,7 +119,7 @@ def _category_axis(column: Column, values: Sequence[Value], choices: Sequence[Va
     categories = [*first, *sorted(set(names.values()) - set(first), key=_natural)]
     place = {category: float(index) for index, category in enumerate(categories)}
     positions = [place[names[_key(item)]] if _key(item) in names else None for item in values]
-    return Axis(column.name, "category", positions, categories)
+    return Axis(column.name, "category", positions, categories, column=column.name)
 
 
 def label(value: object) -> str:

@@ -22,7 +22,7 @@ from hpogrid.study.values import WITH_RESULT
 def card(chosen: Chosen) -> Values:
     """The facts about a trial by their names, as JSON has them; what is not known is left out."""
     trial, origin = chosen.trial, chosen.origin
-    said = origin.notes.get(trial.id)
+    said = origin.said(trial)
     found: Values = {
         "trial": trial.id,
         "task": origin.id,
@@ -40,8 +40,8 @@ def card(chosen: Chosen) -> Values:
         "site": origin.site,
         "job": trial.job,
         "environment": environment_rows(origin.environment(trial)) or None,
-        "tags": (said.tags if said else None) or None,
-        "notes": ([note_words(item) for item in said.notes] if said else None) or None,
+        "tags": said.tags or None,
+        "notes": list(map(note_words, said.notes)) or None,
         "files": [item.path for item in origin.files.get(trial.id, ())] or None,
         "log": log_command(origin, trial),
         "replay": replay_command(origin, trial),

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hpogrid.report.axes import Axis, labels, make_axis
+from hpogrid.report.axes import Axis, make_axis
 from hpogrid.report.results import Objective, Results
 from hpogrid.report.sample import comparable
 from hpogrid.study.study import Trial
@@ -223,11 +223,7 @@ def _why_not(trials: int, objective: Objective) -> str:
 
 def varied_axes(results: Results, trials: Sequence[Trial]) -> list[Axis]:
     """The axes of the hyperparameters that are not the same in all of these trials."""
-    axes = []
-    for column in results.columns:
-        if column.kind != "parameter":
-            continue
-        values = [trial.applied.get(column.key) for trial in trials]
-        if len(labels(values)) > 1:
-            axes.append(make_axis(results, column, values))
-    return axes
+    columns = [column for column in results.columns if column.kind == "parameter"]
+    values = ([trial.applied.get(column.key) for trial in trials] for column in columns)
+    axes = (make_axis(results, *pair) for pair in zip(columns, values, strict=True))
+    return [axis for axis in axes if len(set(axis.positions)) > 1]

@@ -59,24 +59,28 @@ def judge(groups: Sequence[Sequence[float]], mode: Mode) -> Verdict | None:
         groups: for each configuration its fresh values.
         mode: which way is better.
     """
-    known = [place for place, values in enumerate(groups) if values]
-    freedom = sum(len(groups[place]) - 1 for place in known)
+    known = {place: values for place, values in enumerate(groups) if values}
+    freedom = sum(len(values) - 1 for values in known.values())
     if not freedom:
         return None
-    means = {place: statistics.fmean(groups[place]) for place in known}
-    noise = sum((value - means[place]) ** 2 for place in known for value in groups[place]) / freedom
-    error = {place: noise / len(groups[place]) for place in known}
+    means = {place: statistics.fmean(values) for place, values in known.items()}
+    squares = ((value - means[place]) ** 2 for place, values in known.items() for value in values)
+    noise = sum(squares) / freedom
+    error = {place: noise / len(values) for place, values in known.items()}
     true = _shrunk(means, error, mode)
     winner = min(known, key=lambda place: as_loss(true[place].mean, mode))
-    quantile = student(1 - (1 - CONFIDENCE) / 2, freedom)
-    half = quantile * math.sqrt(true[winner].variance)
+    half = student(1 - (1 - CONFIDENCE) / 2, freedom) * math.sqrt(true[winner].variance)
     value = true[winner].mean
-    going = [
-        place
-        for place in known
-        if place == winner or not _worse(groups, means, noise, freedom, place, winner, mode)
-    ]
-    return Verdict(winner, value, value - half, value + half, going)
+    margin = student(1 - (1 - CONFIDENCE) / max(len(known) - 1, 1), freedom)
+
+    def may_be_best(place: int) -> bool:
+        """Whether it is not surely worse than the winner, though many were compared."""
+        if place == winner or min(len(known[place]), len(known[winner])) < FEWEST:
+            return True
+        behind = as_loss(means[place], mode) - as_loss(means[winner], mode)
+        return behind <= margin * math.sqrt(error[place] + error[winner])
+
+    return Verdict(winner, value, value - half, value + half, [*filter(may_be_best, known)])
 
 
 class _Estimate(NamedTuple):
@@ -110,24 +114,6 @@ def _shrunk(
         guess = 2 / (len(near) - 1) * (1 - kept) ** 2 * (means[place] - middle) ** 2
         found[place] = _Estimate(middle + kept * (means[place] - middle), own + guess)
     return found
-
-
-def _worse(
-    groups: Sequence[Sequence[float]],
-    means: Mapping[int, float],
-    noise: float,
-    freedom: int,
-    place: int,
-    winner: int,
-    mode: Mode,
-) -> bool:
-    """Whether a configuration is surely worse than the winner, though many were compared."""
-    counts = len(groups[place]), len(groups[winner])
-    if min(counts) < FEWEST:
-        return False
-    behind = as_loss(means[place], mode) - as_loss(means[winner], mode)
-    margin = student(1 - (1 - CONFIDENCE) / max(len(means) - 1, 1), freedom)
-    return behind > margin * math.sqrt(noise * sum(1 / count for count in counts))
 
 
 def student(share: float, freedom: int) -> float:

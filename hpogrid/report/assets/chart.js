@@ -42,10 +42,10 @@ function drawChart(plot, chart, { hidden = new Set(), across, up }) {
 }
 
 function describedAxis({ name, scale, low, high, categories, whole, column, values }) {
-  if (column) return Object.assign(Object.create(Axis.prototype), axes[columnOf(column)], { name });
-  if (values) return Object.assign(new Axis(name, scale, values, categories), { whole });
-  const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false, whole });
-  return scale === "category" ? axis : Object.assign(axis, { low, high });
+  if (column) return axes[columnOf(column)].with({ name });
+  const axis = new Axis(name, scale, values ?? [], categories).with({ whole });
+  if (values) return axis;
+  return axis.with(scale === "category" ? { empty: false } : { empty: false, low, high });
 }
 
 // A section with one plot below its tools.

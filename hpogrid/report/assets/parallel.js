@@ -123,14 +123,11 @@ function parallel() {
 
 // Which columns have an axis: at least two of them.
 function axisChooser(columns, left, changed) {
-  const boxes = columns.map((name) => {
-    const box = make("input", { type: "checkbox", checked: !left.has(name), onchange: () => {
-      if (box.checked) left.delete(name);
-      else if (columns.length - left.size > 2) left.add(name);
-      else box.checked = true;
-      changed();
-    } });
-    return make("label", {}, box, ` ${name}`);
-  });
+  const boxes = columns.map((name) => tickBox(` ${name}`, !left.has(name), (checked, box) => {
+    if (checked) left.delete(name);
+    else if (columns.length - left.size > 2) left.add(name);
+    else box.checked = true;
+    changed();
+  }));
   return make("details", { id: "choose-axes" }, make("summary", {}, "Choose the axes"), make("div", { class: "choices" }, ...boxes));
 }

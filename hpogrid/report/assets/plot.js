@@ -263,8 +263,7 @@ function follow(move, end) {
 function padded(axis, share) {
   if (axis.padded || axis.scale === "category") return axis;
   const margin = share * (axis.high - axis.low);
-  const wider = Object.assign(Object.create(Axis.prototype), axis);
-  return Object.assign(wider, { low: axis.low - margin, high: axis.high + margin, padded: true });
+  return axis.with({ low: axis.low - margin, high: axis.high + margin, padded: true });
 }
 
 // A shift for dots of one category, so that they lie side by side.
@@ -274,7 +273,7 @@ function scatter(row) {
 
 // The part of an axis that a zoom shows.
 function within(axis, [low, high]) {
-  return Object.assign(Object.assign(Object.create(Axis.prototype), axis), { low, high, padded: true });
+  return axis.with({ low, high, padded: true });
 }
 
 function describe(row) {
@@ -317,12 +316,17 @@ function chooser(label, options, chosen, onchange) {
   return make("label", {}, `${label} `, select);
 }
 
+// A box to tick, with its words.
+function tickBox(words, checked, onchange, attributes = {}) {
+  const box = make("input", { type: "checkbox", checked, onchange: () => onchange(box.checked, box), ...attributes });
+  return make("label", {}, box, ...[words].flat());
+}
+
 function rampLegend() {
   const bar = make("span", { class: "ramp" });
   const [worse, better] = [make("span"), make("span")];
   const update = () => {
-    const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
-    bar.style.background = `linear-gradient(to right, ${stops})`;
+    bar.style.background = `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map(ramp)})`;
     const aim = objective < goals;
     worse.textContent = aim ? "worse" : "lower";
     better.textContent = `${aim ? "better" : "higher"} ${objectives[objective].name}`;

@@ -35,16 +35,14 @@ function tableColumns() {
     value: (row) => axes[index].values[row],
     label: (row) => axes[index].label(row),
   }));
-  const named = (name) => columns.some((column) => column.name === name);
-  if (!named("state")) columns.push({ name: "state", numeric: false, value: (row) => trials.state[row], label: (row) => STATES[trials.state[row]] });
-  if (!named("time_s")) columns.push({ name: "time in s", numeric: true, value: (row) => trials.seconds[row], label: (row) => show(trials.seconds[row]) });
-  if (data.tasks.length > 1 && !named("taskid")) {
-    columns.push({ name: "task", numeric: false, value: (row) => trials.task[row], label: (row) => String(data.tasks[trials.task[row]].id) });
-  }
-  if (data.reasons.length > 1 && !named("reason")) {
-    columns.push({ name: "reason", numeric: false, value: (row) => data.reasons[trials.reason[row]], label: (row) => data.reasons[trials.reason[row]] });
-  }
-  return columns;
+  const reason = (row) => data.reasons[trials.reason[row]];
+  const own = [
+    { name: "state", numeric: false, value: (row) => trials.state[row], label: (row) => STATES[trials.state[row]] },
+    { name: "time in s", key: "time_s", numeric: true, value: (row) => trials.seconds[row], label: (row) => show(trials.seconds[row]) },
+    { name: "task", key: "taskid", numeric: false, value: (row) => trials.task[row], label: (row) => String(data.tasks[trials.task[row]].id), needless: data.tasks.length < 2 },
+    { name: "reason", numeric: false, value: reason, label: reason, needless: data.reasons.length < 2 },
+  ];
+  return columns.concat(own.filter(({ name, key = name, needless }) => !needless && columnOf(key) < 0));
 }
 
 // All words must match: `name<number` (also >, <=, >=, =), or a text in any cell.
@@ -80,8 +78,7 @@ function sortedRows({ column, falling }, columns) {
   return rows.sort(order);
 }
 
-function fill(parts) {
-  const { box, pager, status, view, columns, refresh } = parts;
+function fill({ box, pager, status, view, columns, refresh }) {
   const rows = sortedRows(view, columns);
   const pages = Math.max(1, Math.ceil(rows.length / PAGE));
   view.page = Math.min(view.page, pages - 1);
@@ -127,13 +124,10 @@ function tableRow(row, columns) {
 }
 
 function turnPages(pager, view, pages, refresh) {
-  const turn = (label, by, possible) => {
-    const button = make("button", { type: "button", disabled: !possible, onclick: () => {
-      view.page += by;
-      refresh();
-    } }, label);
-    return button;
-  };
+  const turn = (label, by, possible) => make("button", { type: "button", disabled: !possible, onclick: () => {
+    view.page += by;
+    refresh();
+  } }, label);
   pager.replaceChildren(turn("Previous", -1, view.page > 0), `page ${view.page + 1} of ${pages}`,
     turn("Next", 1, view.page < pages - 1));
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpogrid.report.axes import Axis
+from hpogrid.report.axes import Axis, make_axis
 from hpogrid.report.charts.model import Chart, Color, Parallel
 from hpogrid.report.charts.sketch import Sketch, short
 from hpogrid.study.values import WITH_RESULT
@@ -18,7 +18,8 @@ def parallel(sketch: Sketch) -> list[Chart]:
     ranked = (sketch.ranked if goals else sketch.parameters)[::-1]
     columns = [column for column in sketch.results.columns if column.kind == "metric"]
     columns.sort(key=lambda column: column.key in goals)
-    metrics = [(column, sketch.axis(column)) for column in columns]
+    given = {one.key: [trial.metrics.get(one.key) for trial in sketch.trials] for one in columns}
+    metrics = [(one, make_axis(sketch.results, one, given[one.key])) for one in columns]
     known = [(column, axis) for column, axis in metrics if set(axis.positions) - {None}]
     axes = [*ranked, *(axis for _, axis in known)]
     hidden = [*range(len(ranked) - MOST_AXES)]

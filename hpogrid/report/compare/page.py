@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+from msgspec.structs import asdict
 
 from hpogrid._version import VERSION
 from hpogrid.report import write_file
@@ -49,16 +50,12 @@ def page_data(comparison: Comparison) -> dict[str, Any]:
         "series": len(SERIES),
         "charts": {name: page_chart(chart) for name, chart in charts.items()},
         "standings": comparison.standings,
-        "pairs": [{**_fields(pair), "sentence": pair.sentence} for pair in comparison.pairs],
+        "pairs": [{**asdict(pair), "sentence": pair.sentence} for pair in comparison.pairs],
         "notes": comparison.notes,
         "studies": [
             _study(item, number, comparison) for number, item in enumerate(comparison.studies)
         ],
     }
-
-
-def _fields(pair: Any) -> dict[str, Any]:
-    return {name: getattr(pair, name) for name in pair.__struct_fields__}
 
 
 def _study(item: Entrant, number: int, comparison: Comparison) -> Values:
