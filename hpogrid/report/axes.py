@@ -52,11 +52,25 @@ class Axis(msgspec.Struct):
         low, high = (min(known), max(known)) if known else (0.0, 1.0)
         if self.categories:
             low, high = 0.0, float(len(self.categories) - 1)
-        return (low, high) if _apart(low, high) else _around(low)
+        if high - low > max(1e-12 * max(abs(low), abs(high)), 1 / _FAR):
+            return low, high
+        half = max(0.5, abs(low) * 1e-6)  # as much as floats of that size can tell
+        return low - half, low + half
+
+    def room(self, beside: float) -> tuple[float, float]:
+        """The range; categories have room beside them."""
+        low, high = self.range
+        return (low - beside, high + beside) if self.scale == "category" else (low, high)
 
     def place(self, value: float) -> float:
         """Where a number lies on an axis that is no ``category``."""
         return _place(value, self.scale) or 0.0
+
+    def value(self, place: float) -> float:
+        """The number that lies at a place."""
+        if self.scale == "log":
+            return float(10**place)
+        return float(1 - 10**-place) if self.scale == "reverse log" else float(place)
 
     def ticks(self) -> tuple[list[float], list[str]]:
         """Positions and their labels."""
@@ -82,17 +96,6 @@ def spread(axis: Axis) -> list[float | None]:
 def shift(index: int) -> float:
     """What sets marks of one category side by side: within a quarter of its middle."""
     return ((index * 0.618034) % 1 - 0.5) * 0.5
-
-
-def _apart(low: float, high: float) -> bool:
-    """Whether there is room for ticks between two places."""
-    return high - low > max(1e-12 * max(abs(low), abs(high)), 1 / _FAR)
-
-
-def _around(place: float) -> tuple[float, float]:
-    """A range about a single place: half of one, or as much as floats of that size can tell."""
-    half = max(0.5, abs(place) * 1e-6)
-    return place - half, place + half
 
 
 def make_axis(results: Results, column: Column, values: Sequence[Value]) -> Axis:

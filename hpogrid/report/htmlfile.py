@@ -42,7 +42,7 @@ def write_page(
     parts = {
         "title": escape(title),
         "style": _asset("page.css"),
-        "data": _embedded(data),
+        "data": msgspec.json.encode(data).decode().replace("<", "\\u003c"),  # ends no script
         "live": _asset("live.js") if live else "",
         "connect": "; connect-src 'self'" if live else "",
         "script": "\n".join(_asset(f"{name}.js") for name in scripts),
@@ -54,11 +54,6 @@ def write_page(
 
 def _asset(name: str) -> str:
     return files("hpogrid.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _embedded(data: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return msgspec.json.encode(data).decode().replace("<", "\\u003c")
 
 
 class PcpWriter(Writer):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
 from hpogrid.errors import UserError
@@ -128,17 +128,11 @@ def _task_source(task: Task) -> Source:
     from hpogrid.site import bring
 
     warnings = bring(task)
-    source = _source(task.ledgers, f"*{SUFFIX}")
+    source = _source(task.ledgers, f"*{SUFFIX}", task)
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
     warnings += _missing(task)
     budget = task.budget(source.project) if source.project else None
-    return msgspec.structs.replace(
-        source,
-        name=task.project,
-        task=_own(task, source.study, task.folder, source.project),
-        budget=budget,
-        warnings=warnings,
-    )
+    return replace(source, name=task.project, budget=budget, warnings=warnings)
 
 
 def _missing(task: Task) -> list[str]:
@@ -203,33 +197,22 @@ def _read_folder(folder: Path, objectives: Sequence[Objective]) -> Source:
     return _source(found, f"*{SUFFIX}")
 
 
-def _source(folder: Path, pattern: str) -> Source:
-    ledgers = LedgerFolder(folder, pattern)
-    with no_garbage_collection():
-        ledgers.poll()
-    project = _project_near(folder)
-    task = _task_near(folder)
-    return Source(
-        project.name if project else folder.resolve().name,
-        _own(task, ledgers.study, folder.parent, project)
-        if task
-        else Origin(
-            seconds=span(ledgers.study),
-            folder=str(folder),
-            environments=ledgers.study.environments,
-        ),
-        ledgers.study,
-        project,
-        warnings=ledgers.warnings,
-    )
-
-
-def _task_near(folder: Path) -> Task | None:
-    """The task whose ledgers are in a folder, where its record lies beside that."""
+def _source(folder: Path, pattern: str, task: Task | None = None) -> Source:
+    """Ledgers in a folder: of a task, maybe of one whose record lies beside it."""
     from hpogrid.site.tasks import FILE as RECORD
     from hpogrid.site.tasks import Task
 
-    return read_record(folder.parent / RECORD, Task)
+    ledgers = LedgerFolder(folder, pattern)
+    with no_garbage_collection():
+        ledgers.poll()
+    study, project = ledgers.study, _project_near(folder)
+    task = task or read_record(folder.parent / RECORD, Task)
+    if task:
+        origin = _own(task, study, folder.parent, project)
+    else:
+        origin = Origin(seconds=span(study), folder=str(folder), environments=study.environments)
+    name = project.name if project else folder.resolve().name
+    return Source(name, origin, study, project, warnings=ledgers.warnings)
 
 
 def _project_near(folder: Path) -> Project | None:

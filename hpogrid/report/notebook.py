@@ -11,7 +11,7 @@ import io
 import sys
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.job.run import JobResult
@@ -21,11 +21,6 @@ from hpogrid.report.table import ROWS, cell_text
 from hpogrid.report.trust import sentences
 from hpogrid.report.watch import Standing, lines
 from hpogrid.space.value import Value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from hpogrid.report.charts.model import Chart
 
 _CELL = "padding:2px 12px 2px 0;border-bottom:1px solid rgba(128,128,128,.35);white-space:nowrap"
 _NUMBER = f"{_CELL};text-align:right;font-variant-numeric:tabular-nums"
@@ -106,24 +101,19 @@ def history(results: Results) -> str:
     if not charts:
         return ""
     try:
-        figure = _matplotlib(charts)
+        require("matplotlib", extra="images", what="the picture of the history")
     except UserError as error:
         return f"<div>{escape(str(error))}</div>"
+    from hpogrid.report.charts.as_matplotlib import matplotlib_figure
+
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=100)
+    matplotlib_figure(charts).savefig(stream, format="png", dpi=100)
     picture = base64.b64encode(stream.getvalue()).decode()
     words = f"history of {results.name}: {results.summary}"
     return (
         f'<img src="data:image/png;base64,{picture}" alt="{escape(words)}" '
         'style="max-width:min(100%,900px);height:auto;background:#fff;margin-top:8px">'
     )
-
-
-def _matplotlib(charts: list[Chart]) -> Figure:
-    require("matplotlib", extra="images", what="the picture of the history")
-    from hpogrid.report.charts.as_matplotlib import matplotlib_figure
-
-    return matplotlib_figure(charts)
 
 
 def table(results: Results, rows: int = ROWS) -> str:

@@ -45,10 +45,13 @@ def remarks(sources: Iterable[Source]) -> list[str]:
     return [text for source in sources for text in (*source.warnings, *source.left_out)]
 
 
-def objectives_of(project: Project) -> tuple[Objective, ...]:
-    """What a project optimises."""
-    config = project.hpo_config
-    return tuple(map(Objective, config.metrics, config.modes))
+def objectives_of(sources: Sequence[Source]) -> tuple[Objective, ...]:
+    """What was optimised: as the last project says, or a file; empty where it is not known."""
+    projects = [source.project for source in sources if source.project is not None]
+    if projects:
+        config = projects[-1].hpo_config
+        return tuple(map(Objective, config.metrics, config.modes))
+    return next((item.objectives for item in sources if item.objectives), ())
 
 
 def make_results(
@@ -68,13 +71,10 @@ def make_results(
     projects = [source.project for source in sources if source.project is not None]
     project = projects[-1] if projects else None
     budgets = [source.budget for source in sources]
-    known = tuple(objectives) or (objectives_of(project) if project else ())
-    if not known:
-        known = next((item.objectives for item in sources if item.objectives), ())
     return Results(
         sources[-1].name if sources else "",
         [(source.task, source.study) for source in sources],
-        objectives=known,
+        objectives=objectives or objectives_of(sources),
         space=project.space if project else None,
         extra=extra,
         project=project.name if project else None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from hpogrid.registry import require
-from hpogrid.report.analysis.features import Features, make_features
+from hpogrid.report.analysis.features import Feature, Features, make_features
 from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Share, Value
 from hpogrid.report.importance import rank_hyperparameters
 from hpogrid.report.results import Results
@@ -39,7 +40,7 @@ def analyse(
     """
     require("interpret.glassbox", extra="analysis", what="analyze")
     features = make_features(results, objective)
-    pairs = min(interactions, len(features.names) * (len(features.names) - 1) // 2)
+    pairs = min(interactions, math.comb(len(features.given), 2))
     model = _fitted(features, range(len(features.target)), pairs, seed)
     scores = _cross_validate(features, pairs, seed)
     chosen = results.objectives[objective]
@@ -67,8 +68,8 @@ def _fitted(
 ) -> Any:
     glassbox = require("interpret.glassbox", extra="analysis", what="analyze")
     model = glassbox.ExplainableBoostingRegressor(
-        feature_names=features.names,
-        feature_types=list(features.kinds),
+        feature_names=[item.name for item in features.given],
+        feature_types=[item.kind for item in features.given],
         interactions=pairs,
         outer_bags=bags,
         max_rounds=_MOST_ROUNDS,
@@ -85,10 +86,9 @@ def _fitted(
 
 def _frame(features: Features, rows: Sequence[int]) -> Any:
     numpy = require("numpy", extra="analysis", what="analyze")
-    frame = numpy.empty((len(rows), len(features.names)), dtype=object)
-    for index, column in enumerate(features.columns):
-        for place, row in enumerate(rows):
-            frame[place, index] = column[row]
+    frame = numpy.empty((len(rows), len(features.given)), dtype=object)
+    for index, item in enumerate(features.given):
+        frame[:, index] = [item.column[row] for row in rows]
     return frame
 
 
@@ -124,10 +124,11 @@ def _terms(model: Any, features: Features) -> tuple[list[Effect], list[Pair]]:
     doubles: list[Pair] = []
     for number, term in enumerate(model.term_features_):
         data = explained.data(number)
-        if len(term) == 1:
-            singles.append(_effect(features, term[0], data, shares[number]))
+        own = [features.given[index] for index in term]
+        if len(own) == 1:
+            singles.append(_effect(features, own[0], data, shares[number]))
         else:
-            doubles.append(_pair(features, term, data, shares[number]))
+            doubles.append(_pair(features, own, data, shares[number]))
     return singles, doubles
 
 
@@ -143,31 +144,32 @@ def _term_shares(model: Any) -> list[Share]:
     return [_share(column) for column in zip(*bags, strict=True)]
 
 
-def _effect(features: Features, index: int, data: dict[str, Any], share: Share) -> Effect:
-    name, kind = features.names[index], features.kinds[index]
+def _effect(features: Features, feature: Feature, data: dict[str, Any], share: Share) -> Effect:
     score = [features.unit * float(item) for item in data["scores"]]
     std = [
         features.unit * float(high - low) / 2
         for high, low in zip(data["upper_bounds"], data["lower_bounds"], strict=True)
     ]
     peak = max(range(len(score)), key=score.__getitem__)
-    if kind == "nominal":
-        labels: list[Value] = [str(item) for item in data["names"]]
-        return Effect(name, kind, share, labels, score, std, labels[peak])
-    edges = [float(item) for item in data["names"]]
-    values: list[Value] = [features.value(index, edge) for edge in edges]
-    best = features.nearest(index, (edges[peak] + edges[peak + 1]) / 2)
-    return Effect(name, kind, share, values, score, std, best)
+    values = _values(feature, data["names"])
+    best = values[peak]
+    if feature.kind == "continuous":
+        best = feature.nearest(float(data["names"][peak] + data["names"][peak + 1]) / 2)
+    return Effect(feature.name, feature.kind, share, values, score, std, best)
 
 
-def _pair(features: Features, term: Sequence[int], data: dict[str, Any], share: Share) -> Pair:
-    sides: list[list[Value]] = []
-    for index, items in zip(term, (data["left_names"], data["right_names"]), strict=True):
-        nominal = features.kinds[index] == "nominal"
-        sides.append([str(n) if nominal else features.value(index, float(n)) for n in items])
+def _values(feature: Feature, names: Sequence[Any]) -> list[Value]:
+    """Categories, or edges of intervals, in the hyperparameter's own units."""
+    if feature.kind == "nominal":
+        return list(map(str, names))
+    return [feature.axis.value(float(edge)) for edge in names]
+
+
+def _pair(features: Features, both: Sequence[Feature], data: dict[str, Any], share: Share) -> Pair:
+    first, second = both
+    across, up = _values(first, data["left_names"]), _values(second, data["right_names"])
     score = [[features.unit * float(cell) for cell in row] for row in data["scores"]]
-    names = (features.names[term[0]], features.names[term[1]])
-    return Pair(names, share, sides[0], sides[1], score)
+    return Pair((first.name, second.name), share, across, up, score)
 
 
 def _locals(model: Any, features: Features, top: int) -> list[Local]:
@@ -206,7 +208,7 @@ def fanova(features: Features, seed: int) -> dict[str, Share]:
     """
     numpy = require("numpy", extra="analysis", what="analyze")
     ensemble = require("sklearn.ensemble", extra="analysis", what="analyze")
-    table = numpy.array([_coded(column) for column in features.columns], dtype=float).T
+    table = numpy.array([_coded(item.column) for item in features.given], dtype=float).T
     target = numpy.array(features.learned)
     rng = numpy.random.default_rng(seed)
     rounds: list[list[float]] = []
@@ -219,7 +221,7 @@ def fanova(features: Features, seed: int) -> dict[str, Share]:
         base = numpy.column_stack([rng.choice(column, _BACKGROUND) for column in table.T])
         rounds.append([_marginal(forest, base, table[:, i], i, rng) for i in range(table.shape[1])])
     columns = zip(*rounds, strict=True)
-    return {name: _share(column) for name, column in zip(features.names, columns, strict=True)}
+    return {item.name: _share(column) for item, column in zip(features.given, columns, strict=True)}
 
 
 def _marginal(forest: Any, base: Any, values: Any, index: int, rng: Any) -> float:

@@ -140,10 +140,16 @@ def _draw_bars(panel: Axes, layer: Bars) -> None:
 def _draw_spans(panel: Axes, layer: Spans) -> None:
     collections = require("matplotlib.collections", extra="images", what="a PNG or PDF file")
     few = len(layer.y) < 1000
+    corners = [
+        [(left, low), (right, low), (right, low + height), (left, low + height)]
+        for left, right, low, height in zip(
+            layer.start, layer.end, layer.y, layer.height, strict=True
+        )
+    ]
     for state in dict.fromkeys(layer.state):
-        own = [index for index, other in enumerate(layer.state) if other == state]
+        own = [box for box, other in zip(corners, layer.state, strict=True) if other == state]
         collection = collections.PolyCollection(
-            [_box(layer, index) for index in own],
+            own,
             facecolors=STATE_COLORS[state],
             edgecolors="white" if few else "face",
             linewidths=0.3 if few else 0.2,
@@ -152,13 +158,6 @@ def _draw_spans(panel: Axes, layer: Spans) -> None:
         )
         panel.add_collection(collection)
     panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, fontsize=8, frameon=False)
-
-
-def _box(layer: Spans, index: int) -> list[tuple[float, float]]:
-    """The corners of the rectangle of a span."""
-    left, right, low = layer.start[index], layer.end[index], layer.y[index]
-    high = low + layer.height[index]
-    return [(left, low), (right, low), (right, high), (left, high)]
 
 
 def _draw_heat(panel: Axes, layer: Heat) -> None:
@@ -195,7 +194,7 @@ def _draw_parallel(figure: Figure, panel: Axes, layer: Parallel, color_name: str
 
 
 def _ticks(panel: Axes, place: int, axis: Axis) -> None:
-    (low, high), (places, labels) = _extent(axis), axis.ticks()
+    (low, high), (places, labels) = axis.room(0.3), axis.ticks()
     box = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.6}
     heights = [(at - low) / (high - low) for at in places]
     if None in axis.positions:
@@ -206,14 +205,9 @@ def _ticks(panel: Axes, place: int, axis: Axis) -> None:
         )
 
 
-def _extent(axis: Axis) -> tuple[float, float]:
-    low, high = axis.range
-    return (low - 0.3, high + 0.3) if axis.scale == "category" else (low, high)
-
-
 def _shares(axis: Axis) -> list[float]:
     """Heights from 0 to 1; a missing value is below, and categories are spread."""
-    low, high = _extent(axis)
+    low, high = axis.room(0.3)
     return [_MISSING if at is None else (at - low) / (high - low) for at in spread(axis)]
 
 

@@ -60,7 +60,7 @@ def _heat(sketch: Sketch, x: Axis, y: Axis, columns: int = 48, rows: int = 32) -
     if sketch.on_page:
         return Heat([], [], [], chosen)
     places = list(zip(spread(x), spread(y), sketch.colors, strict=True))
-    (left, right), (bottom, top) = _edges(x), _edges(y)
+    (left, right), (bottom, top) = x.room(0.5), y.room(0.5)
     width, height = right - left, top - bottom
     near = [
         ((across - left) / width, (up - bottom) / height, color)
@@ -72,12 +72,6 @@ def _heat(sketch: Sketch, x: Axis, y: Axis, columns: int = 48, rows: int = 32) -
     ys = [(row + 0.5) / rows for row in range(rows)]
     colors = [[_mean(near, u, v, reach) for u in xs] for v in ys]
     return Heat([left + u * width for u in xs], [bottom + v * height for v in ys], colors, chosen)
-
-
-def _edges(axis: Axis) -> tuple[float, float]:
-    """The range of an axis; categories have room around them."""
-    low, high = axis.range
-    return (low - 0.5, high + 0.5) if axis.scale == "category" else (low, high)
 
 
 def _mean(near: list[tuple[float, float, float]], u: float, v: float, reach: float) -> Color:

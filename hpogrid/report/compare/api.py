@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 from msgspec.structs import asdict
@@ -13,7 +13,7 @@ from hpogrid.registry import require
 from hpogrid.report.charts.as_plotly import plotly_figure
 from hpogrid.report.compare.charts import comparison_charts
 from hpogrid.report.compare.model import Comparison
-from hpogrid.report.compare.page import save_comparison
+from hpogrid.report.compare.page import Form, save_comparison
 from hpogrid.report.compare.standing import compare_studies
 from hpogrid.report.load import given_objectives
 from hpogrid.search.base import Mode
@@ -22,8 +22,6 @@ from hpogrid.site.choice import LIMIT, Filters
 if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
-
-Form = Literal["html", "json", "png", "svg", "pdf"]
 
 
 def compare(

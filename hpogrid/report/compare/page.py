@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, get_args
 
 import msgspec
 from msgspec.structs import asdict
@@ -80,38 +80,26 @@ def _replicate(one: Replicate, comparison: Comparison) -> Values:
     }
 
 
-Files = dict[str, Callable[[BinaryIO], object]]
-"""What a path ends in, and what writes the file."""
+Form = Literal["html", "json", "png", "svg", "pdf"]
+FORMATS: tuple[Form, ...] = get_args(Form)
 
 
-def _json(comparison: Comparison, stream: BinaryIO) -> None:
-    stream.write(msgspec.json.format(msgspec.json.encode(comparison), indent=2) + b"\n")
-
-
-def _pictures(form: str, comparison: Comparison) -> Files:
-    names = {f"_{name}.{form}": chart for name, chart in comparison_charts(comparison).items()}
-    return {name: partial(write_picture, [chart], name) for name, chart in names.items()}
-
-
-def _pdf(comparison: Comparison) -> Files:
-    charts = [[chart] for chart in comparison_charts(comparison).values()]
-    return {".pdf": partial(write_pdf, "comparison", charts)}
-
-
-FORMATS: dict[str, Callable[[Comparison], Files]] = {
-    "html": lambda comparison: {".html": partial(write_comparison, comparison)},
-    "json": lambda comparison: {".json": partial(_json, comparison)},
-    "png": partial(_pictures, "png"),
-    "svg": partial(_pictures, "svg"),
-    "pdf": _pdf,
-}
-
-
-def save_comparison(comparison: Comparison, form: str, stem: str) -> list[Path]:
+def save_comparison(comparison: Comparison, form: Form, stem: str) -> list[Path]:
     """Write the files of a format of `FORMATS`; files of that name are replaced.
 
     Raises:
         UserError: a library is missing (the extra is named), or the place cannot be written.
     """
-    files = FORMATS[form](comparison)
+    charts = comparison_charts(comparison)
+    files: dict[str, Callable[[BinaryIO], object]] = {}
+    if form == "html":
+        files[".html"] = partial(write_comparison, comparison)
+    elif form == "json":
+        text = msgspec.json.format(msgspec.json.encode(comparison), indent=2) + b"\n"
+        files[".json"] = lambda stream: stream.write(text)
+    elif form == "pdf":
+        files[".pdf"] = partial(write_pdf, "comparison", [[chart] for chart in charts.values()])
+    else:
+        for name, chart in charts.items():
+            files[f"_{name}.{form}"] = partial(write_picture, [chart], form)
     return [write_file(f"{stem}{suffix}", write) for suffix, write in files.items()]

@@ -127,11 +127,7 @@ def _names(loaded: dict[str, list[Source]]) -> list[str]:
 
 
 def _common_objective(loaded: dict[str, list[Source]]) -> Objective:
-    found: dict[str, tuple[Objective, ...]] = {}
-    for target, sources in loaded.items():
-        projects = [item.project for item in sources if item.project is not None]
-        known = objectives_of(projects[-1]) if projects else ()
-        found[target] = known or next((item.objectives for item in sources if item.objectives), ())
+    found = {target: objectives_of(sources) for target, sources in loaded.items()}
     for target, objectives in found.items():
         if not objectives:
             raise UserError(f"it is not known what {target} optimises; give --metric and --mode")

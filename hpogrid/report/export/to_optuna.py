@@ -71,7 +71,7 @@ def _frozen(results: Results, trial: Trial, task: Origin, known: _Distributions)
     frozen = create_trial(
         state=state,
         params=params,
-        distributions={name: known.of(name) for name in params},
+        distributions={name: known.known[name] for name in params},
         values=found if usable else None,
         intermediate_values=_intermediate(results, trial) if len(values) == 1 else None,
         user_attrs={
@@ -101,30 +101,24 @@ class _Distributions:
     """What Optuna is told about each hyperparameter: from the space, or from the values seen."""
 
     def __init__(self, results: Results) -> None:
-        self._space = results.space
-        self._known = distributions(results.space) if results.space else {}
-        self._seen: dict[str, BaseDistribution] = {}
-        if not self._known:
-            for name in results.parameters:
-                self._seen[name] = _from_values(
-                    [trial.applied[name] for trial in results.trials if name in trial.applied]
-                )
-
-    def of(self, name: str) -> BaseDistribution:
-        """The distribution of a parameter."""
-        return self._known[name] if name in self._known else self._seen[name]
+        of_space = distributions(results.space) if results.space else {}
+        self._space = results.space if of_space else None
+        self.known = of_space or {
+            name: _from_values([t.applied[name] for t in results.trials if name in t.applied])
+            for name in results.parameters
+        }
 
     def params(self, trial: Trial) -> Values:
         """The parameters of a trial that a distribution is known for and that fit it."""
-        if self._space is not None and self._known:
-            inside = {n: v for n, v in trial.suggested.items() if n in self._known}
+        if self._space is not None:
+            inside = {n: v for n, v in trial.suggested.items() if n in self.known}
             params = to_params(self._space, inside)
         else:
             params = {
-                name: value if _is_number(self._seen[name]) else label(value)
+                name: value if hasattr(self.known[name], "low") else label(value)
                 for name, value in trial.applied.items()
             }
-        return {name: value for name, value in params.items() if _fits(self.of(name), value)}
+        return {name: value for name, value in params.items() if _fits(self.known[name], value)}
 
 
 def _from_values(values: list[Value]) -> BaseDistribution:
@@ -134,10 +128,6 @@ def _from_values(values: list[Value]) -> BaseDistribution:
     if len(numbers) == len(values) and numbers:
         return FloatDistribution(float(min(numbers)), float(max(numbers)))
     return CategoricalDistribution(tuple(dict.fromkeys(map(label, values))))
-
-
-def _is_number(distribution: object) -> bool:
-    return hasattr(distribution, "low")
 
 
 def _fits(distribution: BaseDistribution, value: object) -> bool:
