@@ -104,7 +104,7 @@ def history(results: Results) -> str:
         require("matplotlib", extra="images", what="the picture of the history")
     except UserError as error:
         return f"<div>{escape(str(error))}</div>"
-    from hpogrid.report.charts.as_matplotlib import matplotlib_figure
+    from hpogrid.report.images import matplotlib_figure
 
     stream = io.BytesIO()
     matplotlib_figure(charts).savefig(stream, format="png", dpi=100)

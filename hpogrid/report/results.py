@@ -107,7 +107,9 @@ EXTRAS: dict[str, Callable[[Trial, Origin], Any]] = {
     "attempt": lambda trial, task: trial.attempt,
     "seed": lambda trial, task: trial.seed,
     "version": lambda trial, task: task.version,
-    "last_report": lambda trial, task: _last_report(trial),
+    "last_report": lambda trial, task: (
+        trial.reports[-1].metrics if trial.reports else trial.metrics
+    ),
     "note": lambda trial, task: task.said(trial).text or None,
     "tags": lambda trial, task: ", ".join(task.said(trial).tags) or None,
     "files": lambda trial, task: (
@@ -323,12 +325,8 @@ class Results:
         if key == PARETO:
             return lambda place, trial, task: place in self.front
         if key in (MEAN, SPREAD):
-
-            def cell(place: int, trial: Trial, task: Origin) -> float | None:
-                found = self.repeats.get((id(task), trial.group))
-                return None if found is None else (found.mean if key == MEAN else found.spread)
-
-            return cell
+            repeats = self.repeats
+            return lambda _, trial, task: getattr(repeats.get((id(task), trial.group)), key, None)
         get = EXTRAS[key]
         return lambda place, trial, task: get(trial, task)
 
@@ -425,11 +423,6 @@ def _commit(found: Environment) -> str | None:
     if found.git is None:
         return None
     return found.git.commit + ("+" if found.git.changed else "")
-
-
-def _last_report(trial: Trial) -> Metrics:
-    """What a trial last said, also one without a result."""
-    return trial.reports[-1].metrics if trial.reports else trial.metrics
 
 
 def _picker(keys: Iterable[str]) -> Callable[[Values], Iterable[Value]]:

@@ -130,21 +130,15 @@ class ExcelWriter(Writer):
 
 
 def _cell(sheet: object, value: object) -> Any:
-    """A value as a cell; text stays text, also where it looks like a formula or an error."""
-    shown = _excel(value)
-    if not isinstance(shown, str):
-        return shown
+    """A value as a sheet can hold it: text without control letters, and not too long.
+
+    Text stays text, also where it looks like a formula or an error.
+    """
+    exact = isinstance(value, int) and abs(value) < 2**53
+    if value is None or exact or isinstance(value, bool | float):
+        return value
+    clean = "".join(letter for letter in text(value) if letter >= " " or letter in "\t\n\r")
     cells = require("openpyxl.cell", extra="export", what="--to_excel")
-    cell = cells.WriteOnlyCell(sheet, shown)
+    cell = cells.WriteOnlyCell(sheet, clean[:_EXCEL_TEXT])
     cell.data_type = "s"
     return cell
-
-
-def _excel(value: object) -> Any:
-    """A value that a sheet can hold: text without control letters, and not too long."""
-    if value is None or isinstance(value, bool | float):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) < 2**53 else str(value)
-    clean = "".join(letter for letter in text(value) if letter >= " " or letter in "\t\n\r")
-    return clean[:_EXCEL_TEXT]

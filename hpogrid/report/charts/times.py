@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from hpogrid.report.axes import Axis, make_axis
 from hpogrid.report.charts.model import Chart, Layer, Line, Spans
@@ -27,28 +26,50 @@ def learning_curves(sketch: Sketch) -> list[Chart]:
 
 def curve_charts(sketch: Sketch, metric: str, most: int = MOST_CURVES) -> list[Chart]:
     """What trials reported step by step of a metric: the curves of so many."""
-    lines, said = curves(sketch.trials, metric, sketch.results.trials, most)
+    results, trials = sketch.results, sketch.trials
+    chosen = found = [row for row, trial in enumerate(trials) if _has_curve(trial)]
+    if len(found) > most:
+        best = most // 2
+        chosen = found[:best] + random.Random(0).sample(found[best:], most - best)
+    known = [(row, _points(trials[row], metric)) for row in chosen]
+    lines = [(row, points) for row, points in known if len(points) > 1]
     if not lines:
         return []
-    values = [value for line in lines for value in line.values]
-    y = make_axis(sketch.results, Column(metric, "metric", metric), values)
+    note = "Dashed: stopped early."
+    if (total := sum(map(_has_curve, results.trials))) > len(chosen):
+        note += f" Shown are the best {most // 2} of {total} and others at random."
+    values = [value for _, points in lines for _, value in points]
+    y = make_axis(results, Column(metric, "metric", metric), values)
     place = dict(zip(values, y.positions, strict=True))
-    steps = [float(step) for line in lines for step in line.steps]
-    x = Axis("report", "linear", list(steps), whole=True)
+    x = Axis("report", "linear", [step for _, points in lines for step, _ in points], whole=True)
     layers: list[Layer] = [
         Line(
-            list(map(float, line.steps)),
-            [place[value] or 0.0 for value in line.values],
-            f"trial {sketch.trials[line.row].id}",
-            sketch.colors[line.row] or 0.0,
-            dashed=sketch.trials[line.row].state == "pruned",
+            [step for step, _ in points],
+            [place[value] or 0.0 for _, value in points],
+            f"trial {trials[row].id}",
+            sketch.colors[row] or 0.0,
+            dashed=trials[row].state == "pruned",
             thin=True,
-            row=line.row,
+            row=row,
         )
-        for line in reversed(lines)
+        for row, points in reversed(lines)
     ]
-    title = f"{sketch.results.name}: learning curves"
-    return [Chart(title, x, y, layers, f"Dashed: stopped early. {said}".strip(), sketch.color_name)]
+    title = f"{results.name}: learning curves"
+    return [Chart(title, x, y, layers, note, sketch.color_name)]
+
+
+def _has_curve(trial: Trial) -> bool:
+    return len(trial.reports) > 1 and trial.state != "failed"
+
+
+def _points(trial: Trial, metric: str) -> list[tuple[float, float]]:
+    """A metric at the reports of a trial, thin enough for a page."""
+    points = [
+        (float(report.step), float(f"{value:.6g}"))
+        for report in trial.reports
+        if (value := number(report.metrics.get(metric))) is not None
+    ]
+    return thinned(points, MOST_POINTS)
 
 
 def timeline(sketch: Sketch) -> list[Chart]:
@@ -109,59 +130,3 @@ def _fill_lane(spans: Spans, lane: int, own: list[int]) -> None:
     for place in own:
         spans.y[place] = lane - 0.42 + level[place] * height
         spans.height[place] = height
-
-
-class Curve(NamedTuple):
-    """A metric at the reports of the trial in a row of the page."""
-
-    row: int
-    steps: list[int]
-    values: list[float]
-
-
-class Curves(NamedTuple):
-    """Curves of a metric, and what of all trials is shown."""
-
-    lines: list[Curve]
-    note: str
-
-
-def curves(
-    trials: Sequence[Trial], metric: str, of: Sequence[Trial], most: int = MOST_CURVES
-) -> Curves:
-    """The curves of a metric.
-
-    Args:
-        trials: the rows of the page, best first.
-        metric: its name.
-        of: all trials, for those shown are some of them.
-        most: how many curves.
-
-    Returns:
-        Those of more than one point.
-    """
-    found = [(row, trial) for row, trial in enumerate(trials) if _has_curve(trial)]
-    chosen = found
-    if len(found) > most:
-        best = most // 2
-        chosen = found[:best] + random.Random(0).sample(found[best:], most - best)
-    lines = [_line(row, trial, metric) for row, trial in chosen]
-    note = ""
-    if (total := sum(map(_has_curve, of))) > len(chosen):
-        note = f"Shown are the best {most // 2} of {total} and others at random."
-    return Curves([line for line in lines if len(line.steps) > 1], note)
-
-
-def _has_curve(trial: Trial) -> bool:
-    return len(trial.reports) > 1 and trial.state != "failed"
-
-
-def _line(row: int, trial: Trial, metric: str) -> Curve:
-    points = [
-        (report.step, value)
-        for report in trial.reports
-        if (value := number(report.metrics.get(metric))) is not None
-    ]
-    points = thinned(points, MOST_POINTS)
-    values = [float(f"{value:.6g}") for _, value in points]
-    return Curve(row, [step for step, _ in points], values)

@@ -1,11 +1,14 @@
-"""A study of Optuna, in any storage that it knows: for its dashboard, plots and samplers."""
+"""A study of Optuna, in any storage that it knows, and its dashboard on a snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.axes import label
 from hpogrid.report.export.base import told_of, trial_key
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
+HOST = "127.0.0.1"
 _KEY = "hpogrid_key"
 _STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
@@ -135,3 +139,49 @@ def _fits(distribution: BaseDistribution, value: object) -> bool:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (ValueError, TypeError):
         return False
+
+
+def snapshot(results: Results, folder: Path) -> str:
+    """Write the trials to a storage in a folder; return its URL.
+
+    Raises:
+        UserError: it is not known what is optimised.
+    """
+    if not results.objectives:
+        raise UserError("it is not known what is optimised; give --metric and --mode")
+    url = f"sqlite:///{folder / 'snapshot.db'}"
+    OptunaExporter().export(results, url)
+    return url
+
+
+def application(url: str) -> Any:
+    """The dashboard on a storage, as a WSGI application."""
+    dashboard = require("optuna_dashboard", extra="dashboard", what="dashboard")
+    return dashboard.wsgi(url)
+
+
+def serve(results: Results, port: int, ready: Callable[[], None]) -> None:
+    """Serve the dashboard to this machine only, until Ctrl-C.
+
+    Args:
+        results: what to show.
+        port: of the page.
+        ready: called as soon as the page can be opened.
+
+    Raises:
+        UserError: the port is taken, or a library is missing.
+    """
+    require("optuna_dashboard", extra="dashboard", what="dashboard")
+    from wsgiref.simple_server import make_server
+
+    with tempfile.TemporaryDirectory(prefix="hpogrid-dashboard-") as folder:
+        page = application(snapshot(results, Path(folder)))
+        try:
+            server = make_server(HOST, port, page)
+        except OSError as error:
+            raise UserError(
+                f"port {port} cannot be used: {error.strerror}; name another one with --port"
+            ) from error
+        ready()
+        with server:
+            server.serve_forever()
