@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis as MplAxis
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
+
 _WIDTH = 11.0
 _GRID = "#e6e9ed"
 _MISSING = -0.09

@@ -275,6 +275,16 @@ class Results:
         """Whether the result of the trial in a row counts."""
         return self.trials[row].state == self.counting
 
+    def counted(self, objective: int = 0) -> dict[int, float]:
+        """The values that count, by row."""
+        counting = self.counting
+        found = {
+            row: self.value(trial, objective)
+            for row, trial in enumerate(self.trials)
+            if trial.state == counting
+        }
+        return {row: value for row, value in found.items() if value is not None}
+
     @cached_property
     def front(self) -> frozenset[int]:
         """The rows that count and that no other one beats in all objectives together."""

@@ -64,14 +64,11 @@ def records(results: Results, order: Sequence[int | None], objective: int = 0) -
     """The trials that were the best in an objective when they ended, first to last."""
     if not results.objectives:
         return []
-    mode, counting = results.objectives[objective].mode, results.counting
+    mode, values = results.objectives[objective].mode, results.counted(objective)
+    ended = sorted((place, row) for row, place in enumerate(order) if place is not None)
     found: list[int] = []
-    best: float | None = None
-    for _, row in sorted((place, row) for row, place in enumerate(order) if place is not None):
-        trial = results.trials[row]
-        value = results.value(trial, objective) if trial.state == counting else None
-        if value is not None and (best is None or is_better(value, best, mode)):
-            best = value
+    for row in (row for _, row in ended if row in values):
+        if not found or is_better(values[row], values[found[-1]], mode):
             found.append(row)
     return found
 

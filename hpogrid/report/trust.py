@@ -149,8 +149,8 @@ class Answer(NamedTuple):
 
 def entrants(results: Results, top: int) -> list[Trial]:
     """The trials of the best configurations, and of the first one that has a result."""
-    found = _counting(results)
-    means = [trial for trial, _ in _best_first(results, found)]
+    found = [results.trials[row] for row in results.counted()]
+    means = [trial for trial, _ in _best_first(results)]
     first = min(found, key=lambda trial: trial.started, default=None)
     chosen = {_key(trial): trial for trial in means[:top]}
     if first is not None:
@@ -158,8 +158,8 @@ def entrants(results: Results, top: int) -> list[Trial]:
     return list(chosen.values())
 
 
-def _best_first(results: Results, found: Sequence[Trial]) -> list[tuple[Trial, float]]:
-    pairs = by_configuration((trial, results.value(trial) or 0.0) for trial in found)
+def _best_first(results: Results) -> list[tuple[Trial, float]]:
+    pairs = by_configuration((results.trials[row], v) for row, v in results.counted().items())
     mode = results.objectives[0].mode
     return sorted(pairs, key=lambda pair: as_loss(pair[1], mode))
 
@@ -257,7 +257,7 @@ def _unconfirmed(results: Results) -> list[str]:
             f"spread of the repetitions it is between {verdict.low:.4g} and {verdict.high:.4g} "
             f"({CONFIDENCE:.0%} confidence){again}"
         ]
-    values = [value for _, value in _best_first(results, _counting(results))]
+    values = [value for _, value in _best_first(results)]
     if len(values) < _FEW:
         return []
     low, high = redrawn(values)
@@ -268,15 +268,10 @@ def _unconfirmed(results: Results) -> list[str]:
     ]
 
 
-def _counting(results: Results) -> list[Trial]:
-    found = (trial for row, trial in enumerate(results.trials) if results.counts(row))
-    return [trial for trial in found if results.value(trial) is not None]
-
-
 def _repetitions(results: Results) -> list[list[float]]:
     groups: dict[bytes, list[float]] = {}
-    for trial in _counting(results):
-        groups.setdefault(_key(trial), []).append(results.value(trial) or 0.0)
+    for row, value in results.counted().items():
+        groups.setdefault(_key(results.trials[row]), []).append(value)
     return list(groups.values())
 
 

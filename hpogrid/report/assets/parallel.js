@@ -29,9 +29,7 @@ function drawParallel(plot, { columns }) {
   drawLines(plot, path, (row) => plot.points.push([xs.at(-1), ys.at(-1)(row), row]));
   shown.forEach((axis, at) => drawAxis(plot, axis, xs[at], { aslant, first: !at, last: at === shown.length - 1, room: apart(right) }));
   if (!shown.some((axis) => axis.missing)) return;
-  pen.setLineDash([4, 4]);
-  plot.gridLine(xs[0], below, xs.at(-1), below);
-  pen.setLineDash([]);
+  plot.gridLine(xs[0], below, xs.at(-1), below, [4, 4]);
   plot.text(xs.at(-1) + 6, below + 4, "no value");
 }
 

@@ -172,12 +172,9 @@ def ranks(sketch: Sketch) -> list[Chart]:
 
 def _ranks(sketch: Sketch) -> dict[int, float]:
     """The rank of each row that counts, in percent; equal results share the middle one."""
-    results, counting = sketch.results, sketch.results.counting
-    losses = {
-        row: as_loss(value, sketch.objective.mode)
-        for row, trial in enumerate(results.trials)
-        if trial.state == counting and (value := results.value(trial, sketch.number)) is not None
-    }
+    mode = sketch.objective.mode
+    values = sketch.results.counted(sketch.number)
+    losses = {row: as_loss(value, mode) for row, value in values.items()}
     ordered = sorted(losses.values())
     half = 50 / max(len(ordered), 1)
     return {

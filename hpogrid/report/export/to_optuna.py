@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require
@@ -141,27 +141,8 @@ def _fits(distribution: BaseDistribution, value: object) -> bool:
         return False
 
 
-def snapshot(results: Results, folder: Path) -> str:
-    """Write the trials to a storage in a folder; return its URL.
-
-    Raises:
-        UserError: it is not known what is optimised.
-    """
-    if not results.objectives:
-        raise UserError("it is not known what is optimised; give --metric and --mode")
-    url = f"sqlite:///{folder / 'snapshot.db'}"
-    OptunaExporter().export(results, url)
-    return url
-
-
-def application(url: str) -> Any:
-    """The dashboard on a storage, as a WSGI application."""
-    dashboard = require("optuna_dashboard", extra="dashboard", what="dashboard")
-    return dashboard.wsgi(url)
-
-
 def serve(results: Results, port: int, ready: Callable[[], None]) -> None:
-    """Serve the dashboard to this machine only, until Ctrl-C.
+    """Serve Optuna's dashboard on a snapshot to this machine only, until Ctrl-C.
 
     Args:
         results: what to show.
@@ -169,13 +150,17 @@ def serve(results: Results, port: int, ready: Callable[[], None]) -> None:
         ready: called as soon as the page can be opened.
 
     Raises:
-        UserError: the port is taken, or a library is missing.
+        UserError: the port is taken, a library is missing, or it is not known what is optimised.
     """
-    require("optuna_dashboard", extra="dashboard", what="dashboard")
+    dashboard = require("optuna_dashboard", extra="dashboard", what="dashboard")
+    if not results.objectives:
+        raise UserError("it is not known what is optimised; give --metric and --mode")
     from wsgiref.simple_server import make_server
 
     with tempfile.TemporaryDirectory(prefix="hpogrid-dashboard-") as folder:
-        page = application(snapshot(results, Path(folder)))
+        url = f"sqlite:///{Path(folder, 'snapshot.db')}"
+        OptunaExporter().export(results, url)
+        page = dashboard.wsgi(url)
         try:
             server = make_server(HOST, port, page)
         except OSError as error:
