@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -69,8 +68,8 @@ def save(results: Results, name: str, stem: str) -> list[Path]:
     from hpogrid.report.results import no_garbage_collection
 
     with no_garbage_collection():
-        parts = writer(name).parts(results)
-        return [write_file(f"{stem}{part.suffix}", partial(part.write, results)) for part in parts]
+        files = writer(name).files(results)
+        return [write_file(f"{stem}{suffix}", write) for suffix, write in files.items()]
 
 
 def write_file(name: str, write: Callable[[BinaryIO], object]) -> Path:

@@ -19,10 +19,19 @@ from hpogrid.study.study import Trial
 from hpogrid.study.values import WITH_RESULT
 
 
+class Chosen(NamedTuple):
+    """A trial, its task, and what the report knows of that."""
+
+    task: Task
+    trial: Trial
+    origin: Origin
+
+
 def card(chosen: Chosen) -> Values:
     """The facts about a trial by their names, as JSON has them; what is not known is left out."""
     trial, origin = chosen.trial, chosen.origin
-    said = origin.said(trial)
+    said, task = origin.said(trial), str(origin.id)
+    logs, can_replay = ["hpogrid", "tasks", "logs"], task and trial.parent is None
     found: Values = {
         "trial": trial.id,
         "task": origin.id,
@@ -43,8 +52,8 @@ def card(chosen: Chosen) -> Values:
         "tags": said.tags or None,
         "notes": list(map(note_words, said.notes)) or None,
         "files": [item.path for item in origin.files.get(trial.id, ())] or None,
-        "log": log_command(origin, trial),
-        "replay": replay_command(origin, trial),
+        "log": shlex.join([*logs, task, "--trial", trial.id]) if task else None,
+        "replay": shlex.join(["hpogrid", "replay", task, trial.id]) if can_replay else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -74,28 +83,6 @@ def environment_rows(found: Environment | None) -> dict[str, str]:
         "Git commit": found.git.words if found.git else "",
     }
     return {name: text for name, text in rows.items() if text}
-
-
-def log_command(origin: Origin, trial: Trial) -> str | None:
-    """What shows what a trial printed; None: it is of no task of the table."""
-    if origin.id == "":
-        return None
-    return shlex.join(["hpogrid", "tasks", "logs", str(origin.id), "--trial", trial.id])
-
-
-def replay_command(origin: Origin, trial: Trial) -> str | None:
-    """What runs a trial again as it was; None: it cannot be."""
-    if origin.id == "" or trial.parent is not None:
-        return None
-    return shlex.join(["hpogrid", "replay", str(origin.id), trial.id])
-
-
-class Chosen(NamedTuple):
-    """A trial, its task, and what the report knows of that."""
-
-    task: Task
-    trial: Trial
-    origin: Origin
 
 
 def find_trial(target: str, name: str) -> Chosen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from hpogrid.registry import require
@@ -55,32 +56,23 @@ class PngWriter(Writer):
     def __init__(self) -> None:
         require("matplotlib", extra="images", what=f"--to_{self.suffix[1:]}")
 
-    def parts(self, results: Results) -> Sequence[Writer]:
-        """A writer for each chart."""
-        found = all_charts(results).items()
-        return [_Picture(f"_{name}{self.suffix}", charts) for name, charts in found]
+    def files(self, results: Results) -> dict[str, Callable[[BinaryIO], object]]:
+        """A file for each chart."""
+        return {
+            f"_{name}{self.suffix}": partial(write_picture, charts, self.suffix)
+            for name, charts in all_charts(results).items()
+        }
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the first chart that there is."""
-        for part in self.parts(results)[:1]:
-            part.write(results, stream)
+        for charts in list(all_charts(results).values())[:1]:
+            write_picture(charts, self.suffix, stream)
 
 
 class SvgWriter(PngWriter):
     """The same as drawings that stay sharp, with text that can be searched."""
 
     suffix = ".svg"
-
-
-class _Picture(Writer):
-    """The file of one chart."""
-
-    def __init__(self, suffix: str, charts: list[Chart]) -> None:
-        self.suffix = suffix
-        self._charts = charts
-
-    def write(self, results: Results, stream: BinaryIO) -> None:
-        write_picture(self._charts, self.suffix, stream)
 
 
 class PdfWriter(Writer):

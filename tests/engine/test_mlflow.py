@@ -18,7 +18,7 @@ from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import track
 from hpogrid.job.run import read_result
 from hpogrid.job.start import read_start
-from hpogrid.report.export.base import trial_key
+from hpogrid.report.export import trial_key
 from hpogrid.report.load import load_sources
 from hpogrid.report.source import make_results
 from hpogrid.site.tasks import find_tasks

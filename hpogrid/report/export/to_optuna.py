@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.axes import label
-from hpogrid.report.export.base import told_of, trial_key
+from hpogrid.report.export import told_of, trial_key
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.space.value import Value, Values
 from hpogrid.study.address import without_secret

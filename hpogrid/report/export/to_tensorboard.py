@@ -11,7 +11,7 @@ from hpogrid.errors import UserError
 from hpogrid.files import explained
 from hpogrid.registry import require
 from hpogrid.report.axes import label
-from hpogrid.report.export.base import short_key, told_of, trial_key
+from hpogrid.report.export import short_key, told_of, trial_key
 from hpogrid.report.results import Results
 from hpogrid.report.sample import choose_rows
 from hpogrid.space.value import Value
