@@ -35,8 +35,8 @@ def choose_rows(
     return sorted(kept | set(random.Random(0).sample(others, most - len(kept))))
 
 
-def fair_rows(results: Results, rows: Sequence[int], most: int) -> list[int]:
-    """Of rows that `choose_rows` gave, some in which no trial is likelier than another.
+def fair_rows(results: Results, rows: Sequence[int], most: int) -> set[int]:
+    """Of rows that `choose_rows` gave, some that count, in which no trial is likelier than another.
 
     A mean over all chosen rows would be that of the best half.
     """
@@ -47,7 +47,7 @@ def fair_rows(results: Results, rows: Sequence[int], most: int) -> list[int]:
     others = list(rows[half:])
     share = len(others) / max(len(results) - half, 1)
     fair = [row for row in rows[:half] if chosen.random() < share] + others
-    return sorted(chosen.sample(fair, most)) if len(fair) > most else fair
+    return set(filter(results.counts, chosen.sample(fair, most) if len(fair) > most else fair))
 
 
 def end_order(results: Results) -> list[int | None]:

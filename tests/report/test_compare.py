@@ -16,8 +16,14 @@ from hpogrid.report.compare.charts import band, comparison_charts
 from hpogrid.report.compare.model import Budget, Entrant, Replicate, Step, quantile
 from hpogrid.report.compare.page import page_data
 from hpogrid.report.compare.replicates import replicates
-from hpogrid.report.compare.significance import holm, judge_pairs, seeds_needed, smallest_p
-from hpogrid.report.compare.standing import judge, read_budget
+from hpogrid.report.compare.standing import (
+    holm,
+    judge,
+    judge_pairs,
+    read_budget,
+    seeds_needed,
+    smallest_p,
+)
 from hpogrid.report.results import Objective, Origin
 from hpogrid.report.source import Source
 from hpogrid.site.tasks import new_task

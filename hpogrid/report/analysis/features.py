@@ -85,7 +85,7 @@ class Features(msgspec.Struct):
         return [(value - self.center) / self.unit for value in self.target]
 
 
-def make_features(results: Results, objective: int = 0) -> Features:
+def make_features(results: Results) -> Features:
     """Take the trials with a result.
 
     Raises:
@@ -93,8 +93,8 @@ def make_features(results: Results, objective: int = 0) -> Features:
     """
     if not results.objectives:
         raise UserError("it is not known what is optimised; give --metric and --mode")
-    chosen = results.objectives[objective]
-    trials, values, mixed = comparable(results, objective, _needed(len(results.parameters)))
+    chosen = results.objectives[0]
+    trials, values, mixed = comparable(results, fewest=_needed(len(results.parameters)))
     axes = varied_axes(results, trials)
     if not axes or len(set(values)) < 2:
         raise UserError(
@@ -107,13 +107,17 @@ def make_features(results: Results, objective: int = 0) -> Features:
             f"an analysis of {len(axes)} hyperparameters needs {wanted} configurations with a "
             f"result; '{results.name}' has {len(trials)}"
         )
+    given = [
+        Feature(axis, all(type(t.applied.get(axis.name)) is int for t in trials), _column(axis))
+        for axis in axes
+    ]
     column = Column(chosen.name, "metric", chosen.name)
     # An axis says on which scale; its places are for drawing, and end where a picture does.
     log = make_axis(results, column, values).scale == "log"
     name = f"log10({chosen.name})" if log else chosen.name
     target = [math.log10(value) if log else value for value in values]
     return Features(
-        [Feature(item, _is_whole(item, trials), _column(item)) for item in axes],
+        given,
         [-as_loss(value, chosen.mode) for value in target],
         f"-{name}" if chosen.mode == "min" else name,
         trials,
@@ -123,10 +127,6 @@ def make_features(results: Results, objective: int = 0) -> Features:
 
 def _needed(hyperparameters: int) -> int:
     return max(FEWEST_TRIALS, FEWEST_PER_FEATURE * hyperparameters)
-
-
-def _is_whole(axis: Axis, trials: list[Trial]) -> bool:
-    return all(type(trial.applied.get(axis.name)) is int for trial in trials)
 
 
 def _column(axis: Axis) -> list[Value]:

@@ -23,14 +23,11 @@ _BACKGROUND = 128
 _GRID = 24
 
 
-def analyse(
-    results: Results, *, objective: int = 0, interactions: int = 5, top: int = 4, seed: int = 0
-) -> Analysis:
-    """Explain the results of a project.
+def analyse(results: Results, *, interactions: int = 5, top: int = 4, seed: int = 0) -> Analysis:
+    """Explain the first objective of a project.
 
     Args:
         results: what was found.
-        objective: the number of the objective to explain.
         interactions: how many pairs of hyperparameters to look for.
         top: how many of the best trials to explain one by one.
         seed: of everything random.
@@ -39,11 +36,11 @@ def analyse(
         UserError: too few trials (the number needed is said), or the library is missing.
     """
     require("interpret.glassbox", extra="analysis", what="analyze")
-    features = make_features(results, objective)
+    features = make_features(results)
     pairs = min(interactions, math.comb(len(features.given), 2))
     model = _fitted(features, range(len(features.target)), pairs, seed)
     scores = _cross_validate(features, pairs, seed)
-    chosen = results.objectives[objective]
+    chosen = results.objectives[0]
     singles, doubles = _terms(model, features)
     return Analysis(
         project=results.name,
@@ -59,7 +56,7 @@ def analyse(
         pairs=sorted(doubles, key=lambda pair: -pair.share.mean),
         locals=_locals(model, features, top),
         fanova=fanova(features, seed),
-        permutation=_permutation(results, objective),
+        permutation=_permutation(results),
     )
 
 
@@ -192,8 +189,8 @@ def _locals(model: Any, features: Features, top: int) -> list[Local]:
 # --- other opinions ------------------------------------------------------------------------
 
 
-def _permutation(results: Results, objective: int) -> dict[str, Share]:
-    found, _ = rank_hyperparameters(results, objective)
+def _permutation(results: Results) -> dict[str, Share]:
+    found, _ = rank_hyperparameters(results)
     if found is None:
         return {}
     triples = zip(found.names, found.mean, found.low, found.high, strict=True)

@@ -55,7 +55,7 @@ def _heat(sketch: Sketch, x: Axis, y: Axis, columns: int = 48, rows: int = 32) -
 
     Of trials as they come, not of the best of them.
     """
-    fair = set(filter(sketch.results.counts, fair_rows(sketch.results, sketch.rows, MOST_HEAT)))
+    fair = fair_rows(sketch.results, sketch.rows, MOST_HEAT)
     chosen = [index for index, row in enumerate(sketch.rows) if row in fair]
     if sketch.on_page:
         return Heat([], [], [], chosen)

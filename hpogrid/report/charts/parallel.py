@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from hpogrid.report.axes import Axis, make_axis
 from hpogrid.report.charts.model import Chart, Color, Parallel
 from hpogrid.report.charts.sketch import Sketch, short
@@ -28,7 +30,7 @@ def parallel(sketch: Sketch) -> list[Chart]:
     kept = [i for i, trial in enumerate(sketch.trials) if trial.state in WITH_RESULT][::-1]
     if len(axes) - len(hidden) < 2 or not (kept or sketch.on_page):
         return []
-    drawn = [_part(axis, kept) for axis in axes]
+    drawn = [replace(axis, positions=[axis.positions[index] for index in kept]) for axis in axes]
     colors: list[Color] = [sketch.colors[index] if goals else None for index in kept]
     x = Axis("", "category", [], [axis.name for axis in axes])
     title = f"{sketch.results.name}: parallel coordinates"
@@ -36,11 +38,6 @@ def parallel(sketch: Sketch) -> list[Chart]:
     layer = Parallel(drawn, colors, hidden)
     name = sketch.color_name if goals else ""
     return [Chart(title, x, Axis("", "linear", []), [layer], note, name, aspect=2.2)]
-
-
-def _part(axis: Axis, kept: list[int]) -> Axis:
-    positions = [axis.positions[index] for index in kept]
-    return Axis(axis.name, axis.scale, positions, axis.categories, column=axis.column)
 
 
 def _notes(sketch: Sketch, names: list[str]) -> list[str]:

@@ -66,7 +66,7 @@ def slices(sketch: Sketch) -> list[Chart]:
 def distribution(sketch: Sketch) -> list[Chart]:
     """The part of the trials whose result is at most so large: how rare the best are."""
     results = sketch.results
-    fair = set(filter(results.counts, fair_rows(results, sketch.rows, len(sketch.rows))))
+    fair = fair_rows(results, sketch.rows, len(sketch.rows))
     known = sorted(
         (place, index)
         for index, place in enumerate(sketch.result.positions)
