@@ -31,14 +31,14 @@ sys.modules[__name__].__class__ = _Package
 WRITERS = Registry(
     "report format",
     {
-        "csv": Entry("hpogrid.report.rowfiles:CsvWriter", "comma-separated values"),
-        "json": Entry("hpogrid.report.rowfiles:JsonWriter", "a JSON list with one object a trial"),
+        "csv": Entry("hpogrid.report.table:CsvWriter", "comma-separated values"),
+        "json": Entry("hpogrid.report.table:JsonWriter", "a JSON list with one object a trial"),
         "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
         "pcp": Entry("hpogrid.report.htmlfile:PcpWriter", "a parallel coordinate plot"),
         "png": Entry("hpogrid.report.images:PngWriter", "a picture of each plot"),
         "svg": Entry("hpogrid.report.images:SvgWriter", "an SVG drawing of each plot"),
-        "parquet": Entry("hpogrid.report.rowfiles:ParquetWriter", "a Parquet table"),
-        "excel": Entry("hpogrid.report.rowfiles:ExcelWriter", "an Excel sheet"),
+        "parquet": Entry("hpogrid.report.table:ParquetWriter", "a Parquet table"),
+        "excel": Entry("hpogrid.report.table:ExcelWriter", "an Excel sheet"),
         "pdf": Entry("hpogrid.report.images:PdfWriter", "a document with all plots"),
     },
 )

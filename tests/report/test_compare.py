@@ -13,9 +13,8 @@ import hpogrid
 from hpogrid.cli.main import run
 from hpogrid.errors import UserError
 from hpogrid.report.compare.charts import band, comparison_charts
-from hpogrid.report.compare.model import Budget, Entrant, Replicate, Step, quantile
+from hpogrid.report.compare.model import Budget, Entrant, Replicate, Step, quantile, replicates
 from hpogrid.report.compare.page import page_data
-from hpogrid.report.compare.replicates import replicates
 from hpogrid.report.compare.standing import (
     holm,
     judge,

@@ -24,7 +24,7 @@ CHARTS = Registry(  # in the order of the page
     "chart",
     {
         "history": _entry("trials:history", "results in order, and the best so far"),
-        "parallel": _entry("parallel:parallel", "parallel coordinates"),
+        "parallel": _entry("trials:parallel", "parallel coordinates"),
         "importance": _entry("effects:importances", "which hyperparameters matter"),
         "slices": _entry("trials:slices", "results over each hyperparameter"),
         "contour": _entry("effects:contour", "results over the two that matter most"),

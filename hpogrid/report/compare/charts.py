@@ -115,11 +115,11 @@ def replicate_steps(
     one: Replicate, unit: Unit, first: float, last: float
 ) -> tuple[list[float], list[float]]:
     """Where the best value of a replicate changes between two places, and to what."""
-    place = 0 if unit == "trials" else 1
-    before = [step for step in one.steps if step[place] <= first]
-    inside = [step for step in one.steps if first < step[place] <= last]
-    across = [first] * bool(before) + [float(step[place]) for step in inside] + [last]
-    up = [step.value for step in before[-1:]] + [step.value for step in inside]
+    known = [(float(getattr(step, unit)), step.value) for step in one.steps]
+    before = [(first, value) for place, value in known if place <= first]
+    inside = [(place, value) for place, value in known if first < place <= last]
+    shown = before[-1:] + inside
+    across, up = [place for place, _ in shown] + [last], [value for _, value in shown]
     return (across, [*up, up[-1]]) if up else ([], [])
 
 
@@ -144,14 +144,13 @@ class Band(msgspec.Struct):
 def band(entrant: Entrant, unit: Unit, mode: Mode) -> Band:
     """The band of a study, from where all of its replicates have a result; it may be empty."""
     sign = 1 if mode == "min" else -1
-    place = 0 if unit == "trials" else 1
     known = [one for one in entrant.replicates if one.steps]
-    ends = {id(one): float(one.trials if unit == "trials" else one.seconds) for one in known}
+    ends = {id(one): float(getattr(one, unit)) for one in known}
     lasting = [ends[id(one)] for one in known if not one.over]
     end = min(lasting) if lasting else max(ends.values(), default=0.0)
-    changes = {float(step[place]) for one in known for step in one.steps if step[place] <= end}
+    changes = {float(getattr(step, unit)) for one in known for step in one.steps}
     found = Band([], [], [], [], [], [])
-    for x in thinned(sorted(changes | {end}), MOST_POINTS):
+    for x in thinned(sorted({x for x in changes if x <= end} | {end}), MOST_POINTS):
         values = [one.best(Budget(unit, x)) for one in known]
         losses = sorted(math.inf if value is None else sign * value for value in values)
         if not losses or math.isinf(losses[-1]):

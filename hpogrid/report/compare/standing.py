@@ -19,8 +19,8 @@ from hpogrid.report.compare.model import (
     Standing,
     Verdict,
     quantile,
+    replicates,
 )
-from hpogrid.report.compare.replicates import replicates
 from hpogrid.report.load import load_sources
 from hpogrid.report.results import Objective
 from hpogrid.report.source import Source, objectives_of, remarks
