@@ -57,8 +57,7 @@ function showState(state) {
 }
 
 function copyButton(label, text) {
-  const button = make("button", { type: "button" }, label);
-  button.addEventListener("click", async () => {
+  const button = make("button", { type: "button", onclick: async () => {
     let done = true;
     try {
       await navigator.clipboard.writeText(text);
@@ -72,7 +71,7 @@ function copyButton(label, text) {
     }
     button.textContent = done ? "Copied" : "Select the text and copy it";
     setTimeout(() => (button.textContent = label), 2000);
-  });
+  } }, label);
   return button;
 }
 
