@@ -27,8 +27,7 @@ def dashboard(target: str, port: int, metric: str | None, mode: Mode | None) -> 
     """
 
     from hpogrid.report.export.to_optuna import HOST, serve
-    from hpogrid.report.load import given_objectives, load_sources
-    from hpogrid.report.source import make_results, remarks
+    from hpogrid.report.load import given_objectives, load_sources, make_results, remarks
 
     sources = load_sources(target)
     for sentence in remarks(sources):

@@ -27,18 +27,21 @@ class HtmlWriter(Writer):
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
-        write_report(stream, results.name or "Results", page_data(results))
-
-
-def write_report(stream: BinaryIO, title: str, data: object, *, live: bool = False) -> None:
-    """Write the page of a report; a ``live`` one listens to who serves it."""
-    write_page(stream, title, data, _SCRIPTS, live=live)
+        write_page(stream, results.name or "Results", page_data(results))
 
 
 def write_page(
-    stream: BinaryIO, title: str, data: object, scripts: Sequence[str], *, live: bool = False
+    stream: BinaryIO,
+    title: str,
+    data: object,
+    scripts: Sequence[str] = _SCRIPTS,
+    *,
+    live: bool = False,
 ) -> None:
-    """Write a page that needs nothing else: the scripts draw the data, in the house's style."""
+    """Write a page that needs nothing else: the scripts draw the data, in the house's style.
+
+    A ``live`` one listens to who serves it.
+    """
     parts = {
         "title": escape(title),
         "style": _asset("page.css"),
@@ -67,4 +70,4 @@ class PcpWriter(Writer):
         data = page_data(results)
         charts = {"parallel": data["charts"]["parallel"]}
         sections = ["parallel", "trials"]
-        write_report(stream, title, {**data, "name": title, "charts": charts, "sections": sections})
+        write_page(stream, title, {**data, "name": title, "charts": charts, "sections": sections})

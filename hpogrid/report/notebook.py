@@ -74,8 +74,7 @@ class Ran(JobResult, kw_only=True):
     task: int = 0
 
     def _repr_html_(self) -> str:
-        from hpogrid.report.load import load_sources
-        from hpogrid.report.source import make_results
+        from hpogrid.report.load import load_sources, make_results
         from hpogrid.site.choice import Filters
 
         said = f"<p>{escape(repr(self)[1:-1])}</p>"
@@ -149,7 +148,9 @@ def rows_table(
     body = []
     for number, line in enumerate(lines):
         weight = ";font-weight:bold" if number == 0 and marked else ""
-        cells = [f'<td style="{_style([cell])}{weight}">{_text(cell)}</td>' for cell in line]
+        cells = [
+            f'<td style="{_style([cell])}{weight}">{escape(cell_text(cell))}</td>' for cell in line
+        ]
         body.append(f"<tr>{''.join(cells)}</tr>")
     return (
         '<div style="overflow-x:auto"><table style="border-collapse:collapse">'
@@ -161,7 +162,3 @@ def rows_table(
 def _style(cells: list[Value]) -> str:
     numbers = all(isinstance(cell, int | float | None) for cell in cells)
     return _NUMBER if numbers and cells else _TEXT
-
-
-def _text(cell: object) -> str:
-    return escape(cell_text(cell))

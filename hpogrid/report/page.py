@@ -24,7 +24,6 @@ from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
 from hpogrid.report.sample import choose_rows, early_note, end_order
 from hpogrid.report.trust import sentences
 from hpogrid.space.value import Value, Values
-from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 
 MOST_TRIALS = 10_000
@@ -236,24 +235,16 @@ def _spent(results: Results, start: float) -> Values:
 def _best(results: Results) -> Values | None:
     if results.best is None:
         return None
-    objective = results.objectives[0]
-    config = msgspec.json.format(msgspec.json.encode(results.best.applied), indent=2).decode()
+    objective, point = results.objectives[0], msgspec.json.encode(results.best.applied)
+    command = ["hpogrid", "local_run", results.project or "", "--point", point.decode()]
     return {
         "value": results.value(results.best),
         "metric": objective.name,
         "mode": objective.mode,
         "trial": results.best.id,
-        "config": config,
-        "command": command(results, results.best),
+        "config": msgspec.json.format(point, indent=2).decode(),
+        "command": shlex.join(command) if results.project is not None else None,
     }
-
-
-def command(results: Results, trial: Trial) -> str | None:
-    """What evaluates a trial's configuration once more; None where no project is known."""
-    if results.project is None:
-        return None
-    point = msgspec.json.encode(trial.applied).decode()
-    return shlex.join(["hpogrid", "local_run", results.project, "--point", point])
 
 
 def _first(charts: Sequence[Chart]) -> dict[str, Any] | None:

@@ -14,8 +14,8 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file
+from hpogrid.report.load import Source
 from hpogrid.report.results import Objective, Origin, span
-from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.space.value import Values
 from hpogrid.study.study import Report, Study, Trial

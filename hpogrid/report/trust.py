@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from hpogrid.report.repeats import by_configuration
+from hpogrid.report.repeats import by_configuration, configuration
 from hpogrid.report.results import Results
 from hpogrid.search.base import Mode
 from hpogrid.study.study import Trial
@@ -152,9 +151,9 @@ def entrants(results: Results, top: int) -> list[Trial]:
     found = [results.trials[row] for row in results.counted()]
     means = [trial for trial, _ in _best_first(results)]
     first = min(found, key=lambda trial: trial.started, default=None)
-    chosen = {_key(trial): trial for trial in means[:top]}
+    chosen = {configuration(trial): trial for trial in means[:top]}
     if first is not None:
-        chosen.setdefault(_key(first), first)
+        chosen.setdefault(configuration(first), first)
     return list(chosen.values())
 
 
@@ -166,10 +165,10 @@ def _best_first(results: Results) -> list[tuple[Trial, float]]:
 
 def answer(results: Results, chosen: Sequence[Trial]) -> Answer:
     """What fresh evaluations of some configurations came to."""
-    groups: dict[bytes, list[float]] = {_key(trial): [] for trial in chosen}
+    groups: dict[bytes, list[float]] = {configuration(trial): [] for trial in chosen}
     failed = dict.fromkeys(groups, 0)
     for trial in results.confirmed:
-        key = _key(trial)
+        key = configuration(trial)
         if key in groups:
             value = results.value(trial) if trial.state == "complete" else None
             if value is not None:
@@ -182,13 +181,13 @@ def answer(results: Results, chosen: Sequence[Trial]) -> Answer:
 
 def confirmed_trials(results: Results) -> list[Trial]:
     """The trials of the search whose configurations were evaluated again, best first."""
-    known = {_key(trial) for trial in results.confirmed}
-    found = {_key(trial): trial for trial in reversed(results.trials) if _key(trial) in known}
+    known = {configuration(trial) for trial in results.confirmed}
+    found = {
+        configuration(trial): trial
+        for trial in reversed(results.trials)
+        if configuration(trial) in known
+    }
     return list(reversed(found.values()))
-
-
-def _key(trial: Trial) -> bytes:
-    return msgspec.json.encode(trial.applied, order="sorted")
 
 
 def sentences(results: Results) -> list[str]:
@@ -269,9 +268,9 @@ def _unconfirmed(results: Results) -> list[str]:
 
 
 def _repetitions(results: Results) -> list[list[float]]:
-    groups: dict[bytes, list[float]] = {}
+    groups: dict[bytes, list[float]] = defaultdict(list)
     for row, value in results.counted().items():
-        groups.setdefault(_key(results.trials[row]), []).append(value)
+        groups[configuration(results.trials[row])].append(value)
     return list(groups.values())
 
 

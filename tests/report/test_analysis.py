@@ -14,9 +14,8 @@ from hpogrid.report.analysis.features import make_features
 from hpogrid.report.analysis.fit import analyse
 from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Share
 from hpogrid.report.importance import rank_hyperparameters
-from hpogrid.report.load import load_sources, read_path
+from hpogrid.report.load import load_sources, make_results, read_path
 from hpogrid.report.results import Objective, Origin, Results
-from hpogrid.report.source import make_results
 from hpogrid.search.base import Mode
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 

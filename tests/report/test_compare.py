@@ -23,8 +23,8 @@ from hpogrid.report.compare.standing import (
     seeds_needed,
     smallest_p,
 )
+from hpogrid.report.load import Source
 from hpogrid.report.results import Objective, Origin
-from hpogrid.report.source import Source
 from hpogrid.site.tasks import new_task
 from hpogrid.study.events import Closed
 from hpogrid.study.study import Source as Writer

@@ -31,10 +31,7 @@ function table() {
     Object.assign(view, fields);
     refresh();
   };
-  search.addEventListener("input", () => {
-    search.setAttribute("aria-invalid", "false");
-    selection.set("search", parseFilter(search.value, columns));
-  });
+  search.addEventListener("input", () => selection.set("search", parseFilter(search.value, columns)));
   selection.listeners.push(() => change({ page: 0 }));
   refresh();
 }

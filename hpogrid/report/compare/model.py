@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from hpogrid.report.load import Source
 from hpogrid.report.results import Objective
-from hpogrid.report.source import Source
 from hpogrid.search.base import Mode
 from hpogrid.study.study import Trial
 from hpogrid.study.values import best_of, is_better, result_of

@@ -21,9 +21,8 @@ from hpogrid.report.compare.model import (
     quantile,
     replicates,
 )
-from hpogrid.report.load import load_sources
+from hpogrid.report.load import Source, load_sources, objectives_of, remarks
 from hpogrid.report.results import Objective
-from hpogrid.report.source import Source, objectives_of, remarks
 from hpogrid.site.choice import Filters
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

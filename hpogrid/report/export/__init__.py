@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Protocol
 
 from hpogrid.registry import Entry, Registry
@@ -50,11 +49,6 @@ class Exporter(Protocol):
 def trial_key(results: Results, task: Origin, trial: Trial) -> str:
     """The identity of a trial wherever it is exported to."""
     return f"{results.name}/{task.key or task.name or task.id or task.folder}/{trial.id}"
-
-
-def short_key(key: str) -> str:
-    """The same in sixteen letters."""
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def told_of(task: Origin, trial: Trial) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from hpogrid.errors import UserError
 from hpogrid.files import explained
 from hpogrid.registry import require
 from hpogrid.report.axes import label
-from hpogrid.report.export import short_key, told_of, trial_key
+from hpogrid.report.export import told_of, trial_key
 from hpogrid.report.results import Results
 from hpogrid.report.sample import choose_rows
 from hpogrid.space.value import Value
@@ -55,7 +56,8 @@ class TensorboardExporter:
             _write(folder / _EVENTS, [(0.0, 0, _config(results, kinds))])
             for row in rows:
                 trial, task = results.trials[row], results.tasks[row]
-                name = f"{trial.id}.{short_key(trial_key(results, task, trial))[:6]}"
+                key = trial_key(results, task, trial).encode()
+                name = f"{trial.id}.{hashlib.sha256(key).hexdigest()[:6]}"
                 (folder / name).mkdir()
                 told = told_of(task, trial)
                 _write(folder / name / _EVENTS, _events(trial, name, kinds, told))
