@@ -102,14 +102,10 @@ def write_pdf(title: str, found: Iterable[Sequence[Chart]], stream: BinaryIO) ->
         for charts in found:
             pages.savefig(matplotlib_figure(charts))
         if not pages.get_pagecount():
-            pages.savefig(_empty(title))
-
-
-def _empty(title: str) -> Figure:
-    figures = require("matplotlib.figure", extra="images", what="--to_pdf")
-    figure: Figure = figures.Figure(figsize=(8, 2))
-    figure.text(0.05, 0.5, f"{title}: there is no trial to draw.")
-    return figure
+            figures = require("matplotlib.figure", extra="images", what="--to_pdf")
+            empty = figures.Figure(figsize=(8, 2))
+            empty.text(0.05, 0.5, f"{title}: there is no trial to draw.")
+            pages.savefig(empty)
 
 
 def matplotlib_figure(charts: Sequence[Chart]) -> Figure:

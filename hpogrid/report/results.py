@@ -275,7 +275,7 @@ class Results:
         """Whether the result of the trial in a row counts."""
         return self.trials[row].state == self.counting
 
-    def counted(self, objective: int = 0) -> dict[int, float]:
+    def counting_values(self, objective: int = 0) -> dict[int, float]:
         """The values that count, by row."""
         counting = self.counting
         found = {

@@ -64,7 +64,7 @@ def records(results: Results, order: Sequence[int | None], objective: int = 0) -
     """The trials that were the best in an objective when they ended, first to last."""
     if not results.objectives:
         return []
-    mode, values = results.objectives[objective].mode, results.counted(objective)
+    mode, values = results.objectives[objective].mode, results.counting_values(objective)
     ended = sorted((place, row) for row, place in enumerate(order) if place is not None)
     found: list[int] = []
     for row in (row for _, row in ended if row in values):

@@ -148,7 +148,7 @@ class Answer(NamedTuple):
 
 def entrants(results: Results, top: int) -> list[Trial]:
     """The trials of the best configurations, and of the first one that has a result."""
-    found = [results.trials[row] for row in results.counted()]
+    found = [results.trials[row] for row in results.counting_values()]
     means = [trial for trial, _ in _best_first(results)]
     first = min(found, key=lambda trial: trial.started, default=None)
     chosen = {configuration(trial): trial for trial in means[:top]}
@@ -158,7 +158,9 @@ def entrants(results: Results, top: int) -> list[Trial]:
 
 
 def _best_first(results: Results) -> list[tuple[Trial, float]]:
-    pairs = by_configuration((results.trials[row], v) for row, v in results.counted().items())
+    pairs = by_configuration(
+        (results.trials[row], v) for row, v in results.counting_values().items()
+    )
     mode = results.objectives[0].mode
     return sorted(pairs, key=lambda pair: as_loss(pair[1], mode))
 
@@ -269,7 +271,7 @@ def _unconfirmed(results: Results) -> list[str]:
 
 def _repetitions(results: Results) -> list[list[float]]:
     groups: dict[bytes, list[float]] = defaultdict(list)
-    for row, value in results.counted().items():
+    for row, value in results.counting_values().items():
         groups[configuration(results.trials[row])].append(value)
     return list(groups.values())
 

@@ -177,7 +177,7 @@ def ranks(sketch: Sketch) -> list[Chart]:
 def _ranks(sketch: Sketch) -> dict[int, float]:
     """The rank of each row that counts, in percent; equal results share the middle one."""
     mode = sketch.objective.mode
-    values = sketch.results.counted(sketch.number)
+    values = sketch.results.counting_values(sketch.number)
     losses = {row: as_loss(value, mode) for row, value in values.items()}
     ordered = sorted(losses.values())
     half = 50 / max(len(ordered), 1)

@@ -13,6 +13,7 @@ from hpogrid.report.charts.times import time_unit
 from hpogrid.report.compare.model import Budget, Comparison, Entrant, Replicate, Unit, quantile
 from hpogrid.report.sample import thinned
 from hpogrid.search.base import Mode
+from hpogrid.text import counted
 
 MOST_LINES = 30
 MOST_POINTS = 300
@@ -54,7 +55,8 @@ def progress(comparison: Comparison, unit: Unit) -> Chart:
         if len(item.replicates) > 1:
             layers.append(Area(across, low, high, series))
             layers += _each(item, unit, size, found.x, y, series)
-        layers.append(Line(across, median, _label(item), series=series, steps=True))
+        label = f"{item.name} ({counted(len(item.replicates), 'replicate')})"
+        layers.append(Line(across, median, label, series=series, steps=True))
     x = Axis(name, "linear", [*ends])
     title = f"best {comparison.metric} ({comparison.mode}) over "
     title += "trials" if unit == "trials" else "time"
@@ -92,11 +94,6 @@ def values(comparison: Comparison) -> Chart:
     title = f"best {comparison.metric} ({comparison.mode}) after {comparison.budget}"
     note = "Dots: replicates; line: their median."
     return Chart(title, x, y, layers, note, aspect=11 / max(2.5, 0.7 * len(names) + 1))
-
-
-def _label(item: Entrant) -> str:
-    count = len(item.replicates)
-    return f"{item.name} ({count} replicate{'s' if count > 1 else ''})"
 
 
 def _each(

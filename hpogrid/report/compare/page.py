@@ -16,7 +16,7 @@ from hpogrid.report import write_file
 from hpogrid.report.charts.as_page import page_chart
 from hpogrid.report.charts.model import SERIES, series_is_dashed
 from hpogrid.report.compare.charts import comparison_charts
-from hpogrid.report.compare.model import Comparison, Entrant, Replicate
+from hpogrid.report.compare.model import Comparison, Replicate
 from hpogrid.report.htmlfile import write_page
 from hpogrid.report.images import write_pdf, write_picture
 from hpogrid.space.value import Values
@@ -53,16 +53,13 @@ def page_data(comparison: Comparison) -> dict[str, Any]:
         "pairs": [{**asdict(pair), "sentence": pair.sentence} for pair in comparison.pairs],
         "notes": comparison.notes,
         "studies": [
-            _study(item, number, comparison) for number, item in enumerate(comparison.studies)
+            {
+                "name": item.name,
+                "dashed": series_is_dashed(number),
+                "replicates": [_replicate(one, comparison) for one in item.replicates],
+            }
+            for number, item in enumerate(comparison.studies)
         ],
-    }
-
-
-def _study(item: Entrant, number: int, comparison: Comparison) -> Values:
-    return {
-        "name": item.name,
-        "dashed": series_is_dashed(number),
-        "replicates": [_replicate(one, comparison) for one in item.replicates],
     }
 
 
