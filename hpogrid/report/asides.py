@@ -41,10 +41,10 @@ def asides(results: Results, rows: Sequence[int]) -> dict[str, Any]:
     is a sentence on whether all ran in the same, and ``logs`` one on logs that have no room.
     """
     known = [results.tasks[row].environment(results.trials[row]) for row in rows]
-    keys = [item and msgspec.json.encode(item) for item in known]
+    keys = [None if item is None else msgspec.json.encode(item) for item in known]
     found = {key: item for key, item in zip(keys, known, strict=True) if key and item}
     numbers = {key: number for number, key in enumerate(found)}
-    places = [key and numbers[key] for key in keys]
+    places = [None if key is None else numbers[key] for key in keys]
     logs, left_out = log_ends(results, rows)
     return {
         "environments": [environment_rows(item) for item in found.values()],

@@ -31,7 +31,8 @@ def card(chosen: Chosen) -> Values:
     """The facts about a trial by their names, as JSON has them; what is not known is left out."""
     trial, origin = chosen.trial, chosen.origin
     said, task = origin.said(trial), str(origin.id)
-    logs, can_replay = ["hpogrid", "tasks", "logs"], task and trial.parent is None
+    log = ["hpogrid", "tasks", "logs", task, "--trial", trial.id]
+    replay = ["hpogrid", "replay", task, trial.id]
     found: Values = {
         "trial": trial.id,
         "task": origin.id,
@@ -52,8 +53,8 @@ def card(chosen: Chosen) -> Values:
         "tags": said.tags or None,
         "notes": list(map(note_words, said.notes)) or None,
         "files": [item.path for item in origin.files.get(trial.id, ())] or None,
-        "log": shlex.join([*logs, task, "--trial", trial.id]) if task else None,
-        "replay": shlex.join(["hpogrid", "replay", task, trial.id]) if can_replay else None,
+        "log": shlex.join(log) if task else None,
+        "replay": shlex.join(replay) if task and trial.parent is None else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -235,7 +235,8 @@ def _spent(results: Results, start: float) -> Values:
 def _best(results: Results) -> Values | None:
     if results.best is None:
         return None
-    objective, point = results.objectives[0], msgspec.json.encode(results.best.applied)
+    objective = results.objectives[0]
+    point = msgspec.json.encode(results.best.applied)
     command = ["hpogrid", "local_run", results.project or "", "--point", point.decode()]
     return {
         "value": results.value(results.best),

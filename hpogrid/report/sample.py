@@ -47,7 +47,9 @@ def fair_rows(results: Results, rows: Sequence[int], most: int) -> set[int]:
     others = list(rows[half:])
     share = len(others) / max(len(results) - half, 1)
     fair = [row for row in rows[:half] if chosen.random() < share] + others
-    return set(filter(results.counts, chosen.sample(fair, most) if len(fair) > most else fair))
+    if len(fair) > most:
+        fair = chosen.sample(fair, most)
+    return {row for row in fair if results.counts(row)}
 
 
 def end_order(results: Results) -> list[int | None]:
@@ -67,8 +69,8 @@ def records(results: Results, order: Sequence[int | None], objective: int = 0) -
     mode, values = results.objectives[objective].mode, results.counting_values(objective)
     ended = sorted((place, row) for row, place in enumerate(order) if place is not None)
     found: list[int] = []
-    for row in (row for _, row in ended if row in values):
-        if not found or is_better(values[row], values[found[-1]], mode):
+    for _, row in ended:
+        if row in values and (not found or is_better(values[row], values[found[-1]], mode)):
             found.append(row)
     return found
 

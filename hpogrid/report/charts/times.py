@@ -27,7 +27,8 @@ def learning_curves(sketch: Sketch) -> list[Chart]:
 def curve_charts(sketch: Sketch, metric: str, most: int = MOST_CURVES) -> list[Chart]:
     """What trials reported step by step of a metric: the curves of so many."""
     results, trials = sketch.results, sketch.trials
-    chosen = found = [row for row, trial in enumerate(trials) if _has_curve(trial)]
+    found = [row for row, trial in enumerate(trials) if _has_curve(trial)]
+    chosen = found
     if len(found) > most:
         best = most // 2
         chosen = found[:best] + random.Random(0).sample(found[best:], most - best)
