@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hpogrid.cli.progress import Gauge, Screen
-    from hpogrid.report.watch import Followed, Standing
+    from hpogrid.report.follow import Followed
+    from hpogrid.report.watch import Standing
     from hpogrid.site.control import Overview
 
 _FIRST_PAUSE = 0.5
@@ -83,7 +84,7 @@ def follow(
         The tasks as they are then, and how their searches stand.
     """
     from hpogrid.cli.progress import Gauge, screen
-    from hpogrid.report.watch import Followed
+    from hpogrid.report.follow import Followed
 
     items, gauge, pause = list(found), Gauge(), _FIRST_PAUSE
     tasks = [Followed(item.task) for item in items]
