@@ -32,8 +32,7 @@ print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, count)
 
 HPOGRID = """
 from hpogrid.report import save
-from hpogrid.report.load import given_objectives, load_sources
-from hpogrid.report.source import make_results
+from hpogrid.report.load import given_objectives, load_sources, make_results
 folder, out = sys.argv[1:]
 results = make_results(load_sources(folder), objectives=given_objectives("loss", "min"))
 save(results, "csv", out)

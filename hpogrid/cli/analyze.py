@@ -50,8 +50,7 @@ def analyze(
     """
     from hpogrid.report.analysis.draw import write_analysis
     from hpogrid.report.analysis.fit import analyse
-    from hpogrid.report.load import given_objectives, load_sources
-    from hpogrid.report.source import make_results, remarks
+    from hpogrid.report.load import given_objectives, load_sources, make_results, remarks
 
     objectives = given_objectives(metric, mode)
     with working("reading trials"):

@@ -68,7 +68,7 @@ def compare(
       hpogrid compare with_random with_bayesian --to_html
       hpogrid compare a b c --at 10m --to_png --outname three
     """
-    from hpogrid.report.compare.save import FORMATS, save_comparison
+    from hpogrid.report.compare.page import FORMATS, save_comparison
     from hpogrid.report.compare.standing import compare_studies
     from hpogrid.report.load import given_objectives
 

@@ -63,8 +63,7 @@ def confirm(project: str, top: int, seeds: int, site: str | None) -> int:
 
 
 def _results(project: str) -> Results:
-    from hpogrid.report.load import load_sources
-    from hpogrid.report.source import make_results
+    from hpogrid.report.load import load_sources, make_results
 
     return make_results(load_sources(project))
 

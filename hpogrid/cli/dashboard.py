@@ -26,9 +26,8 @@ def dashboard(target: str, port: int, metric: str | None, mode: Mode | None) -> 
     For example: hpogrid dashboard my_project --port 8081
     """
 
-    from hpogrid.report.dashboard import HOST, serve
-    from hpogrid.report.load import given_objectives, load_sources
-    from hpogrid.report.source import make_results, remarks
+    from hpogrid.report.export.to_optuna import HOST, serve
+    from hpogrid.report.load import given_objectives, load_sources, make_results, remarks
 
     sources = load_sources(target)
     for sentence in remarks(sources):

@@ -28,7 +28,7 @@ def replay(project: str, trial: str, site: str | None, python: str | None) -> in
     what differs in Python, packages, GPUs and machine. Ends with 1 where the results differ.
     For example: hpogrid replay my_project 0-7
     """
-    from hpogrid.report.choice import find_trial
+    from hpogrid.report.card import find_trial
     from hpogrid.report.replay import compare
     from hpogrid.site.replay import replay_task
     from hpogrid.site.tasks import load_task

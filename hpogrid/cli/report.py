@@ -99,8 +99,7 @@ def report(
     """
     from hpogrid.report import save, writer
     from hpogrid.report.export import exporter
-    from hpogrid.report.load import given_objectives, load_sources
-    from hpogrid.report.source import make_results, remarks
+    from hpogrid.report.load import given_objectives, load_sources, make_results, remarks
     from hpogrid.report.trust import sentences
     from hpogrid.site.watching import looking_at
 

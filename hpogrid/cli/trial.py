@@ -27,8 +27,7 @@ def trial() -> None:
 @format_option()
 def show(task: str, name: str, form: str) -> None:
     """Show a TRIAL: values, results, times, environment, notes, files, how to run it again."""
-    from hpogrid.report.card import card
-    from hpogrid.report.choice import find_trial
+    from hpogrid.report.card import card, find_trial
 
     known = card(find_trial(task, name))
     if form in ("json", "yaml"):
@@ -44,7 +43,7 @@ def show(task: str, name: str, form: str) -> None:
 @click.argument("text")
 def note(task: str, name: str, text: str) -> None:
     """Write a note about a TRIAL; the page, the tables and the exports show it."""
-    from hpogrid.report.choice import find_trial
+    from hpogrid.report.card import find_trial
     from hpogrid.site.tasks import user_name
     from hpogrid.study.notes import add_note
 
@@ -60,7 +59,7 @@ def note(task: str, name: str, text: str) -> None:
 @click.option("--remove", is_flag=True, help="Take the tags away.")
 def tag(task: str, name: str, tags: tuple[str, ...], remove: bool) -> None:
     """Give tags to a TRIAL: words to find it by in the page's filter and in tables."""
-    from hpogrid.report.choice import find_trial
+    from hpogrid.report.card import find_trial
     from hpogrid.site.tasks import user_name
     from hpogrid.study.notes import set_tags
 

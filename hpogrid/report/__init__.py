@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -32,14 +31,14 @@ sys.modules[__name__].__class__ = _Package
 WRITERS = Registry(
     "report format",
     {
-        "csv": Entry("hpogrid.report.csvfile:CsvWriter", "comma-separated values"),
-        "json": Entry("hpogrid.report.jsonfile:JsonWriter", "a JSON list with one object a trial"),
+        "csv": Entry("hpogrid.report.table:CsvWriter", "comma-separated values"),
+        "json": Entry("hpogrid.report.table:JsonWriter", "a JSON list with one object a trial"),
         "html": Entry("hpogrid.report.htmlfile:HtmlWriter", "one page to look at and hand on"),
-        "pcp": Entry("hpogrid.report.pcp:PcpWriter", "a parallel coordinate plot"),
+        "pcp": Entry("hpogrid.report.htmlfile:PcpWriter", "a parallel coordinate plot"),
         "png": Entry("hpogrid.report.images:PngWriter", "a picture of each plot"),
         "svg": Entry("hpogrid.report.images:SvgWriter", "an SVG drawing of each plot"),
-        "parquet": Entry("hpogrid.report.columnar:ParquetWriter", "a Parquet table"),
-        "excel": Entry("hpogrid.report.columnar:ExcelWriter", "an Excel sheet"),
+        "parquet": Entry("hpogrid.report.table:ParquetWriter", "a Parquet table"),
+        "excel": Entry("hpogrid.report.table:ExcelWriter", "an Excel sheet"),
         "pdf": Entry("hpogrid.report.images:PdfWriter", "a document with all plots"),
     },
 )
@@ -69,8 +68,8 @@ def save(results: Results, name: str, stem: str) -> list[Path]:
     from hpogrid.report.results import no_garbage_collection
 
     with no_garbage_collection():
-        parts = writer(name).parts(results)
-        return [write_file(f"{stem}{part.suffix}", partial(part.write, results)) for part in parts]
+        files = writer(name).files(results)
+        return [write_file(f"{stem}{suffix}", write) for suffix, write in files.items()]
 
 
 def write_file(name: str, write: Callable[[BinaryIO], object]) -> Path:

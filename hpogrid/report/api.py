@@ -10,10 +10,9 @@ from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.charts import NEED_NO_OBJECTIVE, draw
 from hpogrid.report.charts.as_plotly import plotly_figure
-from hpogrid.report.load import given_objectives, load_sources
-from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.importance import rank_hyperparameters
+from hpogrid.report.load import given_objectives, load_sources, make_results, remarks
 from hpogrid.report.results import EXTRAS, Results
-from hpogrid.report.source import make_results, remarks
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import LIMIT, Filters
 from hpogrid.space.value import Values

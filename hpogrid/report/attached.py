@@ -59,7 +59,8 @@ def saved_files(folders: Iterable[Path]) -> dict[str, list[Saved]]:
     found: dict[str, list[Saved]] = {}
     for folder in folders:
         for trial in _entries(folder / "trials"):
-            files = [_saved(entry) for entry in _entries(Path(trial.path, SAVED))]
+            entries = _entries(Path(trial.path, SAVED))
+            files = [Saved(one.path, one.stat(follow_symlinks=False).st_size) for one in entries]
             if files:
                 found[trial.name] = files
     return found
@@ -73,7 +74,3 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     except OSError:
         return []
     return sorted(shown, key=lambda entry: entry.name)
-
-
-def _saved(entry: os.DirEntry[str]) -> Saved:
-    return Saved(entry.path, entry.stat(follow_symlinks=False).st_size)

@@ -11,6 +11,7 @@ import msgspec
 
 from hpogrid.report.base import text
 from hpogrid.report.results import Column, Results
+from hpogrid.space.parameter import Parameter
 from hpogrid.space.scale import Log, LogNormal, ReverseLog
 from hpogrid.space.value import Value
 from hpogrid.study.values import is_missing, number
@@ -51,11 +52,25 @@ class Axis(msgspec.Struct):
         low, high = (min(known), max(known)) if known else (0.0, 1.0)
         if self.categories:
             low, high = 0.0, float(len(self.categories) - 1)
-        return (low, high) if _apart(low, high) else _around(low)
+        if high - low > max(1e-12 * max(abs(low), abs(high)), 1 / _FAR):
+            return low, high
+        half = max(0.5, abs(low) * 1e-6)  # as much as floats of that size can tell
+        return low - half, low + half
+
+    def room(self, beside: float) -> tuple[float, float]:
+        """The range; categories have room beside them."""
+        low, high = self.range
+        return (low - beside, high + beside) if self.scale == "category" else (low, high)
 
     def place(self, value: float) -> float:
         """Where a number lies on an axis that is no ``category``."""
         return _place(value, self.scale) or 0.0
+
+    def value(self, place: float) -> float:
+        """The number that lies at a place."""
+        if self.scale == "log":
+            return float(10**place)
+        return float(1 - 10**-place) if self.scale == "reverse log" else float(place)
 
     def ticks(self) -> tuple[list[float], list[str]]:
         """Positions and their labels."""
@@ -83,51 +98,31 @@ def shift(index: int) -> float:
     return ((index * 0.618034) % 1 - 0.5) * 0.5
 
 
-def _apart(low: float, high: float) -> bool:
-    """Whether there is room for ticks between two places."""
-    return high - low > max(1e-12 * max(abs(low), abs(high)), 1 / _FAR)
-
-
-def _around(place: float) -> tuple[float, float]:
-    """A range about a single place: half of one, or as much as floats of that size can tell."""
-    half = max(0.5, abs(place) * 1e-6)
-    return place - half, place + half
-
-
 def make_axis(results: Results, column: Column, values: Sequence[Value]) -> Axis:
     """The axis for the values of a column.
 
     Numbers lie on the scale of their parameter. A column with text, lists or bools, and an
     ordinal or categorical parameter, has categories; there, null is one of them.
     """
-    if _is_category(results, column, values):
-        return _category_axis(results, column, values)
-    scale = _scale(results, column, values)
-    return Axis(column.name, scale, [_place(value, scale) for value in values])
+    known = results.space.parameters if results.space and column.kind == "parameter" else {}
+    parameter = known.get(column.key)
+    choices = getattr(parameter, "choices", None)
+    if choices is not None or any(number(v) is None and not is_missing(v) for v in values):
+        return _category_axis(column, values, choices or ())
+    scale = _scale(parameter, [value for value in map(number, values) if value is not None])
+    places = [_place(value, scale) for value in values]
+    return Axis(column.name, scale, places, column=column.name)
 
 
-def _is_category(results: Results, column: Column, values: Sequence[Value]) -> bool:
-    if _choices(results, column) is not None:
-        return True
-    return any(number(value) is None and not is_missing(value) for value in values)
-
-
-def _choices(results: Results, column: Column) -> tuple[Value, ...] | None:
-    if column.kind != "parameter" or results.space is None:
-        return None
-    return getattr(results.space.parameters.get(column.key), "choices", None)
-
-
-def _category_axis(results: Results, column: Column, values: Sequence[Value]) -> Axis:
+def _category_axis(column: Column, values: Sequence[Value], choices: Sequence[Value]) -> Axis:
     """Null is a category of a hyperparameter; elsewhere there is just no value."""
     given = values if column.kind == "parameter" else [item for item in values if item is not None]
-    names = labels([*(_choices(results, column) or ()), *given])
-    choices = dict.fromkeys(names[_key(choice)] for choice in _choices(results, column) or ())
-    others = sorted(set(names.values()) - set(choices), key=_natural)
-    categories = [*choices, *others]
+    names = labels([*choices, *given])
+    first = dict.fromkeys(names[_key(choice)] for choice in choices)
+    categories = [*first, *sorted(set(names.values()) - set(first), key=_natural)]
     place = {category: float(index) for index, category in enumerate(categories)}
     positions = [place[names[_key(item)]] if _key(item) in names else None for item in values]
-    return Axis(column.name, "category", positions, categories)
+    return Axis(column.name, "category", positions, categories, column=column.name)
 
 
 def label(value: object) -> str:
@@ -156,17 +151,15 @@ def _natural(item: str) -> tuple[int, float, str]:
         return (1, 0.0, item)
 
 
-def _scale(results: Results, column: Column, values: Sequence[Value]) -> Scale:
-    known = [value for value in map(number, values) if value is not None]
+def _scale(parameter: Parameter | None, known: Sequence[float]) -> Scale:
     positive = bool(known) and min(known) > 0
-    parameter = results.space.parameters.get(column.key) if results.space else None
-    if column.kind == "parameter" and parameter is not None:
-        scale = getattr(parameter, "scale", None)
-        if isinstance(scale, Log | LogNormal) and positive:
-            return "log"
-        below = bool(known) and max(known) < 1
-        return "reverse log" if isinstance(scale, ReverseLog) and below else "linear"
-    return "log" if positive and _is_skewed(known) else "linear"
+    if parameter is None:
+        return "log" if positive and _is_skewed(known) else "linear"
+    scale = getattr(parameter, "scale", None)
+    if isinstance(scale, Log | LogNormal) and positive:
+        return "log"
+    below = bool(known) and max(known) < 1
+    return "reverse log" if isinstance(scale, ReverseLog) and below else "linear"
 
 
 def _is_skewed(values: Sequence[float], span: float = _RANGE, skew: float = _SKEW) -> bool:

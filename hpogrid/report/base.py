@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO
 
 import msgspec
@@ -24,9 +25,9 @@ class Writer(ABC):
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the whole file; an empty result is a valid file too."""
 
-    def parts(self, results: Results) -> Sequence[Writer]:
-        """The writers of the files of this format: one, except for pictures of each chart."""
-        return [self]
+    def files(self, results: Results) -> dict[str, Callable[[BinaryIO], object]]:
+        """What the names of its files end in, and what writes them: one, except for pictures."""
+        return {self.suffix: partial(self.write, results)}
 
 
 def text(value: object) -> str:

@@ -1,12 +1,17 @@
-"""All that is known of one trial."""
+"""One trial: which one a person means, and all that is known of it."""
 
 from __future__ import annotations
 
 import shlex
 import time
+from typing import NamedTuple
 
-from hpogrid.report.choice import Chosen
+from hpogrid.errors import UserError
+from hpogrid.report.load import load_sources
 from hpogrid.report.results import Origin
+from hpogrid.site.choice import Filters
+from hpogrid.site.control import any_task, trial_names
+from hpogrid.site.tasks import Task, load_task
 from hpogrid.space.value import Values
 from hpogrid.study.events import Environment
 from hpogrid.study.notes import Said
@@ -14,10 +19,20 @@ from hpogrid.study.study import Trial
 from hpogrid.study.values import WITH_RESULT
 
 
+class Chosen(NamedTuple):
+    """A trial, its task, and what the report knows of that."""
+
+    task: Task
+    trial: Trial
+    origin: Origin
+
+
 def card(chosen: Chosen) -> Values:
     """The facts about a trial by their names, as JSON has them; what is not known is left out."""
     trial, origin = chosen.trial, chosen.origin
-    said = origin.notes.get(trial.id)
+    said, task = origin.said(trial), str(origin.id)
+    log = ["hpogrid", "tasks", "logs", task, "--trial", trial.id]
+    replay = ["hpogrid", "replay", task, trial.id]
     found: Values = {
         "trial": trial.id,
         "task": origin.id,
@@ -35,11 +50,11 @@ def card(chosen: Chosen) -> Values:
         "site": origin.site,
         "job": trial.job,
         "environment": environment_rows(origin.environment(trial)) or None,
-        "tags": (said.tags if said else None) or None,
-        "notes": ([note_words(item) for item in said.notes] if said else None) or None,
+        "tags": said.tags or None,
+        "notes": list(map(note_words, said.notes)) or None,
         "files": [item.path for item in origin.files.get(trial.id, ())] or None,
-        "log": log_command(origin, trial),
-        "replay": replay_command(origin, trial),
+        "log": shlex.join(log) if task else None,
+        "replay": shlex.join(replay) if task and trial.parent is None else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -71,15 +86,29 @@ def environment_rows(found: Environment | None) -> dict[str, str]:
     return {name: text for name, text in rows.items() if text}
 
 
-def log_command(origin: Origin, trial: Trial) -> str | None:
-    """What shows what a trial printed; None: it is of no task of the table."""
-    if origin.id == "":
-        return None
-    return shlex.join(["hpogrid", "tasks", "logs", str(origin.id), "--trial", trial.id])
+def find_trial(target: str, name: str) -> Chosen:
+    """The trial of a project's study, or of one task.
 
+    Args:
+        target: the name of a project, or the number of a task.
+        name: of the trial, ``<job>-<number>``.
 
-def replay_command(origin: Origin, trial: Trial) -> str | None:
-    """What runs a trial again as it was; None: it cannot be."""
-    if origin.id == "" or trial.parent is not None:
-        return None
-    return shlex.join(["hpogrid", "replay", str(origin.id), trial.id])
+    Raises:
+        UserError: no such project, task or trial, or several of that name.
+    """
+    only = target.isdecimal()
+    project = any_task(int(target)).project if only else target
+    filters = Filters(ids=target, all_versions=True) if only else Filters()
+    sources = [item for item in load_sources(project, filters) if isinstance(item.task.id, int)]
+    found = [source for source in sources if name in source.study.trials]
+    if not found:
+        known = [trial for source in sources for trial in source.study.trials]
+        where = f"task {target}" if only else f"project '{target}'"
+        raise UserError(f"{where} has no trial '{name}'; {trial_names(known)}")
+    numbers = [str(source.task.id) for source in found]
+    if len(found) > 1:
+        raise UserError(
+            f"there is a trial {name} in each of the tasks {', '.join(numbers)}: name one of them "
+            f"instead of the project, such as {shlex.join([numbers[-1], name])}"
+        )
+    return Chosen(load_task(int(numbers[0])), found[0].study.trials[name], found[0].task)

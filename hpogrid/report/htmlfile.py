@@ -1,4 +1,4 @@
-"""The report as one page: everything in one file, no network."""
+"""The report as a page, whole or its parallel coordinates alone: one file, no network."""
 
 from __future__ import annotations
 
@@ -27,22 +27,25 @@ class HtmlWriter(Writer):
 
     def write(self, results: Results, stream: BinaryIO) -> None:
         """Write the page."""
-        write_report(stream, results.name or "Results", page_data(results))
-
-
-def write_report(stream: BinaryIO, title: str, data: object, *, live: bool = False) -> None:
-    """Write the page of a report; a ``live`` one listens to who serves it."""
-    write_page(stream, title, data, _SCRIPTS, live=live)
+        write_page(stream, results.name or "Results", page_data(results))
 
 
 def write_page(
-    stream: BinaryIO, title: str, data: object, scripts: Sequence[str], *, live: bool = False
+    stream: BinaryIO,
+    title: str,
+    data: object,
+    scripts: Sequence[str] = _SCRIPTS,
+    *,
+    live: bool = False,
 ) -> None:
-    """Write a page that needs nothing else: the scripts draw the data, in the house's style."""
+    """Write a page that needs nothing else: the scripts draw the data, in the house's style.
+
+    A ``live`` one listens to who serves it.
+    """
     parts = {
         "title": escape(title),
         "style": _asset("page.css"),
-        "data": _embedded(data),
+        "data": msgspec.json.encode(data).decode().replace("<", "\\u003c"),  # ends no script
         "live": _asset("live.js") if live else "",
         "connect": "; connect-src 'self'" if live else "",
         "script": "\n".join(_asset(f"{name}.js") for name in scripts),
@@ -56,6 +59,15 @@ def _asset(name: str) -> str:
     return files("hpogrid.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
-def _embedded(data: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return msgspec.json.encode(data).decode().replace("<", "\\u003c")
+class PcpWriter(Writer):
+    """A page with this plot, the choice of its axes, and the table of what is selected."""
+
+    suffix = "_parallel_coordinate_plot.html"
+
+    def write(self, results: Results, stream: BinaryIO) -> None:
+        """Write the page."""
+        title = f"{results.name or 'Results'}: parallel coordinates"
+        data = page_data(results)
+        charts = {"parallel": data["charts"]["parallel"]}
+        sections = ["parallel", "trials"]
+        write_page(stream, title, {**data, "name": title, "charts": charts, "sections": sections})

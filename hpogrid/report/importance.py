@@ -10,10 +10,16 @@ uncertainty.
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+
+from hpogrid.report.axes import Axis, make_axis
+from hpogrid.report.results import Objective, Results
+from hpogrid.report.sample import comparable
+from hpogrid.study.study import Trial
 
 ROUNDS = 10
 TREES = 10
@@ -61,11 +67,8 @@ def importance(
     if len(values) < FEWEST_TRIALS or not names or len(set(values)) < 2:
         return None
     rng = random.Random(0)
-    chosen = range(len(values))
-    if len(values) > MOST_TRIALS:
-        chosen = sorted(rng.sample(chosen, MOST_TRIALS))  # type: ignore[assignment]
-    matrix = [_filled([column[row] for row in chosen]) for column in columns]
-    target = _ranks([values[row] for row in chosen])
+    matrix = [_filled(column) for column in columns]
+    target = _ranks(values)
     rounds = [_round(matrix, target, rng) for _ in range(ROUNDS)]
     shares = [_shares(losses, max(score, 0.0)) for losses, score in rounds]
     explained = sum(max(score, 0.0) for _, score in rounds) / ROUNDS
@@ -82,7 +85,7 @@ def importance(
     )
 
 
-def _filled(column: list[float | None]) -> list[float]:
+def _filled(column: Sequence[float | None]) -> list[float]:
     """Trials without a value get a place of their own below the others."""
     known = [item for item in column if item is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
@@ -90,15 +93,10 @@ def _filled(column: list[float | None]) -> list[float]:
     return [below if item is None else item for item in column]
 
 
-def _ranks(values: list[float]) -> list[float]:
+def _ranks(values: Sequence[float]) -> list[float]:
     """Ranks from 0 to 1; equal values share the middle of theirs."""
-    ordered = sorted(values)
-    first: dict[float, int] = {}
-    last: dict[float, int] = {}
-    for index, value in enumerate(ordered):
-        first.setdefault(value, index)
-        last[value] = index
-    return [(first[value] + last[value]) / 2 / (len(values) - 1) for value in values]
+    ordered, last = sorted(values), len(values) - 1
+    return [(bisect_left(ordered, v) + bisect_right(ordered, v) - 1) / 2 / last for v in values]
 
 
 def _shares(losses: list[float], explained: float) -> list[float]:
@@ -185,14 +183,47 @@ def _gain(values: list[float], target: list[float], threshold: float, mean: floa
 
 def _error(forest: list[_Node], points: list[list[float]], truth: list[float]) -> float:
     """The mean squared error of the forest's mean."""
-    total = 0.0
-    for point, wanted in zip(points, truth, strict=True):
-        guess = sum(_predict(tree, point) for tree in forest) / len(forest)
-        total += (guess - wanted) ** 2
-    return total / len(truth)
+    guesses = [sum(_predict(tree, point) for tree in forest) / len(forest) for point in points]
+    return sum((g - wanted) ** 2 for g, wanted in zip(guesses, truth, strict=True)) / len(truth)
 
 
 def _predict(node: _Node, point: list[float]) -> float:
     while isinstance(node, _Split):
         node = node.left if point[node.column] <= node.threshold else node.right
     return node
+
+
+def rank_hyperparameters(results: Results, index: int = 0) -> tuple[Importance | None, str]:
+    """The importance for one objective, and how to read it; None and the reason why not."""
+    objective = results.objectives[index]
+    trials, values, mixed = comparable(results, index, FEWEST_TRIALS)
+    if len(trials) > MOST_TRIALS:
+        chosen = random.Random(0).sample(range(len(trials)), MOST_TRIALS)
+        trials, values = [trials[place] for place in chosen], [values[place] for place in chosen]
+    axes = varied_axes(results, trials)
+    measured = importance([axis.name for axis in axes], [axis.positions for axis in axes], values)
+    if measured is None:
+        return None, _why_not(len(trials), objective)
+    note = (
+        f"How much worse a random forest predicts the rank of a trial by {objective.name} when "
+        f"one hyperparameter is shuffled, from {measured.trials} configurations. Lines: the range "
+        f"over {ROUNDS} rounds on other parts of them. On those that it has not seen the forest "
+        f"explains {measured.explained:.0%} of the variance"
+        + ("." if measured.explained > 0.3 else ": too little to rely on the order below.")
+    )
+    return measured, f"{note} {mixed}".rstrip()
+
+
+def _why_not(trials: int, objective: Objective) -> str:
+    if trials < FEWEST_TRIALS:
+        needed = f"it needs {FEWEST_TRIALS} configurations with a result"
+        return f"Not measured: {needed}; there {'is' if trials == 1 else 'are'} {trials}."
+    return f"Not measured: {objective.name} is the same in all trials."
+
+
+def varied_axes(results: Results, trials: Sequence[Trial]) -> list[Axis]:
+    """The axes of the hyperparameters that are not the same in all of these trials."""
+    columns = [column for column in results.columns if column.kind == "parameter"]
+    values = ([trial.applied.get(column.key) for trial in trials] for column in columns)
+    axes = (make_axis(results, *pair) for pair in zip(columns, values, strict=True))
+    return [axis for axis in axes if len(set(axis.positions)) > 1]

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from hpogrid.errors import RunError, UserError
-from hpogrid.report.htmlfile import write_report
+from hpogrid.report.htmlfile import write_page
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Results
 from hpogrid.site.tasks import tasks_path
@@ -139,7 +139,7 @@ def _handler(feed: Feed, word: str) -> type[BaseHTTPRequestHandler]:
 
         def _page(self) -> None:
             stream = io.BytesIO()
-            write_report(stream, feed.title, feed.content, live=True)
+            write_page(stream, feed.title, feed.content, live=True)
             body = stream.getvalue()
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")

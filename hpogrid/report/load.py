@@ -1,4 +1,4 @@
-"""From what a user names (a project, a ledger, a result file) to its trials."""
+"""From what a user names (a project, a ledger, a result file) to its trials, and to one table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from hpogrid.config.project import FILE, Project, project_names, project_path, read_project
 from hpogrid.errors import UserError
@@ -16,11 +17,8 @@ from hpogrid.job.start import FILE as START
 from hpogrid.job.start import Start
 from hpogrid.registry import unknown
 from hpogrid.report.attached import saved_files
-from hpogrid.report.recipe import is_recipe, read_recipe
 from hpogrid.report.replay import Replay
-from hpogrid.report.resultfile import read_result_file
-from hpogrid.report.results import Objective, Origin, no_garbage_collection, span
-from hpogrid.report.source import Source
+from hpogrid.report.results import Objective, Origin, Results, no_garbage_collection, span
 from hpogrid.search.base import Mode
 from hpogrid.site.choice import Filters, study_of, version_of
 from hpogrid.site.replay import replays_of
@@ -35,6 +33,34 @@ if TYPE_CHECKING:
 LEDGER = "ledger"
 BUNDLE = "bundle"
 JOBS = "jobs"
+
+
+class Source(msgspec.Struct):
+    """One task, file or folder.
+
+    Attributes:
+        name: of the project, or of the file.
+        task: where the trials come from.
+        study: the trials.
+        project: the project as it was when they ran; None where it is not known.
+        objectives: what was optimised, where a file says so and there is no project.
+        budget: how many trials were asked for; None where it is not known.
+        warnings: a sentence for each thing that was skipped.
+        left_out: a sentence for each kind of task that is not part of the study.
+        confirmed: fresh evaluations of its configurations, which are no part of it.
+        replays: trials that were run again, which are no part of it either.
+    """
+
+    name: str
+    task: Origin
+    study: Study
+    project: Project | None = None
+    objectives: tuple[Objective, ...] = ()
+    budget: int | None = None
+    warnings: list[str] = []
+    left_out: list[str] = []
+    confirmed: list[Trial] = []
+    replays: list[Replay] = []
 
 
 def load_sources(
@@ -129,17 +155,11 @@ def _task_source(task: Task) -> Source:
     from hpogrid.site import bring
 
     warnings = bring(task)
-    source = _source(task.ledgers, f"*{SUFFIX}")
+    source = _source(task.ledgers, f"*{SUFFIX}", task)
     warnings += [f"task {task.id}: {warning}" for warning in source.warnings]
     warnings += _missing(task)
     budget = task.budget(source.project) if source.project else None
-    return msgspec.structs.replace(
-        source,
-        name=task.project,
-        task=_own(task, source.study, task.folder, source.project),
-        budget=budget,
-        warnings=warnings,
-    )
+    return replace(source, name=task.project, budget=budget, warnings=warnings)
 
 
 def _missing(task: Task) -> list[str]:
@@ -189,6 +209,8 @@ def read_path(path: Path, objectives: Sequence[Objective] = ()) -> Source:
     job = path.resolve().parent
     if job.parent.name == JOBS and job.name.isdigit() and (job.parent.parent / LEDGER).is_dir():
         return _source(job.parent.parent / LEDGER, f"job-{int(job.name):04d}.*{SUFFIX}")
+    from hpogrid.report.recipe import read_result_file
+
     return read_result_file(path)
 
 
@@ -196,6 +218,8 @@ def _read_folder(folder: Path, objectives: Sequence[Objective]) -> Source:
     inner = folder / LEDGER
     found = inner if inner.is_dir() else folder
     if not any(found.glob(f"*{SUFFIX}")):
+        from hpogrid.report.recipe import is_recipe, read_recipe
+
         if is_recipe(folder):
             return read_recipe(folder, objectives)
         raise UserError(
@@ -204,33 +228,22 @@ def _read_folder(folder: Path, objectives: Sequence[Objective]) -> Source:
     return _source(found, f"*{SUFFIX}")
 
 
-def _source(folder: Path, pattern: str) -> Source:
-    ledgers = LedgerFolder(folder, pattern)
-    with no_garbage_collection():
-        ledgers.poll()
-    project = _project_near(folder)
-    task = _task_near(folder)
-    return Source(
-        project.name if project else folder.resolve().name,
-        _own(task, ledgers.study, folder.parent, project)
-        if task
-        else Origin(
-            seconds=span(ledgers.study),
-            folder=str(folder),
-            environments=ledgers.study.environments,
-        ),
-        ledgers.study,
-        project,
-        warnings=ledgers.warnings,
-    )
-
-
-def _task_near(folder: Path) -> Task | None:
-    """The task whose ledgers are in a folder, where its record lies beside that."""
+def _source(folder: Path, pattern: str, task: Task | None = None) -> Source:
+    """Ledgers in a folder: of a task, maybe of one whose record lies beside it."""
     from hpogrid.site.tasks import FILE as RECORD
     from hpogrid.site.tasks import Task
 
-    return read_record(folder.parent / RECORD, Task)
+    ledgers = LedgerFolder(folder, pattern)
+    with no_garbage_collection():
+        ledgers.poll()
+    study, project = ledgers.study, _project_near(folder)
+    task = task or read_record(folder.parent / RECORD, Task)
+    if task:
+        origin = _own(task, study, folder.parent, project)
+    else:
+        origin = Origin(seconds=span(study), folder=str(folder), environments=study.environments)
+    name = project.name if project else folder.resolve().name
+    return Source(name, origin, study, project, warnings=ledgers.warnings)
 
 
 def _project_near(folder: Path) -> Project | None:
@@ -252,3 +265,50 @@ def given_objectives(metric: str | None, mode: Mode | None) -> tuple[Objective, 
     if metric is None or mode is None:
         raise UserError("give --metric and --mode together, such as --metric loss --mode min")
     return (Objective(metric, mode),)
+
+
+def remarks(sources: Iterable[Source]) -> list[str]:
+    """What a person should know of sources: what was damaged, and what is left out."""
+    return [text for source in sources for text in (*source.warnings, *source.left_out)]
+
+
+def objectives_of(sources: Sequence[Source]) -> tuple[Objective, ...]:
+    """What was optimised: as the last project says, or a file; empty where it is not known."""
+    projects = [source.project for source in sources if source.project is not None]
+    if projects:
+        config = projects[-1].hpo_config
+        return tuple(map(Objective, config.metrics, config.modes))
+    return next((item.objectives for item in sources if item.objectives), ())
+
+
+def make_results(
+    sources: Sequence[Source],
+    *,
+    extra: Sequence[str] = (),
+    objectives: Sequence[Objective] = (),
+) -> Results:
+    """Merge sources into one table.
+
+    Where projects differ (one was recreated between two tasks), the last one says what is
+    optimised; give ``objectives`` to say otherwise.
+
+    Raises:
+        UserError: an extra column that is not there.
+    """
+    projects = [source.project for source in sources if source.project is not None]
+    project = projects[-1] if projects else None
+    budgets = [source.budget for source in sources]
+    return Results(
+        sources[-1].name if sources else "",
+        [(source.task, source.study) for source in sources],
+        objectives=objectives or objectives_of(sources),
+        space=project.space if project else None,
+        extra=extra,
+        project=project.name if project else None,
+        mlflow=project.hpo_config.mlflow if project else None,
+        experiment=project.hpo_config.mlflow_experiment if project else None,
+        budget=sum(budgets) if None not in budgets else None,  # type: ignore[arg-type]
+        notes=[note for source in sources for note in source.left_out],
+        confirmed=[trial for source in sources for trial in source.confirmed],
+        replays=[item for source in sources for item in source.replays],
+    )

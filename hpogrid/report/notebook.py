@@ -11,7 +11,7 @@ import io
 import sys
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpogrid.errors import UserError
 from hpogrid.job.run import JobResult
@@ -21,11 +21,6 @@ from hpogrid.report.table import ROWS, cell_text
 from hpogrid.report.trust import sentences
 from hpogrid.report.watch import Standing, lines
 from hpogrid.space.value import Value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from hpogrid.report.charts.model import Chart
 
 _CELL = "padding:2px 12px 2px 0;border-bottom:1px solid rgba(128,128,128,.35);white-space:nowrap"
 _NUMBER = f"{_CELL};text-align:right;font-variant-numeric:tabular-nums"
@@ -79,8 +74,7 @@ class Ran(JobResult, kw_only=True):
     task: int = 0
 
     def _repr_html_(self) -> str:
-        from hpogrid.report.load import load_sources
-        from hpogrid.report.source import make_results
+        from hpogrid.report.load import load_sources, make_results
         from hpogrid.site.choice import Filters
 
         said = f"<p>{escape(repr(self)[1:-1])}</p>"
@@ -106,24 +100,19 @@ def history(results: Results) -> str:
     if not charts:
         return ""
     try:
-        figure = _matplotlib(charts)
+        require("matplotlib", extra="images", what="the picture of the history")
     except UserError as error:
         return f"<div>{escape(str(error))}</div>"
+    from hpogrid.report.images import matplotlib_figure
+
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=100)
+    matplotlib_figure(charts).savefig(stream, format="png", dpi=100)
     picture = base64.b64encode(stream.getvalue()).decode()
     words = f"history of {results.name}: {results.summary}"
     return (
         f'<img src="data:image/png;base64,{picture}" alt="{escape(words)}" '
         'style="max-width:min(100%,900px);height:auto;background:#fff;margin-top:8px">'
     )
-
-
-def _matplotlib(charts: list[Chart]) -> Figure:
-    require("matplotlib", extra="images", what="the picture of the history")
-    from hpogrid.report.charts.as_matplotlib import matplotlib_figure
-
-    return matplotlib_figure(charts)
 
 
 def table(results: Results, rows: int = ROWS) -> str:
@@ -159,7 +148,9 @@ def rows_table(
     body = []
     for number, line in enumerate(lines):
         weight = ";font-weight:bold" if number == 0 and marked else ""
-        cells = [f'<td style="{_style([cell])}{weight}">{_text(cell)}</td>' for cell in line]
+        cells = [
+            f'<td style="{_style([cell])}{weight}">{escape(cell_text(cell))}</td>' for cell in line
+        ]
         body.append(f"<tr>{''.join(cells)}</tr>")
     return (
         '<div style="overflow-x:auto"><table style="border-collapse:collapse">'
@@ -171,7 +162,3 @@ def rows_table(
 def _style(cells: list[Value]) -> str:
     numbers = all(isinstance(cell, int | float | None) for cell in cells)
     return _NUMBER if numbers and cells else _TEXT
-
-
-def _text(cell: object) -> str:
-    return escape(cell_text(cell))

@@ -18,15 +18,12 @@ from hpogrid.report.charts.as_page import page_chart
 from hpogrid.report.charts.effects import IMPORTANCE, importances
 from hpogrid.report.charts.model import Chart
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.charts.times import curve_charts
+from hpogrid.report.charts.times import FEWEST_CURVES, MOST_CURVES, curve_charts
 from hpogrid.report.charts.trials import pareto, slices
-from hpogrid.report.comparable import early_note
-from hpogrid.report.curves import FEWEST_CURVES, MOST_CURVES
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
-from hpogrid.report.sample import choose_rows, end_order
+from hpogrid.report.sample import choose_rows, early_note, end_order
 from hpogrid.report.trust import sentences
 from hpogrid.space.value import Value, Values
-from hpogrid.study.study import Trial
 from hpogrid.study.values import number
 
 MOST_TRIALS = 10_000
@@ -49,6 +46,8 @@ def page_data(results: Results) -> dict[str, Any]:
     sketches = [Sketch(results, index, rows) for index in range(len(results.objectives))]
     sketch = sketches[0] if sketches else Sketch(results, rows=rows)
     columns = _columns(results, rows)
+    reasons = list(dict.fromkeys(["", *(_cut(trial.reason or "") for trial in shown)]))
+    hosts = list(dict.fromkeys(_cut(trial.host) for trial in shown))
     reported = _reported(results, columns)
     start = min((trial.started for trial in results.trials), default=0.0)
     return {
@@ -63,9 +62,9 @@ def page_data(results: Results) -> dict[str, Any]:
         "objectives": _objectives(results),
         "reported": reported,
         "columns": columns,
-        "trials": _trials(results, rows, start),
-        "reasons": _reasons(shown),
-        "hosts": _hosts(shown),
+        "trials": _trials(results, rows, start, reasons, hosts),
+        "reasons": reasons,  # the first one is none
+        "hosts": hosts,
         "tasks": _tasks(results),
         "failures": failures(results),
         "spent": _spent(results, start),
@@ -178,18 +177,20 @@ def _cut(words: str) -> str:
     return words if len(words) <= LONGEST_TEXT else words[: LONGEST_TEXT - 1] + "…"
 
 
-def _trials(results: Results, rows: Sequence[int], start: float) -> dict[str, list[Value]]:
+def _trials(
+    results: Results, rows: Sequence[int], start: float, reasons: list[str], hosts: list[str]
+) -> dict[str, list[Value]]:
     shown = [results.trials[row] for row in rows]
     tasks = {id(task): place for place, task in enumerate(results.parts)}
-    reasons = {reason: place for place, reason in enumerate(_reasons(shown))}
-    hosts = {host: place for place, host in enumerate(_hosts(shown))}
+    reason_of = {reason: place for place, reason in enumerate(reasons)}
+    host_of = {host: place for place, host in enumerate(hosts)}
     return {
         "id": [trial.id for trial in shown],
         "task": [tasks[id(results.tasks[row])] for row in rows],
         "job": [trial.job for trial in shown],
         "state": [STATES.index(trial.state) for trial in shown],
-        "reason": [reasons[_cut(trial.reason or "")] for trial in shown],
-        "host": [hosts[_cut(trial.host)] for trial in shown],
+        "reason": [reason_of[_cut(trial.reason or "")] for trial in shown],
+        "host": [host_of[_cut(trial.host)] for trial in shown],
         "attempt": [trial.attempt for trial in shown],
         "seed": [trial.seed for trial in shown],
         "started": [round(trial.started - start, 3) for trial in shown],
@@ -198,15 +199,6 @@ def _trials(results: Results, rows: Sequence[int], start: float) -> dict[str, li
         ],
         "seconds": [round(trial.duration, 6) for trial in shown],
     }
-
-
-def _reasons(shown: Sequence[Trial]) -> list[str]:
-    """The different reasons; the first one is none."""
-    return list(dict.fromkeys(["", *(_cut(trial.reason or "") for trial in shown)]))
-
-
-def _hosts(shown: Sequence[Trial]) -> list[str]:
-    return list(dict.fromkeys(_cut(trial.host) for trial in shown))
 
 
 def failures(results: Results) -> list[tuple[str, int]]:
@@ -244,23 +236,16 @@ def _best(results: Results) -> Values | None:
     if results.best is None:
         return None
     objective = results.objectives[0]
-    config = msgspec.json.format(msgspec.json.encode(results.best.applied), indent=2).decode()
+    point = msgspec.json.encode(results.best.applied)
+    command = ["hpogrid", "local_run", results.project or "", "--point", point.decode()]
     return {
         "value": results.value(results.best),
         "metric": objective.name,
         "mode": objective.mode,
         "trial": results.best.id,
-        "config": config,
-        "command": command(results, results.best),
+        "config": msgspec.json.format(point, indent=2).decode(),
+        "command": shlex.join(command) if results.project is not None else None,
     }
-
-
-def command(results: Results, trial: Trial) -> str | None:
-    """What evaluates a trial's configuration once more; None where no project is known."""
-    if results.project is None:
-        return None
-    point = msgspec.json.encode(trial.applied).decode()
-    return shlex.join(["hpogrid", "local_run", results.project, "--point", point])
 
 
 def _first(charts: Sequence[Chart]) -> dict[str, Any] | None:

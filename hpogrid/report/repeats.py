@@ -63,6 +63,11 @@ def best_repeats(found: Iterable[Repeats], mode: str) -> Repeats:
     return min(whole or known, key=lambda item: as_loss(item.mean, mode))
 
 
+def configuration(trial: Trial) -> bytes:
+    """What trials of equal hyperparameters have in common."""
+    return msgspec.json.encode(trial.applied, order="sorted")
+
+
 def by_configuration(found: Iterable[tuple[Trial, float]]) -> list[tuple[Trial, float]]:
     """One observation for each configuration: the first of its trials, the mean of its results.
 
@@ -70,5 +75,5 @@ def by_configuration(found: Iterable[tuple[Trial, float]]) -> list[tuple[Trial, 
     """
     members: dict[bytes, list[tuple[Trial, float]]] = defaultdict(list)
     for trial, value in found:
-        members[msgspec.json.encode(trial.applied, order="sorted")].append((trial, value))
+        members[configuration(trial)].append((trial, value))
     return [(same[0][0], statistics.fmean(value for _, value in same)) for same in members.values()]

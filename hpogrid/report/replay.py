@@ -52,23 +52,36 @@ def compare(
         objectives: the names of the metrics that decide; others are only told of.
         environments: of the two, where they are known.
     """
-    sentences = [_ends(then, now, objectives), *_reports(then, now, objectives)]
-    equal = _same_end(then, now, objectives) and not _first_difference(then, now, objectives)
-    others = _others(then, now, objectives)
-    if others:
+    before, after = _made(then), _made(now)
+    common = sorted(before.keys() & after.keys())
+    differs = (
+        step
+        for step in common
+        if any(before[step].get(name) != after[step].get(name) for name in objectives)
+    )
+    first = next(differs, None)
+    sentences = [_ends(then, now, objectives)]
+    if common and (then.reports or now.reports or then.state == "pruned"):
+        same = f"equal: {counted(len(common), 'report')} that both have made"
+        sentences.append(same if first is None else f"differs: its reports, from number {first} on")
+    if others := _others(then.metrics, now.metrics, objectives):
         sentences.append(f"other metrics that differ: {_named(others)}")
     sentences.append(_surroundings(then, now, *environments))
-    return Verdict(equal, [sentence for sentence in sentences if sentence])
+    alike = _same_end(then, now, objectives)
+    if then.state == "pruned":  # it has only its reports
+        alike = bool(common) and now.state != "failed"
+    return Verdict(alike and first is None, [sentence for sentence in sentences if sentence])
+
+
+def _made(trial: Trial) -> dict[int, Metrics]:
+    """What a trial reported, by the number of the report; a single one is its result only."""
+    found = {item.step: item.metrics for item in trial.reports}
+    return found or ({1: trial.metrics} if trial.metrics else {})
 
 
 def _same_end(then: Trial, now: Trial, names: Sequence[str]) -> bool:
-    """Whether they ended alike; one that was stopped early has only its reports."""
-    if then.state == "pruned":
-        return bool(_common(then, now)) and now.state != "failed"
-    values = ([result_of(trial, name) for name in names] for trial in (then, now))
-    return (
-        then.state == now.state and then.reason == now.reason and len(set(map(tuple, values))) < 2
-    )
+    same = all(result_of(then, name) == result_of(now, name) for name in names)
+    return same and then.state == now.state and then.reason == now.reason
 
 
 def _ends(then: Trial, now: Trial, names: Sequence[str]) -> str:
@@ -104,44 +117,13 @@ def _by(before: float | None, after: float | None) -> str:
     return f" ({abs(after - before):.3g} {'more' if after > before else 'less'}{part})"
 
 
-def _common(then: Trial, now: Trial) -> list[int]:
-    """The reports that both have made."""
-    return sorted(_made(then).keys() & _made(now).keys())
-
-
-def _made(trial: Trial) -> dict[int, Metrics]:
-    """What a trial reported, by the number of the report; a single one is its result only."""
-    found = {item.step: item.metrics for item in trial.reports}
-    return found or ({1: trial.metrics} if trial.metrics else {})
-
-
-def _first_difference(then: Trial, now: Trial, names: Sequence[str]) -> int | None:
-    """The first report in which they differ."""
-    before, after = _made(then), _made(now)
-    for step in _common(then, now):
-        if any(before[step].get(name) != after[step].get(name) for name in names):
-            return step
-    return None
-
-
-def _reports(then: Trial, now: Trial, names: Sequence[str]) -> list[str]:
-    common = _common(then, now)
-    if not common or not (then.reports or now.reports or then.state == "pruned"):
-        return []
-    step = _first_difference(then, now, names)
-    if step is None:
-        return [f"equal: {counted(len(common), 'report')} that both have made"]
-    return [f"differs: its reports, from number {step} on"]
-
-
-def _others(then: Trial, now: Trial, names: Sequence[str]) -> list[str]:
-    both = then.metrics.keys() & now.metrics.keys() - set(names)
-    found = sorted(name for name in both if then.metrics[name] != now.metrics[name])
-    return [f"{name} {_by_of(then.metrics[name], now.metrics[name])}".rstrip() for name in found]
-
-
-def _by_of(before: object, after: object) -> str:
-    return _by(number(before), number(after)).strip()
+def _others(before: Metrics, after: Metrics, names: Sequence[str]) -> list[str]:
+    found = [
+        (name, number(before[name]), number(after[name]))
+        for name in sorted(before.keys() & after.keys() - set(names))
+        if before[name] != after[name]
+    ]
+    return [f"{name}{_by(old, new)}" for name, old, new in found]
 
 
 def _surroundings(

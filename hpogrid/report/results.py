@@ -32,7 +32,6 @@ from hpogrid.study.values import objectives as objective_values
 from hpogrid.text import counted
 
 Kind = Literal["parameter", "metric", "extra"]
-Cells = Callable[[Trial], list[Value]]
 
 
 class Origin(msgspec.Struct, gc=False):
@@ -108,7 +107,9 @@ EXTRAS: dict[str, Callable[[Trial, Origin], Any]] = {
     "attempt": lambda trial, task: trial.attempt,
     "seed": lambda trial, task: trial.seed,
     "version": lambda trial, task: task.version,
-    "last_report": lambda trial, task: _last_report(trial),
+    "last_report": lambda trial, task: (
+        trial.reports[-1].metrics if trial.reports else trial.metrics
+    ),
     "note": lambda trial, task: task.said(trial).text or None,
     "tags": lambda trial, task: ", ".join(task.said(trial).tags) or None,
     "files": lambda trial, task: (
@@ -274,6 +275,16 @@ class Results:
         """Whether the result of the trial in a row counts."""
         return self.trials[row].state == self.counting
 
+    def counting_values(self, objective: int = 0) -> dict[int, float]:
+        """The values that count, by row."""
+        counting = self.counting
+        found = {
+            row: self.value(trial, objective)
+            for row, trial in enumerate(self.trials)
+            if trial.state == counting
+        }
+        return {row: value for row, value in found.items() if value is not None}
+
     @cached_property
     def front(self) -> frozenset[int]:
         """The rows that count and that no other one beats in all objectives together."""
@@ -324,25 +335,10 @@ class Results:
         if key == PARETO:
             return lambda place, trial, task: place in self.front
         if key in (MEAN, SPREAD):
-
-            def cell(place: int, trial: Trial, task: Origin) -> float | None:
-                found = self.repeats.get((id(task), trial.group))
-                return None if found is None else (found.mean if key == MEAN else found.spread)
-
-            return cell
+            repeats = self.repeats
+            return lambda _, trial, task: getattr(repeats.get((id(task), trial.group)), key, None)
         get = EXTRAS[key]
         return lambda place, trial, task: get(trial, task)
-
-    def column(self, name: str) -> Column:
-        """The column that people call ``name``.
-
-        Raises:
-            UserError: there is none.
-        """
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise UserError(unknown("column", name, self.names))
 
     def with_extra(self, extra: Sequence[str]) -> Results:
         """The same trials with other extra columns."""
@@ -437,11 +433,6 @@ def _commit(found: Environment) -> str | None:
     if found.git is None:
         return None
     return found.git.commit + ("+" if found.git.changed else "")
-
-
-def _last_report(trial: Trial) -> Metrics:
-    """What a trial last said, also one without a result."""
-    return trial.reports[-1].metrics if trial.reports else trial.metrics
 
 
 def _picker(keys: Iterable[str]) -> Callable[[Values], Iterable[Value]]:

@@ -1,13 +1,16 @@
-"""Which trials a plot shows where there are too many to draw."""
+"""Which trials a plot shows where there are too many, and which ones can be compared."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from hpogrid.report.repeats import by_configuration
 from hpogrid.report.results import Results
+from hpogrid.study.study import Trial
 from hpogrid.study.values import is_better
+from hpogrid.text import counted
 
 T = TypeVar("T")
 
@@ -32,8 +35,8 @@ def choose_rows(
     return sorted(kept | set(random.Random(0).sample(others, most - len(kept))))
 
 
-def fair_rows(results: Results, rows: Sequence[int], most: int) -> list[int]:
-    """Of rows that `choose_rows` gave, some in which no trial is likelier than another.
+def fair_rows(results: Results, rows: Sequence[int], most: int) -> set[int]:
+    """Of rows that `choose_rows` gave, some that count, in which no trial is likelier than another.
 
     A mean over all chosen rows would be that of the best half.
     """
@@ -44,7 +47,9 @@ def fair_rows(results: Results, rows: Sequence[int], most: int) -> list[int]:
     others = list(rows[half:])
     share = len(others) / max(len(results) - half, 1)
     fair = [row for row in rows[:half] if chosen.random() < share] + others
-    return sorted(chosen.sample(fair, most)) if len(fair) > most else fair
+    if len(fair) > most:
+        fair = chosen.sample(fair, most)
+    return {row for row in fair if results.counts(row)}
 
 
 def end_order(results: Results) -> list[int | None]:
@@ -61,14 +66,11 @@ def records(results: Results, order: Sequence[int | None], objective: int = 0) -
     """The trials that were the best in an objective when they ended, first to last."""
     if not results.objectives:
         return []
-    mode, counting = results.objectives[objective].mode, results.counting
+    mode, values = results.objectives[objective].mode, results.counting_values(objective)
+    ended = sorted((place, row) for row, place in enumerate(order) if place is not None)
     found: list[int] = []
-    best: float | None = None
-    for _, row in sorted((place, row) for row, place in enumerate(order) if place is not None):
-        trial = results.trials[row]
-        value = results.value(trial, objective) if trial.state == counting else None
-        if value is not None and (best is None or is_better(value, best, mode)):
-            best = value
+    for _, row in ended:
+        if row in values and (not found or is_better(values[row], values[found[-1]], mode)):
             found.append(row)
     return found
 
@@ -79,3 +81,47 @@ def thinned(items: list[T], most: int) -> list[T]:
         return items
     last = len(items) - 1
     return [items[round(index * last / (most - 1))] for index in range(most)]
+
+
+class Comparable(NamedTuple):
+    """One trial of each configuration with the mean of its results, and what is left out."""
+
+    trials: list[Trial]
+    values: list[float]
+    note: str
+
+
+def comparable(results: Results, objective: int = 0, fewest: int = 1) -> Comparable:
+    """The complete trials; with those that were ended early only where there are fewer than asked.
+
+    What a trial reached after a tenth of the training says how it begins, not how it ends.
+
+    Args:
+        results: of a project.
+        objective: the number of the objective.
+        fewest: so many trials are needed.
+    """
+    found = [
+        (trial, value)
+        for trial in results.trials
+        if (value := results.value(trial, objective)) is not None
+    ]
+    complete = [pair for pair in found if pair[0].state == "complete"]
+    early = len(found) - len(complete)
+    note = ""
+    if early and len(by_configuration(complete)) >= fewest:
+        found = complete
+        note = f"{counted(early, 'trial')} that ended early, after less training, are left out."
+    elif early:
+        note = (
+            f"This mixes {counted(len(complete), 'complete trial')} with {early} that ended early, "
+            "after less training: it also says how trials begin."
+        )
+    known = by_configuration(found)
+    return Comparable([trial for trial, _ in known], [value for _, value in known], note)
+
+
+def early_note(results: Results) -> str:
+    """What a plot of all results has to say, where some were ended early; else nothing."""
+    early = results.states.get("pruned", 0) if "complete" in results.states else 0
+    return f"Hollow: {counted(early, 'trial')} ended early, after less training." if early else ""

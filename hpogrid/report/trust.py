@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from hpogrid.report.repeats import by_configuration
+from hpogrid.report.repeats import by_configuration, configuration
 from hpogrid.report.results import Results
 from hpogrid.search.base import Mode
 from hpogrid.study.study import Trial
@@ -59,24 +58,28 @@ def judge(groups: Sequence[Sequence[float]], mode: Mode) -> Verdict | None:
         groups: for each configuration its fresh values.
         mode: which way is better.
     """
-    known = [place for place, values in enumerate(groups) if values]
-    freedom = sum(len(groups[place]) - 1 for place in known)
+    known = {place: values for place, values in enumerate(groups) if values}
+    freedom = sum(len(values) - 1 for values in known.values())
     if not freedom:
         return None
-    means = {place: statistics.fmean(groups[place]) for place in known}
-    noise = sum((value - means[place]) ** 2 for place in known for value in groups[place]) / freedom
-    error = {place: noise / len(groups[place]) for place in known}
+    means = {place: statistics.fmean(values) for place, values in known.items()}
+    squares = ((value - means[place]) ** 2 for place, values in known.items() for value in values)
+    noise = sum(squares) / freedom
+    error = {place: noise / len(values) for place, values in known.items()}
     true = _shrunk(means, error, mode)
     winner = min(known, key=lambda place: as_loss(true[place].mean, mode))
-    quantile = student(1 - (1 - CONFIDENCE) / 2, freedom)
-    half = quantile * math.sqrt(true[winner].variance)
+    half = student(1 - (1 - CONFIDENCE) / 2, freedom) * math.sqrt(true[winner].variance)
     value = true[winner].mean
-    going = [
-        place
-        for place in known
-        if place == winner or not _worse(groups, means, noise, freedom, place, winner, mode)
-    ]
-    return Verdict(winner, value, value - half, value + half, going)
+    margin = student(1 - (1 - CONFIDENCE) / max(len(known) - 1, 1), freedom)
+
+    def may_be_best(place: int) -> bool:
+        """Whether it is not surely worse than the winner, though many were compared."""
+        if place == winner or min(len(known[place]), len(known[winner])) < FEWEST:
+            return True
+        behind = as_loss(means[place], mode) - as_loss(means[winner], mode)
+        return behind <= margin * math.sqrt(error[place] + error[winner])
+
+    return Verdict(winner, value, value - half, value + half, [*filter(may_be_best, known)])
 
 
 class _Estimate(NamedTuple):
@@ -112,24 +115,6 @@ def _shrunk(
     return found
 
 
-def _worse(
-    groups: Sequence[Sequence[float]],
-    means: Mapping[int, float],
-    noise: float,
-    freedom: int,
-    place: int,
-    winner: int,
-    mode: Mode,
-) -> bool:
-    """Whether a configuration is surely worse than the winner, though many were compared."""
-    counts = len(groups[place]), len(groups[winner])
-    if min(counts) < FEWEST:
-        return False
-    behind = as_loss(means[place], mode) - as_loss(means[winner], mode)
-    margin = student(1 - (1 - CONFIDENCE) / max(len(means) - 1, 1), freedom)
-    return behind > margin * math.sqrt(noise * sum(1 / count for count in counts))
-
-
 def student(share: float, freedom: int) -> float:
     """The quantile of Student's distribution (the series of Cornish and Fisher)."""
     z = statistics.NormalDist().inv_cdf(share)
@@ -163,28 +148,29 @@ class Answer(NamedTuple):
 
 def entrants(results: Results, top: int) -> list[Trial]:
     """The trials of the best configurations, and of the first one that has a result."""
-    found = [trial for trial in results.trials if trial.state == results.counting]
-    found = [trial for trial in found if results.value(trial) is not None]
-    means = [trial for trial, _ in _best_first(results, found)]
+    found = [results.trials[row] for row in results.counting_values()]
+    means = [trial for trial, _ in _best_first(results)]
     first = min(found, key=lambda trial: trial.started, default=None)
-    chosen = {_key(trial): trial for trial in means[:top]}
+    chosen = {configuration(trial): trial for trial in means[:top]}
     if first is not None:
-        chosen.setdefault(_key(first), first)
+        chosen.setdefault(configuration(first), first)
     return list(chosen.values())
 
 
-def _best_first(results: Results, found: Sequence[Trial]) -> list[tuple[Trial, float]]:
-    pairs = by_configuration((trial, results.value(trial) or 0.0) for trial in found)
+def _best_first(results: Results) -> list[tuple[Trial, float]]:
+    pairs = by_configuration(
+        (results.trials[row], v) for row, v in results.counting_values().items()
+    )
     mode = results.objectives[0].mode
     return sorted(pairs, key=lambda pair: as_loss(pair[1], mode))
 
 
 def answer(results: Results, chosen: Sequence[Trial]) -> Answer:
     """What fresh evaluations of some configurations came to."""
-    groups: dict[bytes, list[float]] = {_key(trial): [] for trial in chosen}
+    groups: dict[bytes, list[float]] = {configuration(trial): [] for trial in chosen}
     failed = dict.fromkeys(groups, 0)
     for trial in results.confirmed:
-        key = _key(trial)
+        key = configuration(trial)
         if key in groups:
             value = results.value(trial) if trial.state == "complete" else None
             if value is not None:
@@ -197,13 +183,13 @@ def answer(results: Results, chosen: Sequence[Trial]) -> Answer:
 
 def confirmed_trials(results: Results) -> list[Trial]:
     """The trials of the search whose configurations were evaluated again, best first."""
-    known = {_key(trial) for trial in results.confirmed}
-    found = {_key(trial): trial for trial in reversed(results.trials) if _key(trial) in known}
+    known = {configuration(trial) for trial in results.confirmed}
+    found = {
+        configuration(trial): trial
+        for trial in reversed(results.trials)
+        if configuration(trial) in known
+    }
     return list(reversed(found.values()))
-
-
-def _key(trial: Trial) -> bytes:
-    return msgspec.json.encode(trial.applied, order="sorted")
 
 
 def sentences(results: Results) -> list[str]:
@@ -272,7 +258,7 @@ def _unconfirmed(results: Results) -> list[str]:
             f"spread of the repetitions it is between {verdict.low:.4g} and {verdict.high:.4g} "
             f"({CONFIDENCE:.0%} confidence){again}"
         ]
-    values = [value for _, value in _best_first(results, _counting(results))]
+    values = [value for _, value in _best_first(results)]
     if len(values) < _FEW:
         return []
     low, high = redrawn(values)
@@ -283,15 +269,10 @@ def _unconfirmed(results: Results) -> list[str]:
     ]
 
 
-def _counting(results: Results) -> list[Trial]:
-    found = (trial for row, trial in enumerate(results.trials) if results.counts(row))
-    return [trial for trial in found if results.value(trial) is not None]
-
-
 def _repetitions(results: Results) -> list[list[float]]:
-    groups: dict[bytes, list[float]] = {}
-    for trial in _counting(results):
-        groups.setdefault(_key(trial), []).append(results.value(trial) or 0.0)
+    groups: dict[bytes, list[float]] = defaultdict(list)
+    for row, value in results.counting_values().items():
+        groups[configuration(results.trials[row])].append(value)
     return list(groups.values())
 
 

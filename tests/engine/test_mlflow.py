@@ -18,9 +18,8 @@ from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine import track
 from hpogrid.job.run import read_result
 from hpogrid.job.start import read_start
-from hpogrid.report.export.base import trial_key
-from hpogrid.report.load import load_sources
-from hpogrid.report.source import make_results
+from hpogrid.report.export import trial_key
+from hpogrid.report.load import load_sources, make_results
 from hpogrid.site.tasks import find_tasks
 from hpogrid.study.mlflow_runs import Runs
 from hpogrid.study.mlflow_uri import check_uri

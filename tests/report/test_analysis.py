@@ -13,10 +13,9 @@ from hpogrid.report.analysis.draw import pictures, write_analysis
 from hpogrid.report.analysis.features import make_features
 from hpogrid.report.analysis.fit import analyse
 from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Share
-from hpogrid.report.load import load_sources, read_path
-from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.importance import rank_hyperparameters
+from hpogrid.report.load import load_sources, make_results, read_path
 from hpogrid.report.results import Objective, Origin, Results
-from hpogrid.report.source import make_results
 from hpogrid.search.base import Mode
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
 
@@ -50,18 +49,17 @@ def synthetic(seed: int, count: int = 70, mode: Mode = "min") -> Results:
 def test_features_are_typed_and_the_target_is_larger_for_better_trials() -> None:
     results = Results("p", [(Origin(), sampled_study(100))], objectives=LOSS, space=SPACE)
     features = make_features(results)
-    kinds = dict(zip(features.names, features.kinds, strict=True))
+    kinds = {item.name: item.kind for item in features.given}
     assert kinds == {
         "lr": "continuous", "units": "continuous", "momentum": "continuous",
         "activation": "nominal", "layers": "nominal",
     }  # fmt: skip
     assert features.target_name == "-loss"
     assert features.target == sorted(features.target, reverse=True)
-    place = features.columns[features.names.index("lr")][0]
+    lr = next(item for item in features.given if item.name == "lr")
+    place = lr.column[0]
     assert isinstance(place, float)
-    assert features.value(features.names.index("lr"), place) == pytest.approx(
-        features.trials[0].applied["lr"]
-    )
+    assert lr.axis.value(place) == pytest.approx(features.trials[0].applied["lr"])
 
 
 def test_a_skewed_metric_is_explained_by_its_logarithm() -> None:
@@ -80,8 +78,8 @@ def test_a_hyperparameter_that_some_trials_lack_is_nominal() -> None:
         for i in range(40)
     ]
     features = make_features(results_of(trials))
-    assert features.kinds == ["continuous", "nominal"]
-    assert set(features.columns[1]) == {"none", "below 20", "20 or above"}
+    assert [item.kind for item in features.given] == ["continuous", "nominal"]
+    assert set(features.given[1].column) == {"none", "below 20", "20 or above"}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hpogrid.report.axes import Axis, make_axis
-from hpogrid.report.results import Origin, Results
+from hpogrid.report.results import Column, Origin, Results
 from hpogrid.space.space import Space
 from tests.report.studies import LOSS, SPACE, make_study, make_trial
 
@@ -16,7 +16,7 @@ def axis(values: list[Any], name: str = "x", space: Space | None = None) -> Axis
         for i, value in enumerate(values)
     ]
     results = Results("p", [(Origin(), make_study(trials))], objectives=LOSS, space=space)
-    return make_axis(results, results.column(name), values)
+    return make_axis(results, Column(name, "parameter", name), values)
 
 
 def test_a_log_parameter_lies_at_its_logarithm() -> None:
@@ -66,7 +66,7 @@ def test_a_value_that_is_not_in_the_space_is_a_category_more() -> None:
 def test_without_a_space_the_values_say_which_scale(values: list[Any], scale: str) -> None:
     trials = [make_trial("0-0", applied={"x": 1})]
     results = Results("p", [(Origin(), make_study(trials))])
-    assert make_axis(results, results.column("x"), values).scale == scale
+    assert make_axis(results, Column("x", "parameter", "x"), values).scale == scale
 
 
 def test_mixed_categories_are_in_natural_order() -> None:
@@ -77,7 +77,7 @@ def test_mixed_categories_are_in_natural_order() -> None:
 def test_every_range_has_an_extent_and_labels(values: list[Any]) -> None:
     trials = [make_trial("0-0", applied={"x": 1})]
     results = Results("p", [(Origin(), make_study(trials))])
-    found = make_axis(results, results.column("x"), values)
+    found = make_axis(results, Column("x", "parameter", "x"), values)
     low, high = found.range
     assert low < high
     places, labels = found.ticks()

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hpogrid.report import save
 from hpogrid.report.attached import Saved
-from hpogrid.report.compare.save import save_comparison
+from hpogrid.report.compare.page import save_comparison
 from hpogrid.report.compare.standing import judge
 from hpogrid.report.replay import Replay
 from hpogrid.report.results import Objective, Origin, Results

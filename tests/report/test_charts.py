@@ -10,9 +10,9 @@ import pytest
 
 from hpogrid.report import save
 from hpogrid.report.charts import CHARTS, draw
-from hpogrid.report.charts.as_matplotlib import matplotlib_figure
 from hpogrid.report.charts.as_text import text_chart
 from hpogrid.report.charts.model import Bars, Heat, Line, Parallel, Points, Spans, ramp
+from hpogrid.report.images import matplotlib_figure
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Objective, Origin, Results
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study

@@ -7,10 +7,10 @@ import random
 from hpogrid.report.analysis.features import make_features
 from hpogrid.report.charts import draw
 from hpogrid.report.charts.model import Line
-from hpogrid.report.comparable import comparable
+from hpogrid.report.importance import rank_hyperparameters
 from hpogrid.report.page import page_data
-from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import Origin, Results
+from hpogrid.report.sample import comparable
 from tests.report.studies import LOSS, make_study, make_trial
 
 

@@ -12,15 +12,19 @@ import pytest
 import hpogrid
 from hpogrid.cli.main import run
 from hpogrid.errors import UserError
-from hpogrid.report.compare.bands import band
-from hpogrid.report.compare.charts import comparison_charts
-from hpogrid.report.compare.model import Budget, Entrant, Replicate, Step, quantile
+from hpogrid.report.compare.charts import band, comparison_charts
+from hpogrid.report.compare.model import Budget, Entrant, Replicate, Step, quantile, replicates
 from hpogrid.report.compare.page import page_data
-from hpogrid.report.compare.replicates import replicates
-from hpogrid.report.compare.significance import holm, judge_pairs, seeds_needed, smallest_p
-from hpogrid.report.compare.standing import judge, read_budget
+from hpogrid.report.compare.standing import (
+    holm,
+    judge,
+    judge_pairs,
+    read_budget,
+    seeds_needed,
+    smallest_p,
+)
+from hpogrid.report.load import Source
 from hpogrid.report.results import Objective, Origin
-from hpogrid.report.source import Source
 from hpogrid.site.tasks import new_task
 from hpogrid.study.events import Closed
 from hpogrid.study.study import Source as Writer

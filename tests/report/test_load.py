@@ -7,9 +7,8 @@ import pytest
 
 from hpogrid.config.project import load_project
 from hpogrid.errors import UserError
-from hpogrid.report.load import given_objectives, load_sources, read_path
+from hpogrid.report.load import given_objectives, load_sources, make_results, read_path
 from hpogrid.report.results import Objective, Results
-from hpogrid.report.source import make_results
 from hpogrid.site.choice import Filters
 from hpogrid.study.ledger import ledger_name
 from tests.report.studies import SPACE, store, submit, write_ledger

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hpogrid.report.logs import LINES, LONGEST, MOST_LETTERS, log_end
+from hpogrid.report.asides import LINES, LONGEST, MOST_LETTERS, log_end
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Origin, Results
 from tests.report.studies import LOSS, make_study, make_trial

@@ -11,10 +11,10 @@ import pytest
 
 from hpogrid.report.analysis.features import make_features
 from hpogrid.report.analysis.fit import fanova
-from hpogrid.report.compare.bands import band
+from hpogrid.report.compare.charts import band
 from hpogrid.report.compare.model import Entrant, Replicate, Step, quantile
+from hpogrid.report.importance import rank_hyperparameters
 from hpogrid.report.pareto import Losses, front, hypervolume
-from hpogrid.report.ranking import rank_hyperparameters
 from hpogrid.report.results import Objective, Origin, Results
 from tests.report.studies import make_study, make_trial
 

@@ -8,9 +8,8 @@ import statistics
 
 import pytest
 
-from hpogrid.report.load import load_sources
+from hpogrid.report.load import load_sources, make_results
 from hpogrid.report.results import Origin, Results
-from hpogrid.report.source import make_results
 from hpogrid.report.trust import entrants, judge, redrawn, sentences, student
 from hpogrid.site.tasks import load_task
 from tests.commands import hpogrid, ok, refused

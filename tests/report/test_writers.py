@@ -29,9 +29,9 @@ def nasty() -> Results:
 def contents(results: Results, name: str) -> list[bytes]:
     """What is in each file of a format."""
     found = []
-    for part in writer(name).parts(results):
+    for write in writer(name).files(results).values():
         stream = io.BytesIO()
-        part.write(results, stream)
+        write(stream)
         found.append(stream.getvalue())
     return found
 
@@ -47,8 +47,8 @@ class TestEveryWriter:
     def test_replaces_older_files_and_writes_nothing_else(
         self, name: str, few: Results, tmp_path: Path
     ) -> None:
-        for part in writer(name).parts(few):
-            (tmp_path / f"out{part.suffix}").write_text("old")
+        for suffix in writer(name).files(few):
+            (tmp_path / f"out{suffix}").write_text("old")
         old = set(tmp_path.iterdir())
         assert set(save(few, name, str(tmp_path / "out"))) == old == set(tmp_path.iterdir())
         assert all(path.stat().st_size > 100 for path in old)
@@ -63,7 +63,7 @@ class TestEveryWriter:
     def test_a_folder_in_its_place_is_refused(
         self, name: str, few: Results, tmp_path: Path
     ) -> None:
-        path = tmp_path / f"out{writer(name).parts(few)[0].suffix}"
+        path = tmp_path / f"out{next(iter(writer(name).files(few)))}"
         path.mkdir()
         with pytest.raises(UserError, match="cannot write"):
             save(few, name, str(tmp_path / "out"))

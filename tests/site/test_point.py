@@ -8,8 +8,7 @@ import pytest
 from hpogrid.cli.main import run
 from hpogrid.errors import UserError
 from hpogrid.job.points import at_point
-from hpogrid.report.load import load_sources
-from hpogrid.report.source import make_results
+from hpogrid.report.load import load_sources, make_results
 from hpogrid.site.point import point_task
 from tests.report.studies import store
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.report.analysis.model import Kind, Value
-from hpogrid.report.axes import Axis, Scale, label, make_axis
-from hpogrid.report.comparable import comparable
-from hpogrid.report.ranking import varied_axes
+from hpogrid.report.axes import Axis, label, make_axis
+from hpogrid.report.importance import varied_axes
 from hpogrid.report.results import Column, Results
+from hpogrid.report.sample import comparable
 from hpogrid.space.value import is_number
 from hpogrid.study.study import Trial
 from hpogrid.study.values import as_loss
@@ -20,26 +21,49 @@ FEWEST_TRIALS = 12
 FEWEST_PER_FEATURE = 4
 
 
+class Feature(NamedTuple):
+    """A hyperparameter that varies.
+
+    Attributes:
+        axis: on which its places lie.
+        whole: whether its values are whole numbers.
+        column: the places of all trials (numbers), or their categories (text).
+    """
+
+    axis: Axis
+    whole: bool
+    column: list[Value]
+
+    @property
+    def name(self) -> str:
+        """The hyperparameter."""
+        return self.axis.name
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is a number or a category."""
+        return "nominal" if isinstance(self.column[0], str) else "continuous"
+
+    def nearest(self, place: float) -> float:
+        """The value at a place, or of whole numbers the one that was tried nearest to it."""
+        if not self.whole:
+            return self.axis.value(place)
+        tried = [place for place in self.column if is_number(place)]
+        return round(self.axis.value(min(tried, key=lambda one: abs(one - place))))
+
+
 class Features(msgspec.Struct):
     """What a model learns from.
 
     Attributes:
-        names: the hyperparameters that vary.
-        kinds: for each whether it is a number or a category.
-        scales: for each the scale of its places.
-        whole: for each whether its values are whole numbers.
-        columns: for each the places of all trials (numbers), or their categories (text).
+        given: the hyperparameters that vary.
         target: for each configuration, the mean of its trials; larger is better.
         target_name: what it is.
         trials: one of each configuration, best first.
         note: which of the trials are left out, or mixed with others.
     """
 
-    names: list[str]
-    kinds: list[Kind]
-    scales: list[Scale]
-    whole: list[bool]
-    columns: list[list[Value]]
+    given: list[Feature]
     target: list[float]
     target_name: str
     trials: list[Trial]
@@ -60,27 +84,8 @@ class Features(msgspec.Struct):
         """The target from -1 to 1: libraries take a variance below theirs of rounding for none."""
         return [(value - self.center) / self.unit for value in self.target]
 
-    @property
-    def rows(self) -> list[list[Value]]:
-        """The features of each trial."""
-        return [list(row) for row in zip(*self.columns, strict=True)]
 
-    def value(self, index: int, place: float) -> float:
-        """A place as a value of the hyperparameter."""
-        scale = self.scales[index]
-        if scale == "log":
-            return float(10**place)
-        return float(1 - 10**-place) if scale == "reverse log" else float(place)
-
-    def nearest(self, index: int, place: float) -> float:
-        """The value at a place, or of whole numbers the one that was tried nearest to it."""
-        if not self.whole[index]:
-            return self.value(index, place)
-        tried = [place for place in self.columns[index] if is_number(place)]
-        return round(self.value(index, min(tried, key=lambda one: abs(one - place))))
-
-
-def make_features(results: Results, objective: int = 0) -> Features:
+def make_features(results: Results) -> Features:
     """Take the trials with a result.
 
     Raises:
@@ -88,8 +93,8 @@ def make_features(results: Results, objective: int = 0) -> Features:
     """
     if not results.objectives:
         raise UserError("it is not known what is optimised; give --metric and --mode")
-    chosen = results.objectives[objective]
-    trials, values, mixed = comparable(results, objective, _needed(len(results.parameters)))
+    chosen = results.objectives[0]
+    trials, values, mixed = comparable(results, fewest=_needed(len(results.parameters)))
     axes = varied_axes(results, trials)
     if not axes or len(set(values)) < 2:
         raise UserError(
@@ -102,17 +107,17 @@ def make_features(results: Results, objective: int = 0) -> Features:
             f"an analysis of {len(axes)} hyperparameters needs {wanted} configurations with a "
             f"result; '{results.name}' has {len(trials)}"
         )
+    given = [
+        Feature(axis, all(type(t.applied.get(axis.name)) is int for t in trials), _column(axis))
+        for axis in axes
+    ]
     column = Column(chosen.name, "metric", chosen.name)
     # An axis says on which scale; its places are for drawing, and end where a picture does.
     log = make_axis(results, column, values).scale == "log"
     name = f"log10({chosen.name})" if log else chosen.name
     target = [math.log10(value) if log else value for value in values]
     return Features(
-        [item.name for item in axes],
-        ["nominal" if _nominal(item) else "continuous" for item in axes],
-        [item.scale for item in axes],
-        [_is_whole(item, trials) for item in axes],
-        [_column(results, item, trials) for item in axes],
+        given,
         [-as_loss(value, chosen.mode) for value in target],
         f"-{name}" if chosen.mode == "min" else name,
         trials,
@@ -124,15 +129,7 @@ def _needed(hyperparameters: int) -> int:
     return max(FEWEST_TRIALS, FEWEST_PER_FEATURE * hyperparameters)
 
 
-def _is_whole(axis: Axis, trials: list[Trial]) -> bool:
-    return all(type(trial.applied.get(axis.name)) is int for trial in trials)
-
-
-def _nominal(axis: Axis) -> bool:
-    return axis.scale == "category" or None in axis.positions
-
-
-def _column(results: Results, axis: Axis, trials: list[Trial]) -> list[Value]:
+def _column(axis: Axis) -> list[Value]:
     """Places; a hyperparameter that some trials lack is told by the halves of its range."""
     if axis.scale == "category":
         return [axis.categories[int(place or 0)] for place in axis.positions]
@@ -140,10 +137,8 @@ def _column(results: Results, axis: Axis, trials: list[Trial]) -> list[Value]:
     if len(known) == len(axis.positions):
         return [*known]
     middle = sorted(known)[len(known) // 2]
-    return [_half(place, middle) for place in axis.positions]
-
-
-def _half(place: float | None, middle: float) -> str:
-    if place is None:
-        return label(None)
-    return f"below {middle:.4g}" if place < middle else f"{middle:.4g} or above"
+    below, above = f"below {middle:.4g}", f"{middle:.4g} or above"
+    return [
+        label(None) if place is None else below if place < middle else above
+        for place in axis.positions
+    ]

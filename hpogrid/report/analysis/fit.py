@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from hpogrid.registry import require
-from hpogrid.report.analysis.features import Features, make_features
+from hpogrid.report.analysis.features import Feature, Features, make_features
 from hpogrid.report.analysis.model import Analysis, Effect, Local, Pair, Share, Value
-from hpogrid.report.ranking import rank_hyperparameters
+from hpogrid.report.importance import rank_hyperparameters
 from hpogrid.report.results import Results
 
 FOLDS = 5
@@ -21,14 +23,11 @@ _BACKGROUND = 128
 _GRID = 24
 
 
-def analyse(
-    results: Results, *, objective: int = 0, interactions: int = 5, top: int = 4, seed: int = 0
-) -> Analysis:
-    """Explain the results of a project.
+def analyse(results: Results, *, interactions: int = 5, top: int = 4, seed: int = 0) -> Analysis:
+    """Explain the first objective of a project.
 
     Args:
         results: what was found.
-        objective: the number of the objective to explain.
         interactions: how many pairs of hyperparameters to look for.
         top: how many of the best trials to explain one by one.
         seed: of everything random.
@@ -37,11 +36,11 @@ def analyse(
         UserError: too few trials (the number needed is said), or the library is missing.
     """
     require("interpret.glassbox", extra="analysis", what="analyze")
-    features = make_features(results, objective)
-    pairs = min(interactions, len(features.names) * (len(features.names) - 1) // 2)
+    features = make_features(results)
+    pairs = min(interactions, math.comb(len(features.given), 2))
     model = _fitted(features, range(len(features.target)), pairs, seed)
     scores = _cross_validate(features, pairs, seed)
-    chosen = results.objectives[objective]
+    chosen = results.objectives[0]
     singles, doubles = _terms(model, features)
     return Analysis(
         project=results.name,
@@ -57,7 +56,7 @@ def analyse(
         pairs=sorted(doubles, key=lambda pair: -pair.share.mean),
         locals=_locals(model, features, top),
         fanova=fanova(features, seed),
-        permutation=_permutation(results, objective),
+        permutation=_permutation(results),
     )
 
 
@@ -66,8 +65,8 @@ def _fitted(
 ) -> Any:
     glassbox = require("interpret.glassbox", extra="analysis", what="analyze")
     model = glassbox.ExplainableBoostingRegressor(
-        feature_names=features.names,
-        feature_types=list(features.kinds),
+        feature_names=[item.name for item in features.given],
+        feature_types=[item.kind for item in features.given],
         interactions=pairs,
         outer_bags=bags,
         max_rounds=_MOST_ROUNDS,
@@ -84,10 +83,9 @@ def _fitted(
 
 def _frame(features: Features, rows: Sequence[int]) -> Any:
     numpy = require("numpy", extra="analysis", what="analyze")
-    frame = numpy.empty((len(rows), len(features.names)), dtype=object)
-    for index, column in enumerate(features.columns):
-        for place, row in enumerate(rows):
-            frame[place, index] = column[row]
+    frame = numpy.empty((len(rows), len(features.given)), dtype=object)
+    for index, item in enumerate(features.given):
+        frame[:, index] = [item.column[row] for row in rows]
     return frame
 
 
@@ -95,10 +93,9 @@ def _cross_validate(features: Features, pairs: int, seed: int) -> list[float]:
     """R² of each fold on the configurations that its model has not seen."""
     selection = require("sklearn.model_selection", extra="analysis", what="analyze")
     metrics = require("sklearn.metrics", extra="analysis", what="analyze")
-    found = []
     learned = features.learned
-    rows = list(range(len(learned)))
-    for train, test in selection.KFold(FOLDS, shuffle=True, random_state=seed).split(rows):
+    found = []
+    for train, test in selection.KFold(FOLDS, shuffle=True, random_state=seed).split(learned):
         model = _fitted(features, [int(row) for row in train], pairs, seed, _FOLD_BAGS)
         truth = [learned[row] for row in test]
         found.append(float(metrics.r2_score(truth, model.predict(_frame(features, test)))))
@@ -106,8 +103,7 @@ def _cross_validate(features: Features, pairs: int, seed: int) -> list[float]:
 
 
 def _share(values: Sequence[float]) -> Share:
-    mean = sum(values) / len(values)
-    return Share(mean, (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5)
+    return Share(statistics.fmean(values), statistics.pstdev(values))
 
 
 def _number(value: Any) -> float:
@@ -125,10 +121,11 @@ def _terms(model: Any, features: Features) -> tuple[list[Effect], list[Pair]]:
     doubles: list[Pair] = []
     for number, term in enumerate(model.term_features_):
         data = explained.data(number)
-        if len(term) == 1:
-            singles.append(_effect(features, term[0], data, shares[number]))
+        own = [features.given[index] for index in term]
+        if len(own) == 1:
+            singles.append(_effect(features, own[0], data, shares[number]))
         else:
-            doubles.append(_pair(features, term, data, shares[number]))
+            doubles.append(_pair(features, own, data, shares[number]))
     return singles, doubles
 
 
@@ -144,31 +141,32 @@ def _term_shares(model: Any) -> list[Share]:
     return [_share(column) for column in zip(*bags, strict=True)]
 
 
-def _effect(features: Features, index: int, data: dict[str, Any], share: Share) -> Effect:
-    name, kind = features.names[index], features.kinds[index]
+def _effect(features: Features, feature: Feature, data: dict[str, Any], share: Share) -> Effect:
     score = [features.unit * float(item) for item in data["scores"]]
     std = [
         features.unit * float(high - low) / 2
         for high, low in zip(data["upper_bounds"], data["lower_bounds"], strict=True)
     ]
     peak = max(range(len(score)), key=score.__getitem__)
-    if kind == "nominal":
-        labels: list[Value] = [str(item) for item in data["names"]]
-        return Effect(name, kind, share, labels, score, std, labels[peak])
-    edges = [float(item) for item in data["names"]]
-    values: list[Value] = [features.value(index, edge) for edge in edges]
-    best = features.nearest(index, (edges[peak] + edges[peak + 1]) / 2)
-    return Effect(name, kind, share, values, score, std, best)
+    values = _values(feature, data["names"])
+    best = values[peak]
+    if feature.kind == "continuous":
+        best = feature.nearest(float(data["names"][peak] + data["names"][peak + 1]) / 2)
+    return Effect(feature.name, feature.kind, share, values, score, std, best)
 
 
-def _pair(features: Features, term: Sequence[int], data: dict[str, Any], share: Share) -> Pair:
-    sides: list[list[Value]] = []
-    for index, items in zip(term, (data["left_names"], data["right_names"]), strict=True):
-        nominal = features.kinds[index] == "nominal"
-        sides.append([str(n) if nominal else features.value(index, float(n)) for n in items])
+def _values(feature: Feature, names: Sequence[Any]) -> list[Value]:
+    """Categories, or edges of intervals, in the hyperparameter's own units."""
+    if feature.kind == "nominal":
+        return list(map(str, names))
+    return [feature.axis.value(float(edge)) for edge in names]
+
+
+def _pair(features: Features, both: Sequence[Feature], data: dict[str, Any], share: Share) -> Pair:
+    first, second = both
+    across, up = _values(first, data["left_names"]), _values(second, data["right_names"])
     score = [[features.unit * float(cell) for cell in row] for row in data["scores"]]
-    names = (features.names[term[0]], features.names[term[1]])
-    return Pair(names, share, sides[0], sides[1], score)
+    return Pair((first.name, second.name), share, across, up, score)
 
 
 def _locals(model: Any, features: Features, top: int) -> list[Local]:
@@ -191,8 +189,8 @@ def _locals(model: Any, features: Features, top: int) -> list[Local]:
 # --- other opinions ------------------------------------------------------------------------
 
 
-def _permutation(results: Results, objective: int) -> dict[str, Share]:
-    found, _ = rank_hyperparameters(results, objective)
+def _permutation(results: Results) -> dict[str, Share]:
+    found, _ = rank_hyperparameters(results)
     if found is None:
         return {}
     triples = zip(found.names, found.mean, found.low, found.high, strict=True)
@@ -207,7 +205,7 @@ def fanova(features: Features, seed: int) -> dict[str, Share]:
     """
     numpy = require("numpy", extra="analysis", what="analyze")
     ensemble = require("sklearn.ensemble", extra="analysis", what="analyze")
-    table = numpy.array([_coded(column) for column in features.columns], dtype=float).T
+    table = numpy.array([_coded(item.column) for item in features.given], dtype=float).T
     target = numpy.array(features.learned)
     rng = numpy.random.default_rng(seed)
     rounds: list[list[float]] = []
@@ -220,7 +218,7 @@ def fanova(features: Features, seed: int) -> dict[str, Share]:
         base = numpy.column_stack([rng.choice(column, _BACKGROUND) for column in table.T])
         rounds.append([_marginal(forest, base, table[:, i], i, rng) for i in range(table.shape[1])])
     columns = zip(*rounds, strict=True)
-    return {name: _share(column) for name, column in zip(features.names, columns, strict=True)}
+    return {item.name: _share(column) for item, column in zip(features.given, columns, strict=True)}
 
 
 def _marginal(forest: Any, base: Any, values: Any, index: int, rng: Any) -> float:

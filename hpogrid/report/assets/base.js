@@ -128,6 +128,11 @@ class Axis {
     Object.assign(this, { low, high });
   }
 
+  // The same axis but for some fields.
+  with(fields) {
+    return Object.assign(Object.create(Axis.prototype), this, fields);
+  }
+
   placeOf(value) {
     return TO_PLACE[this.scale](value, this.unit);
   }

@@ -42,10 +42,10 @@ function drawChart(plot, chart, { hidden = new Set(), across, up }) {
 }
 
 function describedAxis({ name, scale, low, high, categories, whole, column, values }) {
-  if (column) return Object.assign(Object.create(Axis.prototype), axes[columnOf(column)], { name });
-  if (values) return Object.assign(new Axis(name, scale, values, categories), { whole });
-  const axis = Object.assign(new Axis(name, scale, [], categories), { empty: false, whole });
-  return scale === "category" ? axis : Object.assign(axis, { low, high });
+  if (column) return axes[columnOf(column)].with({ name });
+  const axis = new Axis(name, scale, values ?? [], categories).with({ whole });
+  if (values) return axis;
+  return axis.with(scale === "category" ? { empty: false } : { empty: false, low, high });
 }
 
 // A section with one plot below its tools.
@@ -107,10 +107,6 @@ const seriesName = (number) => `series-${number % data.series}`;
 // The corners of a staircase: a value holds until the next one.
 function corners(points) {
   return points.flatMap(([x, y], place) => (place ? [[x, points[place - 1][1]], [x, y]] : [[x, y]]));
-}
-
-function trace(pen, points) {
-  for (const [x, y] of points) pen.lineTo(x, y);
 }
 
 // Whether trials failed that have no place but below the others.
@@ -186,21 +182,17 @@ function drawPoints(plot, layer, at, own, layers) {
 
 function drawLine(plot, layer, at, own, layers) {
   if (layer.share) return drawShare(plot, layer);
-  const { pen } = plot;
   const points = layer.rows
     ? layer.rows.map((row) => [plot.px(plot.x.places[row]), plot.py(plot.y.places[row])])
     : layer.x.map((x, index) => at(x, layer.y[index]));
   if (layer.open) points.push([plot.px(Math.max(...plot.x.places)), points.at(-1)[1]]);
   if (typeof layer.row === "number") return drawCurve(plot, points, layer);
-  pen.strokeStyle = color(layer.series === null ? "text" : seriesName(layer.series));
-  pen.lineWidth = layer.thin ? 1 : 2.5;
-  pen.globalAlpha = layer.thin ? 0.4 : 1;
-  pen.setLineDash(layer.dashed || layer.series >= data.series ? [7, 4] : []);
-  pen.beginPath();
-  trace(pen, layer.steps ? corners(points) : points);
-  pen.stroke();
-  pen.setLineDash([]);
-  pen.globalAlpha = 1;
+  stroke(plot.pen, [layer.steps ? corners(points) : points], {
+    color: color(layer.series === null ? "text" : seriesName(layer.series)),
+    width: layer.thin ? 1 : 2.5,
+    alpha: layer.thin ? 0.4 : 1,
+    dash: layer.dashed || layer.series >= data.series ? [7, 4] : [],
+  });
   if (layer.thin || layer.rows || (layer.series === null && !layer.steps)) return;
   const area = layers.find((other) => other.type === "area" && other.series === layer.series && layer.series !== null);
   const value = (side, place) => show(own[side].valueAt(place));
@@ -217,11 +209,8 @@ function drawShare(plot, { rows }) {
   const { places } = plot.x;
   const shown = rows.filter((row) => selection.mask[row] && places[row] !== null).sort((a, b) => places[a] - places[b]);
   const points = shown.map((row, index) => [plot.px(places[row]), plot.py((100 * (index + 1)) / shown.length)]);
-  plot.pen.strokeStyle = color("text");
-  plot.pen.lineWidth = 2.5;
-  plot.pen.beginPath();
-  trace(plot.pen, corners([...points.slice(0, 1).map(([x]) => [x, plot.py(0)]), ...points]));
-  plot.pen.stroke();
+  const rising = corners([...points.slice(0, 1).map(([x]) => [x, plot.py(0)]), ...points]);
+  stroke(plot.pen, [rising], { color: color("text"), width: 2.5 });
   points.forEach((point, index) => {
     if (plot.inside(...point)) plot.points.push([...point, shown[index]]);
     if (shown[index] === selection.focus) plot.ring(...point);
@@ -231,15 +220,10 @@ function drawShare(plot, { rows }) {
 
 // The line of a trial; where it was stopped early it ends with a cross.
 function drawCurve(plot, points, { row, dashed }) {
-  const { pen } = plot;
-  pen.strokeStyle = selection.mask[row] ? rowColor(row) : color("dim");
-  pen.lineWidth = row === selection.focus ? 4 : 1.3;
-  pen.setLineDash(dashed ? [4, 3] : []);
-  pen.beginPath();
-  trace(pen, points);
-  pen.stroke();
-  pen.setLineDash([]);
-  if (dashed && selection.mask[row]) plot.crossLines(...points.at(-1), 3);
+  const paint = selection.mask[row] ? rowColor(row) : color("dim");
+  const width = row === selection.focus ? 4 : 1.3;
+  stroke(plot.pen, [points], { color: paint, width, dash: dashed ? [4, 3] : [] });
+  if (dashed && selection.mask[row]) plot.crossLines(...points.at(-1), 3, paint, width);
   for (const [x, y] of points) if (plot.inside(x, y)) plot.points.push([x, y, row]);
   plot.drawn++;
 }
@@ -249,8 +233,7 @@ function drawArea({ pen }, layer, at) {
   pen.fillStyle = color(seriesName(layer.series));
   pen.globalAlpha = 0.16;
   pen.beginPath();
-  trace(pen, edge("low"));
-  trace(pen, edge("high").reverse());
+  for (const [x, y] of [...edge("low"), ...edge("high").reverse()]) pen.lineTo(x, y);
   pen.fill();
   pen.globalAlpha = 1;
 }
@@ -262,15 +245,8 @@ function drawBars(plot, layer, at) {
     const [[zero], [low], [high]] = [0, layer.low[lane], layer.high[lane]].map((place) => at(place, lane));
     pen.fillStyle = color("complete");
     pen.fillRect(Math.min(zero, right), y - 9, Math.abs(right - zero), 18);
-    pen.strokeStyle = color("text");
-    pen.lineWidth = 1.5;
-    pen.beginPath();
-    trace(pen, [[low, y], [high, y]]);
-    for (const end of [low, high]) {
-      pen.moveTo(end, y - 5);
-      pen.lineTo(end, y + 5);
-    }
-    pen.stroke();
+    const ends = [low, high].map((end) => [[end, y - 5], [end, y + 5]]);
+    stroke(pen, [[[low, y], [high, y]], ...ends], { color: color("text"), width: 1.5 });
     plot.drawn++;
   });
 }

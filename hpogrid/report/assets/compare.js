@@ -33,15 +33,12 @@ function standing() {
 }
 
 function legend() {
-  const boxes = data.studies.map((study, index) => {
-    const box = make("input", { type: "checkbox", checked: true, onchange: () => {
-      if (box.checked) hidden.delete(index);
-      else hidden.add(index);
-      for (const other of document.querySelectorAll(`input[data-study="${index}"]`)) other.checked = box.checked;
-      selection.changed();
-    }, "data-study": index });
-    return make("label", {}, box, " ", mark(study.name));
-  });
+  const boxes = data.studies.map((study, index) => tickBox([" ", mark(study.name)], true, (checked) => {
+    if (checked) hidden.delete(index);
+    else hidden.add(index);
+    for (const other of document.querySelectorAll(`input[data-study="${index}"]`)) other.checked = checked;
+    selection.changed();
+  }, { "data-study": index }));
   return make("span", { class: "legend" }, ...boxes);
 }
 
@@ -49,13 +46,10 @@ function progress(id, title) {
   const chart = data.charts[id];
   if (!chart) return;
   const view = { hidden, across: chart.x.scale, up: chart.y.scale };
-  const toggle = (side, label) => {
-    const box = make("input", { type: "checkbox", checked: view[side] === "log", onchange: () => {
-      view[side] = box.checked ? "log" : "linear";
-      plot.redraw();
-    } });
-    return make("label", {}, box, ` ${label}`);
-  };
+  const toggle = (side, label) => tickBox(` ${label}`, view[side] === "log", (checked) => {
+    view[side] = checked ? "log" : "linear";
+    plot.redraw();
+  });
   const tools = [legend(), toggle("across", "log across"), ...(positive(chart) ? [toggle("up", "log up")] : [])];
   const plot = plotSection(id, title, { note: chart.note, tools, label: `${title}: median and quartiles of each study`, chart, view });
 }

@@ -68,13 +68,13 @@ function pareto() {
   if (goals < 2) return;
   const charts = data.charts.pareto;
   const inFront = new Set(frontRows());
-  const only = make("input", { type: "checkbox", onchange: () =>
-    selection.set("pareto", only.checked ? (row) => inFront.has(row) : null) });
+  const only = tickBox(" select only the front", false, (checked) =>
+    selection.set("pareto", checked ? (row) => inFront.has(row) : null));
   const pair = [0, 1];
   const names = objectives.slice(0, goals).map((item, index) => [index, item.name]);
   const plot = plotSection("pareto", "Pareto front", {
     note: `No trial is better in one metric than one of the front without being worse in another: ${charts[0][1].note}. ${MARKS}`,
-    tools: [...pairChoosers(names, pair, () => plot), make("label", {}, only, " select only the front"), rampLegend()],
+    tools: [...pairChoosers(names, pair, () => plot), only, rampLegend()],
     chart: () => charts[pair[0]][pair[1]], view: { zooms: true }, like: charts[0][1],
   });
 }

@@ -29,9 +29,7 @@ function drawParallel(plot, { columns }) {
   drawLines(plot, path, (row) => plot.points.push([xs.at(-1), ys.at(-1)(row), row]));
   shown.forEach((axis, at) => drawAxis(plot, axis, xs[at], { aslant, first: !at, last: at === shown.length - 1, room: apart(right) }));
   if (!shown.some((axis) => axis.missing)) return;
-  pen.setLineDash([4, 4]);
-  plot.gridLine(xs[0], below, xs.at(-1), below);
-  pen.setLineDash([]);
+  plot.gridLine(xs[0], below, xs.at(-1), below, [4, 4]);
   plot.text(xs.at(-1) + 6, below + 4, "no value");
 }
 
@@ -123,14 +121,11 @@ function parallel() {
 
 // Which columns have an axis: at least two of them.
 function axisChooser(columns, left, changed) {
-  const boxes = columns.map((name) => {
-    const box = make("input", { type: "checkbox", checked: !left.has(name), onchange: () => {
-      if (box.checked) left.delete(name);
-      else if (columns.length - left.size > 2) left.add(name);
-      else box.checked = true;
-      changed();
-    } });
-    return make("label", {}, box, ` ${name}`);
-  });
+  const boxes = columns.map((name) => tickBox(` ${name}`, !left.has(name), (checked, box) => {
+    if (checked) left.delete(name);
+    else if (columns.length - left.size > 2) left.add(name);
+    else box.checked = true;
+    changed();
+  }));
   return make("details", { id: "choose-axes" }, make("summary", {}, "Choose the axes"), make("div", { class: "choices" }, ...boxes));
 }

@@ -57,14 +57,8 @@ class Plot {
   }
 
   // A line of the grid lies behind the marks, so it must be drawn before them.
-  gridLine(x1, y1, x2, y2) {
-    const { pen } = this;
-    pen.strokeStyle = color("grid");
-    pen.lineWidth = 1;
-    pen.beginPath();
-    pen.moveTo(x1, y1);
-    pen.lineTo(x2, y2);
-    pen.stroke();
+  gridLine(x1, y1, x2, y2, dash = []) {
+    stroke(this.pen, [[[x1, y1], [x2, y2]]], { color: color("grid"), dash });
   }
 
   line(x1, y1, x2, y2, kind) {
@@ -134,23 +128,15 @@ class Plot {
 
   // A mark for a trial without a result, at the edge: a cross, which no other mark is.
   cross(x, y, row) {
-    const { pen } = this;
     if (this.zooms && !this.inside(x, y)) return;
-    pen.strokeStyle = selection.mask[row] ? color("failed") : color("dim");
-    pen.lineWidth = 1.5;
-    this.crossLines(x, y, 3.5);
+    this.crossLines(x, y, 3.5, color(selection.mask[row] ? "failed" : "dim"), 1.5);
     if (row === selection.focus) this.ring(x, y);
     this.points.push([x, y, row]);
     this.drawn++;
   }
 
-  crossLines(x, y, half) {
-    this.pen.beginPath();
-    for (const side of [-half, half]) {
-      this.pen.moveTo(x - half, y - side);
-      this.pen.lineTo(x + half, y + side);
-    }
-    this.pen.stroke();
+  crossLines(x, y, half, color, width) {
+    stroke(this.pen, [-half, half].map((side) => [[x - half, y - side], [x + half, y + side]]), { color, width });
   }
 
   // Dragging draws a frame, which the plot then shows; a double click shows all again.
@@ -249,6 +235,17 @@ class Plot {
   }
 }
 
+// Draw lines, each through some points, and leave the pen as it was.
+function stroke(pen, lines, { color, width = 1, alpha = 1, dash = [] }) {
+  pen.save();
+  Object.assign(pen, { strokeStyle: color, lineWidth: width, globalAlpha: alpha });
+  pen.setLineDash(dash);
+  pen.beginPath();
+  for (const points of lines) points.forEach(([x, y], index) => (index ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+  pen.stroke();
+  pen.restore();
+}
+
 // Tell of a pointer until it is let go.
 function follow(move, end) {
   const last = (pointer) => {
@@ -263,8 +260,7 @@ function follow(move, end) {
 function padded(axis, share) {
   if (axis.padded || axis.scale === "category") return axis;
   const margin = share * (axis.high - axis.low);
-  const wider = Object.assign(Object.create(Axis.prototype), axis);
-  return Object.assign(wider, { low: axis.low - margin, high: axis.high + margin, padded: true });
+  return axis.with({ low: axis.low - margin, high: axis.high + margin, padded: true });
 }
 
 // A shift for dots of one category, so that they lie side by side.
@@ -274,7 +270,7 @@ function scatter(row) {
 
 // The part of an axis that a zoom shows.
 function within(axis, [low, high]) {
-  return Object.assign(Object.assign(Object.create(Axis.prototype), axis), { low, high, padded: true });
+  return axis.with({ low, high, padded: true });
 }
 
 function describe(row) {
@@ -317,12 +313,17 @@ function chooser(label, options, chosen, onchange) {
   return make("label", {}, `${label} `, select);
 }
 
+// A box to tick, with its words.
+function tickBox(words, checked, onchange, attributes = {}) {
+  const box = make("input", { type: "checkbox", checked, onchange: () => onchange(box.checked, box), ...attributes });
+  return make("label", {}, box, ...[words].flat());
+}
+
 function rampLegend() {
   const bar = make("span", { class: "ramp" });
   const [worse, better] = [make("span"), make("span")];
   const update = () => {
-    const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
-    bar.style.background = `linear-gradient(to right, ${stops})`;
+    bar.style.background = `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map(ramp)})`;
     const aim = objective < goals;
     worse.textContent = aim ? "worse" : "lower";
     better.textContent = `${aim ? "better" : "higher"} ${objectives[objective].name}`;

@@ -49,16 +49,15 @@ function chooseMetric() {
 // A switch for the trials of a state, where there are any.
 function showState(state) {
   if (!trials.state.includes(STATES.indexOf(state))) return null;
-  const box = make("input", { type: "checkbox", id: `show-${state}`, checked: visible[state], onchange: () => {
-    visible[state] = box.checked;
+  const change = (checked) => {
+    visible[state] = checked;
     selection.changed();
-  } });
-  return make("label", {}, box, ` ${state} trials`);
+  };
+  return tickBox(` ${state} trials`, visible[state], change, { id: `show-${state}` });
 }
 
 function copyButton(label, text) {
-  const button = make("button", { type: "button" }, label);
-  button.addEventListener("click", async () => {
+  const button = make("button", { type: "button", onclick: async () => {
     let done = true;
     try {
       await navigator.clipboard.writeText(text);
@@ -72,7 +71,7 @@ function copyButton(label, text) {
     }
     button.textContent = done ? "Copied" : "Select the text and copy it";
     setTimeout(() => (button.textContent = label), 2000);
-  });
+  } }, label);
   return button;
 }
 
@@ -80,26 +79,21 @@ function card(title, ...children) {
   return make("div", { class: "card" }, make("h3", {}, title), ...children);
 }
 
+function makeTable(kind, headings, rows, isNumber) {
+  const line = (tag, values) => make("tr", {}, ...values.map((value, place) =>
+    make(tag, { class: isNumber(value, place, values) ? "number" : null, scope: tag === "th" ? "col" : null },
+      typeof value === "number" ? value.toLocaleString("en") : value)));
+  const head = headings && make("thead", {}, line("th", headings));
+  return make("table", { class: kind }, head, make("tbody", {}, ...rows.map((row) => line("td", row))));
+}
+
 function rowsTable(headings, rows) {
-  const cells = (tag, values) =>
-    values.map((value, place) => {
-      const right = typeof value === "number" || place === values.length - 1;
-      return make(tag, { class: right ? "number" : null, scope: tag === "th" ? "col" : null },
-        typeof value === "number" ? value.toLocaleString("en") : value);
-    });
-  const table = make("table");
-  if (headings) table.append(make("thead", {}, make("tr", {}, ...cells("th", headings))));
-  table.append(make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells("td", row)))));
-  return table;
+  return makeTable(null, headings, rows, (value, place, { length }) => typeof value === "number" || place === length - 1);
 }
 
 // A table in which columns from the second one on are numbers, unless they are named in `texts`.
 function plainTable(label, headings, rows, texts = []) {
-  const kind = (place) => (texts.includes(headings[place]) ? null : "number");
-  const cells = (tag, values) => values.map((value, place) =>
-    make(tag, { class: kind(place), scope: tag === "th" ? "col" : null }, value));
-  const table = make("table", { class: "plain" }, make("thead", {}, make("tr", {}, ...cells("th", headings))),
-    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells("td", row)))));
+  const table = makeTable("plain", headings, rows, (_, place) => !texts.includes(headings[place]));
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
 }
 

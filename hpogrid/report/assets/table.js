@@ -14,17 +14,25 @@ function table() {
   selection.listeners.push(() => chosen.replaceChildren(...(selection.focus < 0 ? [] : [trialCard(selection.focus)])));
   body.append(chosen, cardCurve(), make("div", { class: "tools" }, make("label", {}, "Filter ", search), status), box, pager);
   const columns = tableColumns();
-  const refresh = () => fill({ box, pager, status, view, columns, refresh });
-  search.addEventListener("input", () => {
-    view.page = 0;
-    const test = parseFilter(search.value, columns);
-    search.setAttribute("aria-invalid", "false");
-    selection.set("search", test);
-  });
-  selection.listeners.push(() => {
-    view.page = 0;
+  const refresh = () => {
+    const rows = sortedRows(view, columns);
+    const pages = Math.max(1, Math.ceil(rows.length / PAGE));
+    view.page = Math.min(view.page, pages - 1);
+    status.textContent = `${plural(rows.length, "trial")} of ${count.toLocaleString("en")}`;
+    const shown = rows.slice(view.page * PAGE, (view.page + 1) * PAGE);
+    const focused = document.activeElement?.dataset?.key;
+    box.replaceChildren(make("table", {}, tableHead(view, columns, change),
+      make("tbody", {}, ...shown.map((row) => tableRow(row, columns)))));
+    if (focused) box.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    const turn = (label, page) => make("button", { type: "button", disabled: page < 0 || page >= pages, onclick: () => change({ page }) }, label);
+    pager.replaceChildren(turn("Previous", view.page - 1), `page ${view.page + 1} of ${pages}`, turn("Next", view.page + 1));
+  };
+  const change = (fields) => {
+    Object.assign(view, fields);
     refresh();
-  });
+  };
+  search.addEventListener("input", () => selection.set("search", parseFilter(search.value, columns)));
+  selection.listeners.push(() => change({ page: 0 }));
   refresh();
 }
 
@@ -35,16 +43,14 @@ function tableColumns() {
     value: (row) => axes[index].values[row],
     label: (row) => axes[index].label(row),
   }));
-  const named = (name) => columns.some((column) => column.name === name);
-  if (!named("state")) columns.push({ name: "state", numeric: false, value: (row) => trials.state[row], label: (row) => STATES[trials.state[row]] });
-  if (!named("time_s")) columns.push({ name: "time in s", numeric: true, value: (row) => trials.seconds[row], label: (row) => show(trials.seconds[row]) });
-  if (data.tasks.length > 1 && !named("taskid")) {
-    columns.push({ name: "task", numeric: false, value: (row) => trials.task[row], label: (row) => String(data.tasks[trials.task[row]].id) });
-  }
-  if (data.reasons.length > 1 && !named("reason")) {
-    columns.push({ name: "reason", numeric: false, value: (row) => data.reasons[trials.reason[row]], label: (row) => data.reasons[trials.reason[row]] });
-  }
-  return columns;
+  const reason = (row) => data.reasons[trials.reason[row]];
+  const own = [
+    { name: "state", numeric: false, value: (row) => trials.state[row], label: (row) => STATES[trials.state[row]] },
+    { name: "time in s", key: "time_s", numeric: true, value: (row) => trials.seconds[row], label: (row) => show(trials.seconds[row]) },
+    { name: "task", key: "taskid", numeric: false, value: (row) => trials.task[row], label: (row) => String(data.tasks[trials.task[row]].id), needless: data.tasks.length < 2 },
+    { name: "reason", numeric: false, value: reason, label: reason, needless: data.reasons.length < 2 },
+  ];
+  return columns.concat(own.filter(({ name, key = name, needless }) => !needless && columnOf(key) < 0));
 }
 
 // All words must match: `name<number` (also >, <=, >=, =), or a text in any cell.
@@ -80,40 +86,17 @@ function sortedRows({ column, falling }, columns) {
   return rows.sort(order);
 }
 
-function fill(parts) {
-  const { box, pager, status, view, columns, refresh } = parts;
-  const rows = sortedRows(view, columns);
-  const pages = Math.max(1, Math.ceil(rows.length / PAGE));
-  view.page = Math.min(view.page, pages - 1);
-  status.textContent = `${plural(rows.length, "trial")} of ${count.toLocaleString("en")}`;
-  const shown = rows.slice(view.page * PAGE, (view.page + 1) * PAGE);
-  const old = box.querySelector("table");
-  const focused = document.activeElement?.dataset?.key;
-  const made = make("table", {}, tableHead(view, columns, refresh),
-    make("tbody", {}, ...shown.map((row) => tableRow(row, columns))));
-  if (old) old.replaceWith(made);
-  else box.append(made);
-  if (focused) box.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
-  turnPages(pager, view, pages, refresh);
-}
-
-function tableHead(view, columns, refresh) {
+function tableHead(view, columns, change) {
+  const heading = (key, words, fields) =>
+    make("button", { type: "button", "data-key": key, onclick: () => change({ ...fields, page: 0 }) }, words);
   const cells = columns.map((column, index) => {
     const sorted = view.column === index;
     const arrow = sorted ? (view.falling ? " ▼" : " ▲") : "";
-    const button = make("button", { type: "button", "data-key": `sort ${column.name}`, onclick: () => {
-      view.falling = sorted && !view.falling;
-      view.column = index;
-      view.page = 0;
-      refresh();
-    } }, column.name + arrow);
     const order = view.falling ? "descending" : "ascending";
-    return make("th", { scope: "col", class: column.numeric ? "number" : null, "aria-sort": sorted ? order : null }, button);
+    return make("th", { scope: "col", class: column.numeric ? "number" : null, "aria-sort": sorted ? order : null },
+      heading(`sort ${column.name}`, column.name + arrow, { column: index, falling: sorted && !view.falling }));
   });
-  return make("thead", {}, make("tr", {}, make("th", { scope: "col" }, make("button", { type: "button", "data-key": "sort", onclick: () => {
-    Object.assign(view, { column: -1, falling: false, page: 0 });
-    refresh();
-  } }, "trial")), ...cells));
+  return make("thead", {}, make("tr", {}, make("th", { scope: "col" }, heading("sort", "trial", { column: -1, falling: false })), ...cells));
 }
 
 function tableRow(row, columns) {
@@ -124,16 +107,4 @@ function tableRow(row, columns) {
     return make("td", { class: column.numeric ? "number" : null, title: label.length > 40 ? label : null }, label);
   });
   return make("tr", { class: row === selection.focus ? "focus" : null, "data-row": row }, make("td", {}, mark), ...cells);
-}
-
-function turnPages(pager, view, pages, refresh) {
-  const turn = (label, by, possible) => {
-    const button = make("button", { type: "button", disabled: !possible, onclick: () => {
-      view.page += by;
-      refresh();
-    } }, label);
-    return button;
-  };
-  pager.replaceChildren(turn("Previous", -1, view.page > 0), `page ${view.page + 1} of ${pages}`,
-    turn("Next", 1, view.page < pages - 1));
 }

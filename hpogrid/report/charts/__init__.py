@@ -14,30 +14,26 @@ if TYPE_CHECKING:
 
 NEED_NO_OBJECTIVE = ("parallel", "timeline")
 _DRAW_NO_SAMPLE = ("importance", "timeline", "hypervolume")
+
+
+def _entry(place: str, summary: str) -> Entry:
+    return Entry(f"hpogrid.report.charts.{place}", summary)
+
+
 CHARTS = Registry(  # in the order of the page
     "chart",
     {
-        "history": Entry(
-            "hpogrid.report.charts.trials:history", "results in order, and the best so far"
-        ),
-        "parallel": Entry("hpogrid.report.charts.parallel:parallel", "parallel coordinates"),
-        "importance": Entry(
-            "hpogrid.report.charts.effects:importances", "which hyperparameters matter"
-        ),
-        "slices": Entry("hpogrid.report.charts.trials:slices", "results over each hyperparameter"),
-        "contour": Entry(
-            "hpogrid.report.charts.effects:contour", "results over the two that matter most"
-        ),
-        "distribution": Entry(
-            "hpogrid.report.charts.trials:distribution", "how rare good results are"
-        ),
-        "ranks": Entry("hpogrid.report.charts.ranks:ranks", "whether the search gets better"),
-        "pareto": Entry("hpogrid.report.charts.trials:pareto", "trials that no other one beats"),
-        "hypervolume": Entry(
-            "hpogrid.report.charts.fronts:hypervolume", "how the Pareto front has grown"
-        ),
-        "curves": Entry("hpogrid.report.charts.times:learning_curves", "reports step by step"),
-        "timeline": Entry("hpogrid.report.charts.times:timeline", "when each trial ran"),
+        "history": _entry("trials:history", "results in order, and the best so far"),
+        "parallel": _entry("trials:parallel", "parallel coordinates"),
+        "importance": _entry("effects:importances", "which hyperparameters matter"),
+        "slices": _entry("trials:slices", "results over each hyperparameter"),
+        "contour": _entry("effects:contour", "results over the two that matter most"),
+        "distribution": _entry("trials:distribution", "how rare good results are"),
+        "ranks": _entry("trials:ranks", "whether the search gets better"),
+        "pareto": _entry("trials:pareto", "trials that no other one beats"),
+        "hypervolume": _entry("trials:hypervolume", "how the Pareto front has grown"),
+        "curves": _entry("times:learning_curves", "reports step by step"),
+        "timeline": _entry("times:timeline", "when each trial ran"),
     },
 )
 

@@ -33,7 +33,7 @@ def _layer(layer: Layer, chart: Chart) -> Values:
     if isinstance(layer, Parallel):
         columns = [axis.column for axis in layer.axes]
         return {"type": "parallel", "columns": columns, "hidden": [*layer.hidden]}
-    fields = {name: getattr(layer, name) for name in layer.__struct_fields__}
+    fields = msgspec.structs.asdict(layer)
     rows = _rows(layer)
     if rows is not None:
         fields["open"] = len(fields.pop("x")) > len(rows)

@@ -7,8 +7,7 @@ import math
 from hpogrid.report.axes import Axis, spread
 from hpogrid.report.charts.model import Bars, Chart, Color, Heat, Layer
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.comparable import early_note
-from hpogrid.report.sample import fair_rows
+from hpogrid.report.sample import early_note, fair_rows
 
 IMPORTANCE = "importance of hyperparameters"
 MOST_HEAT = 600
@@ -56,12 +55,12 @@ def _heat(sketch: Sketch, x: Axis, y: Axis, columns: int = 48, rows: int = 32) -
 
     Of trials as they come, not of the best of them.
     """
-    fair = set(filter(sketch.results.counts, fair_rows(sketch.results, sketch.rows, MOST_HEAT)))
+    fair = fair_rows(sketch.results, sketch.rows, MOST_HEAT)
     chosen = [index for index, row in enumerate(sketch.rows) if row in fair]
     if sketch.on_page:
         return Heat([], [], [], chosen)
     places = list(zip(spread(x), spread(y), sketch.colors, strict=True))
-    (left, right), (bottom, top) = _edges(x), _edges(y)
+    (left, right), (bottom, top) = x.room(0.5), y.room(0.5)
     width, height = right - left, top - bottom
     near = [
         ((across - left) / width, (up - bottom) / height, color)
@@ -73,12 +72,6 @@ def _heat(sketch: Sketch, x: Axis, y: Axis, columns: int = 48, rows: int = 32) -
     ys = [(row + 0.5) / rows for row in range(rows)]
     colors = [[_mean(near, u, v, reach) for u in xs] for v in ys]
     return Heat([left + u * width for u in xs], [bottom + v * height for v in ys], colors, chosen)
-
-
-def _edges(axis: Axis) -> tuple[float, float]:
-    """The range of an axis; categories have room around them."""
-    low, high = axis.range
-    return (low - 0.5, high + 0.5) if axis.scale == "category" else (low, high)
 
 
 def _mean(near: list[tuple[float, float, float]], u: float, v: float, reach: float) -> Color:

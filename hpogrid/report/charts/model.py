@@ -6,7 +6,6 @@ Positions are those of `hpogrid.report.axes.Axis`; colours are numbers from 0 (w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
@@ -181,7 +180,6 @@ class Chart(msgspec.Struct):
     aspect: float = 2.0
 
 
-State = Literal["complete", "pruned", "failed", "running", "interrupted"]
 TEXT = "#1b1f24"
 STATE_COLORS = {
     "complete": "#0072b2",

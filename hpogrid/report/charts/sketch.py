@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+import msgspec
+
 from hpogrid.report.axes import Axis, label, make_axis
 from hpogrid.report.charts.model import Color, Points
-from hpogrid.report.importance import Importance
-from hpogrid.report.ranking import rank_hyperparameters
-from hpogrid.report.results import Column, Objective, Results
+from hpogrid.report.importance import Importance, rank_hyperparameters, varied_axes
+from hpogrid.report.results import Objective, Results
 from hpogrid.report.sample import choose_rows, end_order
 from hpogrid.study.study import Trial
-from hpogrid.study.values import as_loss
 
 MOST_TRIALS = 3000
 
@@ -41,24 +41,10 @@ class Sketch:
         """The objective that is shown."""
         return self.results.objectives[self.number]
 
-    def axis(self, column: Column) -> Axis:
-        """The places of the shown trials in a column."""
-        get = {"parameter": lambda trial: trial.applied, "metric": lambda trial: trial.metrics}
-        values = [get[column.kind](trial).get(column.key) for trial in self.trials]
-        axis = make_axis(self.results, column, values)
-        axis.column = column.name
-        return axis
-
     @cached_property
     def parameters(self) -> list[Axis]:
         """The hyperparameters that vary, in the order of their columns."""
-        found = []
-        for column in self.results.columns:
-            if column.kind == "parameter":
-                axis = self.axis(column)
-                if len(set(axis.positions)) > 1:
-                    found.append(axis)
-        return found
+        return varied_axes(self.results, self.trials)
 
     @cached_property
     def ranking(self) -> tuple[Importance | None, str]:
@@ -76,15 +62,10 @@ class Sketch:
 
     def metric(self, number: int) -> Axis:
         """The places of an objective, of trials with a result only."""
-        objective = self.results.objectives[number]
+        name = self.results.objectives[number].name
+        column = next(c for c in self.results.columns if (c.kind, c.key) == ("metric", name))
         values = [self.results.value(trial, number) for trial in self.trials]
-        axis = make_axis(self.results, Column(objective.name, "metric", objective.name), values)
-        axis.column = next(
-            column.name
-            for column in self.results.columns
-            if (column.kind, column.key) == ("metric", objective.name)
-        )
-        return axis
+        return msgspec.structs.replace(make_axis(self.results, column, values), name=name)
 
     @cached_property
     def result(self) -> Axis:
@@ -94,11 +75,8 @@ class Sketch:
     @cached_property
     def colors(self) -> list[Color]:
         """How good each trial is; the worst twentieth are equally bad."""
-        mode = self.objective.mode
-        losses = [
-            None if place is None else as_loss(place, mode) for place in self.result.positions
-        ]
-        places = [None if loss is None else -loss for loss in losses]
+        sign = -1 if self.objective.mode == "min" else 1
+        places = [None if place is None else sign * place for place in self.result.positions]
         known = sorted(place for place in places if place is not None)
         if not known:
             return [None] * len(places)

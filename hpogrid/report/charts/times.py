@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 from hpogrid.report.axes import Axis, make_axis
 from hpogrid.report.charts.model import Chart, Layer, Line, Spans
 from hpogrid.report.charts.sketch import Sketch
-from hpogrid.report.curves import MOST_CURVES, curves
 from hpogrid.report.results import Column
+from hpogrid.report.sample import thinned
+from hpogrid.study.study import Trial
+from hpogrid.study.values import number
 
 MOST_SPANS = 30_000
+MOST_CURVES = 200
+FEWEST_CURVES = 10
+MOST_POINTS = 100
 
 
 def learning_curves(sketch: Sketch) -> list[Chart]:
@@ -20,28 +26,51 @@ def learning_curves(sketch: Sketch) -> list[Chart]:
 
 def curve_charts(sketch: Sketch, metric: str, most: int = MOST_CURVES) -> list[Chart]:
     """What trials reported step by step of a metric: the curves of so many."""
-    lines, said = curves(sketch.trials, metric, sketch.results.trials, most)
+    results, trials = sketch.results, sketch.trials
+    found = [row for row, trial in enumerate(trials) if _has_curve(trial)]
+    chosen = found
+    if len(found) > most:
+        best = most // 2
+        chosen = found[:best] + random.Random(0).sample(found[best:], most - best)
+    known = [(row, _points(trials[row], metric)) for row in chosen]
+    lines = [(row, points) for row, points in known if len(points) > 1]
     if not lines:
         return []
-    values = [value for line in lines for value in line.values]
-    y = make_axis(sketch.results, Column(metric, "metric", metric), values)
+    note = "Dashed: stopped early."
+    if (total := sum(map(_has_curve, results.trials))) > len(chosen):
+        note += f" Shown are the best {most // 2} of {total} and others at random."
+    values = [value for _, points in lines for _, value in points]
+    y = make_axis(results, Column(metric, "metric", metric), values)
     place = dict(zip(values, y.positions, strict=True))
-    steps = [float(step) for line in lines for step in line.steps]
-    x = Axis("report", "linear", list(steps), whole=True)
+    x = Axis("report", "linear", [step for _, points in lines for step, _ in points], whole=True)
     layers: list[Layer] = [
         Line(
-            list(map(float, line.steps)),
-            [place[value] or 0.0 for value in line.values],
-            f"trial {sketch.trials[line.row].id}",
-            sketch.colors[line.row] or 0.0,
-            dashed=sketch.trials[line.row].state == "pruned",
+            [step for step, _ in points],
+            [place[value] or 0.0 for _, value in points],
+            f"trial {trials[row].id}",
+            sketch.colors[row] or 0.0,
+            dashed=trials[row].state == "pruned",
             thin=True,
-            row=line.row,
+            row=row,
         )
-        for line in reversed(lines)
+        for row, points in reversed(lines)
     ]
-    title = f"{sketch.results.name}: learning curves"
-    return [Chart(title, x, y, layers, f"Dashed: stopped early. {said}".strip(), sketch.color_name)]
+    title = f"{results.name}: learning curves"
+    return [Chart(title, x, y, layers, note, sketch.color_name)]
+
+
+def _has_curve(trial: Trial) -> bool:
+    return len(trial.reports) > 1 and trial.state != "failed"
+
+
+def _points(trial: Trial, metric: str) -> list[tuple[float, float]]:
+    """A metric at the reports of a trial, thin enough for a page."""
+    points = [
+        (float(report.step), float(f"{value:.6g}"))
+        for report in trial.reports
+        if (value := number(report.metrics.get(metric))) is not None
+    ]
+    return thinned(points, MOST_POINTS)
 
 
 def timeline(sketch: Sketch) -> list[Chart]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
+from msgspec.structs import asdict
 
 from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.charts.as_plotly import plotly_figure
 from hpogrid.report.compare.charts import comparison_charts
 from hpogrid.report.compare.model import Comparison
-from hpogrid.report.compare.save import save_comparison
+from hpogrid.report.compare.page import Form, save_comparison
 from hpogrid.report.compare.standing import compare_studies
 from hpogrid.report.load import given_objectives
 from hpogrid.search.base import Mode
@@ -21,8 +22,6 @@ from hpogrid.site.choice import LIMIT, Filters
 if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
-
-Form = Literal["html", "json", "png", "svg", "pdf"]
 
 
 def compare(
@@ -80,11 +79,10 @@ class ComparedStudies:
 
         from hpogrid.report.notebook import rows_table
 
-        items = self.comparison.standings
-        names = items[0].__struct_fields__ if items else ()
-        rows = [[to_builtins(getattr(item, name)) for name in names] for item in items]
+        rows = to_builtins(self.comparison.standings)
         notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
-        return rows_table(names, rows, f"comparison {self.comparison.summary}", rest=notes)
+        lines = [list(row.values()) for row in rows]
+        return rows_table(list(rows[0]), lines, repr(self)[1:-1], rest=notes)
 
     @property
     def table(self) -> DataFrame:
@@ -113,9 +111,7 @@ class ComparedStudies:
         """The value of each replicate at the budget."""
         return self._plot("values")
 
-    def save(
-        self, form: Literal["html", "json", "png", "svg", "pdf"], stem: str | Path
-    ) -> list[Path]:
+    def save(self, form: Form, stem: str | Path) -> list[Path]:
         """Write the files of a format to ``<stem>.html`` and so on; return their paths."""
         return save_comparison(self.comparison, form, str(stem))
 
@@ -127,6 +123,4 @@ class ComparedStudies:
 
     def _frame(self, items: list[Any]) -> DataFrame:
         pandas = require("pandas", extra="export", what="a table of a comparison")
-        names = items[0].__struct_fields__ if items else ()
-        rows = [[getattr(item, name) for name in names] for item in items]
-        return pandas.DataFrame(rows, columns=list(names))
+        return pandas.DataFrame(list(map(asdict, items)))

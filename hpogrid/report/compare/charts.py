@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+
+import msgspec
 
 from hpogrid.report.axes import Axis, numeric_axis, shift
 from hpogrid.report.charts.model import Area, Chart, Layer, Line, Points
 from hpogrid.report.charts.times import time_unit
-from hpogrid.report.compare.bands import band
-from hpogrid.report.compare.model import Comparison, Entrant, Replicate, Unit
+from hpogrid.report.compare.model import Budget, Comparison, Entrant, Replicate, Unit, quantile
+from hpogrid.report.sample import thinned
+from hpogrid.search.base import Mode
+from hpogrid.text import counted
 
 MOST_LINES = 30
+MOST_POINTS = 300
 
 
 def comparison_charts(comparison: Comparison) -> dict[str, Chart]:
@@ -49,7 +55,8 @@ def progress(comparison: Comparison, unit: Unit) -> Chart:
         if len(item.replicates) > 1:
             layers.append(Area(across, low, high, series))
             layers += _each(item, unit, size, found.x, y, series)
-        layers.append(Line(across, median, _label(item), series=series, steps=True))
+        label = f"{item.name} ({counted(len(item.replicates), 'replicate')})"
+        layers.append(Line(across, median, label, series=series, steps=True))
     x = Axis(name, "linear", [*ends])
     title = f"best {comparison.metric} ({comparison.mode}) over "
     title += "trials" if unit == "trials" else "time"
@@ -89,11 +96,6 @@ def values(comparison: Comparison) -> Chart:
     return Chart(title, x, y, layers, note, aspect=11 / max(2.5, 0.7 * len(names) + 1))
 
 
-def _label(item: Entrant) -> str:
-    count = len(item.replicates)
-    return f"{item.name} ({count} replicate{'s' if count > 1 else ''})"
-
-
 def _each(
     item: Entrant, unit: Unit, size: float, shared: list[float], y: Axis, series: int
 ) -> Iterable[Line]:
@@ -110,9 +112,52 @@ def replicate_steps(
     one: Replicate, unit: Unit, first: float, last: float
 ) -> tuple[list[float], list[float]]:
     """Where the best value of a replicate changes between two places, and to what."""
-    place = 0 if unit == "trials" else 1
-    before = [step for step in one.steps if step[place] <= first]
-    inside = [step for step in one.steps if first < step[place] <= last]
-    across = [first] * bool(before) + [float(step[place]) for step in inside] + [last]
-    up = [step.value for step in before[-1:]] + [step.value for step in inside]
+    known = [(float(getattr(step, unit)), step.value) for step in one.steps]
+    before = [(first, value) for place, value in known if place <= first]
+    inside = [(place, value) for place, value in known if first < place <= last]
+    shown = before[-1:] + inside
+    across, up = [place for place, _ in shown] + [last], [value for _, value in shown]
     return (across, [*up, up[-1]]) if up else ([], [])
+
+
+class Band(msgspec.Struct):
+    """Steps: at each ``x`` the values change to those beside it, until the next one.
+
+    Attributes:
+        x: ended trials, or seconds since the start; the last one is where the shortest replicate
+            ends that is not over (see `Replicate`).
+        median, low, high: over the replicates, with the quartiles.
+        least, most: the smallest and the largest value.
+    """
+
+    x: list[float]
+    median: list[float]
+    low: list[float]
+    high: list[float]
+    least: list[float]
+    most: list[float]
+
+
+def band(entrant: Entrant, unit: Unit, mode: Mode) -> Band:
+    """The band of a study, from where all of its replicates have a result; it may be empty."""
+    sign = 1 if mode == "min" else -1
+    known = [one for one in entrant.replicates if one.steps]
+    ends = {id(one): float(getattr(one, unit)) for one in known}
+    lasting = [ends[id(one)] for one in known if not one.over]
+    end = min(lasting) if lasting else max(ends.values(), default=0.0)
+    changes = {float(getattr(step, unit)) for one in known for step in one.steps}
+    found = Band([], [], [], [], [], [])
+    for x in thinned(sorted({x for x in changes if x <= end} | {end}), MOST_POINTS):
+        values = [one.best(Budget(unit, x)) for one in known]
+        losses = sorted(math.inf if value is None else sign * value for value in values)
+        if not losses or math.isinf(losses[-1]):
+            continue
+        edges = [sign * quantile(losses, share) for share in (0, 0.25, 0.5, 0.75, 1)]
+        least, low, median, high, most = edges if sign > 0 else edges[::-1]
+        for column, value in zip(
+            (found.x, found.median, found.low, found.high, found.least, found.most),
+            (x, median, low, high, least, most),
+            strict=True,
+        ):
+            column.append(value)
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 from hpogrid.errors import RunError
 from hpogrid.registry import require
 from hpogrid.report.base import text
-from hpogrid.report.export.base import told_of, trial_key
+from hpogrid.report.export import told_of, trial_key
 from hpogrid.report.results import Results
 from hpogrid.study.address import filled, why, without_secret
 from hpogrid.study.mlflow_runs import LONGEST_TAG, Runs, short_name

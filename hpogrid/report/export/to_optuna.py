@@ -1,14 +1,17 @@
-"""A study of Optuna, in any storage that it knows: for its dashboard, plots and samplers."""
+"""A study of Optuna, in any storage that it knows, and its dashboard on a snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpogrid.errors import UserError
 from hpogrid.registry import require
 from hpogrid.report.axes import label
-from hpogrid.report.export.base import told_of, trial_key
+from hpogrid.report.export import told_of, trial_key
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.space.value import Value, Values
 from hpogrid.study.address import without_secret
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
+HOST = "127.0.0.1"
 _KEY = "hpogrid_key"
 _STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
@@ -71,7 +75,7 @@ def _frozen(results: Results, trial: Trial, task: Origin, known: _Distributions)
     frozen = create_trial(
         state=state,
         params=params,
-        distributions={name: known.of(name) for name in params},
+        distributions={name: known.known[name] for name in params},
         values=found if usable else None,
         intermediate_values=_intermediate(results, trial) if len(values) == 1 else None,
         user_attrs={
@@ -101,30 +105,24 @@ class _Distributions:
     """What Optuna is told about each hyperparameter: from the space, or from the values seen."""
 
     def __init__(self, results: Results) -> None:
-        self._space = results.space
-        self._known = distributions(results.space) if results.space else {}
-        self._seen: dict[str, BaseDistribution] = {}
-        if not self._known:
-            for name in results.parameters:
-                self._seen[name] = _from_values(
-                    [trial.applied[name] for trial in results.trials if name in trial.applied]
-                )
-
-    def of(self, name: str) -> BaseDistribution:
-        """The distribution of a parameter."""
-        return self._known[name] if name in self._known else self._seen[name]
+        of_space = distributions(results.space) if results.space else {}
+        self._space = results.space if of_space else None
+        self.known = of_space or {
+            name: _from_values([t.applied[name] for t in results.trials if name in t.applied])
+            for name in results.parameters
+        }
 
     def params(self, trial: Trial) -> Values:
         """The parameters of a trial that a distribution is known for and that fit it."""
-        if self._space is not None and self._known:
-            inside = {n: v for n, v in trial.suggested.items() if n in self._known}
+        if self._space is not None:
+            inside = {n: v for n, v in trial.suggested.items() if n in self.known}
             params = to_params(self._space, inside)
         else:
             params = {
-                name: value if _is_number(self._seen[name]) else label(value)
+                name: value if hasattr(self.known[name], "low") else label(value)
                 for name, value in trial.applied.items()
             }
-        return {name: value for name, value in params.items() if _fits(self.of(name), value)}
+        return {name: value for name, value in params.items() if _fits(self.known[name], value)}
 
 
 def _from_values(values: list[Value]) -> BaseDistribution:
@@ -136,12 +134,39 @@ def _from_values(values: list[Value]) -> BaseDistribution:
     return CategoricalDistribution(tuple(dict.fromkeys(map(label, values))))
 
 
-def _is_number(distribution: object) -> bool:
-    return hasattr(distribution, "low")
-
-
 def _fits(distribution: BaseDistribution, value: object) -> bool:
     try:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (ValueError, TypeError):
         return False
+
+
+def serve(results: Results, port: int, ready: Callable[[], None]) -> None:
+    """Serve Optuna's dashboard on a snapshot to this machine only, until Ctrl-C.
+
+    Args:
+        results: what to show.
+        port: of the page.
+        ready: called as soon as the page can be opened.
+
+    Raises:
+        UserError: the port is taken, a library is missing, or it is not known what is optimised.
+    """
+    dashboard = require("optuna_dashboard", extra="dashboard", what="dashboard")
+    if not results.objectives:
+        raise UserError("it is not known what is optimised; give --metric and --mode")
+    from wsgiref.simple_server import make_server
+
+    with tempfile.TemporaryDirectory(prefix="hpogrid-dashboard-") as folder:
+        url = f"sqlite:///{Path(folder, 'snapshot.db')}"
+        OptunaExporter().export(results, url)
+        page = dashboard.wsgi(url)
+        try:
+            server = make_server(HOST, port, page)
+        except OSError as error:
+            raise UserError(
+                f"port {port} cannot be used: {error.strerror}; name another one with --port"
+            ) from error
+        ready()
+        with server:
+            server.serve_forever()

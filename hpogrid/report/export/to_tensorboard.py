@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from hpogrid.errors import UserError
 from hpogrid.files import explained
 from hpogrid.registry import require
 from hpogrid.report.axes import label
-from hpogrid.report.export.base import short_key, told_of, trial_key
+from hpogrid.report.export import told_of, trial_key
 from hpogrid.report.results import Results
 from hpogrid.report.sample import choose_rows
+from hpogrid.space.value import Value
 from hpogrid.study.series import Point, series
 from hpogrid.study.study import Trial
 from hpogrid.study.values import number
@@ -22,6 +24,8 @@ MOST_TRIALS = 1000
 """TensorBoard is slow with more runs; the best half of them, the records, and others at random."""
 
 Kind = Literal["bool", "number", "text"]
+_Event = tuple[float, int, Any]
+"""A time (seconds since the epoch), a step, and a summary."""
 _MARK = ".hpogrid"
 _ABOUT = "about"
 """What the names of texts about a trial begin with: its metrics have names of their own."""
@@ -49,10 +53,11 @@ class TensorboardExporter:
             folder.mkdir(parents=True)
             (folder / _MARK).touch()
             kinds = _kinds(results)
-            _write(folder / _EVENTS, [_Event(0.0, 0, _config(results, kinds))])
+            _write(folder / _EVENTS, [(0.0, 0, _config(results, kinds))])
             for row in rows:
                 trial, task = results.trials[row], results.tasks[row]
-                name = f"{trial.id}.{short_key(trial_key(results, task, trial))[:6]}"
+                key = trial_key(results, task, trial).encode()
+                name = f"{trial.id}.{hashlib.sha256(key).hexdigest()[:6]}"
                 (folder / name).mkdir()
                 told = told_of(task, trial)
                 _write(folder / name / _EVENTS, _events(trial, name, kinds, told))
@@ -62,24 +67,16 @@ class TensorboardExporter:
         )
 
 
-class _Event:
-    """A summary at a time (seconds since the epoch) and a step."""
-
-    def __init__(self, time: float, step: int, summary: object) -> None:
-        self.time, self.step, self.summary = time, step, summary
-
-
 def _write(path: Path, events: Sequence[_Event]) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     with path.open("wb") as stream:
         records = RecordWriter(stream)
-        first = Event(wall_time=events[0].time if events else 0.0, file_version="brain.Event:2")
+        first = Event(wall_time=events[0][0] if events else 0.0, file_version="brain.Event:2")
         records.write(first.SerializeToString())
-        for event in events:
-            one = Event(wall_time=event.time, step=event.step, summary=event.summary)
-            records.write(one.SerializeToString())
+        for time, step, summary in events:
+            records.write(Event(wall_time=time, step=step, summary=summary).SerializeToString())
         records.flush()
 
 
@@ -124,51 +121,35 @@ def _kinds(results: Results) -> dict[str, Kind]:
 
 
 def _events(trial: Trial, group: str, kinds: dict[str, Kind], told: dict[str, str]) -> list[_Event]:
-    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
+    from tensorboard.plugins.text.summary_v2 import text_pb
 
     ended = trial.ended or trial.started
-    start = plugin_data_pb2.SessionStartInfo(group_name=group, start_time_secs=trial.started)
-    for name, value in trial.applied.items():
-        _set(start.hparams[name], value, kinds[name])
+    values = {name: _told(value, kinds[name]) for name, value in trial.applied.items()}
     status = {"failed": api_pb2.STATUS_FAILURE, "running": api_pb2.STATUS_RUNNING}.get(
         trial.state, api_pb2.STATUS_SUCCESS
     )
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=ended)
-    started = _summary(metadata.SESSION_START_INFO_TAG, session_start_info=start)
     return [
-        _Event(trial.started, 0, started),
+        (trial.started, 0, summary_v2.hparams_pb(values, group, trial.started)),
         *map(_scalar, series(trial)),
-        *(_Event(ended, 0, _text(name, text)) for name, text in told.items()),
-        _Event(ended, 0, _summary(metadata.SESSION_END_INFO_TAG, session_end_info=end)),
+        *((ended, 0, text_pb(f"{_ABOUT}/{name}", text)) for name, text in told.items()),
+        (ended, 0, _summary(metadata.SESSION_END_INFO_TAG, session_end_info=end)),
     ]
 
 
-def _set(slot: Any, value: Any, kind: Kind) -> None:
-    if kind == "bool":
-        slot.bool_value = value
-    elif kind == "number":
-        slot.number_value = value
-    else:
-        slot.string_value = label(value)
+def _told(value: Value, kind: Kind) -> Value:
+    """A value as the dashboard takes it."""
+    if kind == "text":
+        return label(value)
+    return number(value) if kind == "number" else value
 
 
 def _scalar(point: Point) -> _Event:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     value = Summary.Value(tag=point.name, simple_value=point.value)
-    return _Event(point.time, point.step, Summary(value=[value]))
-
-
-def _text(name: str, text: str) -> Any:
-    """A summary for the plugin that shows text."""
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto
-    from tensorboard.compat.proto.types_pb2 import DT_STRING
-    from tensorboard.plugins.text import metadata
-
-    about = metadata.create_summary_metadata(display_name=name, description="")
-    tensor = TensorProto(dtype=DT_STRING, string_val=[text.encode()])
-    return Summary(value=[Summary.Value(tag=f"{_ABOUT}/{name}", metadata=about, tensor=tensor)])
+    return point.time, point.step, Summary(value=[value])
 
 
 def _summary(tag: str, **content: object) -> Any:
