@@ -19,6 +19,7 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.search.curves import Curves, Seen
+from hpogrid.search.prior import NO_PRIOR, Believer, Prior
 from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, middle
 from hpogrid.space.space import Space, identity, plain
 from hpogrid.space.value import Value, Values
@@ -96,12 +97,14 @@ class Problem:
         modes: for each objective value, which way is better.
         seed: everything random derives from it.
         trials: how many points will be asked for, where that is known.
+        prior: what its user believes about parameters.
     """
 
     space: Space
     modes: tuple[Mode, ...]
     seed: int
     trials: int | None = None
+    prior: Prior = NO_PRIOR
 
 
 class BaseSearcher(ABC):
@@ -114,12 +117,16 @@ class BaseSearcher(ABC):
     it was told gives `_retell`. Every proposal draws from a generator seeded
     by the number of points known, so a searcher that was told a history goes on exactly as the
     one that lived through it. Axes with a single value are kept from the algorithm.
+    Some proposals come from what the user believes instead (`Believer`), where the algorithm
+    `believes`.
     """
 
     Settings: ClassVar[type[Options]] = Options
     tail: ClassVar[float] = _TAIL
     multifidelity: ClassVar[bool] = False
     """Whether the algorithm itself tells results at different resources apart."""
+
+    believes: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         self.problem = problem
@@ -138,6 +145,7 @@ class BaseSearcher(ABC):
         self._pending: dict[bytes, list[Latents]] = {}
         self._worst: tuple[float, ...] | None = None
         self._waiting: list[Latents] = []
+        self._believer = Believer(problem.prior, problem.space, self.axes)
         self._curves = Curves()
         self._history: list[tuple[Latents, Seen | None]] = []  # None: it failed
         self._version = 0
@@ -152,9 +160,20 @@ class BaseSearcher(ABC):
         if self._version != self._curves.version:
             self._version = self._curves.version
             self._tell_again()
-        latents = self._ask(derive_seed(self.problem.seed, self._known, self._dropped))
+        seed = derive_seed(self.problem.seed, self._known, self._dropped)
+        latents = self._believed(seed) or self._ask(seed)
         self._dropped += 1  # until it is started
         return None if latents is None else {**self._single, **self._inside(latents)}
+
+    def _believed(self, seed: int) -> Latents | None:
+        """A point that the user believes in, if it is time for one.
+
+        A proposal that was dropped is not followed by such a one: they often are the same.
+        """
+        rng = random.Random(derive_seed(seed, "prior"))
+        if not self.believes or self._dropped or not self._believer.ready(rng, self._known):
+            return None
+        return {**self.draw(seed), **self._believer.draw(rng)}
 
     def start(self, point: Latents) -> None:
         """Note that a point is being evaluated (see `Searcher`)."""
@@ -190,6 +209,7 @@ class BaseSearcher(ABC):
 
     def _learn(self, point: Latents, seen: Seen | None, losses: tuple[float, ...]) -> None:
         self._history.append((point, seen))
+        self._believer.learn(point, losses[0])
         self._tell(point, losses)
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:  # noqa: B027
@@ -247,6 +267,7 @@ class BaseSearcher(ABC):
             worst = tuple(map(max, worst or losses, losses))
             told.append((point, losses))
         self._worst = worst
+        self._believer.learn_again((point, losses[0]) for point, losses in told)
         self._retell(told)
 
     def _retell(  # noqa: B027

@@ -25,6 +25,7 @@ class GridSearcher(BaseSearcher):
 
     Settings = GridOptions
     tail = 0.0
+    believes = False
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         super().__init__(problem, options)
