@@ -145,7 +145,7 @@ class BaseSearcher(ABC):
         self._pending: dict[bytes, list[Latents]] = {}
         self._worst: tuple[float, ...] | None = None
         self._waiting: list[Latents] = []
-        self._believer = Believer(problem.prior, problem.space, self.axes)
+        self._believer = self._follow(problem.prior)
         self._curves = Curves()
         self._history: list[tuple[Latents, Seen | None]] = []  # None: it failed
         self._version = 0
@@ -165,13 +165,19 @@ class BaseSearcher(ABC):
         self._dropped += 1  # until it is started
         return None if latents is None else {**self._single, **self._inside(latents)}
 
+    def _follow(self, prior: Prior) -> Believer | None:
+        beliefs = {name: prior.beliefs[name] for name in self.axes if name in prior.beliefs}
+        return Believer(beliefs, self.problem.space) if beliefs and self.believes else None
+
     def _believed(self, seed: int) -> Latents | None:
         """A point that the user believes in, if it is time for one.
 
         A proposal that was dropped is not followed by such a one: they often are the same.
         """
+        if self._believer is None or self._dropped:
+            return None
         rng = random.Random(derive_seed(seed, "prior"))
-        if not self.believes or self._dropped or not self._believer.ready(rng, self._known):
+        if not self._believer.ready(rng, self._known):
             return None
         return {**self.draw(seed), **self._believer.draw(rng)}
 
@@ -209,7 +215,8 @@ class BaseSearcher(ABC):
 
     def _learn(self, point: Latents, seen: Seen | None, losses: tuple[float, ...]) -> None:
         self._history.append((point, seen))
-        self._believer.learn(point, losses[0])
+        if self._believer is not None:
+            self._believer.learn(point, losses[0])
         self._tell(point, losses)
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:  # noqa: B027
@@ -267,7 +274,8 @@ class BaseSearcher(ABC):
             worst = tuple(map(max, worst or losses, losses))
             told.append((point, losses))
         self._worst = worst
-        self._believer.learn_again((point, losses[0]) for point, losses in told)
+        if self._believer is not None:
+            self._believer.learn_again((point, losses[0]) for point, losses in told)
         self._retell(told)
 
     def _retell(  # noqa: B027

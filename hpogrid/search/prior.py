@@ -246,11 +246,11 @@ class Believer:
     as that points near the prior are better than others, by their ranks.
     """
 
-    def __init__(self, prior: Prior, space: Space, axes: Mapping[str, Axis]) -> None:
-        self._beliefs = {name: prior.beliefs[name] for name in axes if name in prior.beliefs}
+    def __init__(self, beliefs: Mapping[str, Belief], space: Space) -> None:
+        self._beliefs = beliefs
         self._space = space
-        self._single = {name: middle(x) for name, x in space.axes.items() if name not in axes}
-        self._conditional = any(space.parameters[name].needs() for name in self._beliefs)
+        self._centre = {name: middle(axis) for name, axis in space.axes.items()}
+        self._conditional = any(space.parameters[name].needs() for name in beliefs)
         self._near: list[float] = []
         self._far: list[float] = []
 
@@ -258,7 +258,7 @@ class Believer:
         """Whether the next point is to be drawn from the prior, after so many trials."""
         chance = _PATIENCE / (_PATIENCE + known)
         drawn = rng.random()
-        return bool(self._beliefs) and drawn < chance and drawn < chance * self._trust()
+        return drawn < chance and drawn < chance * self._trust()
 
     def draw(self, rng: random.Random) -> Latents:
         """The latents of the parameters of which something is believed."""
@@ -266,8 +266,7 @@ class Believer:
 
     def learn(self, point: Latents, loss: float) -> None:
         """Learn how good a point is."""
-        if self._beliefs:
-            (self._near if self._is_near(point) else self._far).append(loss)
+        (self._near if self._is_near(point) else self._far).append(loss)
 
     def learn_again(self, told: Iterable[tuple[Latents, float]]) -> None:
         """Learn these instead of all that was learnt."""
@@ -278,12 +277,12 @@ class Believer:
     def _is_near(self, point: Latents) -> bool:
         """Whether a point is more likely by the prior than by the space; of parameters that it
         does not have, nothing is believed."""
-        beliefs = self._beliefs.items()
+        names = list(self._beliefs)
         if self._conditional:
             crossing = next(self._space.crossings())
-            have = self._space.decode({**self._single, **point}, crossing).suggested
-            beliefs = {name: self._beliefs[name] for name in self._beliefs if name in have}.items()
-        return math.fsum(belief.log_odds(point[name]) for name, belief in beliefs) > 0
+            have = self._space.decode({**self._centre, **point}, crossing).suggested
+            names = [name for name in names if name in have]
+        return math.fsum(self._beliefs[name].log_odds(point[name]) for name in names) > 0
 
     def _trust(self) -> float:
         """How sure it is that points near the prior are better: the test of Mann and Whitney."""
