@@ -14,7 +14,7 @@ import msgspec
 from hpogrid.cli.complete import metrics
 from hpogrid.errors import UserError
 from hpogrid.files import parse_file, parse_json, read_text
-from hpogrid.space.value import Values
+from hpogrid.space.value import Value, Values
 from hpogrid.trial.errors import unknown
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -42,6 +42,53 @@ class JsonObject(click.ParamType[Values]):
         if not isinstance(data, dict):
             self.fail(f'{where} must be a JSON object such as {{"key": 1}}, not {value}')
         return data
+
+
+class Pairs(click.ParamType[Values]):
+    """``NAME=VALUE``, ``NAME=RANGE``, a JSON object of several, or ``@FILE`` with one."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Values:
+        """Read it; a range becomes a distribution in the notation of a search space."""
+        if value.startswith(("@", "{")):
+            return JsonObject().convert(value, param, ctx)
+        name, mark, text = value.partition("=")
+        if not mark or not name.strip():
+            self.fail(f"{value} is no NAME=VALUE, such as lr=3e-4")
+        try:
+            return {name.strip(): _value(name.strip(), text)}
+        except ValueError as error:
+            self.fail(f"{name.strip()}: {error}")
+
+
+def _value(name: str, text: str) -> Value:
+    """A value in JSON, or a value or range as one types them."""
+    from hpogrid.space.dialects.method_dimension import render
+    from hpogrid.space.dialects.ranges import read_range
+    from hpogrid.space.parameter import Constant
+    from hpogrid.space.space import Space
+
+    try:
+        return cast(Value, msgspec.json.decode(text))
+    except msgspec.DecodeError:
+        item, _ = read_range(text)
+    return item.value if isinstance(item, Constant) else render(Space({name: item}))[name]
+
+
+def _together(ctx: click.Context, param: click.Parameter, given: Sequence[Values]) -> Values | None:
+    """What an option that was given several times says; None: it was not given."""
+    if not given:
+        return None
+    found: Values = {}
+    for pairs in given:
+        for name in pairs:
+            if name in found:
+                raise click.BadParameter(f"{name} is given twice; keep one of them")
+        found |= pairs
+    return found
 
 
 class Text(click.ParamType[str]):
@@ -100,6 +147,11 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
         return click.option(*spellings, field.name, default=None, help=description + ".")
     if get_origin(kind) is Literal:
         choices = list(get_args(kind))
+    if ((meta.extra if meta else None) or {}).get("pairs"):
+        return click.option(
+            *spellings, field.name, type=Pairs(), multiple=True, callback=_together,
+            help=description + ".",
+        )  # fmt: skip
     option_type: Any = Text() if ((meta.extra if meta else None) or {}).get("text") else kind
     if choices:
         option_type = Known(choices)

@@ -45,6 +45,10 @@ def hpo_notes(config: HpoConfig) -> list[str]:
     limit = default_max_t(config)
     if limit is not None:
         notes.append(f"scheduler {config.scheduler} ends every trial at {limit}")
+    if config.prior and config.algorithm == "grid":
+        notes.append(
+            "algorithm grid takes every configuration: of the prior only the first point counts"
+        )
     return notes + _below_stop(config)
 
 

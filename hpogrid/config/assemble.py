@@ -31,6 +31,7 @@ from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
 from hpogrid.files import files_below, scratch, writing
 from hpogrid.registry import unknown
+from hpogrid.search.prior import read_prior
 from hpogrid.space.parameter import Categorical, Ordinal
 
 
@@ -72,6 +73,7 @@ def assemble(
         project = msgspec.structs.replace(project, git=git_state(shown, files))
     project = project if change is None else change(project)
     _check_param(project)
+    read_prior(project.hpo_config.prior, project.space)  # so are values that are not in the space
     _ = project.study_name  # is refused here and not in the job
     _check_files(project, files, shown)
     notes += project_notes(project, files) + checkpoint_notes(project, files)
@@ -194,6 +196,7 @@ def import_project(path: Path, name: str | None) -> str:
         check_exists(project.name, False)
         files = files_below(folder / SCRIPTS)
         _check_param(project)
+        read_prior(project.hpo_config.prior, project.space)
         _check_files(project, files, path)
         with draft_project(project, files) as (project, draft):
             publish_project(project, draft)

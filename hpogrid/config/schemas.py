@@ -106,6 +106,14 @@ class HpoConfig(Config):
     algorithm_param: Annotated[
         Values, Meta(description="Parameters of the algorithm: a JSON object")
     ] = msgspec.field(default_factory=dict)
+    prior: Annotated[
+        Values,
+        Meta(
+            description="What is believed of a parameter, and tried first: NAME=VALUE, "
+            "NAME=LOW:HIGH, or a JSON object of values and distributions; once for each",
+            extra={"pairs": True},
+        ),
+    ] = msgspec.field(default_factory=dict)
     engine: Annotated[
         Literal["auto", "process", "ray", "debug"],
         Meta(description="Who runs the trials inside a job"),
@@ -205,8 +213,10 @@ class HpoConfig(Config):
     def __post_init__(self) -> None:
         from hpogrid.schedule import check_pair, schedule_options
         from hpogrid.search import check_params
+        from hpogrid.search.prior import check_prior
 
         try:
+            check_prior(self.prior)
             check_params(self.algorithm, self.algorithm_param, len(self.metrics))
             schedule_options(self.scheduler, self.scheduler_param)
             check_pair(self.scheduler, self.algorithm, self.repeat)

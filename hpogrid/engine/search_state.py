@@ -22,6 +22,7 @@ from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision, reaches
 from hpogrid.search import make_searcher
 from hpogrid.search.base import FAILED, BaseSearcher, Outcome, Problem, derive_seed
+from hpogrid.search.prior import read_prior
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
 from hpogrid.space.value import Value, Values
@@ -231,7 +232,9 @@ class SearchState:
         self._source = Source(host, spec.job, attempt)
         self._seed = derive_seed(spec.seed, spec.job)
         self._trial_seed = spec.trial_seed
-        problem = Problem(space, self._modes, self._seed, config.trials)
+        prior = read_prior(config.prior, space)
+        problem = Problem(space, self._modes, self._seed, config.trials, prior)
+        first = [*prior.first, *first]
         searcher = make_searcher(config.algorithm, problem, config.algorithm_param)
         begun = {space.identify(trial.applied) for trial in study} if first else set()
         mine = spec.share(first)

@@ -52,6 +52,7 @@ def at_point(project: Project, values: Mapping[str, Value]) -> Project:
         project.hpo_config,
         algorithm="random",
         algorithm_param={},
+        prior={},
         scheduler="none",
         scheduler_param={},
         trials=1,

@@ -19,6 +19,7 @@ import msgspec
 
 from hpogrid.errors import UserError
 from hpogrid.search.curves import Curves, Seen
+from hpogrid.search.prior import NO_PRIOR, Believer, Prior
 from hpogrid.space.latent import Axis, Category, IntegerRange, Latents, middle
 from hpogrid.space.space import Space, identity, plain
 from hpogrid.space.value import Value, Values
@@ -98,12 +99,14 @@ class Problem:
         modes: for each objective value, which way is better.
         seed: everything random derives from it.
         trials: how many points will be asked for, where that is known.
+        prior: what its user believes about parameters.
     """
 
     space: Space
     modes: tuple[Mode, ...]
     seed: int
     trials: int | None = None
+    prior: Prior = NO_PRIOR
 
 
 class BaseSearcher(ABC):
@@ -116,6 +119,8 @@ class BaseSearcher(ABC):
     it was told gives `_retell`. Every proposal draws from a generator seeded
     by the number of points known, so a searcher that was told a history goes on exactly as the
     one that lived through it. Axes with a single value are kept from the algorithm.
+    Some proposals come from what the user believes instead (`Believer`), where the algorithm
+    `believes`.
     """
 
     Settings: ClassVar[type[Options]] = Options
@@ -123,6 +128,8 @@ class BaseSearcher(ABC):
     learns: bool = True
     multifidelity: ClassVar[bool] = False
     """Whether the algorithm itself tells results at different resources apart."""
+
+    believes: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         self.problem = problem
@@ -141,6 +148,7 @@ class BaseSearcher(ABC):
         self._pending: dict[bytes, list[Latents]] = {}
         self._worst: tuple[float, ...] | None = None
         self._waiting: list[Latents] = []
+        self._believer = self._follow(problem.prior)
         self._curves = Curves()
         self._history: list[tuple[Latents, Seen | None]] = []  # None: it failed
         self._version = 0
@@ -155,9 +163,26 @@ class BaseSearcher(ABC):
         if self._version != self._curves.version:
             self._version = self._curves.version
             self._tell_again()
-        latents = self._ask(derive_seed(self.problem.seed, self._known, self._dropped))
+        seed = derive_seed(self.problem.seed, self._known, self._dropped)
+        latents = self._believed(seed) or self._ask(seed)
         self._dropped += 1  # until it is started
         return None if latents is None else {**self._single, **self._inside(latents)}
+
+    def _follow(self, prior: Prior) -> Believer | None:
+        beliefs = {name: prior.beliefs[name] for name in self.axes if name in prior.beliefs}
+        return Believer(beliefs, self.problem.space) if beliefs and self.believes else None
+
+    def _believed(self, seed: int) -> Latents | None:
+        """A point that the user believes in, if it is time for one.
+
+        A proposal that was dropped is not followed by such a one: they often are the same.
+        """
+        if self._believer is None or self._dropped:
+            return None
+        rng = random.Random(derive_seed(seed, "prior"))
+        if not self._believer.ready(rng, self._known):
+            return None
+        return {**self.draw(seed), **self._believer.draw(rng)}
 
     def start(self, point: Latents) -> None:
         """Note that a point is being evaluated (see `Searcher`)."""
@@ -193,6 +218,8 @@ class BaseSearcher(ABC):
 
     def _learn(self, point: Latents, seen: Seen | None, losses: tuple[float, ...]) -> None:
         self._history.append((point, seen))
+        if self._believer is not None:
+            self._believer.learn(point, losses[0])
         self._tell(point, losses)
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:  # noqa: B027
@@ -250,6 +277,8 @@ class BaseSearcher(ABC):
             worst = tuple(map(max, worst or losses, losses))
             told.append((point, losses))
         self._worst = worst
+        if self._believer is not None:
+            self._believer.learn_again((point, losses[0]) for point, losses in told)
         self._retell(told)
 
     def _retell(  # noqa: B027

@@ -16,7 +16,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from hpogrid.search.base import BaseSearcher, Options, Outcome, Problem
-from hpogrid.space.latent import Category, Latents, from_unit, to_unit
+from hpogrid.space.latent import Category, Latents, draw_near, from_unit, to_unit
 from hpogrid.space.space import identity
 
 _LEAST = 1e-32
@@ -72,7 +72,7 @@ class Density:
         """A point drawn from the kernels, those on numbers made wider by a factor."""
         own = rng.choice(self.points)
         return tuple(
-            _number(rng, there, factor * width)
+            draw_near(rng, there, factor * width)
             if not count
             else float(rng.randrange(count))
             if rng.random() < width
@@ -168,14 +168,6 @@ class BohbSearcher(BaseSearcher):
             name: int(value) if isinstance(axis, Category) else from_unit(axis, value)
             for (name, axis), value in zip(self.axes.items(), vector, strict=True)
         }
-
-
-def _number(rng: random.Random, mean: float, width: float) -> float:
-    """A draw from a normal distribution that is cut at 0 and 1."""
-    normal = statistics.NormalDist(mean, width)
-    low, high = normal.cdf(0.0), normal.cdf(1.0)
-    share = low + (high - low) * rng.random()
-    return min(max(normal.inv_cdf(min(max(share, 1e-12), 1 - 1e-12)), 0.0), 1.0)
 
 
 def _variety(values: Sequence[float]) -> float:

@@ -26,6 +26,7 @@ class GridSearcher(BaseSearcher):
     Settings = GridOptions
     tail = 0.0
     learns = False
+    believes = False
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         super().__init__(problem, options)

@@ -40,15 +40,21 @@ def complete(values: object, space: Space, where: str) -> Point:
     for name in values:
         if name not in space.parameters:
             raise UserError(f"{where}: {unknown('parameter', str(name), list(space.parameters))}")
-    point = space.apply(space.defaults() | _searched(values, space, where))
+    point = space.apply(space.defaults() | searched(values, space, where))
     for name, value in values.items():
         if name not in point.suggested:
             _check_derived(name, value, point, where)
     return point
 
 
-def _searched(values: Mapping[str, Value], space: Space, where: str) -> Values:
-    """The given values of searched parameters, as the space itself has them (3 for 3.0)."""
+def searched(values: Mapping[str, Value], space: Space, where: str) -> Values:
+    """The given values of searched parameters, as the space itself has them (3 for 3.0).
+
+    Those that are said to be inactive are left out.
+
+    Raises:
+        UserError: a value that is not in the space.
+    """
     found: Values = {}
     for name, value in values.items():
         item = space.parameters[name]

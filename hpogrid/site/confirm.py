@@ -38,6 +38,7 @@ def confirm_task(
         hpo,
         algorithm="random",
         algorithm_param={},
+        prior={},
         scheduler="none",
         scheduler_param=kept,
         trials=len(points) * repeat,

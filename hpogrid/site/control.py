@@ -149,6 +149,8 @@ def submit(
     name = site or project.grid_config.place
     where = make_site(name)
     _check_mode(name, where, mode, start)
+    if mode != "grid" and project.hpo_config.prior:
+        raise UserError(f"--mode {mode} has no use for a prior; take it out, or use --mode grid")
     if project.storage is not None and shared:
         check_url(project.storage, n_jobs)
     check_grid(name, project.grid_config)

@@ -69,6 +69,7 @@ def _alone(project: Project, environment: Environment | None, python: str | None
         hpo,
         algorithm="random",
         algorithm_param={},
+        prior={},
         scheduler="none",
         scheduler_param={
             key: hpo.scheduler_param[key] for key in _KEPT if key in hpo.scheduler_param

@@ -10,6 +10,7 @@ import bisect
 import itertools
 import math
 import random
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -105,6 +106,14 @@ def middle_of_share(weights: Sequence[float], index: int) -> float:
 def _ends(weights: Sequence[float]) -> list[float]:
     total = math.fsum(weights)
     return [part / total for part in itertools.accumulate(weights)]
+
+
+def draw_near(rng: random.Random, mean: float, width: float) -> float:
+    """A draw from a normal distribution that is cut at 0 and 1."""
+    normal = statistics.NormalDist(mean, width)
+    low, high = normal.cdf(0.0), normal.cdf(1.0)
+    share = low + (high - low) * rng.random()
+    return min(max(normal.inv_cdf(min(max(share, 1e-12), 1 - 1e-12)), 0.0), 1.0)
 
 
 def middle(axis: Axis) -> float | int:

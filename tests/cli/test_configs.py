@@ -235,6 +235,14 @@ def test_every_option_of_the_specification() -> None:
         (["--algorithm-param", "@FILE", "--algorithm", "optuna"], "algorithm_param",
          {"sampler": "tpe"}),
         (["--no-verbose"], "verbose", False),
+        (["--prior", "lr=3e-4", "--prior", "act=relu", "--prior", "bias=true"], "prior",
+         {"lr": 3e-4, "act": "relu", "bias": True}),
+        (["--prior", "lr=1e-4:1e-2:log", "--prior", "layers=[8, 8]"], "prior",
+         {"lr": {"method": "loguniform", "dimension": {"low": 1e-4, "high": 1e-2}},
+          "layers": [8, 8]}),
+        (["--prior", '{"lr": 3e-4, "act": null}', "--prior", "n=4"], "prior",
+         {"lr": 3e-4, "act": None, "n": 4}),
+        (["--prior", "@FILE"], "prior", {"sampler": "tpe"}),
     ],
 )  # fmt: skip
 def test_further_spellings(tmp_path: Path, options: list[str], field: str, value: Any) -> None:
@@ -242,6 +250,16 @@ def test_further_spellings(tmp_path: Path, options: list[str], field: str, value
     options = [option.replace("@FILE", f"@{tmp_path}/param.json") for option in options]
     ok("hpo-config", "create", "h", *options)
     assert parsed("hpo_config", "show", "h")[field] == value
+
+
+def test_a_prior_that_is_given_replaces_the_one_that_was() -> None:
+    ok("hpo_config", "create", "h", "--prior", "lr=1e-3", "--prior", "n=4")
+    ok("hpo_config", "update", "h", "--trials", "9")
+    assert parsed("hpo_config", "show", "h")["prior"] == {"lr": 1e-3, "n": 4}
+    ok("hpo_config", "update", "h", "--prior", "n=5")
+    assert parsed("hpo_config", "show", "h")["prior"] == {"n": 5}
+    ok("hpo_config", "update", "h", "--prior", "{}")
+    assert parsed("hpo_config", "show", "h")["prior"] == {}
 
 
 def test_max_concurrent_alone_keeps_the_other_parameters() -> None:
@@ -255,6 +273,10 @@ def test_max_concurrent_alone_keeps_the_other_parameters() -> None:
     ("options", "problem"),
     [
         (["--trials", "many"], "'many' is not a valid integer"),
+        (["--prior", "lr"], "lr is no NAME=VALUE, such as lr=3e-4"),
+        (["--prior", "lr=1", "--prior", "lr=2"], "lr is given twice; keep one of them"),
+        (["--prior", "lr=5:1"], "lr: low 5 is above high 1; swap them"),
+        (["--prior", '{"lr": {"method": "norm"}}'], "prior: parameter 'lr': unknown method 'norm'"),
         (["--trials", "0"], "trials: expected int >= 1"),
         (["--stop", '{"a": }'], "--stop: malformed JSON at line 1 column 7"),
         (["--stop", "[1]"], "--stop must be a JSON object"),

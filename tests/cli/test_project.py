@@ -75,6 +75,20 @@ def test_bad_input_is_refused_with_nothing_written(train: Path) -> None:
     assert "nothing to change" in refused("project", "update", "p")
 
 
+def test_a_prior_that_is_not_in_the_space_is_refused(train: Path) -> None:
+    ok("hpo_config", "update", "h", "--prior", "x=0.3")
+    create("p", train)
+    ok("hpo_config", "create", "h2", "--prior", "y=0.3")
+    refusal = refused(
+        "project", "create", "p2", "--scripts_path", train, *OPTIONS, "--hpo_config", "h2"
+    )
+    assert "prior: unknown parameter 'y'" in refusal
+    for changes in (["--prior", "x=2"], ["--set", "x.high=0.2"]):
+        assert "prior: 'x': " in refused("project", "update", "p", *changes)
+    assert ok("project", "list") == "p\n"
+    assert parsed("project", "show", "p")["hpo_config"]["prior"] == {"x": 0.3}
+
+
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [

@@ -22,6 +22,7 @@ from hpogrid.errors import UserError
         ({"metric": "loss"}, "the metric 'loss' with mode max looks for the worst trial"),
         ({"metric": "f1,test_error", "mode": "max,max"}, "'test_error' with mode max"),
         ({"scheduler": "pbt"}, "every trial stops after its first report"),
+        ({"algorithm": "grid", "prior": {"x": 1}}, "of the prior only the first point counts"),
         ({"stop": {}}, "ends every trial at max_t=100 of training_iteration, its default"),
     ],
 )
@@ -36,6 +37,7 @@ def test_what_is_probably_not_meant_draws_a_note(settings: dict[str, Any], words
         {},
         {"metric": "loss", "mode": "min"},
         {"metric": "gloss"},
+        {"prior": {"x": 1}},
         {"metric": "accumulated", "mode": "min"},
         {"scheduler": "bohbhyperband", "stop": {"training_iteration": 27}},
         {"scheduler": "pbt", "stop": {"accuracy": 0.9}},

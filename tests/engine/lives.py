@@ -128,6 +128,7 @@ def some_search(rng: random.Random) -> tuple[HpoConfig, Space]:
         max_failures=rng.choice([None, None, 3, 50]),
         target=rng.choice([None, None, 0.01]),
         aggregate=rng.choice(["last", "best", "mean:2"]),
+        prior=rng.choice([{}, {"a": 1}]),
     )
     return config, space
 

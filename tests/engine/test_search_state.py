@@ -216,6 +216,23 @@ def test_the_worse_of_a_population_goes_on_from_where_the_better_is() -> None:
     assert (step.attempt, step.seed != seed) == (2, True)
 
 
+def test_what_is_believed_is_tried_first_by_one_of_the_jobs() -> None:
+    config = HpoConfig(metric="loss", mode="min", scheduler="none", prior={"a": 0.25})
+    other = WIDE.apply({"a": 0.75})
+
+    def begun(job: int, study: Study) -> object:
+        spec = JobSpec(job, 7, Path(), Path(), True, 2)
+        step = SearchState(config, WIDE, spec, study, first=[other]).next()
+        assert isinstance(step, Start)
+        return step.point.applied["a"]
+
+    assert [begun(0, Study()), begun(1, Study())] == [0.25, 0.75]
+    search = Search(scheduler="none", prior={"a": 0.25})
+    search.start()
+    assert begun(0, search.state.study) not in (0.25, 0.75)
+    assert begun(1, search.state.study) == 0.75
+
+
 def test_all_is_tried_when_nothing_runs_any_more() -> None:
     search = Search(algorithm="random", scheduler="none")
     space = Space({"x": Categorical(choices=("a", "b"))})

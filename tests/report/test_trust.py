@@ -108,7 +108,7 @@ def test_repetitions_say_how_much_of_the_best_mean_is_selection() -> None:
 
 
 def test_confirm_names_the_winner_with_an_interval_and_stays_out_of_the_search() -> None:
-    run_project(store_project(SEEDED, trials=12))
+    run_project(store_project(SEEDED, trials=12, prior={"x": 0.31}))
     before = make_results(load_sources("p"))
     (said,) = sentences(before)
     assert "hpogrid confirm p" in said
@@ -121,6 +121,10 @@ def test_confirm_names_the_winner_with_an_interval_and_stays_out_of_the_search()
     assert len(after) == 12
     assert after.notes == before.notes
     assert 9 <= len(after.confirmed) <= 16
+    assert sum(trial.applied["x"] == 0.31 for trial in after.trials) == 1
+    assert {trial.applied["x"] for trial in after.confirmed} <= {
+        trial.applied["x"] for trial in after.trials
+    }
     seeds = [trial.seed for trial in (*after.trials, *after.confirmed)]
     assert len(set(seeds)) == len(seeds)
     assert "confirmed by" in hpogrid("report", "p").err

@@ -7,6 +7,7 @@ from typing import Any
 
 from hpogrid.search import ALGORITHMS, make_searcher
 from hpogrid.search.base import FAILED, Mode, Outcome, Problem, Searcher
+from hpogrid.search.prior import NO_PRIOR, Prior
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.condition import Condition
 from hpogrid.space.dialects import read_space
@@ -40,10 +41,16 @@ SLOW = {"ax", "skopt", "optuna-gp", "bayesian"}
 """Those that take hundredths of a second or more for each proposal."""
 
 
-def make(variant: str, space: Space, seed: int = 1, modes: tuple[Mode, ...] = ("min",)) -> Searcher:
+def make(
+    variant: str,
+    space: Space,
+    seed: int = 1,
+    modes: tuple[Mode, ...] = ("min",),
+    prior: Prior = NO_PRIOR,
+) -> Searcher:
     """The searcher of a variant."""
     algorithm, params = VARIANTS[variant]
-    return make_searcher(algorithm, Problem(space, modes, seed, trials=50), params)
+    return make_searcher(algorithm, Problem(space, modes, seed, 50, prior), params)
 
 
 def methods_space() -> Space:

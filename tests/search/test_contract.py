@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from hpogrid.search.auto import AutoSearcher
 from hpogrid.search.base import BaseSearcher, Outcome, Searcher
+from hpogrid.search.prior import read_prior
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.latent import Category, IntegerRange, Unit
 from hpogrid.space.parameter import Categorical, Constant, Float, Integer
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
+from hpogrid.space.value import as_number
 from tests.search.spaces import (
     SLOW,
     VARIANTS,
@@ -154,6 +158,44 @@ class TestContract:
             assert found == expected
             for proposer in (lived, replayed):
                 proposer.tell(expected.suggested, outcome(mixed_loss(expected.applied)))
+
+    @pytest.mark.parametrize("early", [False, True])
+    def test_goes_on_after_a_replay_with_a_prior(self, variant: str, early: bool) -> None:
+        space = mixed_space()
+        prior = read_prior({"uniform": 20, "quniform": 0.5, "layers": "deep", "depth": 9}, space)
+        trials = 9 if variant in SLOW else 30
+        lived = Proposer(space, make(variant, space, prior=prior), prior.first)
+        history = live(lived, mixed_loss, trials, early=early)
+        assert history[0][0].applied["uniform"] == 20
+        assert history[0][0].applied["depth"] == 9
+        replayed = Proposer(space, make(variant, space, prior=prior))
+        replay(replayed, history)
+
+        for _ in range(3):
+            expected, found = lived.ask(), replayed.ask()
+            assert expected is not None
+            assert found == expected
+            for proposer in (lived, replayed):
+                proposer.tell(expected.suggested, outcome(mixed_loss(expected.applied)))
+
+    def test_a_prior_is_followed_where_it_is_right(self, variant: str) -> None:
+        space = mixed_space()
+        prior = read_prior({"uniform": 50, "layers": "deep"}, space)
+        near = Counter[int]()
+        for best, seed in itertools.product((50, -50), range(2 if variant in SLOW else 5)):
+
+            def loss(config: dict[str, Any], best: int = best) -> float:
+                return abs(float(config["uniform"]) - best)
+
+            searcher = make(variant, space, seed, prior=prior)
+            seen = live(Proposer(space, searcher, prior.first), loss, 12)
+            near[best] += sum(abs(as_number(point.applied["uniform"]) - 50) < 30
+                              for point, _ in seen)  # fmt: skip
+
+        if variant == "grid":
+            assert near[50] == near[-50]
+        else:
+            assert near[50] > near[-50]
 
     def test_the_seed_decides(self, variant: str) -> None:
         space = mixed_space()
