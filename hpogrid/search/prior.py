@@ -244,10 +244,13 @@ class Believer:
 
     That is ever less likely with the number of trials, and with what they say: it is as likely
     as that points near the prior are better than others, by their ranks.
+
+    Attributes:
+        beliefs: of the parameters that are searched.
     """
 
     def __init__(self, beliefs: Mapping[str, Belief], space: Space) -> None:
-        self._beliefs = beliefs
+        self.beliefs = beliefs
         self._space = space
         self._centre = {name: middle(axis) for name, axis in space.axes.items()}
         self._conditional = any(space.parameters[name].needs() for name in beliefs)
@@ -258,11 +261,11 @@ class Believer:
         """Whether the next point is to be drawn from the prior, after so many trials."""
         chance = _PATIENCE / (_PATIENCE + known)
         drawn = rng.random()
-        return drawn < chance and drawn < chance * self._trust()
+        return drawn < chance and drawn < chance * self.trust()
 
     def draw(self, rng: random.Random) -> Latents:
         """The latents of the parameters of which something is believed."""
-        return {name: belief.draw(rng) for name, belief in self._beliefs.items()}
+        return {name: belief.draw(rng) for name, belief in self.beliefs.items()}
 
     def learn(self, point: Latents, loss: float) -> None:
         """Learn how good a point is."""
@@ -277,14 +280,14 @@ class Believer:
     def _is_near(self, point: Latents) -> bool:
         """Whether a point is more likely by the prior than by the space; of parameters that it
         does not have, nothing is believed."""
-        names = list(self._beliefs)
+        names = list(self.beliefs)
         if self._conditional:
             crossing = next(self._space.crossings())
             have = self._space.decode({**self._centre, **point}, crossing).suggested
             names = [name for name in names if name in have]
-        return math.fsum(self._beliefs[name].log_odds(point[name]) for name in names) > 0
+        return math.fsum(self.beliefs[name].log_odds(point[name]) for name in names) > 0
 
-    def _trust(self) -> float:
+    def trust(self) -> float:
         """How sure it is that points near the prior are better: the test of Mann and Whitney."""
         near, far = len(self._near), len(self._far)
         if not near or not far:

@@ -19,6 +19,8 @@ from hpogrid.search import gaussian, make_searcher
 from hpogrid.search.base import Outcome, Problem
 from hpogrid.search.candidates import Candidates
 from hpogrid.search.gaussian import GaussianProcess, Hyper
+from hpogrid.search.gp import GpSearcher
+from hpogrid.search.prior import Believer, read_prior
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.condition import Condition
 from hpogrid.space.parameter import Categorical, Float, Integer
@@ -198,3 +200,26 @@ def test_without_scipy_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
     problem = Problem(Space({"x": UNIT}), ("min",), seed=1, trials=100)
     with pytest.raises(UserError, match=r"algorithm gp needs scipy: pip install 'hpogrid\[gp\]'"):
         make_searcher("gp", problem, {})
+
+
+def test_what_is_believed_counts_beside_what_is_expected() -> None:
+    """Ever less with the number of trials, and nothing of what a point does not have."""
+    on = Condition(op="equal", on="kind", value="a")
+    space = Space(
+        {"kind": Categorical(choices=("a", "b")), "x": Float(scale=Linear(0, 1), when=on)}
+    )
+    prior = read_prior({"kind": "a", "x": 0.8}, space)
+    searcher = make_searcher("gp", Problem(space, ("min",), 1, 50, prior), {})
+    assert isinstance(searcher, GpSearcher)
+    believer = searcher._believer
+    assert isinstance(believer, Believer)
+    points = np.array([[0, 0.8], [0, 0.9], [1, np.nan]])
+
+    def belief(trials: int) -> list[float]:
+        while len(searcher._points) < trials:
+            searcher.observe(space.encode({"kind": "a", "x": 0.8}), Outcome((1.0,)))
+        return [float(value) for value in searcher._belief(points, believer)]
+
+    whole = [math.log(0.9), math.log(0.9) - 0.5, math.log(0.1)]
+    assert belief(5) == pytest.approx([value / 2 for value in whole])
+    assert belief(10) == pytest.approx([value / 4 for value in whole])
