@@ -153,7 +153,7 @@ def test_when_the_first_trials_fail_for_one_reason_the_job_stops(
 )
 def test_the_script_has_the_last_word(metrics: dict[str, Any], state: str) -> None:
     """Whatever the scheduler says, which would stop a trial as bad as this."""
-    search = Search(scheduler="asynchyperband")
+    search = Search(scheduler="asynchyperband", scheduler_param={"grace_period": 1})
     for _ in range(9):
         search.run({"loss": 1.0, VERDICT: "ok"})
     assert search.run(metrics)[0] == state

@@ -26,7 +26,7 @@ SPACE: dict[str, Any] = {
     "dropout": {"method": "uniform", "dimension": {"low": 0, "high": 0.9}},
     "epochs": {"method": "fixed", "dimension": {"value": EPOCHS}},
 }
-ASHA = {"max_t": EPOCHS, "reduction_factor": 3, "max_concurrent": 2}
+ASHA = {"max_t": EPOCHS, "grace_period": 1, "reduction_factor": 3, "max_concurrent": 2}
 ENGINES = ["process", "ray"]
 
 Loss = Callable[[dict[str, Any], int], float]
