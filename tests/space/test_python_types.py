@@ -158,7 +158,17 @@ def test_nearest_neighbours_are_those_of_a_uniform_number(kind: Any) -> None:
     )
 
 
-@given(st.lists(st.floats(0.1, 1e3), min_size=2, max_size=8, unique=True).map(sorted))
+def test_values_that_no_number_is_nearest_to_are_refused() -> None:
+    near = [0.1, 0.10000000000000002]
+    with pytest.raises(ValueError, match=r"^0\.1 and its neighbour are too near to tell"):
+        types.logordinal(near)
+    assert types.logordinal([*near, 0.2]).choices == (*near, 0.2)
+
+
+NUMBERS = st.integers(1, 10**6).map(lambda number: number / 1000)
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=8, unique=True).map(sorted))
 def test_weighted_values_encode_and_decode(values: list[float]) -> None:
     item, refusal = attempt(lambda: types.logordinal(values))
     for value in values:

@@ -158,6 +158,9 @@ def nearest_weights(values: Sequence[float], kind: Kind) -> tuple[float, ...]:
     """How likely each value is when a uniform number is rounded to the nearest.
 
     The numbers reach half the mean distance of the values beyond the first and the last.
+
+    Raises:
+        ValueError: no number is nearest to one of them, or hardly any.
     """
     places = [math.log(value) if kind == "nn-log" else float(value) for value in values]
     if len(places) == 1:
@@ -165,7 +168,11 @@ def nearest_weights(values: Sequence[float], kind: Kind) -> tuple[float, ...]:
     margin = 0.5 * (places[-1] - places[0]) / (len(places) - 1)
     middles = [(one + other) / 2 for one, other in itertools.pairwise(places)]
     edges = [places[0] - margin, *middles, places[-1] + margin]
-    return tuple(high - low for low, high in itertools.pairwise(edges))
+    weights = tuple(high - low for low, high in itertools.pairwise(edges))
+    for value, weight in zip(values, weights, strict=True):
+        if weight <= 0:
+            raise ValueError(f"{exactly(value)} and its neighbour are too near to tell them apart")
+    return weights
 
 
 def _listed(
