@@ -235,7 +235,7 @@ TUNERS: dict[str, Maker] = {
     "hyperopt": _ours("hyperopt"),
     "bohb": _ours("bohb"),
     "random-ray": _ours("random", grace_period=1, reduction_factor=4, agreement=0),
-    "auto-ray": _ours("auto", grace_period=1, reduction_factor=4, agreement=0, opening=None),
+    "auto-ray": _ours("auto", grace_period=1, reduction_factor=4, agreement=0),
     "auto-none": _ours("auto", "none"),
     "random-none": _ours("random", "none"),
     "auto-median": _ours("auto", "median"),
