@@ -140,13 +140,19 @@ def test_fewer_trials_at_once_are_told(
 
 
 def test_trials_share_out_the_nodes_of_a_job(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    script = """
+    """The first two wait for one another, so that both pairs are in use at once."""
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    script = f"""
 import os, time
 def train(config):
-    time.sleep(0.3)
-    return {"loss": 1, "nodes": os.environ["HPOGRID_NODES"]}
+    nodes, end = os.environ["HPOGRID_NODES"], time.monotonic() + 30
+    open(os.path.join({str(seen)!r}, nodes), "w").close()
+    while len(os.listdir({str(seen)!r})) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    return {{"loss": 1, "nodes": nodes}}
 """
     monkeypatch.setenv("HPOGRID_NODES", "a,b,c,d,e")
     settings: dict[str, Any] = {"scheduler_param": {"max_concurrent": 4}, "grid": {"nodes": 5}}
