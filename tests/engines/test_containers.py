@@ -39,6 +39,8 @@ runtime = "crun"
 events_logger = "file"
 """
 """podman would raise the limits to its own, which not every root may do."""
+PROCESSES = 4096
+"""So few that every process of these tests may set that limit."""
 STORAGE = '[storage]\ndriver="vfs"\ngraphroot="{0}/graph"\nrunroot="{0}/run"\n'
 ALONE = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', "sh"]
 """podman wants cgroups, or none at all to be seen; there may be some that it cannot use."""
@@ -52,7 +54,7 @@ def sandbox(image: Path) -> Iterator[Path]:
         subprocess.run(["unshare", "--user", "--map-root-user", *build], check=True, timeout=300)
         limits = {
             "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
-            "nproc": resource.getrlimit(resource.RLIMIT_NPROC)[1],
+            "nproc": min(resource.getrlimit(resource.RLIMIT_NPROC)[1], PROCESSES),
         }
         (folder / "containers.conf").write_text(CONF.format(**limits))
         (folder / "storage.conf").write_text(STORAGE.format(folder))
