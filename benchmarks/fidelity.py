@@ -33,7 +33,6 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -44,6 +43,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import msgspec  # noqa: E402
 import numpy as np  # noqa: E402
 from fidelity_curves import EPOCHS, SETS, Array, Config, curves, make  # noqa: E402
+from kept import do_runs, read_runs  # noqa: E402
 from search import interval  # noqa: E402
 
 from hpogrid.config.schemas import HpoConfig  # noqa: E402
@@ -365,18 +365,10 @@ def plan(options: argparse.Namespace) -> Iterator[Case]:
 
 def complete(cases: Iterable[Case], options: argparse.Namespace) -> dict[Case, Run]:
     """The runs in the file of results and those still to do, which are added to it."""
-    path: Path | None = options.results
-    lines = path.read_bytes().splitlines() if path is not None and path.exists() else []
-    runs = {run.case: run for run in (msgspec.json.decode(line, type=Run) for line in lines)}
+    runs = {run.case: run for run in read_runs(Run, options.results)}
     to_do = [] if options.show else [case for case in cases if case not in runs]
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for future in as_completed([pool.submit(run, case) for case in to_do]):
-            done = future.result()
-            runs[done.case] = done
-            if path is not None:
-                with path.open("ab") as stream:
-                    stream.write(msgspec.json.encode(done) + b"\n")
-    return runs
+    done = do_runs(run, to_do, options.jobs, options.results)
+    return runs | {each.case: each for each in done}
 
 
 # --- the tables ---------------------------------------------------------------------------------

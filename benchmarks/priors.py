@@ -22,7 +22,6 @@ import random
 import statistics
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +29,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import msgspec  # noqa: E402
+from kept import do_runs, read_runs  # noqa: E402
 from search import ALGORITHMS  # noqa: E402
 from search_objectives import OBJECTIVES  # noqa: E402
 
@@ -178,24 +178,14 @@ class Runs:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        path: Path | None = options.results
-        lines = path.read_bytes().splitlines() if path is not None and path.exists() else []
-        found = (msgspec.json.decode(line, type=Run) for line in lines)
-        self._done = {run.case: run for run in found}
+        self._done = {run.case: run for run in read_runs(Run, options.results)}
 
     def of(self, cases: list[Case]) -> list[Run]:
         """The runs of cases, with the processes that there may be; with ``--show`` those known."""
         to_do = [case for case in cases if case not in self._done and not self._options.show]
-        with ProcessPoolExecutor(self._options.jobs) as pool:
-            for future in as_completed([pool.submit(run, case) for case in to_do]):
-                self._keep(future.result())
+        done = do_runs(run, to_do, self._options.jobs, self._options.results)
+        self._done |= {each.case: each for each in done}
         return [self._done[case] for case in cases if case in self._done]
-
-    def _keep(self, done: Run) -> None:
-        self._done[done.case] = done
-        if self._options.results is not None:
-            with self._options.results.open("ab") as stream:
-                stream.write(msgspec.json.encode(done) + b"\n")
 
 
 def ratios(algorithm: str, runs: Runs, options: argparse.Namespace) -> dict[str, list[float]]:

@@ -27,7 +27,6 @@ import statistics
 import time
 import warnings
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import msgspec  # noqa: E402
+from kept import do_runs, read_runs  # noqa: E402
 from search_objectives import OBJECTIVES  # noqa: E402
 
 from hpogrid.search import make_searcher  # noqa: E402
@@ -174,18 +174,10 @@ def had(case: Case, done: set[Case]) -> bool:
 
 def complete(cases: Iterable[Case], options: argparse.Namespace) -> list[Run]:
     """The runs in the file of results and those still to do, which are added to it."""
-    path: Path | None = options.results
-    lines = path.read_bytes().splitlines() if path is not None and path.exists() else []
-    runs = [msgspec.json.decode(line, type=Run) for line in lines]
+    runs = read_runs(Run, options.results)
     done = {Case(run.objective, run.algorithm, run.seed, run.budget) for run in runs}
     to_do = [] if options.show else [case for case in dict.fromkeys(cases) if not had(case, done)]
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for future in as_completed([pool.submit(run, case) for case in to_do]):
-            runs.append(future.result())
-            if path is not None:
-                with path.open("ab") as stream:
-                    stream.write(msgspec.json.encode(runs[-1]) + b"\n")
-    return runs
+    return runs + list(do_runs(run, to_do, options.jobs, options.results))
 
 
 # --- the tables ---------------------------------------------------------------------------------

@@ -72,8 +72,7 @@ def assemble(
     if scripts is not None:
         project = msgspec.structs.replace(project, git=git_state(shown, files))
     project = project if change is None else change(project)
-    _check_param(project)
-    read_prior(project.hpo_config.prior, project.space)  # so are values that are not in the space
+    _check_space(project)
     _ = project.study_name  # is refused here and not in the job
     _check_files(project, files, shown)
     notes += project_notes(project, files) + checkpoint_notes(project, files)
@@ -159,13 +158,15 @@ def _check_model(project: Project, folder: Path, shown: Path) -> list[str]:
     return [note] if note else []
 
 
-def _check_param(project: Project) -> None:
+def _check_space(project: Project) -> None:
+    """Refuse what other configs say of parameters and does not go with the search space."""
     clash = sorted(set(project.model_config.param) & set(project.space.parameters))
     if clash:
         raise UserError(
             f"'{clash[0]}' is in the search space and in the model config's param; "
             "take it out of one of them"
         )
+    read_prior(project.hpo_config.prior, project.space)
 
 
 def export_project(name: str, output: Path) -> Path:
@@ -195,8 +196,7 @@ def import_project(path: Path, name: str | None) -> str:
         project = msgspec.structs.replace(project, name=name or project.name)
         check_exists(project.name, False)
         files = files_below(folder / SCRIPTS)
-        _check_param(project)
-        read_prior(project.hpo_config.prior, project.space)
+        _check_space(project)
         _check_files(project, files, path)
         with draft_project(project, files) as (project, draft):
             publish_project(project, draft)

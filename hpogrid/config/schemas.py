@@ -293,6 +293,22 @@ class HpoConfig(Config):
         """How many trials a job runs at once, where it has room for them."""
         return min(self.max_concurrent, self.trials)
 
+    def without_search(self, *kept: str) -> HpoConfig:
+        """The same where nothing is proposed and nothing is ended early.
+
+        Args:
+            kept: which parameters of the scheduler stay.
+        """
+        params = {key: self.scheduler_param[key] for key in kept if key in self.scheduler_param}
+        return msgspec.structs.replace(
+            self,
+            algorithm="random",
+            algorithm_param={},
+            prior={},
+            scheduler="none",
+            scheduler_param=params,
+        )
+
 
 class GridConfig(Config):
     """Where the jobs run."""

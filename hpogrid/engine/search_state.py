@@ -21,7 +21,7 @@ from hpogrid.engine.outcomes import curve_of, mean_outcome
 from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision, reaches
 from hpogrid.search import make_searcher
-from hpogrid.search.base import FAILED, BaseSearcher, Outcome, Problem, derive_seed
+from hpogrid.search.base import FAILED, Outcome, Problem, derive_seed
 from hpogrid.search.prior import read_prior
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
@@ -245,8 +245,7 @@ class SearchState:
         )
         self._attr = str(config.scheduler_param.get("time_attr", REPORTS))
         self._counts_seconds = SECONDS in (self._attr, *config.stop)
-        listens = type(searcher).report is not BaseSearcher.report
-        self._rungs = self._scheduler.rungs if listens else ()
+        self._rungs = self._scheduler.rungs if searcher.multifidelity else ()
         self._told: dict[str, float] = {}  # the last rung of a trial that the searcher heard of
         self._judged: dict[str, int] = {}  # the last report of another's trial that was judged
         self._groups: dict[str, dict[str, Outcome]] = defaultdict(dict)

@@ -48,15 +48,7 @@ def at_point(project: Project, values: Mapping[str, Value]) -> Project:
     if missing:
         raise UserError(f"--point: give also a value for {', '.join(missing)}")
     space = Space({name: Constant(value=value) for name, value in values.items()})
-    config = msgspec.structs.replace(
-        project.hpo_config,
-        algorithm="random",
-        algorithm_param={},
-        prior={},
-        scheduler="none",
-        scheduler_param={},
-        trials=1,
-    )
+    config = msgspec.structs.replace(project.hpo_config.without_search(), trials=1)
     changed = msgspec.structs.replace(project, hpo_config=config, search_space=space.to_json())
     return changed.with_hash()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -59,15 +60,13 @@ class _Rung:
         trials: those that came there, with their losses there.
         losses: of all of them, in order.
         whole: the losses, there and in the end, of those that came to their end.
-        pairs: how many pairs the first of these make.
-        agreed: how many of them were in the same order there; in a draw a half.
+        agreed: how many pairs of the first of these were in the same order there; in a draw a half.
     """
 
     level: float
     trials: dict[str, float] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
     whole: dict[str, tuple[float, float]] = field(default_factory=dict)
-    pairs: int = 0
     agreed: float = 0
 
     def add(self, trial: str, loss: float) -> None:
@@ -84,12 +83,12 @@ class _Rung:
             for other, others_final in self.whole.values():
                 same = (here - other) * (final - others_final)
                 self.agreed += 0.5 if same == 0 else same > 0
-            self.pairs += len(self.whole)
         self.whole[trial] = here, final
 
     def lasts(self, agreement: float) -> bool:
         """Whether the order there tells enough of that in the end, as far as is known."""
-        return len(self.whole) < _ENOUGH or self.agreed >= agreement * self.pairs
+        pairs = math.comb(min(len(self.whole), _MANY), 2)
+        return len(self.whole) < _ENOUGH or self.agreed >= agreement * pairs
 
     def cutoff(self, factor: float) -> float | None:
         """The loss that one in ``factor`` of the trials reach, interpolated between two of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from hpogrid.search.base import Options, Outcome, Problem, free_axes
 from hpogrid.space.latent import Latents
@@ -42,6 +42,7 @@ class AutoSearcher:
     """
 
     Settings = Options
+    multifidelity: ClassVar[bool] = False
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         from hpogrid.search import make_searcher

@@ -59,6 +59,8 @@ class Searcher(Protocol):
     """What its user should know about it, in one sentence; mostly empty."""
     learns: bool
     """Whether what was found decides what it proposes."""
+    multifidelity: ClassVar[bool]
+    """Whether it tells results at different resources apart, and so has a use for `report`."""
 
     def suggest(self) -> Latents | None:
         """One latent for each axis of the space; None: there is nothing left to propose.
@@ -127,8 +129,6 @@ class BaseSearcher(ABC):
     tail: ClassVar[float] = _TAIL
     learns: bool = True
     multifidelity: ClassVar[bool] = False
-    """Whether the algorithm itself tells results at different resources apart."""
-
     believes: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:

@@ -131,7 +131,6 @@ def read_prior(data: Values, space: Space) -> Prior:
     Raises:
         UserError: an unknown parameter, or a value or distribution that the space does not have.
     """
-    check_prior(data)
     beliefs: dict[str, Belief] = {}
     likeliest: Values = {}
     for name, given in data.items():

@@ -31,16 +31,8 @@ def confirm_task(
         UserError: the site refuses it.
     """
     hpo = project.hpo_config
-    kept = {
-        key: hpo.scheduler_param[key] for key in ("max_concurrent",) if key in hpo.scheduler_param
-    }
     config = msgspec.structs.replace(
-        hpo,
-        algorithm="random",
-        algorithm_param={},
-        prior={},
-        scheduler="none",
-        scheduler_param=kept,
+        hpo.without_search("max_concurrent"),
         trials=len(points) * repeat,
         repeat=repeat,
         stop_search=type(hpo.stop_search)(),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hpogrid.config.project import load_project, project_path
+from hpogrid.config.project import Project, load_project, project_path
 from hpogrid.engine.prep import prep_logs
 from hpogrid.errors import RunError, UserError
 from hpogrid.job.run import PREP, read_result
@@ -148,9 +148,7 @@ def submit(
     project = load_project(project_name)
     name = site or project.grid_config.place
     where = make_site(name)
-    _check_mode(name, where, mode, start)
-    if mode != "grid" and project.hpo_config.prior:
-        raise UserError(f"--mode {mode} has no use for a prior; take it out, or use --mode grid")
+    _check_mode(name, where, mode, project, start)
     if project.storage is not None and shared:
         check_url(project.storage, n_jobs)
     check_grid(name, project.grid_config)
@@ -166,8 +164,10 @@ def submit(
     return task
 
 
-def _check_mode(name: str, where: Site, mode: str, start: Start | None) -> None:
-    """Refuse that somebody runs the search who cannot."""
+def _check_mode(
+    name: str, where: Site, mode: str, project: Project, start: Start | None = None
+) -> None:
+    """Refuse that somebody runs the search who cannot, or cannot run it so."""
     if mode not in where.traits.modes:
         able = ", ".join(site.label for site in servers() if mode in site.traits.modes)
         raise UserError(f"site {name} has no --mode {mode}: that is for queues of {able}")
@@ -175,6 +175,8 @@ def _check_mode(name: str, where: Site, mode: str, start: Start | None) -> None:
         raise UserError(
             f"--mode {mode} takes neither --search_points nor --warm_start; use --mode grid"
         )
+    if mode != "grid" and project.hpo_config.prior:
+        raise UserError(f"--mode {mode} has no use for a prior; take it out, or use --mode grid")
 
 
 def overview(tasks: Iterable[Task], *, details: bool = False) -> list[Overview]:
@@ -399,7 +401,7 @@ def notes(project_name: str, *, site: str | None, mode: str = "grid", ask: bool)
     project = load_project(project_name)
     name = site or project.grid_config.place
     where = make_site(name)
-    _check_mode(name, where, mode, None)
+    _check_mode(name, where, mode, project)
     return where.notes(sketch(project, name, 1, mode=mode), project, ask=ask)
 
 
@@ -408,7 +410,7 @@ def plan(project_name: str, *, site: str | None, n_jobs: int, mode: str = "grid"
     project = load_project(project_name)
     name = site or project.grid_config.place
     where = make_site(name)
-    _check_mode(name, where, mode, None)
+    _check_mode(name, where, mode, project)
     check_grid(name, project.grid_config)
     task = sketch(project, name, n_jobs, number=next_number(), mode=mode)
     files = where.server.files(task) if where.server else _files(project_name)

@@ -66,14 +66,7 @@ def _alone(project: Project, environment: Environment | None, python: str | None
     hpo, model = project.hpo_config, project.model_config
     threads = environment.threads if environment is not None else 0
     config = msgspec.structs.replace(
-        hpo,
-        algorithm="random",
-        algorithm_param={},
-        prior={},
-        scheduler="none",
-        scheduler_param={
-            key: hpo.scheduler_param[key] for key in _KEPT if key in hpo.scheduler_param
-        },
+        hpo.without_search(*_KEPT),
         trials=1,
         repeat=1,
         time_limit=None,

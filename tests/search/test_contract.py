@@ -53,6 +53,16 @@ def mixed_space() -> Space:
     return Space({name: parameters[name] for name in names})
 
 
+def check_alike(lived: Proposer, replayed: Proposer, count: int) -> None:
+    """They go on with the same points."""
+    for _ in range(count):
+        expected, found = lived.ask(), replayed.ask()
+        assert expected is not None
+        assert found == expected
+        for proposer in (lived, replayed):
+            proposer.tell(expected.suggested, outcome(mixed_loss(expected.applied)))
+
+
 def _marked(variant: str) -> Any:
     return pytest.param(variant, marks=pytest.mark.engine) if variant in SLOW else variant
 
@@ -152,12 +162,7 @@ class TestContract:
         replayed = Proposer(space, make(variant, space))
         replay(replayed, history)
 
-        for _ in range(2):
-            expected, found = lived.ask(), replayed.ask()
-            assert expected is not None
-            assert found == expected
-            for proposer in (lived, replayed):
-                proposer.tell(expected.suggested, outcome(mixed_loss(expected.applied)))
+        check_alike(lived, replayed, 2)
 
     @pytest.mark.parametrize("early", [False, True])
     def test_goes_on_after_a_replay_with_a_prior(self, variant: str, early: bool) -> None:
@@ -171,12 +176,7 @@ class TestContract:
         replayed = Proposer(space, make(variant, space, prior=prior))
         replay(replayed, history)
 
-        for _ in range(3):
-            expected, found = lived.ask(), replayed.ask()
-            assert expected is not None
-            assert found == expected
-            for proposer in (lived, replayed):
-                proposer.tell(expected.suggested, outcome(mixed_loss(expected.applied)))
+        check_alike(lived, replayed, 3)
 
     def test_a_prior_is_followed_where_it_is_right(self, variant: str) -> None:
         space = mixed_space()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -22,6 +22,7 @@ class Stubborn:
 
     remark = ""
     learns = False
+    multifidelity: ClassVar[bool] = False
 
     def __init__(self, latents: Latents | None) -> None:
         self.latents = latents

@@ -115,7 +115,9 @@ def test_the_command_is_shown_before_it_is_sent() -> None:
     assert "for --mode idds: phpo takes it; a/b:1 has to have this hpogrid" in checked
     assert "phpo --outDS" in ok("run", "p", "--mode", "idds", "--dry_run")
     store_project(name="knows", grid={"site": "A", "container": "docker://a/b:1"}, prior={"x": 1})
-    assert "--mode idds has no use for a prior" in hpogrid("run", "knows", "--mode", "idds").err
+    for words in ([], ["--dry_run"]):
+        said = hpogrid("run", "knows", "--mode", "idds", *words).err
+        assert "--mode idds has no use for a prior" in said
     store_project(name="here", grid={"site": "local"})
     said = hpogrid("run", "here", "--mode", "idds").err
     assert "site local has no --mode idds: that is for queues of PanDA" in said
