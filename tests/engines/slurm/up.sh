@@ -13,7 +13,10 @@ dir=${1:?folder for the state}
 accounting=${2:-}
 nodes=${NODES:-0}
 host=$(hostname -s)
-net=10.209.77
+net=
+for third in {77..99}; do # a boot that was killed leaves its network behind
+    [ -n "$(ip -oneline address show to "10.209.$third.0/24")" ] || { net=10.209.$third; break; }
+done
 cores=$(nproc)
 memory=$(($(awk '/MemTotal/ {print $2}' /proc/meminfo) / 1024 - 512))
 here=$(dirname "${BASH_SOURCE[0]}")
