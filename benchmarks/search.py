@@ -55,6 +55,7 @@ ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
     "optuna-cmaes": ("optuna", {"sampler": "cmaes"}),
     "optuna-nsga2": ("optuna", {"sampler": "nsga2", "population_size": 10}),
     "skopt": ("skopt", {}),
+    "smac": ("smac", {}),
     "gp": ("gp", {}),
     "bohb": ("bohb", {}),
     "bohb-narrow": ("bohb", {"min_bandwidth": 0.001}),

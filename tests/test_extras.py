@@ -42,7 +42,7 @@ def _requires(name: str) -> list[str]:
 @pytest.mark.parametrize(
     "extra",
     ["optuna", "dashboard", "storage", "examples", "plot", "hyperopt", "bayesian", "skopt",
-     "nevergrad", "ray"],
+     "smac", "nevergrad", "ray"],
 )  # fmt: skip
 def test_no_torch_comes_along(extra: str) -> None:
     brought = closure(EXTRAS[extra])

@@ -43,6 +43,11 @@ ALGORITHMS = Registry(
             "scikit-optimize: Gaussian process, forests or boosted trees",
             "skopt",
         ),
+        "smac": Entry(
+            "hpogrid.search.smac:SmacSearcher",
+            "SMAC's random forest with expected improvement",
+            "smac",
+        ),
         "gp": Entry(
             "hpogrid.search.gp:GpSearcher",
             "Gaussian process with expected improvement, which needs SciPy only",

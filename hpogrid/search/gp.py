@@ -8,9 +8,9 @@ from msgspec import Meta
 
 from hpogrid.registry import require
 from hpogrid.search.base import Options, Problem
-from hpogrid.search.model import ModelSearcher
+from hpogrid.search.looking import LookingSearcher
 from hpogrid.search.prior import Among, Around, Believer
-from hpogrid.space.latent import Latents, from_unit, middle
+from hpogrid.space.latent import Latents
 
 if TYPE_CHECKING:
     from hpogrid.search.candidates import Candidates
@@ -29,12 +29,6 @@ by the number of trials (Hvarfner et al., ICLR 2022)."""
 _GROWTH = 0.15
 """By which share of points more the hyperparameters are fitted again."""
 
-_LOOKS = 1000
-"""How many candidates are looked at first."""
-
-_CLOSER = (0.05, 0.015, 0.004)
-"""Standard deviations of the steps around the best of them, one round after the other."""
-
 
 class GpOptions(Options, frozen=True):
     """How many points of a Sobol' sequence come first."""
@@ -42,7 +36,7 @@ class GpOptions(Options, frozen=True):
     n_initial_points: Annotated[int, Meta(ge=1)] = 10
 
 
-class GpSearcher(ModelSearcher):
+class GpSearcher(LookingSearcher):
     """Begins with points that are evenly spread, and goes on where most improvement is expected.
 
     Running points count as what is expected of them. A parameter whose condition fails is no
@@ -55,25 +49,7 @@ class GpSearcher(ModelSearcher):
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         super().__init__(problem, options)
         require("scipy", extra="gp", what="algorithm gp")
-        parameters = problem.space.parameters
-        self._conditional = [
-            (column, name)
-            for column, name in enumerate(self.axes)
-            if parameters[name].when is not None
-        ]
         self._fitted: tuple[tuple[object, ...], Hyper] | None = None
-
-    def _initial(self, seed: int) -> Latents:
-        from scipy.stats import qmc
-
-        sequence = qmc.Sobol(len(self.axes), rng=self.problem.seed)
-        if before := self._known + self._dropped:
-            sequence.fast_forward(before)
-        unit = sequence.random(1)[0]
-        return {
-            name: from_unit(axis, u)
-            for (name, axis), u in zip(self.axes.items(), unit, strict=True)
-        }
 
     def _propose(
         self,
@@ -87,7 +63,7 @@ class GpSearcher(ModelSearcher):
         from hpogrid.search import gaussian
         from hpogrid.search.candidates import Candidates
 
-        space, rng = Candidates(self.axes), np.random.default_rng(seed)
+        space = Candidates(self.axes)
         hyper = self._hyper(space)
         if (len(points) + len(running)) % _EXPLORED == _EXPLORED - 1:
             hyper = hyper.shorter(_SHORTER)
@@ -99,8 +75,6 @@ class GpSearcher(ModelSearcher):
             known, told = np.vstack([known, busy]), np.append(told, model.at(busy)[0])
             model = gaussian.GaussianProcess(hyper, known, told, space.categories)
         expected, _ = model.at(known)
-        whole = self._whole(space, known)
-        best = whole[expected.argsort()[:5]]
 
         def value(found: Array) -> Array:
             present = self._present(space, found)
@@ -108,25 +82,7 @@ class GpSearcher(ModelSearcher):
             gain = gaussian.log_expected_improvement(mean, deviation, float(expected.min()))
             return gain if self._believer is None else gain + self._belief(present, self._believer)
 
-        # A point of a space with conditions is decoded to see which of its parameters it has.
-        looks = _LOOKS // 2 if self._conditional else _LOOKS
-        found = np.vstack(
-            [
-                space.anywhere(rng, looks // 2),
-                space.near(rng, best, 3 * looks // 10, 0.2),
-                space.near(rng, best, looks // 5, 0.05),
-            ]
-        )
-        values = value(found)
-        for deviation in _CLOSER:
-            first = found[(-values).argsort()[:8]]
-            found = np.vstack([first, space.near(rng, first, looks // 5, deviation)])
-            values = value(found)
-        taken = {tuple(row) for row in whole.tolist()}
-        for row in found[(-values).argsort()]:
-            if tuple(row.tolist()) not in taken:
-                return space.decode(row)
-        return self.draw(seed)
+        return self._best(space, known, expected, value, seed)
 
     def _belief(self, points: Array, believer: Believer) -> Array:
         """How likely the user believes points to be: the logarithm, as far as it counts by now."""
@@ -161,25 +117,3 @@ class GpSearcher(ModelSearcher):
             apart = gaussian.squares(points, points, space.categories)
             self._fitted = losses, gaussian.fit(apart, gaussian.standardised(np.array(losses)))
         return self._fitted[1]
-
-    def _present(self, space: Candidates, points: Array) -> Array:
-        """Points with NaN for the parameters that they do not have."""
-        if not self._conditional:
-            return points
-        points, whole = points.copy(), self.problem.space
-        crossing = next(whole.crossings())  # any: these parameters are not the model's
-        for row in points:
-            have = whole.decode({**self._single, **space.decode(row)}, crossing).suggested
-            for column, name in self._conditional:
-                if name not in have:
-                    row[column] = float("nan")
-        return points
-
-    def _whole(self, space: Candidates, points: Array) -> Array:
-        """Points with something in place of NaN."""
-        import numpy as np
-
-        if not self._conditional:
-            return points
-        centre = {name: middle(axis) for name, axis in self.axes.items()}
-        return np.where(np.isnan(points), space.encode([centre]), points)

@@ -109,8 +109,8 @@ def test_a_search_with_two_objectives(algorithm: str, param: dict[str, object]) 
 
 @pytest.mark.parametrize(
     ("algorithm", "param"),
-    [("hyperopt", "{}"), ("skopt", "{}"), ("bohb", "{}"), ("bayesian", "{}"),
-     ("optuna", '{"sampler": "cmaes"}')],
+    [("hyperopt", "{}"), ("skopt", "{}"), ("smac", "{}"), ("bohb", "{}"),
+     ("bayesian", "{}"), ("optuna", '{"sampler": "cmaes"}')],
 )  # fmt: skip
 def test_the_others_refuse_several_objectives(algorithm: str, param: str) -> None:
     metrics = ("--metric", "a,b", "--mode", "min,max")

@@ -28,6 +28,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "optuna-random": ("optuna", {"sampler": "random"}),
     "gp": ("gp", {"n_initial_points": 5}),
     "skopt": ("skopt", {"n_initial_points": 5}),
+    "smac": ("smac", {"n_initial_points": 5}),
     "ax": ("ax", {"n_initial_points": 5}),
     "bayesian": ("bayesian", {"n_initial_points": 5}),
 }
@@ -37,7 +38,7 @@ Where its defaults would draw at random all through a short test, parameters say
 sooner.
 """
 
-SLOW = {"ax", "skopt", "optuna-gp", "bayesian"}
+SLOW = {"ax", "skopt", "smac", "optuna-gp", "bayesian"}
 """Those that take hundredths of a second or more for each proposal."""
 
 

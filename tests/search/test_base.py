@@ -227,6 +227,7 @@ def test_optuna_lists_the_options_of_the_sampler_that_was_named() -> None:
         ("optuna", {"sampler": "cmaes", "use_separable_cma": True, "lr_adapt": True}),
         ("hyperopt", {"gamma": 1.5}),
         ("skopt", {"base_estimator": "NN"}),
+        ("smac", {"random_fraction": 1.5}),
         ("bohb", {"top_n_percent": 0}),
         ("bayesian", {"kind": "best"}),
         ("nevergrad", {"optimizer": "NGOpt"}),
@@ -252,7 +253,8 @@ def test_checking_loads_no_library() -> None:
     code = (
         "import sys; from hpogrid.search import ALGORITHMS, check_params\n"
         "for name in ALGORITHMS: check_params(name, {})\n"
-        "heavy = {'numpy', 'optuna', 'hyperopt', 'skopt', 'ax', 'nevergrad', 'ConfigSpace'}\n"
+        "heavy = {'numpy', 'optuna', 'hyperopt', 'skopt', 'smac', 'ax', 'nevergrad', 'ConfigSpace'}"
+        "\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -266,6 +268,7 @@ def test_checking_loads_no_library() -> None:
         ("optuna", "optuna", "optuna"),
         ("hyperopt", "hyperopt", "hyperopt"),
         ("skopt", "skopt", "skopt"),
+        ("smac", "smac", "smac"),
         ("ax", "ax", "ax"),
         ("bayesian", "bayes_opt", "bayesian"),
         ("nevergrad", "nevergrad", "nevergrad"),

@@ -29,6 +29,7 @@ SLOW: dict[str, tuple[str, dict[str, Any]]] = {
     "optuna-gp": ("optuna", {"sampler": "gp"}),
     "bayesian": ("bayesian", {}),
     "skopt": ("skopt", {}),
+    "smac": ("smac", {}),
 }
 """Ax takes seconds for each proposal by then: `test_local_run` has it."""
 MODELS = QUICK | SLOW
