@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from hpogrid.registry import require
-from hpogrid.search.base import Options, Problem
+from hpogrid.search.base import Options, Problem, derive_seed
 from hpogrid.search.looking import LookingSearcher
 from hpogrid.search.model import with_lies
 from hpogrid.space.latent import Latents
@@ -25,7 +25,7 @@ _LEAST = 1e-10
 
 
 class SmacOptions(Options, frozen=True):
-    """SMAC's defaults; ``random_fraction`` of the proposals are drawn at random."""
+    """SMAC's defaults; after the first points, ``random_fraction`` of all are drawn at random."""
 
     n_initial_points: Annotated[int, Meta(ge=1)] = 10
     n_trees: Annotated[int, Meta(ge=1)] = 10
@@ -35,8 +35,8 @@ class SmacOptions(Options, frozen=True):
 class SmacSearcher(LookingSearcher):
     """The model of SMAC's ``HyperparameterOptimizationFacade``, which itself writes files.
 
-    Where SMAC looks for the best candidate is left out: it takes many times as long, and with the
-    same seed finds another point in another process, for it goes through a set of strings.
+    SMAC's own search for the best candidate is left out: it takes many times as long, and with the
+    same seed finds another point in another process, for it goes through a set by its hashes.
     """
 
     Settings = SmacOptions
@@ -61,7 +61,8 @@ class SmacSearcher(LookingSearcher):
 
         from hpogrid.search.candidates import Candidates
 
-        if random.Random(seed).random() < self.options.random_fraction:
+        chance = random.Random(derive_seed(seed, "chance"))  # another one than the draw's
+        if chance.random() < self.options.random_fraction:
             return self.draw(seed)
         space = Candidates(self.axes)
         known = self._present(space, space.encode(points + running))

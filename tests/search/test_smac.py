@@ -70,6 +70,18 @@ def test_the_forest_sees_that_a_parameter_is_missing(monkeypatch: pytest.MonkeyP
     assert seen[0].tolist() == [[0.0, 0.5], [1.0, -1.0]] * 6
 
 
+def test_a_fifth_of_the_proposals_is_drawn_from_the_whole_space() -> None:
+    space = Space({"x": Float(scale=Linear(0, 1))})
+    searcher: Any = make_searcher("smac", Problem(space, ("min",), 1), {})
+    for index in range(10):
+        searcher.observe({"x": index / 10}, Outcome((1.0,)))
+    searcher._best = lambda *looking: {"x": 0.0}
+    found = [searcher.suggest()["x"] for _ in range(200)]
+    drawn = [x for x in found if x > 0]
+    assert 24 <= len(drawn) <= 56
+    assert min(drawn) < 0.2 < 0.8 < max(drawn)
+
+
 SEARCH = """
 import logging, os, random, sys, threading
 import numpy, rich.style, scipy.stats
