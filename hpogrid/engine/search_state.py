@@ -17,6 +17,7 @@ from typing import Literal
 
 from hpogrid.config.schemas import HpoConfig
 from hpogrid.engine.budget import Budget
+from hpogrid.engine.earlier import Earlier
 from hpogrid.engine.outcomes import curve_of, mean_outcome
 from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision, reaches
@@ -196,7 +197,7 @@ class SearchState:
         host, attempt: where it runs, and how often its job was started.
         first: points to evaluate before the algorithm's own; the jobs of a shared search deal
             them out among themselves.
-        past: results of earlier searches that the algorithm is told at the start.
+        past: results of earlier searches, of which the algorithm is told (see `Earlier`).
         may_take: whether a point may be taken now that may be later.
 
     Attributes:
@@ -217,7 +218,7 @@ class SearchState:
         host: str = "",
         attempt: int = 0,
         first: Sequence[Point] = (),
-        past: Iterable[Past] = (),
+        past: Sequence[Past] = (),
         may_take: Callable[[Point], bool] = lambda point: True,
     ) -> None:
         self.config = config
@@ -234,8 +235,9 @@ class SearchState:
         self._trial_seed = spec.trial_seed
         prior = read_prior(config.prior, space)
         problem = Problem(space, self._modes, self._seed, config.trials, prior)
-        first = [*prior.first, *first]
         searcher = make_searcher(config.algorithm, problem, config.algorithm_param)
+        self._earlier = Earlier(past if searcher.learns else (), space, self._modes)
+        first = [*prior.first, *first, *self._earlier.again]
         begun = {space.identify(trial.applied) for trial in study} if first else set()
         mine = spec.share(first)
         queue = [one for one in mine if one.key not in begun]
@@ -262,7 +264,8 @@ class SearchState:
         self._endings: list[str | None] | None = []  # why this attempt's first trials failed
         self._checks = self._names_to_check()
         for item in past:
-            self.proposer.tell(item.suggested, Outcome(item.values))
+            if item.same or not searcher.learns:  # some evaluate nothing twice
+                self.proposer.tell(item.suggested, Outcome(item.values))
 
     # --- how it stands -----------------------------------------------------------------------
 
@@ -301,7 +304,7 @@ class SearchState:
     def reason(self) -> str:
         """Why no further trial is started, with all that there is to say."""
         why = self.stopped or self.budget.spent or self.budget.all_begun or "nothing is left to try"
-        return "; ".join([why, *self.notes])
+        return "; ".join(filter(None, [why, self._earlier.remark, *self.notes]))
 
     # --- what has happened before ------------------------------------------------------------
 
@@ -766,6 +769,8 @@ class SearchState:
                 return
             outcome = mean_outcome(group.values())
         self.proposer.tell(trial.suggested, outcome)
+        for item in self._earlier.learn(self._space.identify(trial.applied), outcome):
+            self.proposer.tell(item.suggested, Outcome(item.values))
 
     def _outcome(self, trial: Trial) -> Outcome:
         """How a trial ended, and where it stood at the resources that it came to."""

@@ -115,7 +115,7 @@ class BaseSearcher(ABC):
     """Turns outcomes into losses to minimise, and keeps count, so that an algorithm need not.
 
     A subclass gives `Settings` (its options), `_ask` and `_tell`; `_start` where its library
-    keeps account of running points. A failed trial is told as the worst loss seen so far;
+    keeps account of running points. A failed trial is told as the worst loss seen so far (`_fail`);
     failures before the first success wait for it. A trial that was cut is told as what it would
     have come to (`Curves`), unless the algorithm is `multifidelity`; one that can take back what
     it was told gives `_retell`. Every proposal draws from a generator seeded
@@ -220,7 +220,10 @@ class BaseSearcher(ABC):
         self._history.append((point, seen))
         if self._believer is not None:
             self._believer.learn(point, losses[0])
-        self._tell(point, losses)
+        if seen is None:
+            self._fail(point, losses)
+        else:
+            self._tell(point, losses)
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:  # noqa: B027
         """Learn an intermediate result (see `Searcher`); most algorithms have no use for it."""
@@ -296,6 +299,10 @@ class BaseSearcher(ABC):
     @abstractmethod
     def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
         """Learn the losses (smaller is better) of a started point."""
+
+    def _fail(self, point: Latents, worst: tuple[float, ...]) -> None:
+        """Learn that a started point failed; unless an algorithm knows better, as the worst."""
+        self._tell(point, worst)
 
 
 def free_axes(space: Space) -> dict[str, Axis]:

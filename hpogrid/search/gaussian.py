@@ -162,6 +162,31 @@ class GaussianProcess:
         return kernel @ self._weights, np.sqrt(np.maximum(variance, 1e-12))
 
 
+class Chances:
+    """How sure it is of points that more than half of the trials there succeed.
+
+    A regression of what became of others (Rasmussen and Williams 2006, section 6.5). Failures now
+    and then that have nothing to do with the point are noise to it.
+
+    Args:
+        hyper: the hyperparameters, of the standardised outcomes.
+        points: of shape (points, axes).
+        failed: 1 for those that failed, 0 for others; both occur.
+        categories: which axes are categories.
+    """
+
+    def __init__(
+        self, hyper: Hyper, points: Array, failed: Array, categories: NDArray[np.bool_]
+    ) -> None:
+        self._border = (0.5 - failed.mean()) / failed.std()
+        self._model = GaussianProcess(hyper, points, standardised(failed), categories)
+
+    def log_at(self, points: Array) -> Array:
+        """The logarithm of the probability at points, of shape (points,)."""
+        mean, deviation = self._model.at(points)
+        return np.asarray(special.log_ndtr((self._border - mean) / deviation))
+
+
 def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
     """The logarithm of how much better than ``best`` a point will be on average.
 

@@ -14,7 +14,10 @@ from hpogrid.space.latent import Latents
 
 if TYPE_CHECKING:
     from hpogrid.search.candidates import Candidates
-    from hpogrid.search.gaussian import Array, Hyper
+    from hpogrid.search.gaussian import Array, Chances, Hyper
+
+_FEWEST = 3
+"""A model needs so many points that did not fail."""
 
 _EXPLORED = 2
 """One proposal in so many is made with lengths shortened to `_SHORTER`: a model that is too sure
@@ -39,8 +42,10 @@ class GpOptions(Options, frozen=True):
 class GpSearcher(LookingSearcher):
     """Begins with points that are evenly spread, and goes on where most improvement is expected.
 
-    Running points count as what is expected of them. A parameter whose condition fails is no
-    distance from another such one, and as far from a value as two categories.
+    Running points count as what is expected of them. What fails says nothing of losses, but where
+    points fail: improvements count as far as a second model is sure that points succeed there
+    (Gelbart et al., UAI 2014). A parameter whose condition fails is no distance from another such
+    one, and as far from a value as two categories.
     """
 
     Settings = GpOptions
@@ -49,7 +54,17 @@ class GpSearcher(LookingSearcher):
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         super().__init__(problem, options)
         require("scipy", extra="gp", what="algorithm gp")
-        self._fitted: tuple[tuple[object, ...], Hyper] | None = None
+        self._fitted: dict[str, tuple[tuple[int, tuple[float, ...]], Hyper]] = {}
+
+    def _ready(self) -> bool:
+        return len(self._history) >= self.options.n_initial_points and len(self._points) >= _FEWEST
+
+    def _fail(self, point: Latents, worst: tuple[float, ...]) -> None:
+        """Nothing is told: `_chances` looks for failures in what happened."""
+
+    def _retell(self, told: list[tuple[Latents, tuple[float, ...]]]) -> None:
+        pairs = zip(told, self._history, strict=True)
+        super()._retell([one for one, (_, seen) in pairs if seen is not None])
 
     def _propose(
         self,
@@ -64,7 +79,7 @@ class GpSearcher(LookingSearcher):
         from hpogrid.search.candidates import Candidates
 
         space = Candidates(self.axes)
-        hyper = self._hyper(space)
+        hyper, chances = self._hyper(space), self._chances(space)
         if (len(points) + len(running)) % _EXPLORED == _EXPLORED - 1:
             hyper = hyper.shorter(_SHORTER)
         known = self._present(space, space.encode(points))
@@ -80,6 +95,8 @@ class GpSearcher(LookingSearcher):
             present = self._present(space, found)
             mean, deviation = model.at(present)
             gain = gaussian.log_expected_improvement(mean, deviation, float(expected.min()))
+            if chances is not None:
+                gain += chances.log_at(present)
             return gain if self._believer is None else gain + self._belief(present, self._believer)
 
         return self._best(space, known, expected, value, seed)
@@ -101,19 +118,47 @@ class GpSearcher(LookingSearcher):
         return total * (_BELIEVED * believer.trust() / len(self._points))
 
     def _hyper(self, space: Candidates) -> Hyper:
-        """The hyperparameters by the first points: so many that they need not be fitted anew
-        for each point, and a history that is told at once leads to the same."""
+        """The hyperparameters of the losses."""
+        count = self._due(len(self._points))
+        told = [(self._points[index], self._told[index][0]) for index in self._kept(count)]
+        return self._fit("losses", count, space, told)
+
+    def _chances(self, space: Candidates) -> Chances | None:
+        """Where points succeed; None: all of them did, as far as is remembered."""
         import numpy as np
 
         from hpogrid.search import gaussian
 
-        count = due = min(self.options.n_initial_points, len(self._points))
-        while (due := int(due * (1 + _GROWTH)) + 1) <= len(self._points):
+        happened = [(point, float(seen is None)) for point, seen in self._history]
+        latest = happened[-self.most_points :]
+        failed = np.array([outcome for _, outcome in latest])
+        if failed.min() == failed.max():
+            return None
+        count = self._due(len(happened))
+        hyper = self._fit("failures", count, space, happened[:count][-self.most_points :])
+        points = self._present(space, space.encode([point for point, _ in latest]))
+        return gaussian.Chances(hyper, points, failed, space.categories)
+
+    def _due(self, known: int) -> int:
+        """From how many of the first points hyperparameters are fitted: so many that they need not
+        be for each point, and a history that is told at once leads to the same."""
+        count = due = min(int(self.options.n_initial_points), known)
+        while (due := int(due * (1 + _GROWTH)) + 1) <= known:
             count = due
-        kept = self._kept(count)
-        losses = tuple(self._told[index][0] for index in kept)
-        if self._fitted is None or self._fitted[0] != losses:
-            points = self._present(space, space.encode([self._points[index] for index in kept]))
+        return count
+
+    def _fit(
+        self, what: str, count: int, space: Candidates, told: list[tuple[Latents, float]]
+    ) -> Hyper:
+        """The hyperparameters of values at points, of the first ``count`` ones; fitted once."""
+        import numpy as np
+
+        from hpogrid.search import gaussian
+
+        key = count, tuple(value for _, value in told)
+        if what not in self._fitted or self._fitted[what][0] != key:
+            points = self._present(space, space.encode([point for point, _ in told]))
             apart = gaussian.squares(points, points, space.categories)
-            self._fitted = losses, gaussian.fit(apart, gaussian.standardised(np.array(losses)))
-        return self._fitted[1]
+            values = gaussian.standardised(np.array(key[1]))
+            self._fitted[what] = key, gaussian.fit(apart, values)
+        return self._fitted[what][1]

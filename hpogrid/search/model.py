@@ -30,7 +30,7 @@ class ModelSearcher(BaseSearcher):
         self._told: list[tuple[float, ...]] = []
 
     def _ask(self, seed: int) -> Latents:
-        if len(self._points) < self.options.n_initial_points:
+        if not self._ready():
             return self._initial(seed)
         kept = self._kept(len(self._points))
         points = [self._points[index] for index in kept]
@@ -40,6 +40,10 @@ class ModelSearcher(BaseSearcher):
         with threads.threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self._propose(points, losses, running, seed)
+
+    def _ready(self) -> bool:
+        """Whether a model has enough to learn from."""
+        return bool(len(self._points) >= self.options.n_initial_points)
 
     def _initial(self, seed: int) -> Latents:
         """One of the first points."""

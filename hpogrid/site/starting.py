@@ -8,7 +8,7 @@ from hpogrid.config.project import Project, project_names
 from hpogrid.errors import UserError
 from hpogrid.job.start import Start
 from hpogrid.site import bring
-from hpogrid.site.choice import study_of
+from hpogrid.site.choice import study_of, version_of
 from hpogrid.site.tasks import Task, load_task
 from hpogrid.study.history import History, read_history, study_history
 from hpogrid.study.study import read_study
@@ -43,8 +43,26 @@ def make_start(
         if not history.points:
             raise UserError(f"{history.sentence(warm_start)}; nothing to start from")
         start.past = history.points
-        notes.append(history.sentence(warm_start))
+        notes.append(f"{history.sentence(warm_start)}; {_use(project, history)}")
     return start, notes
+
+
+def _use(project: Project, history: History) -> str:
+    """What becomes of earlier results."""
+    match project.hpo_config.algorithm:
+        case "random":
+            return "algorithm random learns nothing from them"
+        case "grid":
+            return "what was evaluated is left out"
+    if all(point.same for point in history.points):
+        return "they count as results of this search"
+    return "a few are evaluated again, and if they hold, all count"
+
+
+def _is_of(project: Project, task: Task) -> bool:
+    """Whether a task searched for the very same with trials of the same length."""
+    same = version_of(task) == project.study_version
+    return same and task.read_project().hpo_config.stop == project.hpo_config.stop
 
 
 def _history(project: Project, source: str) -> tuple[History, list[str]]:
@@ -60,5 +78,6 @@ def _history(project: Project, source: str) -> tuple[History, list[str]]:
     if tasks:
         left_out = [*left_out, *(sentence for task in tasks for sentence in bring(task))]
         studies = (read_study(task.ledgers)[0] for task in tasks)
-        return study_history(studies, space, metrics), left_out
+        same = all(_is_of(project, task) for task in tasks)
+        return study_history(studies, space, metrics, same=same), left_out
     return read_history(source, space, metrics), left_out

@@ -29,11 +29,18 @@ Row = Mapping[str, Value]
 """Parameters and metrics by name; ``state`` is there if the result failed."""
 
 
-class Past(msgspec.Struct, frozen=True):
-    """A configuration of an earlier search; ``values`` is None if it failed."""
+class Past(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A configuration of an earlier search.
+
+    Attributes:
+        suggested: its values.
+        values: the metrics; None: it failed.
+        same: whether that was a search of the very same, so that what was found then holds.
+    """
 
     suggested: Values
     values: tuple[float, ...] | None
+    same: bool = False
 
 
 class _Misfit(ValueError):
@@ -75,10 +82,14 @@ def read_history(source: str, space: Space, metrics: Sequence[str]) -> History:
     return _fit_all(_rows(source, metrics), space, metrics)
 
 
-def study_history(studies: Iterable[Study], space: Space, metrics: Sequence[str]) -> History:
-    """The same for studies that were read already."""
+def study_history(
+    studies: Iterable[Study], space: Space, metrics: Sequence[str], *, same: bool = False
+) -> History:
+    """The same for studies that were read already, which may be of the very `same` thing."""
     rows = (_trial_row(trial) for study in studies for trial in study.finished)
-    return _fit_all(rows, space, metrics)
+    found = _fit_all(rows, space, metrics)
+    points = [msgspec.structs.replace(point, same=same) for point in found.points]
+    return History(points, found.dropped)
 
 
 def _fit_all(rows: Iterable[Row], space: Space, metrics: Sequence[str]) -> History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import Any
 
@@ -53,6 +54,32 @@ def test_chooses_by_space_and_trials(
 
 def test_a_gaussian_process_is_for_one_metric() -> None:
     assert chosen({"x": FLOAT}, 100, ("min", "max")) == "tpe"
+
+
+_IMPORTS = """
+import sys
+from hpogrid.search import make_searcher
+from hpogrid.search.base import Outcome, Problem
+from hpogrid.search.proposer import Proposer
+from hpogrid.space.parameter import Float
+from hpogrid.space.scale import Linear
+from hpogrid.space.space import Space
+
+for modes, trials in ((("min",), 15), (("min", "max"), 15), (("min",), 1000)):
+    space = Space({"x": Float(scale=Linear(0, 1))})
+    proposer = Proposer(space, make_searcher("auto", Problem(space, modes, 1, trials), {}))
+    for _ in range(min(trials, 310)):
+        point = proposer.ask()
+        proposer.tell(point.suggested, Outcome((point.applied["x"],) * len(modes)))
+print("torch" in sys.modules)
+"""
+
+
+def test_proposals_are_the_same_without_torch() -> None:
+    """Nothing of it is imported, whatever is chosen."""
+    command = [sys.executable, "-c", _IMPORTS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize(

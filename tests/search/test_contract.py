@@ -247,7 +247,10 @@ class TestContract:
             assert point is not None
             proposer.tell(point.suggested, outcome(value))
 
-        assert told == [-3.0, -3.0, -3.0, -3.0, 5.0, 5.0, -7.0, 5.0]
+        if kind._fail is BaseSearcher._fail:
+            assert told == [-3.0, -3.0, -3.0, -3.0, 5.0, 5.0, -7.0, 5.0]
+        else:  # it knows better
+            assert told == [-3.0, 5.0, -7.0]
 
     def test_a_searcher_that_only_failed_goes_on(self, variant: str) -> None:
         space = example_space()

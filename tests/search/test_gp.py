@@ -16,7 +16,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from hpogrid.errors import UserError
 from hpogrid.search import gaussian, make_searcher
-from hpogrid.search.base import Outcome, Problem
+from hpogrid.search.base import FAILED, Outcome, Problem
 from hpogrid.search.candidates import Candidates
 from hpogrid.search.gaussian import GaussianProcess, Hyper
 from hpogrid.search.gp import GpSearcher
@@ -193,6 +193,57 @@ def test_many_points_are_modelled_by_the_best_and_the_latest() -> None:
 
 def _outcome(config: Any) -> Outcome:
     return Outcome(((config["x"] - 0.3) ** 2 + (config["y"] - 0.6) ** 2,))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_best_point_beside_those_that_fail_is_found(seed: int) -> None:
+    """What fails has no loss, though nothing would be as good as what is beyond the border."""
+    space = Space({"x": UNIT, "y": UNIT})
+
+    def loss(config: dict[str, Any]) -> float | None:
+        x, y = float(config["x"]), float(config["y"])
+        return None if x > 0.6 else (x - 0.9) ** 2 + (y - 0.3) ** 2
+
+    proposer = Proposer(space, make_searcher("gp", Problem(space, ("min",), seed, 40), {}))
+    losses = [loss(point.applied) for point, _ in live(proposer, loss, 40)]
+    assert min(found for found in losses if found is not None) == pytest.approx(0.09, abs=0.003)
+
+
+@pytest.mark.parametrize("chance", [0.1, 0.25])
+def test_failures_by_chance_are_noise(chance: float) -> None:
+    rng = np.random.default_rng(3)
+    points, failed = rng.random((80, 2)), (rng.random(80) < chance).astype(float)
+    assert np.exp(_log_chances(points, failed, rng.random((50, 2)))).min() > 0.8
+
+
+def test_failures_beyond_a_border_are_not() -> None:
+    rng = np.random.default_rng(3)
+    points, elsewhere = rng.random((80, 2)), rng.random((50, 2))
+    found = np.exp(_log_chances(points, (points[:, 0] > 0.7).astype(float), elsewhere))
+    assert found[elsewhere[:, 0] > 0.8].max() < 0.1
+    assert found[elsewhere[:, 0] < 0.6].min() > 0.9
+
+
+def _log_chances(points: Any, failed: Any, elsewhere: Any) -> Any:
+    apart = gaussian.squares(points, points, NUMBERS)
+    hyper = gaussian.fit(apart, gaussian.standardised(failed))
+    return gaussian.Chances(hyper, points, failed, NUMBERS).log_at(elsewhere)
+
+
+def test_it_begins_to_model_with_points_that_failed_and_forgets_old_ones() -> None:
+    space = Space({"x": UNIT})
+    searcher: Any = make_searcher("gp", Problem(space, ("min",), 1, 1000), {})
+    searcher.most_points = 20
+    for number in range(10):
+        assert not searcher._ready()
+        done = Outcome((number / 10,)) if number < 3 else FAILED
+        searcher.observe({"x": number / 10}, done)
+    assert searcher._ready()
+    axes = Candidates(space.axes)
+    assert searcher._chances(axes) is not None
+    for number in range(20):
+        searcher.observe({"x": number / 40}, Outcome((number / 10,)))
+    assert searcher._chances(axes) is None
 
 
 def test_without_scipy_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

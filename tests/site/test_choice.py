@@ -88,8 +88,19 @@ def test_before_the_present_version_has_run_the_one_before_is_shown_and_that_is_
         "are of the version before"
     ]
     start, said = make_start(project, None, "p")
-    assert len(start.past) == 3
+    assert [item.same for item in start.past] == [False] * 3
     assert said[0] == notes[0]
+
+
+def test_results_of_the_same_version_count_but_for_those_of_shorter_trials(tmp_path: Path) -> None:
+    store()
+    run_project(change(tmp_path, lambda item: item))
+    for settings, same in (({}, True), ({"stop": {"training_iteration": 7}}, False)):
+        project = change(tmp_path, of_hpo(algorithm="optuna", **settings))
+        start, said = make_start(project, None, "1")
+        assert {item.same for item in start.past} == {same}
+        assert ("they count as results of this search" in said[-1]) is same
+        assert ("a few are evaluated again" in said[-1]) is not same
 
 
 def test_a_single_point_is_no_part_of_the_study() -> None:
