@@ -15,7 +15,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from hpogrid.search.base import BaseSearcher, Options, Outcome, Problem
+from hpogrid.search.base import BaseSearcher, Options, Outcome, Problem, derive_seed
 from hpogrid.space.latent import Category, Latents, draw_near, from_unit, to_unit
 from hpogrid.space.space import identity
 
@@ -130,7 +130,8 @@ class BohbSearcher(BaseSearcher):
         self._results.setdefault(resource, []).append((loss, self._vector(point)))
 
     def _ask(self, seed: int) -> Latents:
-        rng, options = random.Random(seed), self.options
+        options = self.options
+        rng = random.Random(derive_seed(seed, "model"))  # another one than that of `draw`
         model = self._model()
         if model is None or rng.random() < options.random_fraction:
             return self.draw(seed)

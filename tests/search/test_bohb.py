@@ -78,3 +78,14 @@ def test_the_largest_budget_with_enough_of_both_is_the_model() -> None:
     assert model is not None
     good, _ = model
     assert min(good.points)[0] >= 10 / 12
+
+
+def test_a_third_of_the_proposals_is_drawn_from_the_whole_space() -> None:
+    space = Space({"x": Float(scale=Linear(0, 1))})
+    searcher = make_searcher("bohb", Problem(space, ("min",), 1), {"min_bandwidth": 1e-9})
+    for _ in range(20):
+        searcher.observe({"x": 0.5}, Outcome((1.0,)))
+    found = [point["x"] for _ in range(300) if (point := searcher.suggest()) is not None]
+    drawn = [x for x in found if abs(x - 0.5) > 0.001]
+    assert 75 <= len(drawn) <= 125
+    assert min(drawn) < 0.1 < 0.9 < max(drawn)
