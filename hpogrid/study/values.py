@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from hpogrid.study.study import Report, Trial
 
+Losses = tuple[float, ...]
+"""The values of a trial by objective, each so that smaller is better."""
+
 _NOT_FINITE = ("nan", "inf", "-inf")
 """As JSON has to say it, which knows finite numbers only."""
 
@@ -59,6 +62,11 @@ def is_as_good(value: float, other: float, mode: str) -> bool:
 def as_loss(value: float, mode: str) -> float:
     """The value so that smaller is better: for comparing, never for keeping."""
     return value if mode == "min" else -value
+
+
+def beats(one: Losses, other: Losses) -> bool:
+    """Whether one dominates another: it is as good in each objective, and better in one."""
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def best_number(values: Iterable[object], mode: str) -> float | None:
