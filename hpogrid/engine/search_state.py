@@ -672,6 +672,9 @@ class SearchState:
         self.running[trial.id] = _Running(
             event.from_step, _present(trial), _seconds(trial, event.from_step)
         )
+        self._standing[trial.id] = {}  # what it reported after its checkpoint counts no more
+        for metrics in _present(trial):
+            self._values_of(trial.id, metrics)
         self.proposer.take(trial.applied)
         if event.attempt == 1 or event.parent is not None:
             self._schedule(trial)
@@ -754,7 +757,6 @@ class SearchState:
 
     def _schedule(self, trial: Trial) -> None:
         """A trial of this job begins, or goes on with other values."""
-        self._standing.pop(trial.id, None)
         copied = trial.copied
         begins = self._resource(trial.changed_at, copied.metrics) if copied is not None else None
         self._scheduler.on_start(trial.id, _point(trial), begins or 0.0)

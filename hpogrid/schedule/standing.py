@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from hpogrid.study.values import Losses
 
-_MOST = 2000
+_MOST = 1000
 """With so many trials another one is compared, the last ones: more take time, and tell no more."""
 
 Key = tuple[int, bool, int]
@@ -23,9 +23,10 @@ def standing(trials: Sequence[Losses]) -> list[Key]:
     order of losses.
     """
     count = len(trials)
-    better_than = [0] * count  # of each trial, as bits: whom it beats in one objective or more
-    beaten = [0] * count
     bits = [1 << index for index in range(count)]
+    better_than = [0] * count  # of each trial, as bits: whom it beats in one objective or more
+    wins = [0] * count
+    firsts = 0
     for column in zip(*trials, strict=True):
         worse = equal = start = 0
         last: float | None = None
@@ -35,16 +36,15 @@ def standing(trials: Sequence[Losses]) -> list[Key]:
                 worse, equal, start, last = worse | equal, 0, place, column[index]
             equal |= bits[index]
             better_than[index] |= worse
-            beaten[index] += start
-    least = tuple(map(min, zip(*trials, strict=True)))
+            wins[index] += start
+        firsts |= equal
     same = Counter(trials)
+    ranks = (
+        count - better.bit_count() - same[losses]
+        for losses, better in zip(trials, better_than, strict=True)
+    )
     return [
-        (
-            count - better.bit_count() - same[losses],
-            all(value > best for value, best in zip(losses, least, strict=True)),
-            -wins,
-        )
-        for losses, better, wins in zip(trials, better_than, beaten, strict=True)
+        (rank, not firsts & bit, -won) for rank, bit, won in zip(ranks, bits, wins, strict=True)
     ]
 
 
