@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from hpogrid.study.values import Losses, beats
+from hpogrid.study.values import Losses
 
 MOST_STEPS = 200
 """So many steps of the hypervolume's history are reckoned; each takes a while."""
 
 
 def front(trials: Sequence[Losses | None]) -> list[int]:
-    """The places of those that no other one beats.
+    """The places of those that no other one beats: as good in each objective, better in one.
 
     Args:
         trials: None for a trial without a result; it beats nothing and is beaten.
@@ -23,6 +23,11 @@ def front(trials: Sequence[Losses | None]) -> list[int]:
         if not any(beats(other, losses) for other, _ in best):
             best.append((losses, place))
     return sorted(place for _, place in best)
+
+
+def beats(one: Losses, other: Losses) -> bool:
+    """Whether one is as good in each objective, and better in one of them."""
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def hypervolume(trials: Sequence[Losses | None]) -> float:

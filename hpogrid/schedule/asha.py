@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
+import statistics
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -11,7 +14,7 @@ from msgspec import structs
 from hpogrid.schedule.base import BaseScheduler, Decision, ScheduleOptions, reaches
 from hpogrid.schedule.standing import is_behind
 from hpogrid.search.base import Problem
-from hpogrid.study.values import Losses, beats
+from hpogrid.study.values import Losses
 
 _ENOUGH = 5
 """Whole trials without which nothing is known of how early and final results agree."""
@@ -26,8 +29,8 @@ class AshaOptions(ScheduleOptions, frozen=True, kw_only=True):
     At ``grace_period * reduction_factor ** k`` only the best of ``reduction_factor`` go on. No
     ``grace_period`` stands for a ninth of ``max_t``, or a 27th where the algorithm does not learn
     and needs nothing but many trials. Such a rung stops nobody once fewer than a share
-    ``agreement`` of the pairs of whole trials stood there in the same order as in the end; of
-    several objectives that is which one dominates, and pairs without an order do not count.
+    ``agreement`` of the pairs of whole trials stood there in the same order as in the end, on
+    average over the objectives that change from there on.
     """
 
     max_t: float = 100
@@ -62,16 +65,17 @@ class _Rung:
         trials: those that came there, with their losses there.
         losses: of all of them, in order.
         whole: the losses, there and in the end, of those that came to their end.
-        pairs: how many pairs of the first of these have an order there and in the end.
-        agreed: how many of them have the same; in a draw a half.
+        agreed: by each objective, how many pairs of the first of these were in the same order
+            there; in a draw a half.
+        changed: the objectives in which one of them ended otherwise than it stood there.
     """
 
     level: float
     trials: dict[str, Losses] = field(default_factory=dict)
     losses: list[Losses] = field(default_factory=list)
     whole: dict[str, tuple[Losses, Losses]] = field(default_factory=dict)
-    pairs: int = 0
-    agreed: float = 0
+    agreed: dict[int, float] = field(default_factory=lambda: defaultdict(float))
+    changed: set[int] = field(default_factory=set)
 
     def add(self, trial: str, losses: Losses) -> None:
         """Take in a trial that came there."""
@@ -84,16 +88,20 @@ class _Rung:
         if here is None or trial in self.whole:
             return
         if len(self.whole) < _MANY:
-            for other, others_final in self.whole.values():
-                there, then = _order(here, other), _order(final, others_final)
-                if there is not None and then is not None:
-                    self.pairs += 1
-                    self.agreed += (1 + there * then) / 2
+            for place, (there, then) in enumerate(zip(here, final, strict=True)):
+                self.changed |= {place} if there != then else set()
+                for other, others_final in self.whole.values():
+                    same = (there - other[place]) * (then - others_final[place])
+                    self.agreed[place] += 0.5 if same == 0 else same > 0
         self.whole[trial] = here, final
 
     def lasts(self, agreement: float) -> bool:
         """Whether the order there tells enough of that in the end, as far as is known."""
-        return len(self.whole) < _ENOUGH or self.agreed >= agreement * self.pairs
+        if len(self.whole) < _ENOUGH:
+            return True
+        pairs = math.comb(min(len(self.whole), _MANY), 2)
+        counting = self.changed or self.agreed
+        return statistics.fmean(self.agreed[place] for place in counting) >= agreement * pairs
 
     def excludes(self, losses: Losses, factor: float) -> bool:
         """Whether a trial is not among the best one in ``factor`` of those that came there.
@@ -108,13 +116,6 @@ class _Rung:
         (below,), *above = self.losses[int(place) : int(place) + 2]
         cutoff = below + part * (above[0][0] - below) if above else below
         return losses[0] > cutoff
-
-
-def _order(one: Losses, other: Losses) -> int | None:
-    """1: one dominates the other; -1: the other way round; 0: they are equal; None: neither."""
-    if one == other:
-        return 0
-    return 1 if beats(one, other) else -1 if beats(other, one) else None
 
 
 class AshaScheduler(BaseScheduler):

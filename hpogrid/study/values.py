@@ -64,11 +64,6 @@ def as_loss(value: float, mode: str) -> float:
     return value if mode == "min" else -value
 
 
-def beats(one: Losses, other: Losses) -> bool:
-    """Whether one dominates another: it is as good in each objective, and better in one."""
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
-
-
 def best_number(values: Iterable[object], mode: str) -> float | None:
     """The best of the numbers among some values; None where there is none."""
     numbers = [found for found in map(number, values) if found is not None]

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from hpogrid.report.pareto import beats
 from hpogrid.schedule import SCHEDULERS, make_scheduler, schedule_options
 from hpogrid.schedule.base import Decision, Scheduler
 from hpogrid.search.base import Problem, describe_options
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Point, Space
-from hpogrid.study.values import Losses, beats
+from hpogrid.study.values import Losses
 
 SPACE = {"x": {"method": "uniform", "dimension": {"low": 0, "high": 1}}}
 ENDS = ("stop", "complete")

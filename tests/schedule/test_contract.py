@@ -137,9 +137,11 @@ def test_asha_stops_about_as_many_where_nothing_dominates_anything() -> None:
     [
         ([(1, 5), (2, 6), (3, 7), (4, 8), (5, 9)], "stop"),
         ([(5, 9), (4, 8), (3, 7), (2, 6), (1, 5)], "continue"),
-        ([(5, 5), (4, 6), (3, 7), (2, 8), (1, 9)], "stop"),
+        ([(1, 5), (2, 4), (3, 3), (4, 2), (5, 1)], "continue"),
+        ([(1, 0), (2, 1), (3, 2), (4, 3), (5, 4)], "stop"),
+        ([(5, 0), (4, 1), (3, 2), (2, 3), (1, 4)], "continue"),
     ],
-    ids=["lasts", "turns round", "nothing dominates anything in the end"],
+    ids=["lasts", "turns round", "by one it lasts", "one stays and one lasts", "one stays"],
 )
 def test_the_order_by_several_objectives_has_to_last(
     final: list[tuple[float, float]], decision: Decision

@@ -7,8 +7,9 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpogrid.report.pareto import beats
 from hpogrid.schedule.standing import best_first, is_behind, standing
-from hpogrid.study.values import Losses, beats
+from hpogrid.study.values import Losses
 
 TRIALS = st.integers(1, 4).flatmap(
     lambda count: st.lists(st.tuples(*[st.integers(-3, 3).map(float)] * count), min_size=1)

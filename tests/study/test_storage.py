@@ -209,7 +209,8 @@ def test_jobs_see_all_objectives_of_each_other(tmp_path: Path) -> None:
     )
     assignment = first.next()
     assert assignment is not None
-    for metrics in ({"size": 7}, {"loss": 5.0}, {"loss": 4.0, "size": 8}):
+    reports: list[Values] = [{"size": 7}, {"loss": 5.0}, {"loss": 4.0, "size": 8}]
+    for metrics in reports:
         first.report(assignment.trial, metrics)
     for run in (first, second):
         run.poll(now=True)
