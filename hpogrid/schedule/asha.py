@@ -89,7 +89,8 @@ class _Rung:
             return
         if len(self.whole) < _MANY:
             for place, (there, then) in enumerate(zip(here, final, strict=True)):
-                self.changed |= {place} if there != then else set()
+                if there != then:
+                    self.changed.add(place)
                 for other, others_final in self.whole.values():
                     same = (there - other[place]) * (then - others_final[place])
                     self.agreed[place] += 0.5 if same == 0 else same > 0
