@@ -92,9 +92,8 @@ class Ours:
     """The search state that engines ask, without a ledger."""
 
     def __init__(self, space: Space, seed: int, workers: int, **hpo: Any) -> None:
+        hpo = {"metric": "loss", "mode": "min", **hpo}
         config = HpoConfig(
-            metric="loss",
-            mode="min",
             trials=TRIALS,
             stop={"training_iteration": EPOCHS},
             **{**hpo, "scheduler_param": {"max_concurrent": workers, **hpo["scheduler_param"]}},
@@ -116,11 +115,11 @@ class Ours:
                 self._state.offer([])
         return None
 
-    def report(self, trial: str, epoch: int, loss: float) -> bool:
+    def report(self, trial: str, epoch: int, loss: Any) -> bool:
         """As `Run.report` and `Run.finish` do."""
         self._now += 1
         self._epochs[trial] = epoch
-        decision = self._state.report(trial, {"loss": loss}, self._now)
+        decision = self._state.report(trial, self.metrics(loss), self._now)
         goes_on = decision == "continue"
         events: Sequence[Event] = (
             [*self._state.unwritten(trial)]
@@ -130,6 +129,11 @@ class Ours:
         for event in events:
             self._state.apply(event)
         return goes_on
+
+    @staticmethod
+    def metrics(loss: Any) -> dict[str, Any]:
+        """What is reported."""
+        return {"loss": loss}
 
 
 def _ours(algorithm: str, scheduler: str = "asynchyperband", **params: Any) -> Maker:
@@ -284,8 +288,10 @@ class Run(msgspec.Struct, frozen=True):
 class Simulation:
     """Workers that train what a tuner proposes, until the epochs are used up.
 
+    The curve of a configuration has a row for each epoch: a loss, or several.
+
     Attributes:
-        best: the best loss reported until each epoch.
+        reports: what was reported after each epoch, in order.
         trials: how many trials were begun.
         spent: CPU seconds of the tuner.
     """
@@ -294,9 +300,9 @@ class Simulation:
         self._tuner, self._of = tuner, of
         self._rng = random.Random(seed)
         self._pace: dict[str, float] = {}
-        self._queue: list[tuple[float, int, Turn, Array]] = []
+        self._queue: list[tuple[float, int, Turn, list[Any]]] = []
         self._order = itertools.count()
-        self.best: list[float] = []
+        self.reports: list[Any] = []
         self.spent = 0.0
 
     @property
@@ -307,13 +313,13 @@ class Simulation:
     def run(self, workers: int, epochs: int) -> None:
         """Let so many workers train so many epochs in all."""
         now, free = 0.0, workers
-        while len(self.best) < epochs:
+        while len(self.reports) < epochs:
             while free and self._begin(now):
                 free -= 1
             now, _, turn, losses = heapq.heappop(self._queue)
             epoch = turn.done + 1
-            loss = float(losses[epoch - 1])
-            self.best.append(min(loss, self.best[-1]) if self.best else loss)
+            loss = losses[epoch - 1]
+            self.reports.append(loss)
             started = time.process_time()
             goes_on = self._tuner.report(turn.trial, epoch, loss)
             self.spent += time.process_time() - started
@@ -329,10 +335,10 @@ class Simulation:
         if turn is None:
             return False
         self._pace.setdefault(turn.trial, self._rng.uniform(0.8, 1.25))
-        self._push(now, turn, self._of(turn.config))
+        self._push(now, turn, self._of(turn.config).tolist())
         return True
 
-    def _push(self, now: float, turn: Turn, losses: Array) -> None:
+    def _push(self, now: float, turn: Turn, losses: list[Any]) -> None:
         end = now + self._pace[turn.trial]
         heapq.heappush(self._queue, (end, next(self._order), turn, losses))
 
@@ -344,7 +350,7 @@ def run(case: Case) -> Run:
     tuner = TUNERS[case.tuner](table.space, case.seed, case.workers)
     simulation = Simulation(tuner, table.of, case.seed)
     simulation.run(case.workers, max(BUDGETS) * EPOCHS)
-    best = [simulation.best[budget * EPOCHS - 1] for budget in BUDGETS]
+    best = [min(simulation.reports[: budget * EPOCHS]) for budget in BUDGETS]
     return Run(case, best, simulation.trials, simulation.spent / simulation.trials)
 
 

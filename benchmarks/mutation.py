@@ -36,7 +36,8 @@ GOAL = 0.75
 """So many of the changes in each room are noticed; about one in ten changes nothing that counts."""
 
 SCHEDULE = ("schedule/test_contract.py", "schedule/test_hyperband.py", "schedule/test_edges.py",
-            "schedule/test_longest.py", "schedule/test_pbt.py")  # fmt: skip
+            "schedule/test_longest.py", "schedule/test_pbt.py",
+            "schedule/test_standing.py")  # fmt: skip
 LEDGER = ("study/test_ledger.py", "study/test_study.py", "study/test_merge.py")
 TESTS = {
     "study/claims": ("study/test_claims.py",),
@@ -67,6 +68,7 @@ TESTS = {
     "schedule/hyperband": SCHEDULE,
     "schedule/median": SCHEDULE,
     "schedule/pbt": SCHEDULE,
+    "schedule/standing": SCHEDULE,
     "engine/search_state": (
         "engine/test_search_state.py",
         "engine/test_budget.py",

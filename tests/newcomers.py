@@ -38,7 +38,7 @@ class Searcher(BaseSearcher):
 class Scheduler(BaseScheduler):
     """Stops nothing."""
 
-    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, *losses: float) -> Decision:
         return "continue"
 
 

@@ -65,3 +65,10 @@ def test_fidelity_table(tmp_path: Path) -> None:
     }
     assert begun["random-none"] <= {36, 37, 38, 39}  # 36 whole ones, and what still ran
     assert min(begun["random"]) > 100
+
+
+def test_fidelity_of_several_objectives() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "fidelity_objectives.py"), "--seeds", "1"]
+    command += ["--cases", "friedman+size", "--tuners", "first,all"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert ran.count("| `first`") == ran.count("| `all`") == 1

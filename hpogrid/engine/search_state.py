@@ -250,6 +250,7 @@ class SearchState:
         self._rungs = self._scheduler.rungs if searcher.multifidelity else ()
         self._told: dict[str, float] = {}  # the last rung of a trial that the searcher heard of
         self._judged: dict[str, int] = {}  # the last report of another's trial that was judged
+        self._standing: dict[str, Metrics] = {}  # of each trial the objectives as last reported
         self._groups: dict[str, dict[str, Outcome]] = defaultdict(dict)
         self._number = max(spec.after, study.last_number(spec.job))
         self._again: deque[str] = deque()  # cut off: they run before all else
@@ -674,6 +675,9 @@ class SearchState:
         self.running[trial.id] = _Running(
             event.from_step, _present(trial), _seconds(trial, event.from_step)
         )
+        self._standing[trial.id] = {}  # what it reported after its checkpoint counts no more
+        for metrics in _present(trial):
+            self._values_of(trial.id, metrics)
         self.proposer.take(trial.applied)
         if event.attempt == 1 or event.parent is not None:
             self._schedule(trial)
@@ -729,15 +733,26 @@ class SearchState:
 
     def _judge(self, trial: Trial, step: int, metrics: Mapping[str, Value]) -> Decision:
         """Tell the scheduler of a report, and at its rungs the algorithm; return what follows."""
-        loss, resource = self.loss(metrics), self._resource(step, metrics)
-        if loss is None or resource is None or step <= trial.changed_at:
+        if step <= trial.changed_at:
+            return "continue"
+        values, resource = self._values_of(trial.id, metrics), self._resource(step, metrics)
+        if values is None or resource is None:
             return "continue"
         rung = max((level for level in self._rungs if reaches(resource, level)), default=0.0)
         if rung > self._told.get(trial.id, 0):
             self._told[trial.id] = rung
-            outcome = Outcome(objectives(self._metrics, metrics))
-            self.proposer.report(trial.suggested, outcome, rung)
-        return self._scheduler.on_report(trial.id, resource, loss)
+            self.proposer.report(trial.suggested, Outcome(values), rung)
+        losses = map(as_loss, values, self._modes)
+        return self._scheduler.on_report(trial.id, resource, *losses)
+
+    def _values_of(self, name: str, metrics: Mapping[str, Value]) -> tuple[float, ...] | None:
+        """The objectives after a report; one that it leaves out is as it was last reported.
+
+        None: it has none of them, which counts as nothing, or one is not known yet.
+        """
+        found = {metric: metrics[metric] for metric in self._metrics if metric in metrics}
+        self._standing.setdefault(name, {}).update(found)
+        return objectives(self._metrics, self._standing[name]) if found else None
 
     def _resource(self, step: int, metrics: Mapping[str, Value]) -> float | None:
         """The resource after a report; None: the report does not say, and counts as nothing."""

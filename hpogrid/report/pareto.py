@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from hpogrid.study.values import Losses
+
 MOST_STEPS = 200
 """So many steps of the hypervolume's history are reckoned; each takes a while."""
-
-Losses = tuple[float, ...]
-"""The values of a trial by objective, each smaller the better."""
 
 
 def front(trials: Sequence[Losses | None]) -> list[int]:
@@ -42,7 +41,7 @@ def hypervolume(trials: Sequence[Losses | None]) -> float:
     if not known:
         return 0.0
     scaled = _scaled([known[place] for place in front(known)], known)
-    return _volume(sorted(set(scaled)))
+    return volume(sorted(set(scaled)))
 
 
 def growth(trials: Sequence[Losses | None]) -> list[tuple[int, float]]:
@@ -67,7 +66,7 @@ def growth(trials: Sequence[Losses | None]) -> list[tuple[int, float]]:
         best = [other for other in best if not beats(point, other)] + [point]
         steps.append((place, best))
     stride = -(-len(steps) // MOST_STEPS)
-    return [(place, _volume(sorted(points))) for place, points in steps[::-1][::stride][::-1]]
+    return [(place, volume(sorted(points))) for place, points in steps[::-1][::stride][::-1]]
 
 
 def _scaled(points: Sequence[Losses], known: Sequence[Losses]) -> list[Losses]:
@@ -82,12 +81,12 @@ def _scaled(points: Sequence[Losses], known: Sequence[Losses]) -> list[Losses]:
     ]
 
 
-def _volume(points: list[Losses]) -> float:
+def volume(points: list[Losses]) -> float:
     """What points of the unit cube dominate: of each its box, less what the later ones share."""
     total = 0.0
     for place, point in enumerate(points):
         shared = [tuple(map(max, point, other)) for other in points[place + 1 :]]
-        total += math.prod(1 - value for value in point) - _volume(_front_of(shared))
+        total += math.prod(1 - value for value in point) - volume(_front_of(shared))
     return total
 
 

@@ -27,7 +27,7 @@ from hpogrid.space.value import Value, Values
 from hpogrid.study.events import Environment, Metrics
 from hpogrid.study.notes import Notes
 from hpogrid.study.study import Study, Trial
-from hpogrid.study.values import WITH_RESULT, as_loss, number, result_of
+from hpogrid.study.values import WITH_RESULT, Losses, as_loss, number, result_of
 from hpogrid.study.values import objectives as objective_values
 from hpogrid.text import counted
 
@@ -306,11 +306,11 @@ class Results:
         steps = pareto.growth([losses[row] for _, row in ended])
         return [(ended[place][0], volume) for place, volume in steps]
 
-    def _losses(self) -> list[pareto.Losses | None]:
+    def _losses(self) -> list[Losses | None]:
         counting = self.counting
         return [self._loss(trial) if trial.state == counting else None for trial in self.trials]
 
-    def _loss(self, trial: Trial) -> pareto.Losses | None:
+    def _loss(self, trial: Trial) -> Losses | None:
         values = objective_values([item.name for item in self.objectives], trial.metrics)
         modes = [item.mode for item in self.objectives]
         return None if values is None else tuple(map(as_loss, values, modes))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import statistics
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from msgspec import structs
 
 from hpogrid.schedule.base import BaseScheduler, Decision, ScheduleOptions, reaches
+from hpogrid.schedule.standing import is_behind
 from hpogrid.search.base import Problem
+from hpogrid.study.values import Losses
 
 _ENOUGH = 5
 """Whole trials without which nothing is known of how early and final results agree."""
@@ -25,7 +29,8 @@ class AshaOptions(ScheduleOptions, frozen=True, kw_only=True):
     At ``grace_period * reduction_factor ** k`` only the best of ``reduction_factor`` go on. No
     ``grace_period`` stands for a ninth of ``max_t``, or a 27th where the algorithm does not learn
     and needs nothing but many trials. Such a rung stops nobody once fewer than a share
-    ``agreement`` of the pairs of whole trials stood there in the same order as in the end.
+    ``agreement`` of the pairs of whole trials stood there in the same order as in the end, on
+    average over the objectives that change from there on.
     """
 
     max_t: float = 100
@@ -60,43 +65,58 @@ class _Rung:
         trials: those that came there, with their losses there.
         losses: of all of them, in order.
         whole: the losses, there and in the end, of those that came to their end.
-        agreed: how many pairs of the first of these were in the same order there; in a draw a half.
+        agreed: by each objective, how many pairs of the first of these were in the same order
+            there; in a draw a half.
+        changed: the objectives in which one of them ended otherwise than it stood there.
     """
 
     level: float
-    trials: dict[str, float] = field(default_factory=dict)
-    losses: list[float] = field(default_factory=list)
-    whole: dict[str, tuple[float, float]] = field(default_factory=dict)
-    agreed: float = 0
+    trials: dict[str, Losses] = field(default_factory=dict)
+    losses: list[Losses] = field(default_factory=list)
+    whole: dict[str, tuple[Losses, Losses]] = field(default_factory=dict)
+    agreed: dict[int, float] = field(default_factory=lambda: defaultdict(float))
+    changed: set[int] = field(default_factory=set)
 
-    def add(self, trial: str, loss: float) -> None:
+    def add(self, trial: str, losses: Losses) -> None:
         """Take in a trial that came there."""
-        self.trials[trial] = loss
-        bisect.insort(self.losses, loss)
+        self.trials[trial] = losses
+        bisect.insort(self.losses, losses)
 
-    def end(self, trial: str, final: float) -> None:
+    def end(self, trial: str, final: Losses) -> None:
         """Take in the result of a whole trial."""
         here = self.trials.get(trial)
         if here is None or trial in self.whole:
             return
         if len(self.whole) < _MANY:
-            for other, others_final in self.whole.values():
-                same = (here - other) * (final - others_final)
-                self.agreed += 0.5 if same == 0 else same > 0
+            for place, (there, then) in enumerate(zip(here, final, strict=True)):
+                if there != then:
+                    self.changed.add(place)
+                for other, others_final in self.whole.values():
+                    same = (there - other[place]) * (then - others_final[place])
+                    self.agreed[place] += 0.5 if same == 0 else same > 0
         self.whole[trial] = here, final
 
     def lasts(self, agreement: float) -> bool:
         """Whether the order there tells enough of that in the end, as far as is known."""
+        if len(self.whole) < _ENOUGH:
+            return True
         pairs = math.comb(min(len(self.whole), _MANY), 2)
-        return len(self.whole) < _ENOUGH or self.agreed >= agreement * pairs
+        counting = self.changed or self.agreed
+        return statistics.fmean(self.agreed[place] for place in counting) >= agreement * pairs
 
-    def cutoff(self, factor: float) -> float | None:
-        """The loss that one in ``factor`` of the trials reach, interpolated between two of them."""
+    def excludes(self, losses: Losses, factor: float) -> bool:
+        """Whether a trial is not among the best one in ``factor`` of those that came there.
+
+        A single loss is compared with the quantile, interpolated between two trials.
+        """
+        if len(losses) > 1:
+            return is_behind(losses, list(self.trials.values()), factor)
         if not self.losses:
-            return None
+            return False
         place, part = divmod((len(self.losses) - 1) / factor, 1)
-        below, *above = self.losses[int(place) : int(place) + 2]
-        return below + part * (above[0] - below) if above else below
+        (below,), *above = self.losses[int(place) : int(place) + 2]
+        cutoff = below + part * (above[0][0] - below) if above else below
+        return losses[0] > cutoff
 
 
 class AshaScheduler(BaseScheduler):
@@ -105,6 +125,7 @@ class AshaScheduler(BaseScheduler):
     It decides as Ray Tune's ``AsyncHyperBandScheduler``: the trial itself is not in the quantile,
     and a report counts at the highest rung that its trial has come to and does not stand in yet.
     But a rung whose order does not last (learning curves cross) is found out, and stops nobody.
+    By several objectives trials are put in the order of `standing`.
     """
 
     Settings = AshaOptions
@@ -121,19 +142,18 @@ class AshaScheduler(BaseScheduler):
         self._rungs = [_Rung(level) for level in below]
         self.rungs = (*(rung.level for rung in self._rungs), given.max_t)
 
-    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, *losses: float) -> Decision:
         """Stop a trial at a rung where it is not among the best; at ``max_t`` it is complete."""
         decision: Decision = "continue"
         for rung in reversed(self._rungs):
             if reaches(resource, rung.level) and trial not in rung.trials:
-                cutoff = rung.cutoff(self.options.reduction_factor)
-                worse = cutoff is not None and loss > cutoff
+                worse = rung.excludes(losses, self.options.reduction_factor)
                 if worse and rung.lasts(self.options.agreement):
                     decision = "stop"
-                rung.add(trial, loss)
+                rung.add(trial, losses)
                 break
         if not reaches(resource, self.options.max_t):
             return decision
         for rung in self._rungs:
-            rung.end(trial, loss)
+            rung.end(trial, losses)
         return "complete"

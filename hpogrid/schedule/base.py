@@ -55,13 +55,13 @@ class Scheduler(Protocol):
     def on_start(self, trial: str, point: Point, resource: float) -> None:
         """A trial of this job begins, or goes on from ``resource`` with another configuration."""
 
-    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, *losses: float) -> Decision:
         """Take in a report and decide.
 
         Args:
             trial: its id.
             resource: what was spent so far (reports, or the scheduler's ``time_attr``).
-            loss: the objective value at this resource; smaller is better.
+            losses: the values of all objectives at this resource; smaller is better.
         """
 
     def on_pause(self, trial: str) -> None:

@@ -12,8 +12,10 @@ import math
 from dataclasses import dataclass, field
 
 from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions, reaches
+from hpogrid.schedule.standing import best_first
 from hpogrid.search.base import Problem
 from hpogrid.space.space import Point
+from hpogrid.study.values import Losses
 
 _ROUNDING = 1e-9
 """By so much a power or logarithm of a fraction may be off."""
@@ -43,7 +45,7 @@ class _Member:
     rung: int = 0
     paused_at: float | None = None
     waits: bool = False
-    loss: float = math.inf
+    losses: Losses | None = None
     over: bool = False
 
 
@@ -86,7 +88,7 @@ class HyperBandScheduler(BaseScheduler):
         self._of[trial] = self._brackets[-1]
         self._brackets[-1].members[trial] = _Member()
 
-    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, *losses: float) -> Decision:
         """Pause a trial at its rung; at the last one it is complete."""
         if trial not in self._of:
             return "continue"
@@ -99,7 +101,7 @@ class HyperBandScheduler(BaseScheduler):
             return "continue"
         if member.rung == len(rungs) - 1:
             return "complete"
-        member.paused_at, member.loss = resource, loss
+        member.paused_at, member.losses = resource, losses
         return "pause"
 
     def on_pause(self, trial: str) -> None:
@@ -126,7 +128,9 @@ class HyperBandScheduler(BaseScheduler):
             return
         gone = sum(member.rung > rung for member in bracket.members.values())
         keep = places(len(bracket.members), self.options.reduction_factor, rung + 1) - gone
-        for place, name in enumerate(sorted(group, key=lambda name: group[name].loss)):
+        known = {name: member.losses for name, member in group.items() if member.losses is not None}
+        ranked = [*best_first(known), *(name for name in group if name not in known)]
+        for place, name in enumerate(ranked):
             go_on = place < keep
             self._decided.append(Release(name, go_on))
             if go_on:

@@ -10,6 +10,6 @@ class NoScheduler(BaseScheduler):
 
     judges = False
 
-    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, *losses: float) -> Decision:
         """Continue (see `Scheduler`)."""
         return "continue"

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import cast
 
 from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions, reaches
+from hpogrid.schedule.standing import best_first
 from hpogrid.search.base import Problem, derive_seed
 from hpogrid.space.latent import Category, IntegerRange, Unit
 from hpogrid.space.parameter import Ordinal, Parameter
 from hpogrid.space.space import Point, Space
+from hpogrid.study.values import Losses
 
 _HALVINGS = 60
 """After so many halvings of the unit interval nothing is left to halve."""
@@ -55,7 +57,7 @@ class _Member:
     point: Point
     resource: float
     next_look: float
-    loss: float | None = None
+    losses: Losses | None = None
     paused: bool = False
     over: bool = False
 
@@ -78,12 +80,12 @@ class PbtScheduler(BaseScheduler):
         """Take a trial into the population, or note with what it goes on."""
         self._members[trial] = _Member(point, resource, self._after(resource))
 
-    def on_report(self, trial: str, resource: float, loss: float) -> Decision:
+    def on_report(self, trial: str, resource: float, *losses: float) -> Decision:
         """Pause a trial when others wait for their turn, or when it is to copy another."""
         member = self._members.get(trial)
         if member is None:
             return "continue"
-        member.resource, member.loss, member.paused = resource, loss, False
+        member.resource, member.losses, member.paused = resource, losses, False
         if not reaches(resource, member.next_look):
             return "continue"
         member.next_look = self._after(resource)
@@ -130,12 +132,13 @@ class PbtScheduler(BaseScheduler):
 
     def _quantiles(self) -> tuple[list[str], list[str]]:
         """The best and the worst of the trials that have reported and are not over."""
-        losses = {
-            name: member.loss
-            for name, member in self._members.items()
-            if member.loss is not None and not member.over
-        }
-        ranked = sorted(losses, key=lambda name: losses[name])
+        ranked = best_first(
+            {
+                name: member.losses
+                for name, member in self._members.items()
+                if member.losses is not None and not member.over
+            }
+        )
         count = min(math.ceil(len(ranked) * self.options.quantile_fraction), len(ranked) // 2)
         return ranked[:count], ranked[len(ranked) - count :]
 

@@ -217,9 +217,15 @@ class StorageExchange(Exchange):
         self._storage.set_trial_state_values(number, state, found)
 
     def _write_reports(self, trial: Trial, number: int) -> None:
+        rest: dict[str, float] = {}
         for report in trial.reports:
-            value = values.number(report.metrics.get(self._metrics[0]))
+            found = {name: values.number(report.metrics.get(name)) for name in self._metrics}
+            numbers = {name: value for name, value in found.items() if value is not None}
+            value = numbers.pop(self._metrics[0], None)
+            rest |= numbers
             if report.step > self._sent.get(trial.id, 0) and value is not None:
+                if rest:
+                    self._storage.set_trial_user_attr(number, _rest_of(report.step), rest)
                 self._storage.set_trial_intermediate_value(number, report.step, value)
                 self._sent[trial.id] = report.step
 
@@ -252,6 +258,7 @@ class StorageExchange(Exchange):
         metrics = frozen.user_attrs.get("metrics") or {}
         if frozen.values is not None:
             metrics = {**metrics, **dict(zip(self._metrics, frozen.values, strict=False))}
+        first = self._metrics[0]
         same_task = note.get("task") == self._task and "hpogrid_trial" in frozen.user_attrs
         states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
         return Trial(
@@ -266,7 +273,7 @@ class StorageExchange(Exchange):
             ended=frozen.datetime_complete.timestamp() if frozen.datetime_complete else None,
             metrics=metrics,
             reports=[
-                Report(step, 0.0, {self._metrics[0]: value})
+                Report(step, 0.0, {**frozen.user_attrs.get(_rest_of(step), {}), first: value})
                 for step, value in sorted(frozen.intermediate_values.items())
             ],
         )
@@ -276,3 +283,8 @@ class StorageExchange(Exchange):
         if applied is None:
             applied = from_params(self._space, frozen.params)
         return self._key(applied)
+
+
+def _rest_of(step: int) -> str:
+    """The attribute with the other objectives at a report, for which a storage has one number."""
+    return f"hpogrid_report_{step}"

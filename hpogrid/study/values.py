@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from hpogrid.study.study import Report, Trial
 
+Losses = tuple[float, ...]
+"""The values of a trial by objective, each so that smaller is better."""
+
 _NOT_FINITE = ("nan", "inf", "-inf")
 """As JSON has to say it, which knows finite numbers only."""
 

@@ -117,7 +117,7 @@ def some_search(rng: random.Random) -> tuple[HpoConfig, Space]:
     space = rng.choice([FINITE, WIDE, WIDE])
     options = {**SCHEDULERS[scheduler], "max_concurrent": 3}
     config = HpoConfig(
-        metric="loss",
+        metric=rng.choice(["loss", "loss,size"]),
         mode=rng.choice(["min", "max"]),
         trials=rng.choice([1, 3, 10, 30]),
         algorithm=rng.choice(["random", "grid"]) if space is FINITE else "random",
@@ -287,8 +287,10 @@ class Job:
         if self.rng.random() < 0.8:
             self.world.checkpoints.setdefault(name, set()).add(step)
         metrics: dict[str, Any] = {"loss": self.rng.random()}
+        if step == 1 or chance < 0.5:
+            metrics["size"] = self.rng.randint(1, 3)
         if chance < 0.05:
-            metrics["loss"] = self.rng.choice(["nan", None, True, 10**400])
+            metrics[self.rng.choice(list(metrics))] = self.rng.choice(["nan", None, True, 10**400])
         if chance > 0.99:
             metrics = {VERDICT: "pruned"}
         elif chance > 0.98:

@@ -93,6 +93,48 @@ def test_a_metric_may_come_late_where_that_is_said(said: dict[str, Any]) -> None
     assert search.run({"epoch": 1}, {"loss": 1.0})[0] == "complete"
 
 
+TWO: dict[str, Any] = {
+    "metric": "loss,speed", "mode": "min,max", "algorithm": "random",
+    "scheduler_param": {"max_t": 9, "grace_period": 2},
+}  # fmt: skip
+
+
+def test_a_trial_is_judged_by_all_metrics() -> None:
+    search = Search(**TWO)
+    assert search.run(*[{"loss": 1.0, "speed": 5}] * 9) == ("complete", None)
+    assert search.run(*[{"loss": 1.5, "speed": 6}] * 9) == ("complete", None)
+    assert search.run(*[{"loss": 1.5, "speed": 4}] * 9) == ("pruned", None)
+
+
+def test_a_metric_that_a_report_leaves_out_is_as_it_was_last_reported() -> None:
+    search = Search(**TWO)
+    search.run(*[{"loss": 1.0, "speed": 5}] * 9)
+    trial = search.start()
+    assert search.report(trial, speed=4) == "continue"
+    assert search.report(trial, accuracy=1) == "continue", "it says nothing of either"
+    assert search.report(trial, loss=2.0) == "stop"
+
+
+def test_nothing_is_decided_before_each_metric_was_reported() -> None:
+    search = Search(**TWO)
+    search.run(*[{"loss": 1.0, "speed": 5}] * 9)
+    trial = search.start()
+    assert [search.report(trial, loss=2.0) for _ in range(3)] == ["continue"] * 3
+    assert search.report(trial, speed=4) == "stop"
+
+
+def test_what_a_trial_reported_after_its_checkpoint_counts_no_more() -> None:
+    search = Search(**TWO)
+    search.run(*[{"loss": 1.0, "speed": 5}] * 9)
+    trial = search.start()
+    search.report(trial, speed=4)
+    for event in search.state.interrupt(trial, "cut off", search.now):
+        search.state.apply(event)
+    search.start()
+    assert search.report(trial, accuracy=1) == "continue"
+    assert search.report(trial, loss=2.0) == "continue"
+
+
 def test_a_metric_that_was_reported_before_may_come_late() -> None:
     search = Search(scheduler="none")
     search.run({"loss": 1.0})

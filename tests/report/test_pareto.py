@@ -10,9 +10,10 @@ import random
 import pytest
 
 from hpogrid.report import pareto
-from hpogrid.report.pareto import Losses, front, growth, hypervolume
+from hpogrid.report.pareto import front, growth, hypervolume
 from hpogrid.report.results import Objective, Origin, Results
 from hpogrid.study.study import Study
+from hpogrid.study.values import Losses
 from tests.commands import ok, parsed, refused
 from tests.projects import store_project
 from tests.report.studies import make_trial

@@ -14,8 +14,9 @@ from hpogrid.report.analysis.fit import fanova
 from hpogrid.report.compare.charts import band
 from hpogrid.report.compare.model import Entrant, Replicate, Step, quantile
 from hpogrid.report.importance import rank_hyperparameters
-from hpogrid.report.pareto import Losses, front, hypervolume
+from hpogrid.report.pareto import front, hypervolume
 from hpogrid.report.results import Objective, Origin, Results
+from hpogrid.study.values import Losses
 from tests.report.studies import make_study, make_trial
 
 

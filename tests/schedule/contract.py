@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from hpogrid.report.pareto import beats
 from hpogrid.schedule import SCHEDULERS, make_scheduler, schedule_options
 from hpogrid.schedule.base import Decision, Scheduler
 from hpogrid.search.base import Problem, describe_options
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Point, Space
+from hpogrid.study.values import Losses
 
 SPACE = {"x": {"method": "uniform", "dimension": {"low": 0, "high": 1}}}
 ENDS = ("stop", "complete")
+
+
+def some_losses(rng: random.Random, count: int = 12, objectives: int = 2) -> dict[str, Losses]:
+    """Trials by their names; some share a value, and some have the same in all objectives."""
+    numbers = range(1, count + 1)
+    return {f"0-{n}": tuple(float(rng.randrange(8)) for _ in range(objectives)) for n in numbers}
 
 
 def space() -> Space:
@@ -40,8 +50,10 @@ class SchedulerContract:
     def scheduler(self) -> Scheduler:
         return make(self.name, **self.params)
 
-    def live(self, losses: dict[str, float], steps: int = 10) -> dict[str, list[Decision]]:
-        """Trials that take their steps in turns, each with one loss; what was decided on each."""
+    def live(
+        self, losses: Mapping[str, float | Losses], steps: int = 10
+    ) -> dict[str, list[Decision]]:
+        """Trials that take their steps in turns, with the same result; what was decided on each."""
         scheduler = self.scheduler()
         decisions: dict[str, list[Decision]] = {trial: [] for trial in losses}
         points = {trial: Point({"x": 0.5}, {"x": 0.5}) for trial in losses}
@@ -51,7 +63,8 @@ class SchedulerContract:
             for trial, loss in losses.items():
                 if decisions[trial] and decisions[trial][-1] != "continue":
                     continue
-                decisions[trial].append(scheduler.on_report(trial, step, loss))
+                values = loss if isinstance(loss, tuple) else (loss,)
+                decisions[trial].append(scheduler.on_report(trial, step, *values))
                 if decisions[trial][-1] in ENDS:
                     scheduler.on_end(trial)
         return decisions
@@ -82,6 +95,52 @@ class SchedulerContract:
         losses = {f"0-{number}": float(number) for number in range(1, 13)}
         scaled = {trial: 1000 * loss - 7 for trial, loss in losses.items()}
         assert self.live(losses) == self.live(scaled)
+
+    def test_with_several_objectives_only_the_order_in_each_counts(self) -> None:
+        for seed in range(20):
+            losses = some_losses(random.Random(seed), objectives=3)
+            decided = self.live(losses)
+            assert decided == self.live({name: (c, a, b) for name, (a, b, c) in losses.items()})
+            scaled = {name: (1000 * a - 7, b / 1024, 2.0**c) for name, (a, b, c) in losses.items()}
+            assert decided == self.live(scaled)
+
+    def decided_on(self, scheduler: Scheduler, losses: Losses) -> Decision:
+        """What becomes of a new trial, in a copy of the scheduler."""
+        after = copy.deepcopy(scheduler)
+        after.on_start("0-99", Point({"x": 0.5}, {"x": 0.5}), 0)
+        return after.on_report("0-99", 2, *losses)
+
+    def test_no_dominated_trial_goes_on_where_one_that_is_not_is_stopped(self) -> None:
+        for seed in range(20):
+            rng = random.Random(seed)
+            scheduler, others = self.scheduler(), some_losses(rng)
+            for name, losses in others.items():
+                scheduler.on_report(name, 2, *losses)
+            decided: dict[bool, set[Decision]] = {False: set(), True: set()}
+            for losses in some_losses(rng, 40).values():
+                dominated = any(beats(other, losses) for other in others.values())
+                decided[dominated].add(self.decided_on(scheduler, losses))
+            assert "stop" not in decided[False] or decided[True] <= {"stop"}
+
+    def test_what_is_made_anew_from_the_ledger_decides_the_same(self) -> None:
+        """That has the trials one after another, however their reports came."""
+        rng = random.Random(1)
+        lived, resumed = self.scheduler(), self.scheduler()
+        curves = {
+            name: [tuple(value + rng.random() for value in losses) for _ in range(10)]
+            for name, losses in some_losses(rng).items()
+        }
+        for scheduler in (lived, resumed):
+            for name in curves:
+                scheduler.on_start(name, Point({"x": 0.5}, {"x": 0.5}), 0)
+        for step in range(10):
+            for name in sorted(curves, key=lambda _: rng.random()):
+                lived.on_report(name, step + 1, *curves[name][step])
+        for name, curve in curves.items():
+            for step, losses in enumerate(curve, start=1):
+                resumed.on_report(name, step, *losses)
+        for losses in some_losses(rng, 40).values():
+            assert self.decided_on(lived, losses) == self.decided_on(resumed, losses)
 
     def test_trials_of_other_jobs_count_too(self) -> None:
         """What a job is told of trials that it never started is no error."""

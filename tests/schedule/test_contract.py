@@ -10,7 +10,8 @@ import pytest
 from hpogrid.errors import UserError
 from hpogrid.schedule import SCHEDULERS, schedule_options
 from hpogrid.schedule.base import Decision
-from tests.projects import run_script
+from tests.commands import ok, parsed
+from tests.projects import run_script, store_project
 from tests.schedule.contract import SchedulerContract, make
 
 PARAMS: dict[str, dict[str, Any]] = {
@@ -122,6 +123,36 @@ def test_asha_refuses(params: dict[str, Any], problem: str) -> None:
         schedule_options("asynchyperband", params)
 
 
+def test_asha_stops_about_as_many_where_nothing_dominates_anything() -> None:
+    asha = make("asynchyperband", max_t=100, grace_period=1, reduction_factor=4)
+    rng = random.Random(1)
+    decisions = [
+        asha.on_report(str(trial), 1, *(rng.random() for _ in range(6))) for trial in range(400)
+    ]
+    assert 0.2 < decisions.count("continue") / 400 < 0.3
+
+
+@pytest.mark.parametrize(
+    ("final", "decision"),
+    [
+        ([(1, 5), (2, 6), (3, 7), (4, 8), (5, 9)], "stop"),
+        ([(5, 9), (4, 8), (3, 7), (2, 6), (1, 5)], "continue"),
+        ([(1, 5), (2, 4), (3, 3), (4, 2), (5, 1)], "continue"),
+        ([(1, 0), (2, 1), (3, 2), (4, 3), (5, 4)], "stop"),
+        ([(5, 0), (4, 1), (3, 2), (2, 3), (1, 4)], "continue"),
+    ],
+    ids=["lasts", "turns round", "by one it lasts", "one stays and one lasts", "one stays"],
+)
+def test_the_order_by_several_objectives_has_to_last(
+    final: list[tuple[float, float]], decision: Decision
+) -> None:
+    asha = make("asynchyperband", max_t=9, grace_period=3, agreement=0.75)
+    for place, losses in enumerate(final):
+        asha.on_report(str(place), 3, float(place), float(place))
+        assert asha.on_report(str(place), 9, *losses) == "complete"
+    assert asha.on_report("new", 3, 9.0, 9.0) == decision
+
+
 # --- median ------------------------------------------------------------------------------------
 
 
@@ -147,6 +178,18 @@ def test_median_keeps_every_report_between_whole_numbers() -> None:
     median = make("median", min_samples_required=2)
     decide(median, ("a", 1.0, 1.0), ("b", 1.0, 1.0), ("a", 1.1, 1.0), ("b", 1.1, 1.0))
     assert decide(median, ("c", 1.0, 0.0), ("c", 1.1, 9.0)) == ["continue", "continue"]
+
+
+def test_median_goes_by_the_best_and_the_averages_of_each_objective() -> None:
+    for losses, decision in (
+        ((2.0, 2.0), "continue"),
+        ((3.0, 3.0), "stop"),
+        ((9.0, 0.0), "continue"),
+    ):
+        median = make("median", min_samples_required=3)
+        for other in range(1, 4):
+            median.on_report(str(other), 1, float(other), float(other))
+        assert median.on_report("new", 1, *losses) == decision
 
 
 # --- in a run ----------------------------------------------------------------------------------
@@ -182,3 +225,29 @@ def test_bad_trials_are_pruned_and_keep_their_result(
         assert trial.metrics["loss"] == trial.applied["x"]
         assert (trial.metrics["epoch"] == 9) == (trial.state == "complete")
         assert trial.state in ("complete", "pruned")
+
+
+SPEEDS = """
+POINTS = {"a": (1, 1), "b": (9, 9), "c": (9, 5), "d": (2, 1), "e": (7, 5)}
+def train(config):
+    loss, speed = POINTS[config["x"]]
+    yield {"speed": speed}
+    for epoch in range(2, 11):
+        yield {"loss": loss}
+"""
+"""What is known once is reported once."""
+
+
+def test_a_search_of_two_metrics_keeps_what_no_other_one_beats() -> None:
+    """By the loss alone the fast one, b, would be stopped."""
+    space = {"x": {"method": "categorical", "dimension": {"categories": list("abcde")}}}
+    store_project(
+        SPEEDS, space=space, algorithm="grid", trials=5, metric="loss,speed", mode="min,max",
+        scheduler="asynchyperband",
+        scheduler_param={"max_concurrent": 1, "max_t": 10, "grace_period": 2},
+    )  # fmt: skip
+    ok("local_run", "p")
+    rows = {row["x"]: row for row in parsed("report", "p", "--extra", "state", "--format", "json")}
+    states = {x: row["state"] for x, row in rows.items()}
+    assert states == {"a": "complete", "b": "complete", **dict.fromkeys("cde", "pruned")}
+    assert {x for x, row in rows.items() if row["pareto"]} == {"a", "b"}

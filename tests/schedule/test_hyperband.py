@@ -67,6 +67,16 @@ def test_a_full_bracket_keeps_the_best_third_at_each_rung() -> None:
     assert target.on_report("0-1", 9, 0.0) == "complete"
 
 
+def test_of_several_objectives_those_go_on_that_the_fewest_others_dominate() -> None:
+    target = scheduler()
+    names = start(target, 9)
+    losses = [(0.0, 9.0), (9.0, 0.0), (5.0, 5.0), *((6.0 + n, 6.0 + n) for n in range(6))]
+    for name, (one, other) in zip(names, losses, strict=True):
+        assert target.on_report(name, 1, one, other) == "pause"
+        target.on_pause(name)
+    assert released(target, fresh=True) == {name: name in names[:3] for name in names}
+
+
 def test_a_rung_waits_for_every_trial_that_may_still_come() -> None:
     target = scheduler()
     names = start(target, 8)

@@ -77,6 +77,17 @@ def test_the_worst_copies_one_of_the_best_with_changed_values() -> None:
     assert 0 <= as_number(release.point.suggested["x"]) <= 1
 
 
+def test_of_several_objectives_the_most_dominated_copies_what_the_fewest_dominate() -> None:
+    target, names = population(4)
+    for name, losses in zip(names, [(2.0, 2.0), (0.0, 9.0), (1.0, 1.0)], strict=False):
+        target.on_report(name, 1, *losses)
+    assert target.on_report(names[3], 2, 3.0, 3.0) == "pause"
+    target.on_pause(names[3])
+    release = target.release(False)
+    assert release is not None
+    assert (release.trial, release.source) == (names[3], names[2])
+
+
 def test_it_is_compared_anew_before_it_copies_again() -> None:
     target, names = population(4)
     for name in names[:3]:

@@ -39,14 +39,14 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
 
 
-def make_project(tmp_path: Path, url: str, trials: int = 50) -> Project:
+def make_project(tmp_path: Path, url: str, trials: int = 50, metric: str = "loss") -> Project:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     space, _ = read_space(SPACE, "space")
     project = Project(
         name="p",
         hpo_config=HpoConfig(
-            metric="loss",
+            metric=metric,
             mode="min",
             trials=trials,
             storage=url,
@@ -200,6 +200,25 @@ def test_jobs_see_the_reports_of_each_other(tmp_path: Path) -> None:
     first.report(assignment.trial, {"loss": 3.0})
     first.finish(assignment.trial)
     assert steps_seen() == [("complete", [1, 2, 3], [5.0, 4.0, 3.0])]
+
+
+def test_jobs_see_all_objectives_of_each_other(tmp_path: Path) -> None:
+    project = make_project(tmp_path, f"journal://{tmp_path / 'j.log'}", metric="loss,size")
+    first, second = (
+        Run(project, JobSpec(job, 1, tmp_path / str(job), tmp_path, True, 2)) for job in range(2)
+    )
+    assignment = first.next()
+    assert assignment is not None
+    reports: list[Values] = [{"size": 7}, {"loss": 5.0}, {"loss": 4.0, "size": 8}]
+    for metrics in reports:
+        first.report(assignment.trial, metrics)
+    for run in (first, second):
+        run.poll(now=True)
+    [trial] = second.study
+    assert [(report.step, report.metrics) for report in trial.reports] == [
+        (2, {"loss": 5.0, "size": 7}),
+        (3, {"loss": 4.0, "size": 8}),
+    ]
 
 
 def test_a_job_that_loses_its_storage_delivers_later(
