@@ -264,6 +264,7 @@ class SearchState:
         self._numbers: set[str] = set()
         self._endings: list[str | None] | None = []  # why this attempt's first trials failed
         self._checks = self._names_to_check()
+        self._compares = self._scheduler.judges and len(self._metrics) > 1
         for item in past:
             if item.same or not searcher.learns:  # some evaluate nothing twice
                 self.proposer.tell(item.suggested, Outcome(item.values))
@@ -701,7 +702,7 @@ class SearchState:
             self._tell(trial)
             self._account(trial)
             if running is not None:
-                self._look_at_ends(trial)
+                self._look_at_ends(trial, running.reports)
         elif running is not None:
             (self._suspects if trial.deaths else self._again).append(trial.id)
 
@@ -832,7 +833,7 @@ class SearchState:
                 name for name in self._checks if number(metrics.get(name)) is not None
             )
 
-    def _look_at_ends(self, trial: Trial) -> None:
+    def _look_at_ends(self, trial: Trial, reports: Sequence[Metrics]) -> None:
         """See from this attempt's first trials whether the search is what its user meant."""
         if self._checks and trial.state != "failed" and trial.metrics:
             self._note_names(trial.metrics)
@@ -844,6 +845,9 @@ class SearchState:
                 for name, who in missing.items()
             ]
             self._checks = {}
+        if self._compares and trial.state == "complete" and len(reports) > 1:
+            self._compares = False
+            self._look_for_late_metrics(reports[:-1])
         if self._endings is None:
             return
         if trial.state != "failed" or self.budget.finished > self.budget.failures:
@@ -858,6 +862,15 @@ class SearchState:
                     "to go on after such a start"
                 )
             self._endings = None
+
+    def _look_for_late_metrics(self, before: Iterable[Metrics]) -> None:
+        early = {name for metrics in before for name in metrics}
+        late = [name for name in self._metrics if name not in early]
+        if late and len(late) < len(self._metrics):
+            self.notes.append(
+                f"{' and '.join(late)} came with the last report only: scheduler "
+                f"{self.config.scheduler} compares trials by all metrics, and ends none before"
+            )
 
 
 def _point(trial: Trial) -> Point:

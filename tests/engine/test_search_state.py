@@ -123,6 +123,20 @@ def test_nothing_is_decided_before_each_metric_was_reported() -> None:
     assert search.report(trial, speed=4) == "stop"
 
 
+@pytest.mark.parametrize("scheduler", ["asynchyperband", "none"])
+def test_that_a_metric_comes_too_late_to_compare_by_is_said(scheduler: str) -> None:
+    said = TWO if scheduler == "asynchyperband" else {**TWO, "scheduler_param": {}}
+    search = Search(**said, scheduler=scheduler)
+    search.run(*[{"loss": 1.0}] * 4, {"loss": 1.0, "speed": 4})
+    note = (
+        "speed came with the last report only: scheduler asynchyperband compares trials by all "
+        "metrics, and ends none before"
+    )
+    assert search.state.notes == ([note] if scheduler == "asynchyperband" else [])
+    search.run(*[{"loss": 1.0}] * 4, {"loss": 1.0, "speed": 4})
+    assert len(search.state.notes) <= 1
+
+
 def test_what_a_trial_reported_after_its_checkpoint_counts_no_more() -> None:
     search = Search(**TWO)
     search.run(*[{"loss": 1.0, "speed": 5}] * 9)
