@@ -33,12 +33,14 @@ class Earlier:
 
     Attributes:
         again: the configurations, the best one first.
+        undecided: whether there is something that may be told yet.
         remark: what the user should know of it, in one sentence; empty until it is decided.
     """
 
     def __init__(self, past: Iterable[Past], space: Space, modes: Sequence[str]) -> None:
         self.remark = ""
         self._past = [item for item in past if not item.same]
+        self.undecided = bool(self._past)
         self._then: dict[bytes, Values] = {}
         self._now: dict[bytes, Outcome] = {}
         self.again: list[Point] = []
@@ -63,20 +65,20 @@ class Earlier:
         """Take in how the configuration of that identity ended; return what is to be told now."""
         if key in self._then:
             self._now.setdefault(key, outcome)
-        if not self._past or len(self._now) < len(self._then):
+        if not self.undecided or len(self._now) < len(self._then):
             return []
-        past, self._past = self._past, []
+        self.undecided = False
         pairs = [(values, self._now[key]) for key, values in self._then.items()]
-        if all(self._holds(then, now) for then, now in pairs):
-            return past
-        self.remark = (
-            f"what was found before ({counted(len(past), 'result')}) is left out: evaluated again, "
-            + ", ".join(f"{_said(then)} became {_said(now.values)}" for then, now in pairs)
-        )
+        best_was_cut = any(now.cut for _, now in pairs[:1])
+        if not best_was_cut and all(self._holds(then, now) for then, now in pairs):
+            return self._past
+        moved = ", ".join(f"{_said(then)} became {_said(now.values)}" for then, now in pairs)
+        results = counted(len(self._past), "result")
+        self.remark = f"what was found before ({results}) is left out: evaluated again, {moved}"
         return []
 
     def _holds(self, then: Values, now: Outcome) -> bool:
-        """Whether a result is what it was; of one that was cut, nobody knows."""
+        """Whether a result is what it was; of a worse one that was cut, nobody knows."""
         if now.values is None:
             return False
         pairs = zip(then, now.values, self._least, strict=True)

@@ -785,8 +785,9 @@ class SearchState:
                 return
             outcome = mean_outcome(group.values())
         self.proposer.tell(trial.suggested, outcome)
-        for item in self._earlier.learn(self._space.identify(trial.applied), outcome):
-            self.proposer.tell(item.suggested, Outcome(item.values))
+        if self._earlier.undecided:
+            for item in self._earlier.learn(self._space.identify(trial.applied), outcome):
+                self.proposer.tell(item.suggested, Outcome(item.values))
 
     def _outcome(self, trial: Trial) -> Outcome:
         """How a trial ended, and where it stood at the resources that it came to."""

@@ -62,9 +62,10 @@ def test_what_does_not_hold_is_left_out(now: tuple[float | None, ...], words: st
     assert words in remark
 
 
-def test_of_a_trial_that_was_cut_nobody_knows() -> None:
-    now = {0.4: Outcome((0.0,)), 0.15: Outcome((30.0,), cut=True), 0.9: Outcome((5.0,))}
-    assert told(now) == (PAST, "")
+def test_of_a_worse_trial_that_was_cut_nobody_knows() -> None:
+    whole = {0.4: Outcome((0.0,)), 0.15: Outcome((2.5,)), 0.9: Outcome((5.0,))}
+    assert told(whole | {0.15: Outcome((30.0,), cut=True)}) == (PAST, "")
+    assert told(whole | {0.4: Outcome((0.0,), cut=True)})[0] == [], "the best one goes to its end"
 
 
 def test_what_was_found_of_the_very_same_is_not_looked_at_again(tmp_path: Path) -> None:
