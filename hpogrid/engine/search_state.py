@@ -234,7 +234,7 @@ class SearchState:
         self._seed = derive_seed(spec.seed, spec.job)
         self._trial_seed = spec.trial_seed
         prior = read_prior(config.prior, space)
-        problem = Problem(space, self._modes, self._seed, config.trials, prior)
+        problem = Problem(space, self._modes, self._seed, config.trials, prior, len(past))
         searcher = make_searcher(config.algorithm, problem, config.algorithm_param)
         self._earlier = Earlier(past if searcher.learns else (), space, self._modes)
         first = [*prior.first, *first, *self._earlier.again]

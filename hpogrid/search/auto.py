@@ -79,7 +79,7 @@ class AutoSearcher:
 
 def choose(problem: Problem) -> list[Choice]:
     """The algorithms for a problem, the second one for after `_GP_POINTS` points."""
-    trials = problem.trials
+    trials = None if problem.trials is None else problem.trials + problem.known
     if trials is not None and trials < _FEW_TRIALS:
         few = f"random: {counted(trials, 'trial', 'is', 'are')} too few for a model"
         return [Choice("random", {}, few)]

@@ -102,6 +102,7 @@ class Problem:
         seed: everything random derives from it.
         trials: how many points will be asked for, where that is known.
         prior: what its user believes about parameters.
+        known: how many points are known from earlier searches.
     """
 
     space: Space
@@ -109,6 +110,7 @@ class Problem:
     seed: int
     trials: int | None = None
     prior: Prior = NO_PRIOR
+    known: int = 0
 
 
 class BaseSearcher(ABC):

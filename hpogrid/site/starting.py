@@ -7,6 +7,8 @@ from pathlib import Path
 from hpogrid.config.project import Project, project_names
 from hpogrid.errors import UserError
 from hpogrid.job.start import Start
+from hpogrid.search.auto import choose
+from hpogrid.search.base import Problem
 from hpogrid.site import bring
 from hpogrid.site.choice import study_of, version_of
 from hpogrid.site.tasks import Task, load_task
@@ -49,9 +51,12 @@ def make_start(
 
 def _use(project: Project, history: History) -> str:
     """What becomes of earlier results."""
-    match project.hpo_config.algorithm:
+    hpo = project.hpo_config
+    known = len(history.points)
+    problem = Problem(project.space, hpo.modes, 0, hpo.trials, known=known)
+    match choose(problem)[0].algorithm if hpo.algorithm == "auto" else hpo.algorithm:
         case "random":
-            return "algorithm random learns nothing from them"
+            return "random draws learn nothing from them"
         case "grid":
             return "what was evaluated is left out"
     if all(point.same for point in history.points):

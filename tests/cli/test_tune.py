@@ -119,9 +119,7 @@ def test_called_again_it_goes_on(script: Path) -> None:
     ok(*command)
     again = hpogrid(*command)
     assert again.code == 0
-    assert (
-        "warm start from train: 2 results; algorithm random learns nothing from them" in again.err
-    )
+    assert "warm start from train: 2 results; random draws learn nothing from them" in again.err
     assert len(find_tasks(project="train")) == 2
     script.write_text(TRAIN + "\n# another\n")
     changed = hpogrid(*command)

@@ -52,6 +52,12 @@ def test_chooses_by_space_and_trials(
     assert chosen(parameters, trials) == expected
 
 
+@pytest.mark.parametrize(("known", "expected"), [(6, "random"), (7, "gp"), (296, "gp tpe")])
+def test_what_is_known_before_counts_as_trials(known: int, expected: str) -> None:
+    choices = choose(Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=5, known=known))
+    assert " ".join(str(one.params.get("sampler", one.algorithm)) for one in choices) == expected
+
+
 def test_a_gaussian_process_is_for_one_metric() -> None:
     assert chosen({"x": FLOAT}, 100, ("min", "max")) == "tpe"
 

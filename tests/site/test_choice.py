@@ -101,6 +101,11 @@ def test_results_of_the_same_version_count_but_for_those_of_shorter_trials(tmp_p
         assert {item.same for item in start.past} == {same}
         assert ("they count as results of this search" in said[-1]) is same
         assert ("a few are evaluated again" in said[-1]) is not same
+    project = change(tmp_path, of_hpo(algorithm="auto", trials=5))
+    assert "random draws learn nothing" not in make_start(project, None, "1")[1][-1]
+    row = start.past[0].suggested | {project.hpo_config.metrics[0]: 1.0}
+    (tmp_path / "r.json").write_bytes(msgspec.json.encode([row]))
+    assert "random draws learn nothing" in make_start(project, None, str(tmp_path / "r.json"))[1][0]
 
 
 def test_a_single_point_is_no_part_of_the_study() -> None:
