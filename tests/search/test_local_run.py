@@ -19,16 +19,17 @@ SPACE = (
 )
 PARAMS = {"grid": '{"resolution": 10}'}
 WITHOUT_MODEL = ("random", "tune", "grid")
-SEEDS = range(5)
+SEEDS = {"bohb": 15}
+"""How many, if not five: of bohb's searches three in four get there, which five may not show."""
 
 
 @pytest.mark.parametrize("algorithm", list(ALGORITHMS))
 def test_the_example_gets_below_minus_five_within_a_hundred_trials(algorithm: str) -> None:
-    """The median of five seeds does; each search ends as soon as it is there."""
+    """The median of some seeds does; each search ends as soon as it is there."""
     ok("search_space", "create", "s", SPACE)
     ok("model_config", "create", "m", "--script", SCRIPT.name, "--model", SCRIPT.stem)
     ok("grid_config", "create", "g", "--site", "local")
-    best = [best_loss(algorithm, seed) for seed in SEEDS]
+    best = [best_loss(algorithm, seed) for seed in range(SEEDS.get(algorithm, 5))]
     if algorithm not in WITHOUT_MODEL:
         assert statistics.median(best) < -5
 
