@@ -43,7 +43,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import msgspec  # noqa: E402
 import numpy as np  # noqa: E402
 from fidelity_curves import EPOCHS, SETS, Array, Config, curves, make  # noqa: E402
-from kept import do_runs, read_runs  # noqa: E402
+from kept import do_runs, names, read_runs  # noqa: E402
 from search import interval  # noqa: E402
 
 from hpogrid.config.schemas import HpoConfig  # noqa: E402
@@ -464,16 +464,6 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-
-    def names(known: Iterable[str]) -> Callable[[str], list[str]]:
-        def read(text: str) -> list[str]:
-            found = text.split(",")
-            for name in found:
-                if name not in known:
-                    raise argparse.ArgumentTypeError(f"'{name}' is none of {', '.join(known)}")
-            return found
-
-        return read
 
     def numbers(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]

@@ -23,7 +23,7 @@ import itertools
 import math
 import random
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ import msgspec
 import numpy as np
 from fidelity import BUDGETS, Ours, Simulation, cell
 from fidelity_curves import EPOCHS, SETS, Array, Config, curves
-from kept import do_runs, read_runs
+from kept import do_runs, names, read_runs
 
 from hpogrid.report.pareto import front, volume
 from hpogrid.study.values import Losses
@@ -189,16 +189,6 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-
-    def names(known: Iterable[str]) -> Callable[[str], list[str]]:
-        def read(text: str) -> list[str]:
-            found = text.split(",")
-            for name in found:
-                if name not in known:
-                    raise argparse.ArgumentTypeError(f"'{name}' is none of {', '.join(known)}")
-            return found
-
-        return read
 
     parser.add_argument("--seeds", type=int, default=10, metavar="N")
     parser.add_argument("--tuners", type=names(TUNERS), default=list(TUNERS))

@@ -1,7 +1,8 @@
-"""The runs of a benchmark: kept in a file, and not done again by a later call."""
+"""The runs of a benchmark: named on the command line, kept in a file, and not done again."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -30,3 +31,16 @@ def do_runs(
                 with path.open("ab") as stream:
                     stream.write(msgspec.json.encode(done) + b"\n")
             yield done
+
+
+def names(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """What reads an argument that is a list of known names, with commas between."""
+
+    def read(text: str) -> list[str]:
+        found = text.split(",")
+        for name in found:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"'{name}' is none of {', '.join(known)}")
+        return found
+
+    return read

@@ -23,7 +23,7 @@ import os
 import random
 import statistics
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -31,7 +31,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import msgspec  # noqa: E402
-from kept import do_runs, read_runs  # noqa: E402
+from kept import do_runs, names, read_runs  # noqa: E402
 from search import ALGORITHMS  # noqa: E402
 from search_objectives import OBJECTIVES  # noqa: E402
 
@@ -262,21 +262,12 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
-    def several(known: object) -> Callable[[str], list[str]]:
-        def read(text: str) -> list[str]:
-            for name in text.split(","):
-                if name not in known:  # type: ignore[operator]
-                    raise argparse.ArgumentTypeError(f"'{name}' is unknown")
-            return text.split(",")
-
-        return read
-
     parser.add_argument("--seeds", type=int, default=20, metavar="N")
     parser.add_argument(
-        "--algorithms", type=several(ALGORITHMS), default=["random", "optuna-tpe", "gp"]
+        "--algorithms", type=names(ALGORITHMS), default=["random", "optuna-tpe", "gp"]
     )
-    parser.add_argument("--objectives", type=several(OBJECTIVES), default=CHOSEN.split(","))
-    parser.add_argument("--priors", type=several(PRIORS), default=list(PRIORS))
+    parser.add_argument("--objectives", type=names(OBJECTIVES), default=CHOSEN.split(","))
+    parser.add_argument("--priors", type=names(PRIORS), default=list(PRIORS))
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("--results", type=Path, metavar="FILE", help="keep the runs there")
     parser.add_argument("--show", action="store_true", help="run nothing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from hpogrid.engine.outcomes import Values
 from hpogrid.search.base import Outcome
 from hpogrid.space.space import Point, Space
 from hpogrid.study.history import Past
@@ -16,8 +17,6 @@ _BAD = 0.9
 
 _SAME = 0.1
 """By so much of what lies between the best and a bad value may one differ, as with noise."""
-
-Values = tuple[float, ...]
 
 
 class Earlier:

@@ -13,10 +13,6 @@ dir=${1:?folder for the state}
 accounting=${2:-}
 nodes=${NODES:-0}
 host=$(hostname -s)
-net=
-for third in {77..99}; do # a boot that was killed leaves its network behind
-    [ -n "$(ip -oneline address show to "10.209.$third.0/24")" ] || { net=10.209.$third; break; }
-done
 cores=$(nproc)
 memory=$(($(awk '/MemTotal/ {print $2}' /proc/meminfo) / 1024 - 512))
 here=$(dirname "${BASH_SOURCE[0]}")
@@ -46,6 +42,10 @@ fi
 names=$host controller=127.0.0.1 pid_file=$dir/slurmd.pid
 node="NodeName=$host NodeAddr=127.0.0.1"
 if [ "$nodes" -gt 0 ]; then
+    for third in {77..99}; do # a boot that was killed leaves its network behind
+        net=10.209.$third
+        [ -n "$(ip -oneline address show to "$net.0/24")" ] || break
+    done
     names="n[1-$nodes]" controller=$net.1
     last=$((nodes + 10)) pid_file=/run/slurmd-%n # numbers of their own namespaces: nobody's here
     node="NodeName=$names NodeAddr=$net.[11-$last] NodeHostname=$names"
