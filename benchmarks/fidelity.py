@@ -32,7 +32,7 @@ import random
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -93,12 +93,12 @@ class Ours:
 
     def __init__(self, space: Space, seed: int, workers: int, **hpo: Any) -> None:
         hpo = {"metric": "loss", "mode": "min", **hpo}
-        config = HpoConfig(
+        self.config = HpoConfig(
             trials=TRIALS,
             stop={"training_iteration": EPOCHS},
             **{**hpo, "scheduler_param": {"max_concurrent": workers, **hpo["scheduler_param"]}},
         )
-        self._state = SearchState(config, space, JobSpec(0, seed, Path(), Path()), Study())
+        self._state = SearchState(self.config, space, JobSpec(0, seed, Path(), Path()), Study())
         self._epochs: dict[str, int] = {}
         self._now = 0.0
 
@@ -119,15 +119,14 @@ class Ours:
         """As `Run.report` and `Run.finish` do."""
         self._now += 1
         self._epochs[trial] = epoch
-        decision = self._state.report(trial, self.metrics(loss), self._now)
-        goes_on = decision == "continue"
-        events: Sequence[Event] = (
-            [*self._state.unwritten(trial)]
-            if goes_on
-            else self._state.finish(trial, None, self._now)
-        )
-        for event in events:
+        goes_on = self._state.report(trial, self.metrics(loss), self._now) == "continue"
+        reports = self._state.unwritten(trial)
+        # The only report of a trial stands in its last line.
+        for event in list[Event](reports if reports and reports[-1].step > 1 else []):
             self._state.apply(event)
+        if not goes_on:
+            for event in self._state.finish(trial, None, self._now):
+                self._state.apply(event)
         return goes_on
 
     @staticmethod

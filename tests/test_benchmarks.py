@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from hpogrid.engine.run import Run
+from tests.engine.searches import search, spec
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -65,6 +70,38 @@ def test_fidelity_table(tmp_path: Path) -> None:
     }
     assert begun["random-none"] <= {36, 37, 38, 39}  # 36 whole ones, and what still ran
     assert min(begun["random"]) > 100
+
+
+def test_what_is_simulated_decides_as_the_engines_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same losses, once by the stand-in and once by what the engines ask, with its ledger."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    fidelity = importlib.import_module("fidelity")
+    table = fidelity.curves("cancer")
+    simulated = fidelity.Ours(
+        table.space, 7, workers=1, algorithm="gp", scheduler="asynchyperband",
+        scheduler_param={"grace_period": 1},
+    )  # fmt: skip
+    config = simulated.config
+    project = msgspec.structs.replace(
+        search(config.trials), hpo_config=config, search_space=table.space.to_json()
+    )
+    run = Run(project, spec(tmp_path))
+    for _ in range(25):
+        turn, real = simulated.ask(), run.next()
+        assert real is not None
+        assert (turn.trial, turn.config) == (real.trial, real.config)
+        for epoch, loss in enumerate(table.of(turn.config).tolist(), start=1):
+            decision = run.report(turn.trial, {"loss": loss})
+            assert simulated.report(turn.trial, epoch, loss) == (decision == "continue")
+            if decision != "continue":
+                break
+        run.finish(turn.trial)
+    pruned = [trial for trial in run.own if trial.state == "pruned"]
+    assert any(not trial.reports for trial in pruned)
+    assert any(trial.reports for trial in pruned)
+    run.close()
 
 
 def test_fidelity_of_several_objectives() -> None:

@@ -793,12 +793,13 @@ class SearchState:
         """How a trial ended, and where it stood at the resources that it came to."""
         if trial.state == "failed":
             return FAILED
-        present = _present(trial)
-        steps = (report.step for report in trial.reports if report.step > trial.changed_at)
+        present = _reported(trial)
         curve = curve_of(
-            (self._resource(step, metrics) for step, metrics in zip(steps, present, strict=True)),
+            (self._resource(step, metrics) for step, metrics in present),
             self._scheduler.rungs,
-            lambda count: objectives(self._metrics, self._result(present[:count])),
+            lambda count: objectives(
+                self._metrics, self._result([metrics for _, metrics in present[:count]])
+            ),
         )
         return Outcome(objectives(self._metrics, trial.metrics), curve, trial.state == "pruned")
 
@@ -881,6 +882,13 @@ def _point(trial: Trial) -> Point:
 def _present(trial: Trial) -> list[Metrics]:
     """What a trial reported with the configuration that it has now."""
     return [report.metrics for report in trial.reports if report.step > trial.changed_at]
+
+
+def _reported(trial: Trial) -> list[tuple[int, Metrics]]:
+    """The reports of a finished trial, each with its number; a single one stands in its end."""
+    if not trial.reports:
+        return [(1, trial.metrics)]
+    return [(item.step, item.metrics) for item in trial.reports if item.step > trial.changed_at]
 
 
 def _interrupted(name: str, reason: str, now: float, prepared: float = 0) -> Ended:

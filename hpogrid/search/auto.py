@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from hpogrid.search.base import Options, Outcome, Problem, free_axes
 from hpogrid.space.latent import Latents
@@ -42,7 +42,6 @@ class AutoSearcher:
     """
 
     Settings = Options
-    multifidelity: ClassVar[bool] = False
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         from hpogrid.search import make_searcher
@@ -51,6 +50,7 @@ class AutoSearcher:
         self._chosen = [make_searcher(one.algorithm, problem, one.params) for one in choices]
         self._known = 0
         self.learns = self._chosen[0].learns
+        self.multifidelity = any(searcher.multifidelity for searcher in self._chosen)
         self.remark = f"algorithm auto chose {'; '.join(one.why for one in choices)}"
 
     @classmethod
@@ -74,7 +74,9 @@ class AutoSearcher:
             searcher.observe(point, outcome)
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
-        """Learn an intermediate result (see `Searcher`): none of them has a use for it."""
+        """Learn an intermediate result (see `Searcher`)."""
+        for searcher in self._chosen:
+            searcher.report(point, outcome, resource)
 
 
 def choose(problem: Problem) -> list[Choice]:

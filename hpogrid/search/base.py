@@ -119,8 +119,8 @@ class BaseSearcher(ABC):
     A subclass gives `Settings` (its options), `_ask` and `_tell`; `_start` where its library
     keeps account of running points. A failed trial is told as the worst loss seen so far (`_fail`);
     failures before the first success wait for it. A trial that was cut is told as what it would
-    have come to (`Curves`), unless the algorithm is `multifidelity`; one that can take back what
-    it was told gives `_retell`. Every proposal draws from a generator seeded
+    have come to (`_counted`); an algorithm that can take back what it was told gives `_retell`.
+    Every proposal draws from a generator seeded
     by the number of points known, so a searcher that was told a history goes on exactly as the
     one that lived through it. Axes with a single value are kept from the algorithm.
     Some proposals come from what the user believes instead (`Believer`), where the algorithm
@@ -206,7 +206,7 @@ class BaseSearcher(ABC):
             del self._pending[key]
         seen = self._read(outcome)
         if seen is not None:
-            losses = self._curves.add(seen)
+            losses = self._counted(seen)
             self._worst = losses if self._worst is None else tuple(map(max, self._worst, losses))
         elif self._worst is None:
             self._waiting.append(free)
@@ -271,7 +271,11 @@ class BaseSearcher(ABC):
             return None
         curve = {resource: self._losses(values) for resource, values in outcome.curve}
         known = {resource: there for resource, there in curve.items() if there is not None}
-        return Seen(losses, known, outcome.cut and not self.multifidelity)
+        return Seen(losses, known, outcome.cut)
+
+    def _counted(self, seen: Seen) -> tuple[float, ...]:
+        """The losses with which a trial counts: if it was cut, what they would have become."""
+        return self._curves.add(seen)
 
     def _tell_again(self) -> None:
         """Tell everything as it is estimated by now, to an algorithm that can take that."""

@@ -16,6 +16,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from hpogrid.search.base import BaseSearcher, Options, Outcome, Problem, derive_seed
+from hpogrid.search.curves import Seen
 from hpogrid.space.latent import Category, Latents, draw_near, from_unit, to_unit
 from hpogrid.space.space import identity
 
@@ -120,6 +121,10 @@ class BohbSearcher(BaseSearcher):
         free = self._free(point)
         self._last[identity(free)] = (resource, losses[0])
         self._add(resource, free, losses[0])
+
+    def _counted(self, seen: Seen) -> tuple[float, ...]:
+        """As it was: results count at their own resource."""
+        return seen.losses
 
     def _tell(self, point: Latents, losses: tuple[float, ...]) -> None:
         resource, loss = self._last.pop(identity(point), (math.inf, None))

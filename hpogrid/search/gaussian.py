@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,11 +43,18 @@ def standardised(losses: Array) -> Array:
     return np.asarray((losses - losses.mean()) / (spread if spread > 0 else 1.0))
 
 
+def _widened(rows: NDArray[Any], axes: int) -> NDArray[Any]:
+    """Rows with zeros in the last axes, where they have fewer."""
+    return np.pad(rows, ((0, 0), (0, axes - rows.shape[1])))
+
+
 def squares(first: Array, second: Array, categories: NDArray[np.bool_]) -> Array:
     """Squared distances along each axis, of shape (first, second, axes).
 
     Two categories are 1 apart, and so is a value from none; none is no distance from none.
+    Axes behind those of which ``categories`` tells are of numbers.
     """
+    categories = _widened(categories[None, :], first.shape[1])[0]
     apart = first[:, None, :] - second[None, :, :]
     found = np.where(categories, apart != 0, apart * apart)
     none, other = np.isnan(first)[:, None, :], np.isnan(second)[None, :, :]
@@ -137,7 +145,8 @@ class GaussianProcess:
 
     Args:
         hyper: the hyperparameters.
-        points: where it was observed, of shape (points, axes).
+        points: where it was observed, of shape (points, axes). There may be more axes than those
+            of which it is told and asked, behind them: of numbers, and what is asked is at 0.
         losses: the standardised observations.
         categories: which axes are categories.
     """
@@ -150,6 +159,7 @@ class GaussianProcess:
         self._weights = linalg.cho_solve((self._root, True), losses)
 
     def _kernel(self, points: Array) -> Array:
+        points = _widened(points, self._points.shape[1])
         apart = squares(points, self._points, self._categories)
         alike, _ = _matern(apart @ self._hyper.lengths**-2)
         return self._hyper.scale * alike + _MEAN

@@ -37,6 +37,7 @@ class ModelSearcher(BaseSearcher):
         losses = [self._told[index] for index in kept]
         running = [point for same in self._pending.values() for point in same]
         threads = require("threadpoolctl", extra="all", what="this algorithm")
+        require("scipy.linalg", extra="all", what="this algorithm")  # what is loaded, is limited
         with threads.threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self._propose(points, losses, running, seed)

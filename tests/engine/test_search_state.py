@@ -323,6 +323,24 @@ def test_the_budget_of_hyperband_comes_to_the_model() -> None:
     assert heard == [(1, (0.9,)), (3, (0.7,)), (9, (0.5,))]
 
 
+def test_what_is_told_of_a_trial_ends_where_it_ended() -> None:
+    """Also of one whose first report was its last, which stands in the last line only."""
+    brief = {"max_t": 4, "grace_period": 1}
+    search = Search(scheduler_param=brief, stop={"training_iteration": 4}, algorithm="random")
+    told: list[Outcome] = []
+    search.state.proposer.tell = lambda suggested, outcome: told.append(outcome)  # type: ignore[method-assign]
+    trial = search.start()
+    for loss in (4.0, 3.0, 2.0, 1.0):
+        search.report(trial, loss=loss)
+        for event in list(search.state.unwritten(trial)):
+            search.state.apply(event)
+    search.end(trial)
+    assert search.run({"loss": 9.0}, {"loss": 0.0})[0] == "pruned"
+
+    first = Outcome((1.0,), ((1, (4.0,)), (2, (3.0,)), (4, (1.0,))))
+    assert told == [first, Outcome((9.0,), ((1, (9.0,)),), cut=True)]
+
+
 def test_a_configuration_is_repeated_with_other_seeds_as_one_group() -> None:
     search = Search(repeat=2, trials=4, algorithm="random", scheduler="none")
     for _ in range(4):

@@ -12,6 +12,7 @@ import pytest
 
 from hpogrid.search.auto import AutoSearcher
 from hpogrid.search.base import BaseSearcher, Outcome, Searcher
+from hpogrid.search.gp import GpSearcher
 from hpogrid.search.prior import read_prior
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.latent import Category, IntegerRange, Unit
@@ -282,6 +283,8 @@ class TestContract:
             for n, point in enumerate(points[8:], start=8)
         ]
         chosen = inner(early)
+        if isinstance(chosen, GpSearcher):
+            return  # to it the resource is an axis: tests/search/test_gp.py
         if chosen.multifidelity:
             for point, told in cut:
                 early.start(point)

@@ -274,3 +274,53 @@ def test_what_is_believed_counts_beside_what_is_expected() -> None:
     whole = [math.log(0.9), math.log(0.9) - 0.5, math.log(0.1)]
     assert belief(5) == pytest.approx([value / 2 for value in whole])
     assert belief(10) == pytest.approx([value / 4 for value in whole])
+
+
+def crossing(latent: float) -> tuple[float, float]:
+    """The losses after 1 and after 4: who begins well, ends badly."""
+    return latent, 1 - latent
+
+
+def test_it_finds_out_that_a_good_beginning_ends_badly() -> None:
+    searcher = GpSearcher(Problem(Space({"x": UNIT}), ("min",), seed=1))
+    for latent in (0.05, 0.2, 0.35, 0.5, 0.65, 0.8):
+        early, late = crossing(latent)
+        searcher.observe({"x": latent}, Outcome((late,), ((1.0, (early,)), (4.0, (late,)))))
+    for latent in (0.85, 0.88, 0.9, 0.95, 0.98):
+        early, _ = crossing(latent)
+        searcher.observe({"x": latent}, Outcome((early,), ((1.0, (early,)),), cut=True))
+
+    proposed = searcher.suggest()
+    assert proposed is not None
+    assert proposed["x"] > 0.85
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_what_running_points_have_come_to_counts(told: bool) -> None:
+    searcher = GpSearcher(Problem(Space({"x": UNIT}), ("min",), seed=1))
+    for number in range(10):
+        latent = number / 30
+        ends = Outcome((latent,), ((1.0, (latent,)), (4.0, (latent,))))
+        searcher.observe({"x": latent}, ends)
+    for latent in (0.7, 0.9):
+        searcher.start({"x": latent})
+        if told:
+            searcher.report({"x": latent}, Outcome((-latent,)), 1.0)
+
+    proposed = searcher.suggest()
+    assert proposed is not None
+    assert (proposed["x"] > 0.5) == told
+
+
+def test_a_failed_point_has_come_to_nothing() -> None:
+    searcher = GpSearcher(Problem(Space({"x": UNIT}), ("min",), seed=1))
+    same = GpSearcher(Problem(Space({"x": UNIT}), ("min",), seed=1))
+    for number in range(12):
+        point = {"x": number / 12}
+        for each in (searcher, same):
+            each.start(point)
+        searcher.report(point, Outcome((float(number),)), 1.0)
+        for each in (searcher, same):
+            each.observe(point, FAILED if number % 3 == 0 else Outcome((float(number),)))
+
+    assert searcher.suggest() == same.suggest()
