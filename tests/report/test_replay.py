@@ -169,7 +169,7 @@ def test_notes_and_tags_are_in_card_table_and_files(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_note_or_tag_is_refused(arguments: tuple[str, ...], message: str) -> None:
-    run_project(store_project(NOISY, trials=2))
+    run_project(store_project(trials=2))
     assert message in refused("trial", *arguments)
 
 
