@@ -20,13 +20,12 @@ from hpogrid.study.study import Study
 from hpogrid.trial.session import VERDICT
 from tests.engine.lives import WIDE, World
 
-EVENTS = 100_000
 
-
-def test_whatever_happens() -> None:
+@pytest.mark.parametrize("most", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_whatever_happens(most: int) -> None:
     """``python -m tests.engine.lives`` goes on from here."""
     events, seed = 0, 0
-    while events < EVENTS:
+    while events < most:
         world = World(random.Random(seed))
         world.live(400)
         events, seed = events + world.events, seed + 1
