@@ -19,8 +19,8 @@ from tests.engines import panda
 
 # Machines are busy with other things: no deadline for each example. `python -m tests.fuzz` looks
 # for longer at everything that reads what people write.
-hypothesis.settings.register_profile("hpogrid", deadline=None, max_examples=30)
-hypothesis.settings.load_profile("hpogrid")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=12)
+hypothesis.settings.register_profile("all", deadline=None, max_examples=30)
 
 HERE = Path(__file__).parent
 CLUSTERS = HERE / "engines"
@@ -32,6 +32,11 @@ LIBRARIES = {
     "report": ("report",),
 }  # fmt: skip
 """Files and folders with tests that load the same large libraries, which takes seconds."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    quick = "not slow" in config.option.markexpr
+    hypothesis.settings.load_profile("quick" if quick else "all")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -60,7 +65,7 @@ def pytest_collection_finish() -> None:
     """Tens of thousands of objects of the tests stay to the end: nobody looks for rubbish there."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000)
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

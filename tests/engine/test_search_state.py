@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.config.schemas import HpoConfig, SearchStop
@@ -31,7 +31,6 @@ def test_whatever_happens(most: int) -> None:
         events, seed = events + world.events, seed + 1
 
 
-@settings(max_examples=20)
 @given(st.randoms(use_true_random=False), st.integers(1, 400))
 def test_whatever_happens_in_few_events(rng: random.Random, actions: int) -> None:
     """Hypothesis draws each decision, so that it can show the shortest life that goes wrong."""

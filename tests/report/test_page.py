@@ -98,6 +98,7 @@ def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_page_of_ten_thousand_trials_is_small() -> None:
     study = sampled_study(10_000)
     results = Results("big", [(Origin(id=1), study)], objectives=LOSS, space=SPACE)
