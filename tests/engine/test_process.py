@@ -172,7 +172,7 @@ def test_a_worker_is_known_to_be_dead_although_its_children_live() -> None:
         os._exit(4)
     """
     began = time.monotonic()
-    (trial,) = run_script(script, trials=1)
+    (trial,) = run_script(script, trials=1, grace_seconds=0.5)
     assert trial.reason == "the worker process exited with code 4"
     assert time.monotonic() - began < 20
 
