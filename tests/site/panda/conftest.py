@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import functools
 import gzip
+from typing import Any
 
 import pytest
 
@@ -9,10 +9,16 @@ import pytest
 @pytest.fixture(autouse=True)
 def archives_are_packed_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes to the grid has megabytes, and nobody looks at how small it gets."""
-    fast = functools.partial(_packed, gzip.GzipFile)
-    monkeypatch.setattr("hpogrid.site.carry.gzip.GzipFile", fast)
+    monkeypatch.setattr("hpogrid.site.carry.gzip.GzipFile", Fast)
 
 
-def _packed(kind: type[gzip.GzipFile], *arguments: object) -> gzip.GzipFile:
-    name, mode, _, *others = arguments
-    return kind(name, mode, 1, *others)  # type: ignore[arg-type]
+class Fast(gzip.GzipFile):
+    def __init__(
+        self,
+        filename: Any = None,
+        mode: Any = None,
+        compresslevel: int = 1,
+        fileobj: Any = None,
+        mtime: Any = None,
+    ) -> None:
+        super().__init__(filename, mode, 1, fileobj, mtime)
