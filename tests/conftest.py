@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import shutil
 import tempfile
@@ -10,29 +12,48 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import threadpoolctl
 
 from hpogrid.trial import session
 from tests.engines import panda
 
 # Machines are busy with other things: no deadline for each example. `python -m tests.fuzz` looks
 # for longer at everything that reads what people write.
-hypothesis.settings.register_profile("hpogrid", deadline=None, max_examples=30)
-hypothesis.settings.load_profile("hpogrid")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=12)
+hypothesis.settings.register_profile("all", deadline=None, max_examples=30)
 
-CLUSTERS = Path(__file__).parent / "engines"
+HERE = Path(__file__).parent
+CLUSTERS = HERE / "engines"
 PANDA_TESTS = "test_panda.py"
+LIBRARIES = {
+    "search": ("search", "site/panda/test_generate.py", "space/test_configspace.py",
+               "space/test_pcs.py", "space/test_references.py", "space/test_vizier.py",
+               "test_plugins.py"),
+    "report": ("report",),
+}  # fmt: skip
+"""Files and folders with tests that load the same large libraries, which takes seconds."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    quick = "not slow" in config.option.markexpr
+    hypothesis.settings.load_profile("quick" if quick else "all")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests with clusters and the grid share a worker, and so do those of any other file.
+    """Tests with clusters and the grid share a worker, and so do engine tests of any other file.
 
     So never two clusters run at once, whose programs know only one of their kind on a machine.
+    Of the others, those that load the same large libraries share one.
     Tests with PanDA need its booter, which is not part of this repository.
     """
+    places = {HERE / place: group for group, those in LIBRARIES.items() for place in those}
     for item in items:
+        above = (item.path, *item.path.parents)
+        group = next((places[path] for path in above if path in places), None)
         if item.get_closest_marker("engine"):
             group = "cluster" if item.path.is_relative_to(CLUSTERS) else item.path.stem
+        if group is not None:
             item.add_marker(pytest.mark.xdist_group(group))
     out = [item for item in items if item.path.name == PANDA_TESTS] if panda.missing() else []
     if out:
@@ -40,10 +61,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in out]
 
 
+def pytest_collection_finish() -> None:
+    """Tens of thousands of objects of the tests stay to the end: nobody looks for rubbish there."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which tests could not run here."""
     reason = panda.missing()
-    if reason is not None and terminalreporter.config.option.markexpr != "not engine":
+    if reason is not None and "not engine" not in terminalreporter.config.option.markexpr:
         terminalreporter.write_line(reason, yellow=True)
 
 
@@ -54,6 +82,14 @@ def no_test_touches_your_configs(tmp_path_factory: pytest.TempPathFactory) -> It
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def arrays_are_small() -> Iterator[None]:
+    """The threads of a linear algebra would wait for each other, and for those of other workers."""
+    importlib.import_module("scipy.linalg")  # only what is loaded can be told
+    with threadpoolctl.threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 from pathlib import Path
 
 
+@functools.cache
 def pythons() -> list[str]:
-    """The Pythons of this machine from 3.9 on, by their command."""
+    """The Pythons of this machine from 3.9 on, by their command.
+
+    A version manager's own come first: its commands on the PATH are scripts that start a dozen
+    programs before Python.
+    """
     found = []
     for minor in range(9, 15):
-        for place in (shutil.which(f"python3.{minor}"), *_pyenv(minor)):
+        for place in (*_pyenv(minor), shutil.which(f"python3.{minor}")):
             if place and _works(place):
                 found.append(place)
                 break

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The tests, in an environment of their own (.venv-test):
 #
-#     bash tests/run.sh           # what needs nothing but Python; installs no large library
-#     bash tests/run.sh all       # also those with real engines (.ci/packages.txt lists what they need)
-#                                 # and with Ray, torch, Ax, MLflow, which it installs
+#     bash tests/run.sh           # what is quick and needs nothing but Python; installs no large library
+#     bash tests/run.sh all       # also the slow ones, those with real engines (.ci/packages.txt lists
+#                                 # what they need) and with Ray, torch, Ax, MLflow, which it installs
 #     bash tests/run.sh cov       # with the lines that no test reaches; it takes twice as long
 #     bash tests/run.sh -k space  # whatever else pytest understands
 #     bash tests/run.sh on python3.13   # in another Python
@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Half of the time of a quick test is waiting: two of them for each core.
-only=(-m "not engine" --numprocesses "$((2 * $(nproc)))") cover=() extra=quick
+only=(-m "not engine and not slow" --numprocesses "$((2 * $(nproc)))") cover=() extra=quick
 python=python3 venv=$PWD/.venv-test
 while true; do
     case "${1:-}" in

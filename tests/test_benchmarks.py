@@ -31,6 +31,7 @@ def test_says_what_it_measures(path: Path) -> None:
     assert f"python benchmarks/{path.name}" in PAGE.read_text()
 
 
+@pytest.mark.slow
 def test_search_tables_and_picture(tmp_path: Path) -> None:
     """What was run is kept, and shown again without a further run."""
     search = [sys.executable, str(ROOT / "benchmarks" / "search.py"), "--results", "kept.jsonl"]
@@ -49,6 +50,7 @@ def test_search_tables_and_picture(tmp_path: Path) -> None:
     assert (tmp_path / "regret.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_fidelity_table(tmp_path: Path) -> None:
     """Searches on the curves that are kept here; what was run is shown again without a run."""
     command = [sys.executable, str(ROOT / "benchmarks" / "fidelity.py"), "--results", "kept.jsonl"]
@@ -104,6 +106,7 @@ def test_what_is_simulated_decides_as_the_engines_do(
     run.close()
 
 
+@pytest.mark.slow
 def test_fidelity_of_several_objectives() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "fidelity_objectives.py"), "--seeds", "1"]
     command += ["--cases", "friedman+size", "--tuners", "first,all"]

@@ -7,6 +7,7 @@ and what that Python runs.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import io
@@ -110,8 +111,14 @@ def _bytes(source: Path | bytes) -> bytes:
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
-def _msgspec() -> Iterator[tuple[str, bytes]]:
-    """msgspec's files from the wheels beside `hpogrid.job`, else as it is installed here."""
+@functools.cache
+def _msgspec() -> tuple[tuple[str, bytes], ...]:
+    """msgspec's files, which are unpacked once in a process."""
+    return tuple(_read_msgspec())
+
+
+def _read_msgspec() -> Iterator[tuple[str, bytes]]:
+    """From the wheels beside `hpogrid.job`, else as it is installed here."""
     wheels = resources.files("hpogrid.job") / "wheels"
     if not wheels.is_dir():  # in a job: what came with that is for all Pythons already
         for name, path in files_below(Path(msgspec.__file__).parent).items():

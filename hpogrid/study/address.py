@@ -23,8 +23,10 @@ _SECRET = re.compile(
 """The names of parameters that hold secrets."""
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer|Basic) +[\w+/=.~-]{8,}")
-_NAMED = re.compile(r"([\w.-]+)([\"']?[ \t]*[=:][ \t]*)(?!//)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&]+)")
-"""Words with what is said of them."""
+_NAMED = re.compile(
+    r"(?<![\w.-])([\w.-]+)([\"']?[ \t]*[=:][ \t]*)(?!//)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&]+)"
+)
+"""Words with what is said of them; a long word is looked at from its beginning alone."""
 
 _COUNTED = re.compile(r"([a-z]*[-_.])*(pass|token|key): *[\d.]+", re.IGNORECASE)
 """What a script may well count, such as its tokens."""

@@ -43,8 +43,17 @@ def offered(*words: str) -> set[str]:
     return {line for line in answer.stdout.split("\n") if line}
 
 
-@pytest.fixture
-def known() -> None:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user directory with something of each kind, which nobody changes."""
+    folder = tmp_path_factory.mktemp("shared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HPOGRID_HOME", str(folder))
+        store_something()
+    return folder
+
+
+def store_something() -> None:
     store_project(name="curves", trials=2, metric="val_loss", script="""
 import hpogrid
 def train(config):
@@ -54,6 +63,11 @@ def train(config):
     ok("grid_config", "create", "here", "--site", "ANALY_SOMEWHERE")
     ok("search_space", "create", "plane", "height=0.0:1.0", "width=1:8")
     ok("local_run", "curves")
+
+
+@pytest.fixture
+def known(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPOGRID_HOME", str(shared))
 
 
 @pytest.mark.usefixtures("known")

@@ -29,7 +29,7 @@ args = parser.parse_args()
 for epoch in range(args.epochs):
     print(f"epoch {epoch}: val_loss={args.lr} val_acc={1 - args.lr}", flush=True)
 """
-QUICK = ("-n", "2", "--algorithm", "random")
+QUICK = ("-n", "2", "-c", "1", "--algorithm", "random")
 
 
 @pytest.fixture(autouse=True)

@@ -84,41 +84,58 @@ FIRST = """\
 """Only the first trial does what comes next."""
 
 
-@pytest.mark.parametrize(
-    ("what", "reason"),
-    [
-        ("os._exit(3)", "the worker process exited with code 3"),
-        ("os._exit(0)", "the worker process exited with code 0"),
-        ("os.kill(os.getpid(), 11)", "the worker process was killed by SIGSEGV"),
-        ("os.kill(os.getpid(), 9)", "the worker process was killed by SIGKILL, perhaps for lack"),
-        ("os.abort()", "the worker process was killed by SIGABRT"),
-        ("raise ValueError('x' * 5)", "ValueError: xxxxx"),
-        ("raise SystemExit(2)", "SystemExit: 2"),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("raise MemoryError", "MemoryError"),
-        ("config.gone", "AttributeError: 'dict' object has no attribute 'gone'"),
-        ("return float('nan')", "the metric 'loss' is nan, not a finite number"),
-        ("return float('-inf')", "the metric 'loss' is -inf, not a finite number"),
-        ("return 'good'", "the metric 'loss' is good, not a finite number"),
-        ("return True", "the metric 'loss' is True, not a finite number"),
-        ("return 10 ** 400", "the metric 'loss' is 1000"),
-        ("return None", "the metric 'loss' was not reported; metrics seen: none"),
-        ("return {'b': 1, 'a': 2}", "the metric 'loss' was not reported; metrics seen: a, b"),
-        ("return 1, 2", "TypeError: returned 2 values for the metrics loss"),
-        ("raise ValueError('caf\\udce9')", "ValueError: caf\\udce9"),
-        ("raise asyncio.CancelledError('late')", "CancelledError: late"),
-        ("raise GeneratorExit", "GeneratorExit"),
-        ("raise Silent", "Silent: its message cannot be read (ZeroDivisionError)"),
-        ("sys.stderr = None\n        raise ValueError('no')", "ValueError: no"),
-        ("os.kill(os.getpid(), 40)", "the worker process was killed by signal 40"),
-    ],
-)
-def test_a_failure_is_that_trials_alone(what: str, reason: str) -> None:
+FAILURES = [
+    ("os._exit(3)", "the worker process exited with code 3"),
+    ("os._exit(0)", "the worker process exited with code 0"),
+    ("os.kill(os.getpid(), 11)", "the worker process was killed by SIGSEGV"),
+    ("os.kill(os.getpid(), 9)", "the worker process was killed by SIGKILL, perhaps for lack"),
+    ("os.abort()", "the worker process was killed by SIGABRT"),
+    ("raise ValueError('x' * 5)", "ValueError: xxxxx"),
+    ("raise SystemExit(2)", "SystemExit: 2"),
+    ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    ("raise MemoryError", "MemoryError"),
+    ("config.gone", "AttributeError: 'dict' object has no attribute 'gone'"),
+    ("return float('nan')", "the metric 'loss' is nan, not a finite number"),
+    ("return float('-inf')", "the metric 'loss' is -inf, not a finite number"),
+    ("return 'good'", "the metric 'loss' is good, not a finite number"),
+    ("return True", "the metric 'loss' is True, not a finite number"),
+    ("return 10 ** 400", "the metric 'loss' is 1000"),
+    ("return None", "the metric 'loss' was not reported; metrics seen: none"),
+    ("return {'b': 1, 'a': 2}", "the metric 'loss' was not reported; metrics seen: a, b"),
+    ("return 1, 2", "TypeError: returned 2 values for the metrics loss"),
+    ("raise ValueError('caf\\udce9')", "ValueError: caf\\udce9"),
+    ("raise asyncio.CancelledError('late')", "CancelledError: late"),
+    ("raise GeneratorExit", "GeneratorExit"),
+    ("raise Silent", "Silent: its message cannot be read (ZeroDivisionError)"),
+    ("sys.stderr = None\n        raise ValueError('no')", "ValueError: no"),
+    ("os.kill(os.getpid(), 40)", "the worker process was killed by signal 40"),
+]
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> dict[float, Trial]:
+    """A search in which each case fails in a way of its own, and as many others do not."""
+    body = "".join(f"    if config['x'] == {n}:\n        {what}\n"
+                   for n, (what, _) in enumerate(FAILURES))  # fmt: skip
     silent = "class Silent(Exception):\n    def __str__(self):\n        return 1 / 0\n"
-    script = f"import asyncio, os, sys\n{silent}def train(config):\n{FIRST}{what}\n    return 1\n"
-    trials = run_script(script, trials=2)
-    assert states(trials) == ["failed", "complete"]
-    assert (trials[0].reason or "").startswith(reason)
+    script = f"import asyncio, os, sys\n{silent}def train(config):\n{body}    return 1\n"
+    choices = {"categories": list(range(2 * len(FAILURES)))}
+    space = {"x": {"method": "categorical", "dimension": choices}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HPOGRID_HOME", str(tmp_path_factory.mktemp("failing")))
+        trials = run_script(script, space=space, algorithm="grid", trials=2 * len(FAILURES))
+    return {as_number(trial.applied["x"]): trial for trial in trials}
+
+
+@pytest.mark.xdist_group("failing")  # so that one worker makes the search
+@pytest.mark.parametrize(("what", "reason"), FAILURES)
+def test_a_failure_is_that_trials_alone(
+    what: str, reason: str, failing: dict[float, Trial]
+) -> None:
+    case = FAILURES.index((what, reason))
+    assert failing[case].state == "failed"
+    assert (failing[case].reason or "").startswith(reason)
+    assert failing[case + len(FAILURES)].state == "complete"
 
 
 def test_a_class_that_reports_something_else() -> None:
@@ -155,7 +172,7 @@ def test_a_worker_is_known_to_be_dead_although_its_children_live() -> None:
         os._exit(4)
     """
     began = time.monotonic()
-    (trial,) = run_script(script, trials=1)
+    (trial,) = run_script(script, trials=1, grace_seconds=0.5)
     assert trial.reason == "the worker process exited with code 4"
     assert time.monotonic() - began < 20
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.config.schemas import HpoConfig, SearchStop
@@ -20,19 +20,17 @@ from hpogrid.study.study import Study
 from hpogrid.trial.session import VERDICT
 from tests.engine.lives import WIDE, World
 
-EVENTS = 100_000
 
-
-def test_whatever_happens() -> None:
+@pytest.mark.parametrize("most", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_whatever_happens(most: int) -> None:
     """``python -m tests.engine.lives`` goes on from here."""
     events, seed = 0, 0
-    while events < EVENTS:
+    while events < most:
         world = World(random.Random(seed))
         world.live(400)
         events, seed = events + world.events, seed + 1
 
 
-@settings(max_examples=20)
 @given(st.randoms(use_true_random=False), st.integers(1, 400))
 def test_whatever_happens_in_few_events(rng: random.Random, actions: int) -> None:
     """Hypothesis draws each decision, so that it can show the shortest life that goes wrong."""

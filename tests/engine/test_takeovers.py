@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.engine.run import Assignment, Run
@@ -52,7 +52,6 @@ class Task:
         return True
 
 
-@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_whoever_takes_over_what(seed: int) -> None:
     rng = random.Random(seed)

@@ -71,9 +71,12 @@ def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
     rng = random.Random(1)
     losses = [100 / (index + 1) + rng.random() for index in range(MOST_TRIALS + 500)]
     trials = [
-        make_trial(f"0-{index}", applied={"x": index}, metrics={"loss": loss}, ended=1000.0 + index)
+        make_trial(
+            f"0-{index}", applied={"x": index}, metrics={"loss": loss},
+            started=1000.0 + index, ended=1001.0 + index,
+        )
         for index, loss in enumerate(losses)
-    ]
+    ]  # fmt: skip
     data = page_data(simple(*trials))
     shown = set(data["trials"]["id"])
     assert len(shown) == MOST_TRIALS
@@ -95,6 +98,7 @@ def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_page_of_ten_thousand_trials_is_small() -> None:
     study = sampled_study(10_000)
     results = Results("big", [(Origin(id=1), study)], objectives=LOSS, space=SPACE)

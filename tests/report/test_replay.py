@@ -157,6 +157,16 @@ def test_notes_and_tags_are_in_card_table_and_files(tmp_path: Path) -> None:
     assert parsed("trial", "show", number, "0-2", "--format", "json")["tags"] == ["good"]
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user directory with a search, which nobody changes."""
+    folder = tmp_path_factory.mktemp("searched")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HPOGRID_HOME", str(folder))
+        run_project(store_project(trials=2))
+    return folder
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -168,8 +178,10 @@ def test_notes_and_tags_are_in_card_table_and_files(tmp_path: Path) -> None:
         (("tag", "p", "0-2", "a", "--remove"), "has no tag 'a'; it has none"),
     ],
 )
-def test_what_is_no_note_or_tag_is_refused(arguments: tuple[str, ...], message: str) -> None:
-    run_project(store_project(NOISY, trials=2))
+def test_what_is_no_note_or_tag_is_refused(
+    arguments: tuple[str, ...], message: str, searched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HPOGRID_HOME", str(searched))
     assert message in refused("trial", *arguments)
 
 

@@ -41,6 +41,16 @@ sooner.
 SLOW = {"ax", "skopt", "smac", "optuna-gp", "bayesian"}
 """Those that take hundredths of a second or more for each proposal."""
 
+SLOWISH = {"gp", "nevergrad"}
+"""Those that take some thousandths."""
+
+
+def some(variant: str, few: int, many: int) -> int:
+    """How often to do something: seldom where it is slow; a model is used all the same."""
+    if variant in SLOW | SLOWISH:
+        return few
+    return (few + many) // 2 if variant == "auto" else many  # its model begins after 10 points
+
 
 def make(
     variant: str,

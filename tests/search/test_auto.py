@@ -71,10 +71,13 @@ from hpogrid.space.parameter import Float
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
 
-for modes, trials in ((("min",), 15), (("min", "max"), 15), (("min",), 1000)):
+for modes, trials, known in ((("min",), 15, 0), (("min", "max"), 15, 0), (("min",), 1000, 299)):
     space = Space({"x": Float(scale=Linear(0, 1))})
-    proposer = Proposer(space, make_searcher("auto", Problem(space, modes, 1, trials), {}))
-    for _ in range(min(trials, 310)):
+    searcher = make_searcher("auto", Problem(space, modes, 1, trials), {})
+    for number in range(known):
+        searcher.observe({"x": number / known}, Outcome((number / known,)))
+    proposer = Proposer(space, searcher)
+    for _ in range(15):
         point = proposer.ask()
         proposer.tell(point.suggested, Outcome((point.applied["x"],) * len(modes)))
 print("torch" in sys.modules)

@@ -112,9 +112,9 @@ def test_the_same_point_may_run_several_times() -> None:
     assert searcher._pending == {}
 
 
-def test_a_hundred_thousand_running_points_cost_no_search() -> None:
+def test_many_thousand_running_points_cost_no_search() -> None:
     searcher = RandomSearcher(Problem(example_space(), ("min",), seed=1))
-    points = [at(number / 100_000) for number in range(100_000)]
+    points = [at(number / 20_000) for number in range(20_000)]
     for point in points:
         searcher.start(point)
     for point in reversed(points):

@@ -30,6 +30,7 @@ from tests.search.spaces import (
     methods_space,
     outcome,
     replay,
+    some,
 )
 
 
@@ -73,7 +74,7 @@ class TestContract:
     def test_expresses_every_method(self, variant: str) -> None:
         space = methods_space()
         proposer = Proposer(space, make(variant, space))
-        trials = 16 if variant in SLOW else 40
+        trials = some(variant, 16, 40)
         seen = live(proposer, mixed_loss, trials)
 
         assert len(seen) == trials
@@ -95,7 +96,7 @@ class TestContract:
         space = mixed_space()
         searcher = make(variant, space)
         rng = random.Random(4)
-        for _ in range(8 if variant in SLOW else 30):
+        for _ in range(some(variant, 8, 30)):
             latents = searcher.suggest()
             assert latents is not None
             assert set(latents) == set(space.axes)
@@ -156,7 +157,7 @@ class TestContract:
         self, variant: str, early: bool
     ) -> None:
         space = mixed_space()
-        trials = 9 if variant in SLOW else 30
+        trials = some(variant, 9, 30)
         lived = Proposer(space, make(variant, space))
         history = live(lived, mixed_loss, trials, early=early)
         assert any(ended.values is None for _, ended in history)
@@ -169,7 +170,7 @@ class TestContract:
     def test_goes_on_after_a_replay_with_a_prior(self, variant: str, early: bool) -> None:
         space = mixed_space()
         prior = read_prior({"uniform": 20, "quniform": 0.5, "layers": "deep", "depth": 9}, space)
-        trials = 9 if variant in SLOW else 30
+        trials = some(variant, 9, 30)
         lived = Proposer(space, make(variant, space, prior=prior), prior.first)
         history = live(lived, mixed_loss, trials, early=early)
         assert history[0][0].applied["uniform"] == 20
@@ -183,7 +184,7 @@ class TestContract:
         space = mixed_space()
         prior = read_prior({"uniform": 50, "layers": "deep"}, space)
         near = Counter[int]()
-        for best, seed in itertools.product((50, -50), range(2 if variant in SLOW else 5)):
+        for best, seed in itertools.product((50, -50), range(some(variant, 2, 5))):
 
             def loss(config: dict[str, Any], best: int = best) -> float:
                 return abs(float(config["uniform"]) - best)
@@ -200,7 +201,7 @@ class TestContract:
 
     def test_the_seed_decides(self, variant: str) -> None:
         space = mixed_space()
-        trials = 7 if variant in SLOW else 20
+        trials = some(variant, 7, 20)
         runs = [
             [
                 point.key

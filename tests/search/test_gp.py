@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from scipy import optimize
 from scipy.stats import norm
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from hpogrid.errors import UserError
 from hpogrid.search import gaussian, make_searcher
@@ -40,6 +38,9 @@ def some(count: int, seed: int = 1) -> tuple[gaussian.Array, gaussian.Array]:
 
 
 def test_it_expects_what_scikit_learns_does() -> None:
+    from sklearn.gaussian_process import GaussianProcessRegressor  # all workers would load it
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
     points, losses = some(30)
     kernel = ConstantKernel(HYPER.scale) * Matern(HYPER.lengths, nu=2.5) + ConstantKernel(1.0)
     other = GaussianProcessRegressor(kernel, alpha=HYPER.noise + 1e-6, optimizer=None)
@@ -151,6 +152,7 @@ def test_points_that_run_keep_others_away() -> None:
     assert max(latents) - min(latents) > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conditions", [False, True])
 def test_it_finds_a_minimum_that_random_draws_do_not(conditions: bool) -> None:
     kind = Categorical(choices=("bowl", "flat"))
@@ -195,6 +197,7 @@ def _outcome(config: Any) -> Outcome:
     return Outcome(((config["x"] - 0.3) ** 2 + (config["y"] - 0.6) ** 2,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_best_point_beside_those_that_fail_is_found(seed: int) -> None:
     """What fails has no loss, though nothing would be as good as what is beyond the border."""

@@ -66,6 +66,7 @@ def narrow_space() -> Space:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["min", "max"])
 @pytest.mark.parametrize("variant", QUICK)
 def test_every_kind_of_axis_is_learnt(variant: str, mode: Mode) -> None:

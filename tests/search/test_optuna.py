@@ -82,6 +82,7 @@ def test_a_point_of_another_branch_takes_no_place_of_a_proposal() -> None:
     assert told(searcher) == [set(other)]
 
 
+@pytest.mark.slow
 def test_it_finds_the_narrow_branch() -> None:
     """Without group two of these five searches end in the wide one."""
     wide, narrow = (Condition(op="equal", on="kind", value=value) for value in ("wide", "narrow"))

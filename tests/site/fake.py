@@ -58,7 +58,7 @@ class Fake(BatchSystem):
         return self._command("kill", *named(targets, lambda array, member: f"{array}/{member}"))
 
     def _command(self, *words: str) -> list[str]:
-        return [sys.executable, PROGRAM, os.environ[STATE], *words]
+        return [sys.executable, "-I", "-S", PROGRAM, os.environ[STATE], *words]
 
     def _members(self, text: str) -> dict[Member, MemberState]:
         found: dict[Member, MemberState] = {}

@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,12 +23,14 @@ def words_of(path: Path) -> list[str]:
 
 
 def submit(state: Path, script: str, count: str, most: str) -> None:
+    import subprocess  # who asks how members are, as most do, starts without it
+
     number = len(list(state.iterdir())) + 1
     folder = state / str(number)
     folder.mkdir()
     for member in range(1, int(count) + 1):
         (folder / str(member)).write_text("queued")
-    words = [sys.executable, __file__, str(state), "serve", str(number), script, most]
+    words = [sys.executable, "-I", "-S", __file__, str(state), "serve", str(number), script, most]
     quiet = subprocess.DEVNULL  # else whoever reads our output waits for it as well
     subprocess.Popen(words, start_new_session=True, stdin=quiet, stdout=quiet, stderr=quiet)
     print(number)
@@ -37,6 +38,8 @@ def submit(state: Path, script: str, count: str, most: str) -> None:
 
 def serve(state: Path, number: str, script: str, most: str) -> None:
     """Run the members of one array, at most ``most`` at once (0: any number)."""
+    import subprocess
+
     folder, running = state / number, dict[Path, subprocess.Popen[bytes]]()
     while running or any(words_of(path) == ["queued"] for path in folder.iterdir()):
         for path, process in list(running.items()):

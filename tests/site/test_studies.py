@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +22,15 @@ SPACE = '{"x":{"method":"uniform","dimension":{"low":0,"high":1}}}'
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
-    script = tmp_path / "train.py"
+    return store(tmp_path)
+
+
+def store(folder: Path) -> str:
+    script = folder / "train.py"
     script.write_text("def train(config):\n    return config['x']\n")
     for line in (
         ["search_space", "create", "s", SPACE],
-        ["hpo_config", "create", "h", "--metric", "loss", "--mode", "min", "--trials", "4"],
+        ["hpo_config", "create", "h", "--metric", "loss", "--mode", "min", "--trials", "4", "-c1"],
         ["grid_config", "create", "g", "--site", "local"],
         ["model_config", "create", "m", "--script", "train.py", "--model", "train"],
         ["project", "create", "p", "--scripts_path", str(script), "--model_config", "m",
@@ -73,12 +78,23 @@ def test_a_study_that_was_imported_is_listed_without_its_project(
         assert (row["study"], row["mode"], row["trials"]) == ("p", "min", 4)
 
 
+@pytest.fixture(scope="module")
+def a_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a home in which a project was run, and with the export of its task."""
+    folder = tmp_path_factory.mktemp("task")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HPOGRID_HOME", str(folder / "home"))
+        assert run(["local_run", store(folder)]) == 0
+        assert run(["study", "export", "1", "-o", str(folder / "task.tar.gz")]) == 0
+    return folder
+
+
 @pytest.fixture
-def exported(project: str, tmp_path: Path) -> Path:
-    assert run(["local_run", project]) == 0
-    path = tmp_path / "task.tar.gz"
-    assert run(["study", "export", "1", "-o", str(path)]) == 0
-    return path
+def exported(a_task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An export, where its task is."""
+    shutil.copytree(a_task, tmp_path, symlinks=True, dirs_exist_ok=True)
+    monkeypatch.setenv("HPOGRID_HOME", str(tmp_path / "home"))
+    return tmp_path / "task.tar.gz"
 
 
 def changed(path: Path, name: str, change: Callable[[bytes], bytes]) -> Path:

@@ -81,7 +81,7 @@ def run(folder: Path, config: str, *model: str, trials: int = 4) -> list[Trial]:
     """Search the space of a config file with that file as the template."""
     ok("search_space", "create", "s", "--file", folder / config)
     ok("hpo_config", "create", "h", "--metric", "loss", "--mode", "min", "--trials", str(trials),
-       "--seed", "1", "--scheduler", "none")  # fmt: skip
+       "--seed", "1", "--scheduler", "none", "-c1")  # fmt: skip
     ok("model_config", "create", "m", "--template", config, *model)
     ok("grid_config", "create", "g", "--site", "local")
     ok("project", "create", "p", "--scripts_path", folder, "--model_config", "m",

@@ -195,7 +195,7 @@ def test_add_to_argparse_in_a_trial(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(ADDED)
     ok("search_space", "create", "s", "--file", tmp_path / "train.py")
     ok("hpo_config", "create", "h", "--metric", "val_loss", "--mode", "min", "--trials", "4",
-       "--stop", "{}", "--seed", "3")  # fmt: skip
+       "--stop", "{}", "--seed", "3", "-c1")  # fmt: skip
     ok("model_config", "create", "m", "--script", "train.py")
     ok("grid_config", "create", "g", "--site", "local")
     ok("project", "create", "p", "--scripts_path", tmp_path / "train.py", "--model_config", "m",

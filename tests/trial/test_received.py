@@ -61,7 +61,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, s
     words = [word for name, value in settings.items() for word in (f"--{name}", value)]
     space = {"version": 1, "parameters": SPACE}
     ok("search_space", "create", "s", json.dumps(space))
-    ok("hpo_config", "create", "h", "--metric", "loss", "--mode", "min", "--trials", "6",
+    ok("hpo_config", "create", "h", "--metric", "loss", "--mode", "min", "--trials", "6", "-c1",
        "--scheduler", "none", "--stop", "{}", "--seed", "3", "--engine", "process")  # fmt: skip
     ok("model_config", "create", "m", *words)
     ok("grid_config", "create", "g", "--site", "local")

@@ -23,6 +23,8 @@ FINITE = {
     "b": {"method": "uniformint", "dimension": {"low": 0, "high": 1}},
 }
 NUMERIC = {"lr": SPACE["lr"]}
+MARKS = {"ax": "engine", "bohb": "engine", "skopt": "slow", "smac": "slow"}
+"""Of algorithms whose libraries are large."""
 
 
 def content(points: list[Any], space: Any = None) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def drive(
 @pytest.mark.parametrize(
     "algorithm",
     [
-        pytest.param(name, marks=pytest.mark.engine if name in ("ax", "bohb") else ())
+        pytest.param(name, marks=getattr(pytest.mark, MARKS[name]) if name in MARKS else ())
         for name in ALGORITHMS
         if name != "grid"
     ],
