@@ -16,6 +16,7 @@ from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Ordin
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
 from tests.commands import ok
+from tests.space.drawn import drawn
 from tests.space.strategies import (
     conditional_spaces,
     numbers,
@@ -72,12 +73,8 @@ def test_a_space_that_the_library_has_saved(network: theirs.ConfigurationSpace) 
 def check(space: Space, data: Any) -> None:
     """What the library draws is what the space has, with the same parameters active."""
     library = theirs.ConfigurationSpace.from_serialized_dict(json.loads(json.dumps(data)))
-    library.seed(1)
     assert set(library) == set(space.parameters)
-    for drawn in library.sample_configuration(DRAWS):
-        values = {
-            name: getattr(value, "item", lambda v=value: v)() for name, value in drawn.items()
-        }
+    for values in drawn(library, DRAWS):
         found = {
             name: item.taken(values.get(name, item.at(0) if item.count() else item.decode(0.5)))
             for name, item in space.parameters.items()
