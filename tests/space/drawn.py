@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 from typing import Any
 
 import ConfigSpace as theirs
 import numpy as np
+
+from hpogrid.space.condition import Condition
+from hpogrid.space.space import Space
 
 
 def drawn(library: theirs.ConfigurationSpace, count: int) -> Iterator[dict[str, Any]]:
@@ -27,3 +31,17 @@ def drawn(library: theirs.ConfigurationSpace, count: int) -> Iterator[dict[str, 
             vector = np.where([name in active for name in library], every, np.nan)
         values = theirs.Configuration(library, vector=vector)
         yield {name: getattr(x, "item", lambda x=x: x)() for name, x in values.items()}
+
+
+def is_confused(space: Space) -> bool:
+    """Whether the library takes one condition for another, and may refuse to read the space.
+
+    It does so where all comparisons that one joins are in the other, whether with "and" or "or"
+    (https://github.com/automl/ConfigSpace/issues/430).
+    """
+    joined = [item.when for item in space.parameters.values() if item.when and item.when.of]
+    return any(a != b and _compared(a) <= _compared(b) for a, b in permutations(joined, 2))
+
+
+def _compared(when: Condition) -> set[str]:
+    return set().union(*map(_compared, when.of)) if when.of else {str(when)}
