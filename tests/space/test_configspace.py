@@ -113,6 +113,15 @@ def test_the_library_takes_what_is_written_for_it(kind: str) -> None:
     assert written
 
 
+@pytest.mark.parametrize("kind", [Categorical, Ordinal])
+def test_true_stays_true_or_is_refused(kind: type[Categorical | Ordinal]) -> None:
+    with pytest.raises(UserError, match="numbers beside true or false"):
+        render_space(Space({"x": kind(choices=(True, 0.5))}), "configspace")
+    for choices in (True, False), (True, 0, "a"):
+        space = Space({"x": kind(choices=choices)})
+        check(space, render_space(space, "configspace"))
+
+
 def item(**fields: Any) -> dict[str, Any]:
     return {"hyperparameters": [{"name": "x", **fields}]}
 
