@@ -216,6 +216,9 @@ def _plain(values: Sequence[Value]) -> list[Value]:
         raise ValueError("values that are lists, objects or null")
     if len(set(values)) < len(values):
         raise ValueError("values that are equal to Python, as true and 1")
+    kinds = {type(value) for value in values}
+    if bool in kinds and kinds & {int, float} and str not in kinds:
+        raise ValueError("numbers beside true or false, which it makes numbers as well")
     return list(values)
 
 
