@@ -15,6 +15,7 @@ from hpogrid.config.schemas import HpoConfig
 from hpogrid.config.scripts import changed_scripts
 from hpogrid.errors import UserError
 from hpogrid.schedule import SCHEDULERS, schedule_options
+from hpogrid.search import ALGORITHMS
 from hpogrid.text import counted
 
 if TYPE_CHECKING:
@@ -36,11 +37,17 @@ def hpo_notes(config: HpoConfig) -> list[str]:
                 f"the metric '{metric}' with mode {mode} looks for the worst trial; "
                 f"give --mode {other}, or the --metric that is meant"
             )
-    pauses = SCHEDULERS.load(config.scheduler).pauses
-    if pauses and config.stop.get("training_iteration", 2) <= 1:
+    scheduler = SCHEDULERS.load(config.scheduler)
+    if scheduler.pauses and config.stop.get("training_iteration", 2) <= 1:
         notes.append(
             f"every trial stops after its first report, so scheduler {config.scheduler} decides "
             "nothing; give --stop '{\"training_iteration\": 81}' or what is wanted"
+        )
+    if scheduler.ends_late and _learns_of_ends(config.algorithm):
+        notes.append(
+            f"with scheduler {config.scheduler} most trials wait to the end, and algorithm "
+            f"{config.algorithm} learns of none before it has ended; give --algorithm gp, bohb "
+            "or random"
         )
     limit = default_max_t(config)
     if limit is not None:
@@ -50,6 +57,13 @@ def hpo_notes(config: HpoConfig) -> list[str]:
             "algorithm grid takes every configuration: of the prior only the first point counts"
         )
     return notes + _below_stop(config)
+
+
+def _learns_of_ends(algorithm: str) -> bool:
+    """Whether an algorithm learns, and of nothing but trials that have ended."""
+    kind = ALGORITHMS.load(algorithm)
+    hears: bool = getattr(kind, "multifidelity", True)  # what auto chooses is not known yet
+    return not hears and kind.learns
 
 
 def _below_stop(config: HpoConfig) -> list[str]:

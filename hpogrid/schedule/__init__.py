@@ -21,6 +21,10 @@ SCHEDULERS = Registry(
             "hpogrid.schedule.asha:AshaScheduler",
             "asynchronous successive halving (ASHA); the default",
         ),
+        "promotion": Entry(
+            "hpogrid.schedule.promotion:PromotionScheduler",
+            "ASHA whose trials wait at each rung, and the best go on (saves most with checkpoints)",
+        ),
         "bohbhyperband": Entry(
             "hpogrid.schedule.hyperband:HyperBandScheduler",
             "HyperBand whose brackets wait for each other; made for the algorithm bohb",

@@ -47,6 +47,8 @@ class Scheduler(Protocol):
     """Whether it pauses trials at all."""
     judges: ClassVar[bool]
     """Whether what others report may end a trial."""
+    ends_late: ClassVar[bool]
+    """Whether most paused trials have ended with the search only."""
     needs_checkpoints: ClassVar[bool]
     """Whether a trial without checkpoints cannot be served."""
     rungs: tuple[float, ...]
@@ -113,6 +115,7 @@ class BaseScheduler:
     algorithms: ClassVar[tuple[str, ...] | None] = None
     pauses: ClassVar[bool] = False
     judges: ClassVar[bool] = True
+    ends_late: ClassVar[bool] = False
     needs_checkpoints: ClassVar[bool] = False
     rungs: tuple[float, ...] = ()
 

@@ -23,6 +23,10 @@ from hpogrid.errors import UserError
         ({"metric": "f1,test_error", "mode": "max,max"}, "'test_error' with mode max"),
         ({"scheduler": "pbt"}, "every trial stops after its first report"),
         ({"algorithm": "grid", "prior": {"x": 1}}, "of the prior only the first point counts"),
+        (
+            {"scheduler": "promotion", "algorithm": "optuna", "stop": {"training_iteration": 27}},
+            "algorithm optuna learns of none before it has ended",
+        ),
         ({"stop": {}}, "ends every trial at max_t=100 of training_iteration, its default"),
     ],
 )
@@ -40,6 +44,9 @@ def test_what_is_probably_not_meant_draws_a_note(settings: dict[str, Any], words
         {"prior": {"x": 1}},
         {"metric": "accumulated", "mode": "min"},
         {"scheduler": "bohbhyperband", "stop": {"training_iteration": 27}},
+        {"scheduler": "promotion", "stop": {"training_iteration": 27}},
+        {"scheduler": "promotion", "algorithm": "gp", "stop": {"training_iteration": 27}},
+        {"scheduler": "promotion", "algorithm": "auto", "stop": {"training_iteration": 27}},
         {"scheduler": "pbt", "stop": {"accuracy": 0.9}},
     ],
 )

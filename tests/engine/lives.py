@@ -40,6 +40,7 @@ SCHEDULERS: dict[str, dict[str, Any]] = {
     "none": {},
     "asynchyperband": {"max_t": 8, "grace_period": 1, "reduction_factor": 2},
     "median": {"grace_period": 1, "min_samples_required": 2},
+    "promotion": {"max_t": 8, "grace_period": 1, "reduction_factor": 2},
     "bohbhyperband": {"max_t": 8, "reduction_factor": 2},
     "pbt": {"perturbation_interval": 2},
 }

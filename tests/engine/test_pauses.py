@@ -56,6 +56,21 @@ def test_without_checkpoints_hyperband_begins_anew() -> None:
     assert all(map(is_right, trials))
 
 
+def test_promoted_trials_go_on_where_they_were_and_the_best_comes_to_its_end() -> None:
+    settings = {**HYPERBAND, "scheduler": "promotion"}
+    trials = run_script(objective(FUNCTION), **settings)
+    assert all(map(is_right, trials))
+    ends = sorted(trial.metrics["step"] for trial in trials)
+    assert set(ends) == {1, 3, 9}
+    assert ends.count(1) >= 4, "about a third has gone on"
+    assert [trial.attempt for trial in trials] == [
+        {1: 1, 3: 2, 9: 3}[int(trial.metrics["step"])] for trial in trials
+    ]
+    best = max(trials, key=gain_of)
+    assert best.state == "complete"
+    assert [report.step for report in best.reports] == list(range(1, 10))
+
+
 @pytest.mark.parametrize("text", [FUNCTION, CLASS], ids=["function", "class"])
 def test_the_worse_of_a_population_go_on_from_the_better(text: str) -> None:
     task, _, trials = run_project(store_project(objective(text), **PBT))

@@ -23,6 +23,7 @@ SCHEDULERS: dict[str, dict[str, Any]] = {
     "none": {},
     "median": {"grace_period": 4},
     "asynchyperband": {"max_t": STEPS, "grace_period": 2, "reduction_factor": 2},
+    "promotion": {"max_t": STEPS, "grace_period": 1, "reduction_factor": 2},
     "bohbhyperband": {"max_t": STEPS, "reduction_factor": 2},
     "pbt": {"perturbation_interval": 2},
 }

@@ -16,6 +16,7 @@ from tests.schedule.contract import SchedulerContract, make
 
 PARAMS: dict[str, dict[str, Any]] = {
     "asynchyperband": {"max_t": 10, "reduction_factor": 2},
+    "promotion": {"max_t": 9},
     "bohbhyperband": {"max_t": 9},
 }
 """With which a scheduler decides within ten steps, where its defaults would wait for longer."""

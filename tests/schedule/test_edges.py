@@ -176,7 +176,7 @@ def test_the_brackets_of_81() -> None:
 
 # --- what a search has to know of a scheduler ------------------------------------------------
 
-PAUSES = {"bohbhyperband", "pbt"}
+PAUSES = {"bohbhyperband", "pbt", "promotion"}
 NEEDS_CHECKPOINTS = {"pbt"}
 
 
