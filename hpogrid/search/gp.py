@@ -35,6 +35,9 @@ by the number of trials (Hvarfner et al., ICLR 2022)."""
 _MOST_ROWS = 400
 """Of points at resources the model is made of no more."""
 
+_MOST_RUNNING = 100
+"""Of more that run, or wait, only the latest count as what is expected of them."""
+
 _GROWTH = 0.15
 """By which share of points more the hyperparameters are fitted again."""
 
@@ -137,7 +140,8 @@ class GpSearcher(LookingSearcher):
         kept = [ended[index] for index in self._kept(len(ended))]
         count = self._due(len(ended))
         first = [ended[index] for index in self._kept(count)]
-        rows = rows_of([*kept, *self._under_way()], _MOST_ROWS)
+        under_way = self._under_way()[-(_MOST_ROWS - len(kept)) :]
+        rows = rows_of([*kept, *under_way], _MOST_ROWS)
         levels = any(row.level for row in rows)
         hyper = self._fit("losses", count, space, rows_of(first, _MOST_ROWS), levels)
         if (len(kept) + len(running)) % _EXPLORED == _EXPLORED - 1:
@@ -147,7 +151,8 @@ class GpSearcher(LookingSearcher):
         model = gaussian.GaussianProcess(hyper, known, told, space.categories)
         if not running:
             return model
-        busy = self._columns(space, [Row(point, 0.0, 0.0) for point in running], levels)
+        latest = running[-_MOST_RUNNING:]
+        busy = self._columns(space, [Row(point, 0.0, 0.0) for point in latest], levels)
         known, told = np.vstack([known, busy]), np.append(told, model.at(busy)[0])
         return gaussian.GaussianProcess(hyper, known, told, space.categories)
 
