@@ -42,7 +42,7 @@ def rows_of(trials: Sequence[tuple[Latents, Seen]], most: int) -> list[Row]:
     """
     if not any(seen.cut for _, seen in trials):
         return [Row(point, 0.0, seen.losses[0]) for point, seen in trials]
-    top = max(seen.level for _, seen in trials)
+    top = _top([seen for _, seen in trials])
     curves = [_curve(seen, top) for _, seen in trials]
     shifts = dict(_shifts(curves))
     ends, others = list[Row](), list[Row]()
@@ -52,6 +52,13 @@ def rows_of(trials: Sequence[tuple[Latents, Seen]], most: int) -> list[Row]:
             (ends if level == max(curve) else others).append(row)
     others.sort(key=lambda row: row.level, reverse=True)
     return ends + others[: max(most - len(ends), 0)]
+
+
+def _top(trials: Sequence[Seen]) -> float:
+    """The resource of whole trials; none of those that were cut stands there with them."""
+    top = max(seen.level for seen in trials)
+    cut = any(seen.cut and seen.level == top for seen in trials)
+    return 2 * top if cut and not all(seen.cut for seen in trials) else top
 
 
 def _curve(seen: Seen, top: float) -> dict[float, float]:

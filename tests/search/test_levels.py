@@ -58,6 +58,15 @@ def test_a_cut_trial_of_which_no_resource_is_known_counts_as_it_is() -> None:
     assert (1, 0, 7) in told(seen(9, 5), unknown)
 
 
+def test_where_a_cut_trial_came_as_far_as_is_known_whole_ones_came_further() -> None:
+    """As with a scheduler without rungs, where resources are known by powers of two."""
+    below = math.log(1 / 2, 27)
+    whole = Seen((1.0,), {1.0: (9.0,), 3.0: (5.0,)}, cut=False)
+    rows = told(whole, seen(9, 7, cut=True))
+    assert all(row in rows for row in [(0, below, 1), (0, 0, 1), (1, below, 3)])
+    assert told(seen(9, 7, cut=True)) == [(0, 0, 7), (0, math.log(1 / 3, 27), 7)]
+
+
 def test_of_too_many_rows_the_last_of_each_trial_stay_and_the_later_ones_of_others() -> None:
     trials = [seen(9, 5, 1), seen(8, 4, cut=True), seen(9, cut=True)]
 
