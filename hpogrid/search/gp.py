@@ -32,8 +32,11 @@ _BELIEVED = 5.0
 """How much the logarithm of what the user believes counts beside that of the improvement, divided
 by the number of trials (Hvarfner et al., ICLR 2022)."""
 
-_MOST_ROWS = 400
-"""Of points at resources the model is made of no more."""
+_MOST_ROWS = 250
+"""The model is made of as many results at resources, or of as many as there are points."""
+
+_MOST_FITTED = 150
+"""So are its hyperparameters, which takes many steps."""
 
 _MOST_RUNNING = 100
 """Of more that run, or wait, only the latest count as what is expected of them."""
@@ -140,10 +143,10 @@ class GpSearcher(LookingSearcher):
         kept = [ended[index] for index in self._kept(len(ended))]
         count = self._due(len(ended))
         first = [ended[index] for index in self._kept(count)]
-        under_way = self._under_way()[-(_MOST_ROWS - len(kept)) :]
+        under_way = self._under_way()[-max(_MOST_ROWS - len(kept), _MOST_RUNNING) :]
         rows = rows_of([*kept, *under_way], _MOST_ROWS)
         levels = any(row.level for row in rows)
-        hyper = self._fit("losses", count, space, rows_of(first, _MOST_ROWS), levels)
+        hyper = self._fit("losses", count, space, rows_of(first, _MOST_FITTED), levels)
         if (len(kept) + len(running)) % _EXPLORED == _EXPLORED - 1:
             hyper = hyper.shorter(_SHORTER)
         known = self._columns(space, rows, levels)
