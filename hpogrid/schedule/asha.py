@@ -23,20 +23,15 @@ _MANY = 100
 """Whole trials with which it is known: more are not compared."""
 
 
-class AshaOptions(ScheduleOptions, frozen=True, kw_only=True):
+class RungOptions(ScheduleOptions, frozen=True, kw_only=True):
     """``max_t``: the resource after which a trial ends; ``grace_period``: it runs at least so long.
 
-    At ``grace_period * reduction_factor ** k`` only the best of ``reduction_factor`` go on. No
-    ``grace_period`` stands for a ninth of ``max_t``, or a 27th where the algorithm does not learn
-    and needs nothing but many trials. Such a rung stops nobody once fewer than a share
-    ``agreement`` of the pairs of whole trials stood there in the same order as in the end, on
-    average over the objectives that change from there on.
+    At ``grace_period * reduction_factor ** k`` only the best of ``reduction_factor`` go on.
     """
 
     max_t: float = 100
     grace_period: float | None = None
     reduction_factor: float = 2
-    agreement: float = 0.75
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,6 +41,26 @@ class AshaOptions(ScheduleOptions, frozen=True, kw_only=True):
             raise ValueError("it takes 0 < grace_period <= max_t")
         if self.reduction_factor <= 1:
             raise ValueError(f"reduction_factor {self.reduction_factor:g} is not above 1")
+
+    def levels(self) -> list[float]:
+        """The resources below ``max_t`` at which trials are compared; it is `settled`."""
+        assert self.grace_period is not None
+        first, factor = self.grace_period, self.reduction_factor
+        levels = (first * factor**power for power in itertools.count())
+        return list(itertools.takewhile(lambda level: not reaches(level, self.max_t), levels))
+
+
+class AshaOptions(RungOptions, frozen=True, kw_only=True):
+    """No ``grace_period`` stands for a ninth of ``max_t``, or a 27th where the algorithm does not
+    learn and needs nothing but many trials. A rung stops nobody once fewer than a share
+    ``agreement`` of the pairs of whole trials stood there in the same order as in the end, on
+    average over the objectives that change from there on.
+    """
+
+    agreement: float = 0.75
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.agreement <= 1:
             raise ValueError(f"agreement {self.agreement:g} is not from 0 to 1")
 
@@ -135,11 +150,7 @@ class AshaScheduler(BaseScheduler):
     ) -> None:
         super().__init__(options, problem)
         given: AshaOptions = self.options.settled(learns=True)
-        assert given.grace_period is not None
-        first, factor = given.grace_period, given.reduction_factor
-        levels = (first * factor**power for power in itertools.count())
-        below = itertools.takewhile(lambda level: not reaches(level, given.max_t), levels)
-        self._rungs = [_Rung(level) for level in below]
+        self._rungs = [_Rung(level) for level in given.levels()]
         self.rungs = (*(rung.level for rung in self._rungs), given.max_t)
 
     def on_report(self, trial: str, resource: float, *losses: float) -> Decision:

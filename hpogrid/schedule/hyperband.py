@@ -7,7 +7,6 @@ checkpoints, and the others have ended.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -74,7 +73,7 @@ class HyperBandScheduler(BaseScheduler):
         super().__init__(options, problem)
         shapes = bracket_shapes(self.options.max_t, self.options.reduction_factor)
         self.rungs = tuple(sorted({rung for _, rungs in shapes for rung in rungs}))
-        self._shapes = itertools.cycle(shapes)
+        self._shapes = shapes
         self._brackets: list[_Bracket] = []
         self._of: dict[str, _Bracket] = {}
         self._decided: list[Release] = []
@@ -84,7 +83,8 @@ class HyperBandScheduler(BaseScheduler):
         if trial in self._of:
             return
         if not self._brackets or self._brackets[-1].full:
-            self._brackets.append(_Bracket(*next(self._shapes)))
+            size, rungs = self._shapes[len(self._brackets) % len(self._shapes)]
+            self._brackets.append(_Bracket(size, rungs))
         self._of[trial] = self._brackets[-1]
         self._brackets[-1].members[trial] = _Member()
 

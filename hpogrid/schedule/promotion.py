@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
+from hpogrid.schedule.asha import RungOptions
 from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions, reaches
 from hpogrid.schedule.standing import best_first
 from hpogrid.search.base import Problem
@@ -13,25 +15,14 @@ from hpogrid.space.space import Point
 from hpogrid.study.values import Losses
 
 
-class PromotionOptions(ScheduleOptions, frozen=True, kw_only=True):
-    """``max_t``: the resource after which a trial ends; ``grace_period``: where the first rung is.
+class PromotionOptions(RungOptions, frozen=True, kw_only=True):
+    """No ``grace_period`` stands for a 27th of ``max_t``."""
 
-    Of the trials at a rung the best one in ``reduction_factor`` go on, to the rung at so many
-    times the resource. No ``grace_period`` stands for a 27th of ``max_t``.
-    """
-
-    max_t: float = 81
-    grace_period: float | None = None
     reduction_factor: float = 3
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.max_t <= 0:
-            raise ValueError(f"max_t {self.max_t:g} is not above 0")
-        if self.grace_period is not None and not 0 < self.grace_period <= self.max_t:
-            raise ValueError("it takes 0 < grace_period <= max_t")
-        if self.reduction_factor <= 1:
-            raise ValueError(f"reduction_factor {self.reduction_factor:g} is not above 1")
+    def settled(self, learns: bool) -> PromotionOptions:
+        """The same with a ``grace_period``."""
+        return structs.replace(self, grace_period=self.grace_period or self.max_t / 27)
 
 
 @dataclass
@@ -94,11 +85,8 @@ class PromotionScheduler(BaseScheduler):
         self, options: ScheduleOptions | None = None, problem: Problem | None = None
     ) -> None:
         super().__init__(options, problem)
-        given: PromotionOptions = self.options
-        first = given.grace_period or given.max_t / 27
-        levels = (first * given.reduction_factor**power for power in itertools.count())
-        below = itertools.takewhile(lambda level: not reaches(level, given.max_t), levels)
-        self._rungs = [_Rung(level) for level in below]
+        given: PromotionOptions = self.options.settled(learns=True)
+        self._rungs = [_Rung(level) for level in given.levels()]
         self.rungs = (*(rung.level for rung in self._rungs), given.max_t)
         self._running: set[str] = set()
         self._own: set[str] = set()
