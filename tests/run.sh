@@ -10,8 +10,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Half of the time of a quick test is waiting: two of them for each core.
-only=(-m "not engine and not slow" --numprocesses "$((2 * $(nproc)))") cover=() extra=quick
+# Half of the time of a quick test is waiting: three of them for each core.
+only=(-m "not engine and not slow" --numprocesses "$((3 * $(nproc)))") cover=() extra=quick
 python=python3 venv=$PWD/.venv-test
 while true; do
     case "${1:-}" in
