@@ -62,8 +62,7 @@ def hpo_notes(config: HpoConfig) -> list[str]:
 def _learns_of_ends(algorithm: str) -> bool:
     """Whether an algorithm learns, and of nothing but trials that have ended."""
     kind = ALGORITHMS.load(algorithm)
-    hears: bool = getattr(kind, "multifidelity", True)  # what auto chooses is not known yet
-    return not hears and kind.learns
+    return bool(not kind.multifidelity and kind.learns)
 
 
 def _below_stop(config: HpoConfig) -> list[str]:

@@ -793,13 +793,13 @@ class SearchState:
         """How a trial ended, and where it stood at the resources that it came to."""
         if trial.state == "failed":
             return FAILED
-        present = _reported(trial)
+        # A single report stands in the end of its trial.
+        reports = _current(trial) if trial.reports else [Report(1, trial.started, trial.metrics)]
+        present = [report.metrics for report in reports]
         curve = curve_of(
-            (self._resource(step, metrics) for step, metrics in present),
+            (self._resource(report.step, report.metrics) for report in reports),
             self._scheduler.rungs,
-            lambda count: objectives(
-                self._metrics, self._result([metrics for _, metrics in present[:count]])
-            ),
+            lambda count: objectives(self._metrics, self._result(present[:count])),
         )
         return Outcome(objectives(self._metrics, trial.metrics), curve, trial.state == "pruned")
 
@@ -879,16 +879,14 @@ def _point(trial: Trial) -> Point:
     return Point(trial.suggested, trial.applied)
 
 
+def _current(trial: Trial) -> list[Report]:
+    """The reports of a trial with the configuration that it has now."""
+    return [report for report in trial.reports if report.step > trial.changed_at]
+
+
 def _present(trial: Trial) -> list[Metrics]:
     """What a trial reported with the configuration that it has now."""
-    return [report.metrics for report in trial.reports if report.step > trial.changed_at]
-
-
-def _reported(trial: Trial) -> list[tuple[int, Metrics]]:
-    """The reports of a finished trial, each with its number; a single one stands in its end."""
-    if not trial.reports:
-        return [(1, trial.metrics)]
-    return [(item.step, item.metrics) for item in trial.reports if item.step > trial.changed_at]
+    return [report.metrics for report in _current(trial)]
 
 
 def _interrupted(name: str, reason: str, now: float, prepared: float = 0) -> Ended:

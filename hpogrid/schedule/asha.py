@@ -8,6 +8,7 @@ import math
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Self
 
 from msgspec import structs
 
@@ -42,6 +43,12 @@ class RungOptions(ScheduleOptions, frozen=True, kw_only=True):
         if self.reduction_factor <= 1:
             raise ValueError(f"reduction_factor {self.reduction_factor:g} is not above 1")
 
+    def settled(self, learns: bool) -> Self:
+        """The same with a ``grace_period``, which is a 27th of ``max_t`` if none is given."""
+        if self.grace_period is not None:
+            return self
+        return structs.replace(self, grace_period=self.max_t / 27)
+
     def levels(self) -> list[float]:
         """The resources below ``max_t`` at which trials are compared; it is `settled`."""
         assert self.grace_period is not None
@@ -64,11 +71,11 @@ class AshaOptions(RungOptions, frozen=True, kw_only=True):
         if not 0 <= self.agreement <= 1:
             raise ValueError(f"agreement {self.agreement:g} is not from 0 to 1")
 
-    def settled(self, learns: bool) -> AshaOptions:
+    def settled(self, learns: bool) -> Self:
         """The same with a ``grace_period``."""
-        if self.grace_period is not None:
-            return self
-        return structs.replace(self, grace_period=self.max_t / (9 if learns else 27))
+        if self.grace_period is None and learns:
+            return structs.replace(self, grace_period=self.max_t / 9)
+        return super().settled(learns)
 
 
 @dataclass

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from msgspec import structs
-
 from hpogrid.schedule.asha import RungOptions
 from hpogrid.schedule.base import BaseScheduler, Decision, Release, ScheduleOptions, reaches
 from hpogrid.schedule.standing import best_first
@@ -19,10 +17,6 @@ class PromotionOptions(RungOptions, frozen=True, kw_only=True):
     """No ``grace_period`` stands for a 27th of ``max_t``."""
 
     reduction_factor: float = 3
-
-    def settled(self, learns: bool) -> PromotionOptions:
-        """The same with a ``grace_period``."""
-        return structs.replace(self, grace_period=self.grace_period or self.max_t / 27)
 
 
 @dataclass

@@ -42,6 +42,7 @@ class AutoSearcher:
     """
 
     Settings = Options
+    multifidelity = True
 
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         from hpogrid.search import make_searcher
@@ -50,7 +51,6 @@ class AutoSearcher:
         self._chosen = [make_searcher(one.algorithm, problem, one.params) for one in choices]
         self._known = 0
         self.learns = self._chosen[0].learns
-        self.multifidelity = any(searcher.multifidelity for searcher in self._chosen)
         self.remark = f"algorithm auto chose {'; '.join(one.why for one in choices)}"
 
     @classmethod

@@ -47,9 +47,10 @@ def rows_of(trials: Sequence[tuple[Latents, Seen]], most: int) -> list[Row]:
     shifts = dict(_shifts(curves))
     ends, others = list[Row](), list[Row]()
     for (point, _), curve in zip(trials, curves, strict=True):
+        last = max(curve)
         for level, loss in curve.items():
             row = Row(point, _below(level, top), loss + shifts[level])
-            (ends if level == max(curve) else others).append(row)
+            (ends if level == last else others).append(row)
     others.sort(key=lambda row: row.level, reverse=True)
     return ends + others[: max(most - len(ends), 0)]
 
