@@ -231,14 +231,17 @@ class SyneTuner:
         return bool(decision == self._go_on and epoch < EPOCHS)
 
 
+AS_RAY = {"grace_period": 1, "reduction_factor": 4, "agreement": 0, "reconsider": False}
+"""With it asynchyperband decides as Ray Tune's ASHA does by its own defaults."""
+
 TUNERS: dict[str, Maker] = {
     "auto": _ours("auto"),
     "random": _ours("random"),
     "tpe": _ours("optuna"),
     "hyperopt": _ours("hyperopt"),
     "bohb": _ours("bohb"),
-    "random-ray": _ours("random", grace_period=1, reduction_factor=4, agreement=0),
-    "auto-ray": _ours("auto", grace_period=1, reduction_factor=4, agreement=0),
+    "random-ray": _ours("random", **AS_RAY),
+    "auto-ray": _ours("auto", **AS_RAY),
     "auto-none": _ours("auto", "none"),
     "random-none": _ours("random", "none"),
     "auto-median": _ours("auto", "median"),

@@ -23,6 +23,9 @@ _ENOUGH = 5
 _MANY = 100
 """Whole trials with which it is known: more are not compared."""
 
+_GROWTH = 0.2
+"""By more than this share of others a rung must have grown to compare a trial there again."""
+
 
 class RungOptions(ScheduleOptions, frozen=True, kw_only=True):
     """``max_t``: the resource after which a trial ends; ``grace_period``: it runs at least so long.
@@ -58,24 +61,37 @@ class RungOptions(ScheduleOptions, frozen=True, kw_only=True):
 
 
 class AshaOptions(RungOptions, frozen=True, kw_only=True):
-    """No ``grace_period`` stands for a ninth of ``max_t``, or a 27th where the algorithm does not
-    learn and needs nothing but many trials. A rung stops nobody once fewer than a share
-    ``agreement`` of the pairs of whole trials stood there in the same order as in the end, on
-    average over the objectives that change from there on.
+    """How trials are compared at rungs. No ``grace_period`` stands for a 27th of ``max_t``.
+
+    Attributes:
+        early: rungs below it stop nobody once a trial has come to its end. Until then nothing is
+            known to be good, and many trials tell more than long ones; after that a model learns
+            more from longer ones. None: a ninth of ``max_t``; there are no such rungs where a
+            ``grace_period`` is given, or where the algorithm does not learn.
+        agreement: a rung stops nobody once fewer than this share of the pairs of whole trials
+            stood there in the same order as in the end, on average over the objectives that
+            change from there on.
+        reconsider: whether a trial that went on is compared again, as it stood at its rung, with
+            those that came there after it.
     """
 
+    early: float | None = None
     agreement: float = 0.75
+    reconsider: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.agreement <= 1:
             raise ValueError(f"agreement {self.agreement:g} is not from 0 to 1")
+        if self.early is not None and self.early < 0:
+            raise ValueError(f"early {self.early:g} is below 0")
 
     def settled(self, learns: bool) -> Self:
-        """The same with a ``grace_period``."""
-        if self.grace_period is None and learns:
-            return structs.replace(self, grace_period=self.max_t / 9)
-        return super().settled(learns)
+        """The same with a ``grace_period``, and what is ``early``."""
+        early = self.early
+        if early is None:
+            early = self.max_t / 9 if learns and self.grace_period is None else 0.0
+        return structs.replace(super().settled(learns), early=early)
 
 
 @dataclass
@@ -86,6 +102,7 @@ class _Rung:
         level: the resource.
         trials: those that came there, with their losses there.
         losses: of all of them, in order.
+        compared: with how many others each was compared last.
         whole: the losses, there and in the end, of those that came to their end.
         agreed: by each objective, how many pairs of the first of these were in the same order
             there; in a draw a half.
@@ -95,6 +112,7 @@ class _Rung:
     level: float
     trials: dict[str, Losses] = field(default_factory=dict)
     losses: list[Losses] = field(default_factory=list)
+    compared: dict[str, int] = field(default_factory=dict)
     whole: dict[str, tuple[Losses, Losses]] = field(default_factory=dict)
     agreed: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     changed: set[int] = field(default_factory=set)
@@ -102,6 +120,7 @@ class _Rung:
     def add(self, trial: str, losses: Losses) -> None:
         """Take in a trial that came there."""
         self.trials[trial] = losses
+        self.compared[trial] = 0
         bisect.insort(self.losses, losses)
 
     def end(self, trial: str, final: Losses) -> None:
@@ -126,28 +145,41 @@ class _Rung:
         counting = self.changed or self.agreed
         return statistics.fmean(self.agreed[place] for place in counting) >= agreement * pairs
 
-    def excludes(self, losses: Losses, factor: float) -> bool:
-        """Whether a trial is not among the best one in ``factor`` of those that came there.
+    def is_due(self, trial: str) -> bool:
+        """Whether enough came there to compare a trial once more."""
+        others = len(self.trials) - 1
+        return others > self.compared[trial] * (1 + _GROWTH)
+
+    def excludes(self, trial: str, factor: float) -> bool:
+        """Whether a trial is not among the best one in ``factor`` of the others that came there.
 
         A single loss is compared with the quantile, interpolated between two trials.
         """
-        if len(losses) > 1:
-            return is_behind(losses, list(self.trials.values()), factor)
-        if not self.losses:
+        own, others = self.trials[trial], len(self.trials) - 1
+        self.compared[trial] = others
+        if len(own) > 1:
+            rest = (losses for other, losses in self.trials.items() if other != trial)
+            return is_behind(own, list(rest), factor)
+        if not others:
             return False
-        place, part = divmod((len(self.losses) - 1) / factor, 1)
-        (below,), *above = self.losses[int(place) : int(place) + 2]
-        cutoff = below + part * (above[0][0] - below) if above else below
-        return losses[0] > cutoff
+        left_out = bisect.bisect_left(self.losses, own)
+        place, part = divmod((others - 1) / factor, 1)
+        below, above = (
+            self.losses[index + (index >= left_out)][0]
+            for index in (int(place), min(int(place) + 1, others - 1))
+        )
+        return own[0] > below + part * (above - below)
 
 
 class AshaScheduler(BaseScheduler):
-    """Compares a trial at each rung with all that came there before it, and never waits.
+    """Compares a trial at each rung with all that came there, and never waits.
 
-    It decides as Ray Tune's ``AsyncHyperBandScheduler``: the trial itself is not in the quantile,
-    and a report counts at the highest rung that its trial has come to and does not stand in yet.
-    But a rung whose order does not last (learning curves cross) is found out, and stops nobody.
-    By several objectives trials are put in the order of `standing`.
+    A trial that went on is compared once more when others have come to its rung: the first ones
+    there had nothing to stand behind. But a rung whose order does not last (learning curves
+    cross) is found out, and stops nobody. By several objectives trials are put in the order of
+    `standing`. Without `AshaOptions.reconsider` and with an ``agreement`` of 0 it decides as Ray
+    Tune's ``AsyncHyperBandScheduler``: a report counts at the highest rung that its trial has come
+    to and does not stand in yet, and the trial itself is not in the quantile.
     """
 
     Settings = AshaOptions
@@ -158,20 +190,30 @@ class AshaScheduler(BaseScheduler):
         super().__init__(options, problem)
         given: AshaOptions = self.options.settled(learns=True)
         self._rungs = [_Rung(level) for level in given.levels()]
+        self._early = given.early or 0.0
+        self._whole = False
         self.rungs = (*(rung.level for rung in self._rungs), given.max_t)
 
     def on_report(self, trial: str, resource: float, *losses: float) -> Decision:
         """Stop a trial at a rung where it is not among the best; at ``max_t`` it is complete."""
-        decision: Decision = "continue"
-        for rung in reversed(self._rungs):
-            if reaches(resource, rung.level) and trial not in rung.trials:
-                worse = rung.excludes(losses, self.options.reduction_factor)
-                if worse and rung.lasts(self.options.agreement):
-                    decision = "stop"
-                rung.add(trial, losses)
-                break
+        reached = [rung for rung in self._rungs if reaches(resource, rung.level)]
+        new = [rung for rung in reached if trial not in rung.trials]
+        stops = False
+        if new:
+            new[-1].add(trial, losses)
+            stops = self._stops(trial, new[-1])
+        elif reached and self.options.reconsider and reached[-1].is_due(trial):
+            stops = self._stops(trial, reached[-1])
         if not reaches(resource, self.options.max_t):
-            return decision
+            return "stop" if stops else "continue"
+        self._whole = True
         for rung in self._rungs:
             rung.end(trial, losses)
         return "complete"
+
+    def _stops(self, trial: str, rung: _Rung) -> bool:
+        """Whether a trial that came to a rung ends there."""
+        if self._whole and not reaches(rung.level, self._early):
+            return False
+        behind = rung.excludes(trial, self.options.reduction_factor)
+        return behind and rung.lasts(self.options.agreement)

@@ -91,19 +91,78 @@ def test_the_rungs_of_asha_end_below_max_t() -> None:
     def rungs(**options: Value) -> tuple[float, ...]:
         return make("asynchyperband", **options).rungs
 
-    assert rungs(max_t=27) == (3, 6, 12, 24, 27)
-    assert rungs(max_t=24) == pytest.approx((24 / 9, 48 / 9, 96 / 9, 192 / 9, 24))
+    assert rungs(max_t=27) == (1, 2, 4, 8, 16, 27)
+    assert rungs(max_t=9) == pytest.approx((1 / 3, 2 / 3, 4 / 3, 8 / 3, 16 / 3, 9))
     assert rungs(max_t=64, grace_period=1, reduction_factor=4) == (1, 4, 16, 64)
     assert rungs(max_t=65, grace_period=1, reduction_factor=4) == (1, 4, 16, 64, 65)
     assert rungs(max_t=1, grace_period=1) == (1,)
     assert rungs(max_t=9, grace_period=2) == (2, 4, 8, 9)
 
 
-def test_what_does_not_learn_is_compared_earlier() -> None:
-    for learns, first in ((True, 3), (False, 1)):
-        given: list[Values] = [{"max_t": 27}, {"max_t": 27, "grace_period": 2}]
-        found = [make_scheduler("asynchyperband", params, learns=learns) for params in given]
-        assert [asha.rungs[0] for asha in found] == [first, 2]
+@pytest.mark.parametrize(
+    ("learns", "given", "early"),
+    [
+        (True, {}, {1, 2}),
+        (False, {}, set()),
+        (True, {"grace_period": 1}, set()),
+        (False, {"early": 4}, {1, 2}),
+        (True, {"grace_period": 1, "early": 2}, {1}),
+        (True, {"reduction_factor": 3}, {1}),
+    ],
+)
+def test_early_rungs_stop_nobody_once_a_trial_was_whole(
+    learns: bool, given: Values, early: set[int]
+) -> None:
+    asha = make_scheduler("asynchyperband", {"max_t": 27, **given}, learns=learns)
+    levels = asha.rungs[:-1]
+    for epoch in range(1, 28):
+        asha.on_report("whole", epoch, 1.0)
+    stopping = {level for level in levels if asha.on_report(f"{level}", level, 2.0) == "stop"}
+    assert stopping == {*levels} - early
+
+
+def test_before_that_they_stop_as_all_others_do() -> None:
+    asha = make_scheduler("asynchyperband", {"max_t": 27})
+    asha.on_report("good", 1, 1.0)
+    assert asha.on_report("bad", 1, 2.0) == "stop"
+
+
+def test_who_came_first_is_compared_again_as_it_stood_at_its_rung() -> None:
+    asha = make("asynchyperband", max_t=16, grace_period=2)
+    assert asha.on_report("first", 2, 5.0) == "continue"
+    assert asha.on_report("first", 3, 0.1) == "continue"
+    assert asha.on_report("second", 2, 4.0) == "continue"
+    assert asha.on_report("first", 3.5, 0.1) == "stop"
+    assert asha.on_report("second", 3, 9.0) == "continue"
+
+
+def test_it_is_compared_again_only_when_the_rung_has_grown() -> None:
+    asha = make("asynchyperband", max_t=16, grace_period=2)
+    for trial in range(10):
+        asha.on_report(str(trial), 2, float(trial))
+    assert asha.on_report("new", 2, 3.0) == "continue", "behind three of ten"
+    asha.on_report("better", 2, -1.0)
+    asha.on_report("better still", 2, -2.0)
+    assert asha.on_report("new", 3, 3.0) == "continue", "twelve are not a fifth more than ten"
+    asha.on_report("another", 2, -3.0)
+    asha.on_report("yet another", 2, -4.0)
+    asha.on_report("the last", 2, -5.0)
+    assert asha.on_report("new", 3, 3.0) == "stop", "behind eight of fifteen"
+
+
+def test_it_is_not_compared_again_where_that_is_not_wanted() -> None:
+    asha = make("asynchyperband", max_t=16, grace_period=2, reconsider=False)
+    asha.on_report("first", 2, 5.0)
+    asha.on_report("second", 2, 4.0)
+    assert asha.on_report("first", 3, 5.0) == "continue"
+
+
+def test_by_several_objectives_it_is_compared_again_too() -> None:
+    asha = make("asynchyperband", max_t=16, grace_period=2)
+    assert asha.on_report("first", 2, 5.0, 5.0) == "continue"
+    assert asha.on_report("second", 2, 4.0, 4.0) == "continue"
+    assert asha.on_report("first", 3, 5.0, 5.0) == "stop"
+    assert asha.on_report("second", 3, 9.0, 9.0) == "continue"
 
 
 def test_asha_compares_with_the_quantile_of_those_before() -> None:

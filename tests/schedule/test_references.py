@@ -108,6 +108,7 @@ STREAMS = {
     "jumps over rungs": [5, 17, 18, 40, 64],
     "seconds": [1.7 * epoch**1.2 for epoch in EPOCHS[:30]],
 }
+AS_RAY = {"agreement": 0, "reconsider": False}
 ASHA = [(1, 64, 4), (1, 64, 3), (0.5, 6.4, 2), (2, 50, 2.5), (10, 10, 4)]
 
 
@@ -118,7 +119,7 @@ def test_asha_decides_as_ray_tunes(
 ) -> None:
     params = {"grace_period": grace, "max_t": most, "reduction_factor": factor}
     for seed in range(5):
-        found = decided(seed, resources, ours("asynchyperband", **params, agreement=0))
+        found = decided(seed, resources, ours("asynchyperband", **params, **AS_RAY))
         assert found == decided(seed, resources, rays("AsyncHyperBandScheduler", **params))
 
 
@@ -137,7 +138,7 @@ def test_asha_keeps_the_best_trial_as_often_as_its_peers() -> None:
     for seed in range(40):
         whole = decided(seed, EPOCHS, lambda report: True)
         best = min((report for report, _ in whole if report.resource == 64), key=lambda r: r.loss)
-        mine += best in survivors(seed, ours("asynchyperband", **params, agreement=0))
+        mine += best in survivors(seed, ours("asynchyperband", **params, **AS_RAY))
         theirs += best in survivors(seed, syne_tunes(**params))
     assert mine >= theirs
 
