@@ -231,7 +231,12 @@ class SyneTuner:
         return bool(decision == self._go_on and epoch < EPOCHS)
 
 
-AS_RAY = {"grace_period": 1, "reduction_factor": 4, "agreement": 0, "reconsider": False}
+AS_RAY: dict[str, Any] = {
+    "grace_period": 1,
+    "reduction_factor": 4,
+    "agreement": 0,
+    "reconsider": False,
+}
 """With it asynchyperband decides as Ray Tune's ASHA does by its own defaults."""
 
 TUNERS: dict[str, Maker] = {
