@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import hashlib
+import itertools
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -261,8 +262,9 @@ def _backup_path(name: str) -> Path:
     backups = projects_path() / ".backup"
     backups.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d%H%M%S")
-    candidates = (f"{name}_{stamp}{suffix}" for suffix in ["", *(f".{n}" for n in range(1, 10**6))])
-    return next(backups / name for name in candidates if not (backups / name).exists())
+    suffixes = itertools.chain([""], (f".{n}" for n in itertools.count(1)))
+    candidates = (backups / f"{name}_{stamp}{suffix}" for suffix in suffixes)
+    return next(path for path in candidates if not path.exists())
 
 
 def copy_bundle(project: Project, target: Path) -> None:
