@@ -17,7 +17,7 @@ from hpogrid.engine.run import Run
 from hpogrid.errors import UserError
 from hpogrid.job.again import exit_code
 from hpogrid.job.run import JobResult, run_job
-from hpogrid.job.settings import ONWARD, TaskFolder, read_settings
+from hpogrid.job.settings import ONWARD, TaskFolder, read_settings, waiting_marks
 from hpogrid.text import counted
 
 _SECONDS = 60.0
@@ -59,7 +59,7 @@ def main(folder: str, job: str) -> int:
 def _go_on() -> None:
     """Submit what waits for this job to end; where a node cannot do that, others will."""
     command = shlex.split(os.environ.get(ONWARD, ""))
-    if command:
+    if command and waiting_marks():  # to start it costs as much as many a job
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             subprocess.run(command, timeout=_SECONDS, capture_output=True, check=False)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from hpogrid.config.home import home
 from hpogrid.errors import UserError
 from hpogrid.files import load_record
 
@@ -34,6 +35,16 @@ PASS = "serve-token"  # noqa: S105 (the name of a file)
 """In `STATE`: the token with which the job may call `hpogrid serve`."""
 LIB = "lib"
 VENDOR = "vendor"
+
+
+def waiting_marks() -> list[Path]:
+    """The marks of the tasks with jobs that wait to be submitted: files named by their numbers."""
+    return list(marks_folder().glob("[0-9]*"))
+
+
+def marks_folder() -> Path:
+    """Where they are."""
+    return home() / "sites" / "waiting"
 
 
 class JobSettings(msgspec.Struct, kw_only=True):

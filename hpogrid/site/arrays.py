@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 from msgspec.structs import replace
 
-from hpogrid.config.home import home
 from hpogrid.errors import UserError
 from hpogrid.files import make_folder, read_record, write_atomic
 from hpogrid.job.run import RESULT, read_result
+from hpogrid.job.settings import marks_folder, waiting_marks
 from hpogrid.site.base import RESULTS, TRANSITIONS, JobStatus
 from hpogrid.site.batchsystem import Member, MemberState
 from hpogrid.site.tasks import Task, load_task
@@ -103,7 +101,7 @@ def keep(task: Task, *, arrays: list[Array] | None = None, waiting: Waiting | No
 
 
 def _mark(task: Task, waits: bool) -> None:
-    mark = _marks() / str(task.id)
+    mark = marks_folder() / str(task.id)
     if waits:
         make_folder(mark.parent)
         mark.touch()
@@ -111,14 +109,10 @@ def _mark(task: Task, waits: bool) -> None:
         mark.unlink(missing_ok=True)
 
 
-def _marks() -> Path:
-    return home() / "sites" / "waiting"
-
-
 def waiting_tasks() -> list[Task]:
     """The tasks with jobs that wait to be submitted."""
     found = []
-    for mark in _marks().glob("[0-9]*"):
+    for mark in waiting_marks():
         try:
             found.append(load_task(int(mark.name)))
         except UserError:
