@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import gc
-import importlib
 import os
 import shutil
 import tempfile
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-import threadpoolctl
 
 from hpogrid.trial import session
 from tests.engines import panda
@@ -35,6 +34,7 @@ LIBRARIES = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all tests are there: every worker makes them all
     quick = "not slow" in config.option.markexpr
     hypothesis.settings.load_profile("quick" if quick else "all")
 
@@ -47,10 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Of the others, those that load the same large libraries share one.
     Tests with PanDA need its booter, which is not part of this repository.
     """
-    places = {HERE / place: group for group, those in LIBRARIES.items() for place in those}
     for item in items:
-        above = (item.path, *item.path.parents)
-        group = next((places[path] for path in above if path in places), None)
+        group = _library(item.path)
         if item.get_closest_marker("engine"):
             group = "cluster" if item.path.is_relative_to(CLUSTERS) else item.path.stem
         if group is not None:
@@ -61,11 +59,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in out]
 
 
+@functools.cache  # there are twenty tests to a file
+def _library(path: Path) -> str | None:
+    """The group of a file with tests that load large libraries."""
+    places = {HERE / place: group for group, those in LIBRARIES.items() for place in those}
+    return next((places[above] for above in (path, *path.parents) if above in places), None)
+
+
 def pytest_collection_finish() -> None:
     """Tens of thousands of objects of the tests stay to the end: nobody looks for rubbish there."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -82,14 +88,6 @@ def no_test_touches_your_configs(tmp_path_factory: pytest.TempPathFactory) -> It
     yield
     os.environ.clear()
     os.environ.update(before)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def arrays_are_small() -> Iterator[None]:
-    """The threads of a linear algebra would wait for each other, and for those of other workers."""
-    importlib.import_module("scipy.linalg")  # only what is loaded can be told
-    with threadpoolctl.threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(autouse=True)

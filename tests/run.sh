@@ -39,7 +39,8 @@ if [ "$there" != "$made_of" ] && [ "$there" != "$whole" ]; then
     printf '%s' "$made_of" >"$venv/.made-of"
 fi
 export PATH="$venv/bin:$PATH" VIRTUAL_ENV=$venv
-unset PYTHONDONTWRITEBYTECODE  # or each of the many processes compiles hpogrid anew
+export HYPOTHESIS_NO_PLUGINS=1  # or each of the workers loads trio
+unset PYTHONDONTWRITEBYTECODE   # or each of the many processes compiles hpogrid anew
 
 # Which tests with real engines run side by side: tests/conftest.py.
 exec pytest "${cover[@]}" "${only[@]}" "$@"

@@ -6,7 +6,6 @@ import random
 from collections import Counter
 
 import pytest
-from scipy.stats import kstest, norm, truncnorm
 
 from hpogrid.search import make_searcher
 from hpogrid.search.base import Outcome, Problem
@@ -14,6 +13,9 @@ from hpogrid.search.bohb import BohbSearcher, Density, make_density
 from hpogrid.space.parameter import Float
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
+from tests.lazy import Lazy
+
+stats = Lazy("scipy.stats")
 
 POINTS = [(0.1, 0.0), (0.3, 2.0), (0.35, 2.0), (0.9, 1.0)]
 
@@ -23,7 +25,8 @@ def test_a_density_is_the_mean_of_products_of_kernels() -> None:
     for here in (0.0, 0.32, 1.0):
         for kind in (0.0, 1.0, 2.0):
             kernels = [
-                norm.pdf(here, there, 0.2) * (0.7 if kind == own else 0.15) for there, own in POINTS
+                stats.norm.pdf(here, there, 0.2) * (0.7 if kind == own else 0.15)
+                for there, own in POINTS
             ]
             assert density.at((here, kind)) == pytest.approx(sum(kernels) / 4)
 
@@ -46,7 +49,7 @@ def test_many_points_give_the_density_of_some_of_them() -> None:
     points = [(rng.gauss(0.5, 0.1),) for _ in range(5000)]
     density = make_density(sorted(points), (0,), least=1e-3)
     assert len(density.points) < 200
-    assert density.at((0.5,)) == pytest.approx(norm.pdf(0.5, 0.5, 0.1), rel=0.1)
+    assert density.at((0.5,)) == pytest.approx(stats.norm.pdf(0.5, 0.5, 0.1), rel=0.1)
 
 
 def test_draws_come_from_the_kernels_within_the_space() -> None:
@@ -54,7 +57,9 @@ def test_draws_come_from_the_kernels_within_the_space() -> None:
     density = Density([(0.05, 2.0)], counts=(0, 4), widths=(0.1, 0.4))
     drawn = [density.draw(rng, 3.0) for _ in range(4000)]
     low, high = (0 - 0.05) / 0.3, (1 - 0.05) / 0.3
-    assert kstest([x for x, _ in drawn], truncnorm(low, high, 0.05, 0.3).cdf).pvalue > 1e-3
+    assert (
+        stats.kstest([x for x, _ in drawn], stats.truncnorm(low, high, 0.05, 0.3).cdf).pvalue > 1e-3
+    )
     kinds = Counter(kind for _, kind in drawn)
     for kind, share in {0.0: 0.1, 1.0: 0.1, 2.0: 0.7, 3.0: 0.1}.items():
         assert kinds[kind] / 4000 == pytest.approx(share, abs=0.03)

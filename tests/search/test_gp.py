@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 import random
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from scipy import optimize
-from scipy.stats import norm
 
 from hpogrid.errors import UserError
-from hpogrid.search import gaussian, make_searcher
+from hpogrid.search import make_searcher
 from hpogrid.search.base import FAILED, Outcome, Problem
-from hpogrid.search.candidates import Candidates
-from hpogrid.search.gaussian import GaussianProcess, Hyper
 from hpogrid.search.gp import GpSearcher
 from hpogrid.search.prior import Believer, read_prior
 from hpogrid.search.proposer import Proposer
@@ -24,11 +20,22 @@ from hpogrid.space.condition import Condition
 from hpogrid.space.parameter import Categorical, Float, Integer
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
+from tests.lazy import Lazy
 from tests.search.spaces import live
 
+if TYPE_CHECKING:
+    from hpogrid.search import candidates, gaussian
+else:
+    candidates, gaussian = Lazy("hpogrid.search.candidates"), Lazy("hpogrid.search.gaussian")
+optimize, stats = Lazy("scipy.optimize"), Lazy("scipy.stats")
+
 NUMBERS = np.array([False, False])
-HYPER = Hyper(np.array([0.3, 0.8]), scale=2.0, noise=0.01)
 UNIT = Float(scale=Linear(0, 1))
+
+
+@pytest.fixture
+def hyper() -> gaussian.Hyper:
+    return gaussian.Hyper(np.array([0.3, 0.8]), scale=2.0, noise=0.01)
 
 
 def some(count: int, seed: int = 1) -> tuple[gaussian.Array, gaussian.Array]:
@@ -37,15 +44,15 @@ def some(count: int, seed: int = 1) -> tuple[gaussian.Array, gaussian.Array]:
     return points, gaussian.standardised(np.sin(6 * points[:, 0]) + points[:, 1])
 
 
-def test_it_expects_what_scikit_learns_does() -> None:
+def test_it_expects_what_scikit_learns_does(hyper: gaussian.Hyper) -> None:
     from sklearn.gaussian_process import GaussianProcessRegressor  # all workers would load it
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
     points, losses = some(30)
-    kernel = ConstantKernel(HYPER.scale) * Matern(HYPER.lengths, nu=2.5) + ConstantKernel(1.0)
-    other = GaussianProcessRegressor(kernel, alpha=HYPER.noise + 1e-6, optimizer=None)
+    kernel = ConstantKernel(hyper.scale) * Matern(hyper.lengths, nu=2.5) + ConstantKernel(1.0)
+    other = GaussianProcessRegressor(kernel, alpha=hyper.noise + 1e-6, optimizer=None)
     elsewhere, _ = some(50, seed=2)
-    mean, deviation = GaussianProcess(HYPER, points, losses, NUMBERS).at(elsewhere)
+    mean, deviation = gaussian.GaussianProcess(hyper, points, losses, NUMBERS).at(elsewhere)
     expected = other.fit(points, losses).predict(elsewhere, return_std=True)
     np.testing.assert_allclose(mean, expected[0], atol=1e-9)
     np.testing.assert_allclose(deviation, expected[1], atol=1e-7)
@@ -73,11 +80,11 @@ def test_the_hyperparameters_are_a_maximum_and_their_slopes_are_right(
     assert hyper.lengths[0] < hyper.lengths[1]  # the first one is the one that matters
 
 
-def test_points_that_are_nearly_the_same_are_modelled() -> None:
+def test_points_that_are_nearly_the_same_are_modelled(hyper: gaussian.Hyper) -> None:
     points, losses = some(20)
     points, losses = np.vstack([points, points + 1e-12]), np.append(losses, losses + 1e-3)
-    for hyper in (HYPER, Hyper(np.array([20.0, 20.0]), scale=1e6, noise=0.0)):
-        mean, deviation = GaussianProcess(hyper, points, losses, NUMBERS).at(points)
+    for one in (hyper, gaussian.Hyper(np.array([20.0, 20.0]), scale=1e6, noise=0.0)):
+        mean, deviation = gaussian.GaussianProcess(one, points, losses, NUMBERS).at(points)
         assert np.isfinite(mean).all()
         assert (deviation > 0).all()
 
@@ -87,10 +94,10 @@ def test_expected_improvement_far_from_and_near_the_best() -> None:
         found = gaussian.log_expected_improvement(np.array([mean]), np.array([deviation]), 0.0)
         z = -mean / deviation
         if z > -7:
-            expected = deviation * (norm.pdf(z) + z * norm.cdf(z))
+            expected = deviation * (stats.norm.pdf(z) + z * stats.norm.cdf(z))
             assert found[0] == pytest.approx(math.log(expected), abs=0.1)
         else:
-            leading = norm.logpdf(z) - 2 * math.log(-z) + math.log(deviation)
+            leading = stats.norm.logpdf(z) - 2 * math.log(-z) + math.log(deviation)
             assert found[0] == pytest.approx(leading, rel=0.01)
 
 
@@ -113,7 +120,7 @@ def test_candidates_are_points_of_the_space() -> None:
     space = Space(
         {"x": UNIT, "n": Integer(scale=Linear(3, 9)), "c": Categorical(choices=("a", "b", "c"))}
     )
-    drawn, rng = Candidates(space.axes), np.random.default_rng(1)
+    drawn, rng = candidates.Candidates(space.axes), np.random.default_rng(1)
     anywhere = drawn.anywhere(rng, 300)
     around = drawn.encode([{"x": 0.99, "n": 6, "c": 1}])
     for points in (anywhere, drawn.near(rng, around, 300, 0.1)):
@@ -242,7 +249,7 @@ def test_it_begins_to_model_with_points_that_failed_and_forgets_old_ones() -> No
         done = Outcome((number / 10,)) if number < 3 else FAILED
         searcher.observe({"x": number / 10}, done)
     assert searcher._ready()
-    axes = Candidates(space.axes)
+    axes = candidates.Candidates(space.axes)
     assert searcher._chances(axes) is not None
     for number in range(20):
         searcher.observe({"x": number / 40}, Outcome((number / 10,)))

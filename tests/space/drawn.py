@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import permutations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ConfigSpace as theirs
 import numpy as np
 
 from hpogrid.space.condition import Condition
 from hpogrid.space.space import Space
+from tests.lazy import Lazy
+
+if TYPE_CHECKING:
+    import ConfigSpace as theirs
+else:
+    theirs = Lazy("ConfigSpace")
 
 
 def drawn(library: theirs.ConfigurationSpace, count: int) -> Iterator[dict[str, Any]]:

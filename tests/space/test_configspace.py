@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ConfigSpace as theirs
 import pytest
 from hypothesis import given, settings
 
@@ -16,6 +15,7 @@ from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Ordin
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
 from tests.commands import ok
+from tests.lazy import Lazy
 from tests.space.drawn import drawn, is_confused
 from tests.space.strategies import (
     conditional_spaces,
@@ -25,6 +25,11 @@ from tests.space.strategies import (
     plain_spaces,
     positive,
 )
+
+if TYPE_CHECKING:
+    import ConfigSpace as theirs
+else:
+    theirs = Lazy("ConfigSpace")
 
 DRAWS = 20
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ConfigSpace as theirs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,15 +16,20 @@ from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Ordin
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
 from tests.commands import ok
+from tests.lazy import Lazy
 from tests.space.drawn import drawn, is_confused
 from tests.space.strategies import booleans, ordered, positive
 
+# The library keeps both kinds of files without further support.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # the library keeps both without further support
-    from ConfigSpace.read_and_write import pcs as older
-    from ConfigSpace.read_and_write import pcs_new as newer
+if TYPE_CHECKING:
+    import ConfigSpace as theirs
+else:
+    theirs = Lazy("ConfigSpace")
+
+older = Lazy("ConfigSpace.read_and_write.pcs")
+newer = Lazy("ConfigSpace.read_and_write.pcs_new")
 
 SOLVER = """\
 # of a solver

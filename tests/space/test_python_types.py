@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import python_types as types
@@ -30,8 +29,11 @@ from hpogrid.space.parameter import (
 from hpogrid.space.scale import Linear, Log, Normal, ReverseLog
 from hpogrid.space.space import Space
 from hpogrid.space.value import as_number
+from tests.lazy import Lazy
 from tests.space.attempts import attempt
 from tests.space.test_distributions import check_pmf, sample
+
+stats = Lazy("scipy.stats")
 
 MEANING: list[tuple[str, Parameter]] = [
     ("uniform(0, 1)", Float(scale=Linear(0, 1))),

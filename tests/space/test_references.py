@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from hpogrid.space.dialects import python_types, ray_types, read_space
 from hpogrid.space.dialects.suggest import SUGGEST
 from hpogrid.space.parameter import Integer
 from hpogrid.space.scale import Log
 from hpogrid.space.space import Space
+from tests.lazy import Lazy
 from tests.space.test_distributions import DRAWS, SMALLEST_P, sample
+
+stats = Lazy("scipy.stats")
 
 
 def check_same(ours: Sequence[Any], theirs: Sequence[Any], *, shares: bool = True) -> None:

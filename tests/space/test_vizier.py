@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vizier._src.service import study_pb2
-from vizier.pyvizier import SequentialParameterBuilder
-from vizier.service import pyvizier as theirs
 
 from hpogrid.errors import UserError
 from hpogrid.space.condition import Condition
@@ -22,7 +18,16 @@ from hpogrid.space.parameter import Categorical, Constant, Float, Integer, Ordin
 from hpogrid.space.scale import Linear, Log, ReverseLog
 from hpogrid.space.space import Space
 from tests.commands import ok
+from tests.lazy import Lazy
 from tests.space.strategies import conditional_spaces, numbers, ordered, parameters, plain_spaces
+
+if TYPE_CHECKING:
+    from vizier.service import pyvizier as theirs
+else:
+    theirs = Lazy("vizier.service.pyvizier")
+json_format = Lazy("google.protobuf.json_format")
+study_pb2 = Lazy("vizier._src.service.study_pb2")
+pyvizier = Lazy("vizier.pyvizier")
 
 SCALES: dict[type, str] = {Linear: "LINEAR", Log: "LOG", ReverseLog: "REVERSE_LOG"}
 
@@ -111,7 +116,7 @@ def check(space: Space, data: Any) -> None:
     rng = random.Random(1)
     for _ in range(20):
         point = space.sample(rng)
-        builder = SequentialParameterBuilder(library)
+        builder = pyvizier.SequentialParameterBuilder(library)
         seen = set()
         for config in builder:
             item = space.parameters[config.name]

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Space
 from hpogrid.space.value import Value
 from hpogrid.study.optuna_view import distributions, from_params, to_params
+from tests.lazy import Lazy
 
-ROWS: dict[str, tuple[Value, BaseDistribution]] = {
-    "uniform": ({"low": 0, "high": 1}, FloatDistribution(0.0, 1.0)),
-    "loguniform": ({"low": 1e-5, "high": 0.1}, FloatDistribution(1e-5, 0.1, log=True)),
-    "quniform": ({"low": 0, "high": 1, "q": 0.25}, FloatDistribution(0.0, 1.0, step=0.25)),
-    "uniformint": ({"low": 1, "high": 9}, IntDistribution(1, 9)),
-    "categorical": ({"categories": ["a", "b"]}, CategoricalDistribution(["a", "b"])),
-}
+if TYPE_CHECKING:
+    from optuna import distributions as theirs
+else:
+    theirs = Lazy("optuna.distributions")
+
+ROWS: dict[str, tuple[Value, str, dict[str, Any]]] = {
+    "uniform": ({"low": 0, "high": 1}, "Float", {"low": 0.0, "high": 1.0}),
+    "loguniform": (
+        {"low": 1e-5, "high": 0.1}, "Float", {"low": 1e-5, "high": 0.1, "log": True},
+    ),
+    "quniform": (
+        {"low": 0, "high": 1, "q": 0.25}, "Float", {"low": 0.0, "high": 1.0, "step": 0.25},
+    ),
+    "uniformint": ({"low": 1, "high": 9}, "Int", {"low": 1, "high": 9}),
+    "categorical": ({"categories": ["a", "b"]}, "Categorical", {"choices": ["a", "b"]}),
+}  # fmt: skip
 
 
 def space_of(method: str, dimension: Value) -> Space:
@@ -33,15 +38,15 @@ def space_of(method: str, dimension: Value) -> Space:
 
 @pytest.mark.parametrize("method", ROWS)
 def test_the_same_support(method: str) -> None:
-    dimension, wanted = ROWS[method]
+    dimension, kind, bounds = ROWS[method]
+    wanted = getattr(theirs, f"{kind}Distribution")(**bounds)
     assert distributions(space_of(method, dimension)) == {"x": wanted}
 
 
 def test_what_has_no_bounds_gets_those_between_which_it_is_searched() -> None:
     space = space_of("normal", {"mu": 5, "sigma": 2})
-    found: dict[str, BaseDistribution] = distributions(space)
-    [item] = found.values()
-    assert isinstance(item, FloatDistribution)
+    [item] = distributions(space).values()
+    assert isinstance(item, theirs.FloatDistribution)
     assert item.low == space.parameters["x"].decode(0.0)
     assert item.high == space.parameters["x"].decode(1.0)
     assert math.isfinite(item.low)
@@ -52,7 +57,7 @@ def test_what_has_no_bounds_gets_those_between_which_it_is_searched() -> None:
 def test_choices_that_optuna_cannot_keep_are_text_to_it(choices: list[Value]) -> None:
     space = space_of("categorical", {"categories": choices})
     [found] = distributions(space).values()
-    assert isinstance(found, CategoricalDistribution)
+    assert isinstance(found, theirs.CategoricalDistribution)
     assert all(isinstance(choice, str) for choice in found.choices)
     for choice in choices:
         params = to_params(space, {"x": choice})

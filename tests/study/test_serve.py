@@ -17,9 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.core.result import Ok
 
 from hpogrid.errors import UserError
 from hpogrid.study.claims import Claim, digest
@@ -62,6 +60,9 @@ def ask(
 @pytest.mark.parametrize("examples", [6, pytest.param(25, marks=pytest.mark.slow)])
 def test_the_document_is_kept(url: str, owner: str, examples: int) -> None:
     """Whatever may be asked is answered as the document says, and nothing is a fault."""
+    import schemathesis
+    from schemathesis.core.result import Ok
+
     schema = schemathesis.openapi.from_dict(openapi())
     headers = {"Authorization": f"Bearer {owner}"}
 
