@@ -222,9 +222,11 @@ def files_below(folder: Path) -> dict[str, Path]:
 
     What is taken away meanwhile is left out.
     """
-    places = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
-    found = (path for path in places if path.is_file())
-    return {path.relative_to(folder).as_posix(): path for path in sorted(found)}
+    start = len(os.path.join(folder, ""))
+    found = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
+    names = sorted((path[start:] for path in found), key=lambda name: name.split("/"))
+    paths = {name: folder / name for name in names}
+    return {name: path for name, path in paths.items() if path.is_file()}
 
 
 @contextlib.contextmanager
