@@ -127,7 +127,7 @@ class Trash:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _batches(self) -> list[Path]:
-        found = (path.parent for path in self._folder.glob(f"*/{_MANIFEST}"))
+        found = (path for path in _inside(self._folder) if (path / _MANIFEST).exists())
         return sorted(batch for batch in found if not batch.name.startswith(_GOING))
 
 
@@ -139,7 +139,15 @@ def batch_name() -> str:
 
 
 def _has_items(batch: Path) -> bool:
-    return any((batch / _ITEMS).glob("*"))
+    return bool(_inside(batch / _ITEMS))
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder: nothing, if another cleanup has removed it at this moment."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def _bring_back(source: Path, target: Path) -> None:
