@@ -26,8 +26,8 @@ CLUSTERS = HERE / "engines"
 PANDA_TESTS = "test_panda.py"
 LIBRARIES = {
     "search": ("search", "site/panda/test_generate.py", "space/test_configspace.py",
-               "space/test_pcs.py", "space/test_references.py", "space/test_vizier.py",
-               "test_plugins.py"),
+               "space/test_distributions.py", "space/test_pcs.py", "space/test_references.py",
+               "space/test_vizier.py", "test_plugins.py"),
     "report": ("report",),
 }  # fmt: skip
 """Files and folders with tests that load the same large libraries, which takes seconds."""
