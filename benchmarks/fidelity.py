@@ -30,6 +30,7 @@ import logging
 import os
 import random
 import statistics
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -231,6 +232,65 @@ class SyneTuner:
         return bool(decision == self._go_on and epoch < EPOCHS)
 
 
+class SmacTuner:
+    """SMAC's multi-fidelity facade: Hyperband whose configurations a random forest proposes.
+
+    A configuration that comes again with a larger budget goes on where it was.
+    """
+
+    def __init__(self, space: Space, seed: int, workers: int) -> None:
+        import ConfigSpace
+        import smac
+
+        axes = ConfigSpace.ConfigurationSpace(seed=seed)
+        axes.add([self._axis(name, item) for name, item in space.parameters.items()])
+        with tempfile.TemporaryDirectory() as folder:
+            scenario = smac.Scenario(
+                axes,
+                output_directory=Path(folder),
+                deterministic=True,
+                n_trials=TRIALS,
+                min_budget=1,
+                max_budget=EPOCHS,
+                n_workers=1,
+                seed=seed,
+            )
+            facade = smac.MultiFidelityFacade(
+                scenario, lambda config, seed, budget: 0.0, logging_level=logging.ERROR
+            )
+        self._library, self._facade = smac, facade
+        self._running: dict[str, Any] = {}
+        self._done: dict[Any, int] = {}
+
+    @staticmethod
+    def _axis(name: str, item: Any) -> Any:
+        import ConfigSpace as kinds
+
+        if isinstance(item, Categorical):
+            return kinds.CategoricalHyperparameter(name, list(item.choices))
+        low, high = item.scale.bounds
+        log = isinstance(item.scale, Log)
+        if isinstance(item, Integer):
+            return kinds.UniformIntegerHyperparameter(name, int(low), int(high), log=log)
+        return kinds.UniformFloatHyperparameter(name, low, high, log=log)
+
+    def ask(self) -> Turn:
+        """Propose a trial, or one that goes on."""
+        info, trial = self._facade.ask(), str(len(self._running))
+        self._running[trial] = info
+        return Turn(trial, dict(info.config), self._done.get(info.config, 0))
+
+    def report(self, trial: str, epoch: int, loss: float) -> bool:
+        """Nothing is decided before the budget is used up."""
+        info = self._running[trial]
+        self._done[info.config] = epoch
+        if epoch < round(info.budget):
+            return True
+        value = self._library.runhistory.TrialValue(cost=loss)
+        self._facade.tell(info, value, save=False)
+        return False
+
+
 AS_RAY: dict[str, Any] = {
     "grace_period": 1,
     "reduction_factor": 4,
@@ -252,6 +312,7 @@ TUNERS: dict[str, Maker] = {
     "auto-median": _ours("auto", "median"),
     "optuna-hyperband": functools.partial(OptunaTuner, pruner="hyperband"),
     "optuna-median": functools.partial(OptunaTuner, pruner="median"),
+    "smac-hyperband": SmacTuner,
     "syne-asha": functools.partial(SyneTuner, kind="ASHA"),
     "syne-cqr": functools.partial(SyneTuner, kind="ASHACQR"),
     "syne-bore": functools.partial(SyneTuner, kind="ASHABORE"),
@@ -262,12 +323,13 @@ NEEDS = {
     "hyperopt": ["hyperopt"],
     "tpe": ["optuna"],
     "optuna": ["optuna"],
+    "smac": ["smac"],
     "syne": ["syne_tune"],
     "syne-cqr": ["syne_tune", "huggingface_hub", "xgboost"],
 }
 """The libraries of a tuner, by its name or the beginning of that."""
 
-SLOW = ("syne-cqr", "syne-bore")
+SLOW = ("syne-cqr", "syne-bore", "smac-hyperband")
 """Those that take a tenth of a second or more for a proposal."""
 
 
