@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _SYNE_TUNE = re.compile(r"\[tune-metric\]: (\{.*\})\s*$")
-_LINE = re.compile(r"([^\r\n]*)(\r*\n|\r(?=[^\r\n]))")
+_END = re.compile(r"\n|\r(?=[^\r\n])")
 _LONGEST = 1 << 18
 _TAIL = 10
 
@@ -47,11 +47,13 @@ class Output:
 
     def reports(self, text: str) -> Iterator[Metrics]:
         """The reports that are whole after this text."""
-        text, end = self._rest + text, 0
-        for match in _LINE.finditer(text):
-            end = match.end()
-            yield from self._line(match[1], written_over=not match[2].endswith("\n"))
-        self._rest = text[end:][-_LONGEST:]
+        seen = max(0, len(self._rest) - 1)  # its last letter may be a return that ends a line now
+        text, begin = self._rest + text, 0
+        for match in _END.finditer(text, seen):
+            line = text[begin : match.start()].rstrip("\r")
+            begin = match.end()
+            yield from self._line(line, written_over=match[0] != "\n")
+        self._rest = text[begin:][-_LONGEST:]
 
     def finish(self) -> Iterator[Metrics]:
         """The reports in what is left at the end of the output."""

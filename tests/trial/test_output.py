@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -42,6 +43,13 @@ def reports(text: str, regex: str, resource: str = "", size: int = 1000) -> list
 @pytest.mark.parametrize("size", [1, 1000])
 def test_lines(text: str, losses: list[float], size: int) -> None:
     assert [found["loss"] for found in reports(text, LOSS, size=size)] == losses
+
+
+def test_a_long_line_takes_no_longer_than_short_ones() -> None:
+    text = "x" * 3_000_000 + " loss: 1\nloss: 2\r" + "\r" * 1_000_000 + "loss: 3"
+    start = time.process_time()
+    assert reports(text, LOSS, size=1 << 16) == [{"loss": 1}, {"loss": 3}]
+    assert time.process_time() - start < 5
 
 
 def test_the_group_that_matched_counts() -> None:
