@@ -39,6 +39,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -268,38 +269,71 @@ class _Inbox:
     def __init__(
         self, reports: Path, metrics: Path, report: Callable[[dict[str, object]], None]
     ) -> None:
-        self._files = {reports: 0, metrics: 0}
-        self._metrics = metrics
-        self._report_metrics = report
+        self._files = [_Lines(reports), _Lines(metrics)]
+        self._report = report
 
     def look(self) -> None:
-        """Report the whole lines that are new."""
-        for path, offset in self._files.items():
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
-                stream.seek(offset)
-                data = stream.read()
-                end = data.rfind(b"\n") + 1
-                if self._report(data[:end].splitlines()):
-                    self._files[path] = offset + end
+        """Report the whole lines that are new, up to one that is no object by itself."""
+        for file in self._files:
+            for line in file.new():
+                metrics = _object(line)
+                if metrics is None or not line.endswith(b"\n"):
+                    break
+                file.taken += line
+                if metrics:
+                    self._report(metrics)
 
     def finish(self) -> None:
-        """Report the rest: also a metrics file that is one JSON object over several lines."""
+        """Report the rest: also an object over several lines, and what comes after a wrong line."""
+        for file in self._files:
+            file.seen = ()
         self.look()
-        with contextlib.suppress(FileNotFoundError):
-            rest = self._metrics.read_bytes()[self._files[self._metrics] :]
-            if rest.strip():
-                self._report([rest])
+        for file in self._files:
+            rest = file.new()
+            whole = _object(b"".join(rest))
+            for metrics in [whole] if whole else map(_object, rest):
+                if metrics:
+                    self._report(metrics)
 
-    def _report(self, lines: list[bytes]) -> bool:
-        """Whether every line was a JSON object (else it may be one that is still written)."""
-        for line in lines:
-            try:
-                metrics = json.loads(line)
-            except json.JSONDecodeError:
-                return False
-            if isinstance(metrics, dict):
-                self._report_metrics(plain_metrics(metrics))
-        return True
+
+class _Lines:
+    """The lines of a file that grows, or is written anew with other lines.
+
+    Attributes:
+        taken: the beginning of the file that needs no second look.
+        seen: what the system said of the file when it was read; empty: it has to be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._data = b""
+        self.taken = b""
+        self.seen: tuple[int, ...] = ()
+
+    def new(self) -> list[bytes]:
+        """What comes after the lines that are taken, and that are still there."""
+        with contextlib.suppress(FileNotFoundError):
+            state = self._path.stat()
+            seen = (state.st_ino, state.st_size, state.st_mtime_ns)
+            if seen != self.seen:
+                self._data, self.seen = self._path.read_bytes(), seen
+        if self.taken.startswith(self._data):  # nothing, or it is being written anew
+            return []
+        if not self._data.startswith(self.taken):
+            both = zip(self.taken.splitlines(keepends=True), self._data.splitlines(keepends=True))
+            self.taken = b"".join(
+                was for was, _ in takewhile(lambda pair: pair[0] == pair[1], both)
+            )
+        return self._data[len(self.taken) :].splitlines(keepends=True)
+
+
+def _object(text: bytes) -> dict[str, object] | None:
+    """The metrics in a text; None: it is no JSON, or not yet."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return plain_metrics(found) if isinstance(found, dict) and found else {}
 
 
 # --- the process ---------------------------------------------------------------------------

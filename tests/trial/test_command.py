@@ -170,6 +170,8 @@ def test_a_script_that_imports_syne_tune(evaluate: Evaluate) -> None:
         '{"loss": 2.5}',
         '{\n  "loss": 2.5\n}',
         '{"loss": 9}\n{"loss": 2.5}\n',
+        '{"loss": 9}\nnot JSON\n{"loss": 2.5}',
+        '{"loss": 9}\n[1]\n{"loss": 2.5}\n\xff',
     ],
 )
 def test_a_metrics_file(evaluate: Evaluate, text: str) -> None:
@@ -178,6 +180,32 @@ def test_a_metrics_file(evaluate: Evaluate, text: str) -> None:
         command="python train.py",
     )
     assert session.reports[-1] == {"loss": 2.5}
+
+
+def test_a_wrong_line_of_a_metrics_file_doubles_no_other(evaluate: Evaluate) -> None:
+    session = evaluate(
+        "import os, time\n"
+        "with open(os.environ['HPOGRID_METRICS'], 'w') as file:\n"
+        '    file.write(\'{"loss": 3}\\nepoch done\\n{"loss": 2}\\n\')\n'
+        "time.sleep(0.3)\n",
+        command="python train.py",
+    )
+    assert session.reports == [{"loss": 3}, {"loss": 2}]
+
+
+@pytest.mark.parametrize("lines", ["[epoch:]", "[0:]"])
+def test_a_metrics_file_that_each_epoch_writes_anew(evaluate: Evaluate, lines: str) -> None:
+    session = evaluate(
+        "import os, time\n"
+        "losses = [9, 8, 7]\n"
+        "for epoch in range(3):\n"
+        "    with open(os.environ['HPOGRID_METRICS'], 'w') as file:\n"
+        f"        for loss in losses[:epoch + 1]{lines}:\n"
+        "            file.write('{\"loss\": %d}\\n' % loss)\n"
+        "    time.sleep(0.2)\n",
+        command="python train.py",
+    )
+    assert session.reports == [{"loss": 9}, {"loss": 8}, {"loss": 7}]
 
 
 def test_a_stopped_program_ends_with_its_children(evaluate: Evaluate) -> None:
