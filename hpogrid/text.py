@@ -5,7 +5,9 @@ A terminal would obey what is foreign, a spreadsheet would compute it.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -45,6 +47,13 @@ def csv_field(text: str) -> str:
 def csv_text(field: str) -> str:
     """The text that `csv_field` wrote."""
     return field[1:] if field.startswith("'") and _FORMULA.match(field) else field
+
+
+def tell(text: str) -> None:
+    """Say a line on stderr, a terminal's or a job's log; no search ends because it is full."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def numbered(noun: str, numbers: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -56,6 +57,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("hpogrid.cli.schema:schema", "Print the JSON Schema of a config."),
     "completion": ("hpogrid.cli.completion:completion", "Print the shell's completion script."),
 }
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""How the system refuses output; what hpogrid itself writes to has its own messages."""
 
 ALIASES = {"submit": "run", "report_grid": "report"}
 """Names of later releases of earlier hpogrids; not shown in the help."""
@@ -140,6 +144,12 @@ def run(arguments: Sequence[str]) -> int:
             return error.code  # a signal
         _silence_stdout()
         return Exit.OK
+    except OSError as error:
+        if error.errno not in _FULL:
+            traceback.print_exc()
+            return Exit.BUG
+        _silence_stdout()
+        return _fail(f"cannot write what it has to say: {error.strerror}", Exit.FAILURE, debug)
     except Exception:
         traceback.print_exc()
         return Exit.BUG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -55,7 +56,9 @@ def print_data(data: object, form: str) -> None:
 
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print text; what came from others cannot make the terminal do anything."""
-    click.echo(harmless(str(text)), err=err, nl=nl)
+    # A message that cannot be written (a full disk) is no reason to stop what it is about.
+    with contextlib.suppress(OSError) if err else contextlib.nullcontext():
+        click.echo(harmless(str(text)), err=err, nl=nl)
 
 
 def message(text: str) -> None:

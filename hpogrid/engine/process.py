@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import selectors
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from hpogrid.engine.requests import UNWANTED
 from hpogrid.engine.resources import slot_environments, trials_at_once
 from hpogrid.engine.run import Assignment, Run
 from hpogrid.errors import RunError, UserError
+from hpogrid.text import tell
 from hpogrid.trial.lifeline import kill_marked
 from hpogrid.trial.messages import Broken, Done, Garbled, Message, Ready, ReportMade, Verdict
 
@@ -59,7 +59,7 @@ class ProcessEngine:
         slots = trials_at_once(run.project)
         if slots < config.at_once:
             what = ("nodes", "nodes") if config.nodes_per_trial else ("cores", "cpus")
-            print(_FEWER.format(slots, *what), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
+            tell(_FEWER.format(slots, *what))
         self._environments = slot_environments(run.project, slots)
         self._python = trial_python(run.project.model_config, scripts, run.spec.trials / BROUGHT)
         self._tasks = Tasks(run.project, scripts, logs, run.spec.trials)

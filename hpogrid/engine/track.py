@@ -17,6 +17,7 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.study.address import without_secret
+from hpogrid.text import tell
 
 GRACE_SECONDS = 10.0
 """After the search: so long goes what fails on being tried, until the rest is left for later."""
@@ -117,7 +118,7 @@ def _finish(tracker: subprocess.Popen[bytes] | None, told: Tracking, wait: float
 def _say(told: Tracking, what: str) -> None:
     """One sentence on stderr: a search that went well is no failure for it."""
     address = without_secret(told.uri)
-    sys.stderr.write(
+    tell(
         f"hpogrid: MLflow at {address}: {what}; 'hpogrid report {told.project} --to_mlflow' "
-        "writes what is missing\n"
+        "writes what is missing"
     )

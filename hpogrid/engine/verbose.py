@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import msgspec
 
 from hpogrid.engine.run import Run
 from hpogrid.study.study import Trial
+from hpogrid.text import tell
 
 
 def telling(run: Run, progress: Callable[[Run], None]) -> Callable[[Run], None]:
@@ -17,17 +17,16 @@ def telling(run: Run, progress: Callable[[Run], None]) -> Callable[[Run], None]:
         return progress
     told = {trial.id for trial in run.own if trial.finished}
 
-    def tell(run: Run) -> None:
+    def look(run: Run) -> None:
         progress(run)
         if run.budget.finished == len(told):
             return
         for trial in run.own:
             if trial.finished and trial.id not in told:
                 told.add(trial.id)
-                sys.stderr.write(f"{_line(trial)}\n")
-        sys.stderr.flush()
+                tell(_line(trial))
 
-    return tell
+    return look
 
 
 def _line(trial: Trial) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,7 @@ from hpogrid.errors import UserError, first_line
 from hpogrid.files import copy_files, files_below, read_record, write_atomic
 from hpogrid.job.start import read_start
 from hpogrid.signals import handled
-from hpogrid.text import counted
+from hpogrid.text import counted, tell
 
 RESULT = "result.json"
 PREP = "prep"
@@ -124,7 +123,7 @@ def run_job(
         raise
     (folder / RESULT).unlink(missing_ok=True)
     if run.remark:
-        print(run.remark, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
+        tell(run.remark)
     logs = folder / project.hpo_config.log_dir
     progress = telling(run, progress)
     with live_tracking(project, start.task, job, ledgers, logs, lambda: run.interrupted):

@@ -198,3 +198,18 @@ def test_a_full_disk() -> None:
     assert answer.stderr.startswith("hpogrid: cannot write")
     assert answer.stderr.endswith("h.json: file too large\n")
     assert ok("hpo_config", "list") == ""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_leads_nowhere(closed: str) -> None:
+    ok("hpo_config", "create", "h", "--metric", "loss", "--mode", "min")
+    for command in ("hpo_config list --format json", "hpo_config show h", "tasks show", "--help"):
+        call = f"{sys.executable} -m hpogrid {command} {closed}"
+        assert subprocess.run(["sh", "-c", call], check=False).returncode == 0, call
+
+
+def test_output_that_cannot_be_written_is_a_sentence() -> None:
+    call = f"{sys.executable} -m hpogrid --help >/dev/full"
+    done = subprocess.run(["sh", "-c", call], capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.FAILURE
+    assert done.stderr == "hpogrid: cannot write what it has to say: No space left on device\n"

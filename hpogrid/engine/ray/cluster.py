@@ -9,7 +9,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from hpogrid.engine.ray.nodes import joined
 from hpogrid.engine.resources import cpu_count, gpu_ids
 from hpogrid.errors import RunError, first_line
 from hpogrid.registry import require
+from hpogrid.text import tell
 from hpogrid.trial.raytune import SETTINGS
 
 _PATIENCE = 20.0
@@ -78,7 +78,7 @@ def running_ray(config: HpoConfig, gpus: bool) -> Iterator[tuple[Any, Path]]:
         elif (why := why_no_answer(_whole_address(address))) is not None:
             raise RunError(f"the Ray cluster at {address} cannot be reached: {why}")
         if not _reads_token() and address is None:
-            print(_OPEN, file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
+            tell(_OPEN)
         own = own_address(others[0]) if others else _LOOPBACK
         connection = _Connection(ray, _options(config, folder, gpus, own))
         try:

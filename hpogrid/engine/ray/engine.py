@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from hpogrid.engine.ray.tune import run_tune
 from hpogrid.engine.requests import UNWANTED
 from hpogrid.engine.run import Run
 from hpogrid.errors import RunError, UserError, first_line
+from hpogrid.text import tell
 from hpogrid.trial.messages import Broken, Done, Message, ReportMade
 from hpogrid.trial.surroundings import look
 
@@ -107,7 +107,7 @@ class RayEngine:
 
     def _tell_cut_off(self) -> None:
         for note in sorted(self._logs.glob(f"{CUT_OFF}*")):
-            print(note.read_text(), file=sys.stderr, flush=True)  # noqa: T201 (the job's log)
+            tell(note.read_text())
             note.unlink()
 
     def _give_up(self, error: Exception, finished: int) -> None:
