@@ -6,6 +6,7 @@ version belong together; a task that evaluates a single point is part of none.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from hpogrid.config.project import load_project
 from hpogrid.errors import UserError
 from hpogrid.site.tasks import IdRange, Task, TaskFilter, find_tasks
+from hpogrid.study.ledger import SUFFIX
 from hpogrid.text import counted
 
 LIMIT = 1000
@@ -72,7 +74,9 @@ def study_of(name: str, filters: Filters | None = None) -> Choice:
     That is the version that the project has now, or, where no task ran it, that of the newest.
     """
     filters = filters or Filters()
-    found, notes = choose(filters, project=name)
+    every, notes = choose(filters, project=name)
+    found, copies = _each_once(every)
+    notes += copies
     searches = [task for task in found if task.searches]
     if not searches:
         return Choice(found, notes)
@@ -93,6 +97,29 @@ def study_of(name: str, filters: Filters | None = None) -> Choice:
     if others := len(searches) - len(kept):
         notes.append(f"{counted(others, 'task')} of earlier versions left out: --all_versions")
     return Choice(kept, notes)
+
+
+def _each_once(tasks: list[Task]) -> Choice:
+    """Tasks without the copies of one that were imported beside it: where it went furthest."""
+    same = defaultdict(list)
+    for task in tasks:
+        same[task.name, task.created].append(task)
+    notes, kept = [], set()
+    for copies in same.values():
+        first = max(copies, key=_extent) if len(copies) > 1 else copies[0]
+        kept.add(first.id)
+        notes += [
+            f"task {task.id} is a copy of task {first.id} and left out: --range {task.id} shows it"
+            for task in copies
+            if task is not first
+        ]
+    return Choice([task for task in tasks if task.id in kept], notes)
+
+
+def _extent(task: Task) -> tuple[int, int]:
+    """How much was written of a task; of equal ones the first."""
+    written = sum(path.stat().st_size for path in task.ledgers.glob(f"*{SUFFIX}"))
+    return written, -task.id
 
 
 def version_of(task: Task) -> str:

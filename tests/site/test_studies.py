@@ -56,8 +56,27 @@ def test_export_and_import_keep_every_trial(
     ]
     assert run(["study", "show", project, "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert (row["study"], row["trials"], row["states"]) == ("p", 8, "8 complete")
+    assert (row["study"], row["trials"], row["states"]) == ("p", 4, "4 complete")
+    assert row["notes"] == "task 2 is a copy of task 1 and left out: --range 2 shows it"
     assert 0 <= row["best"] <= 1
+
+
+def test_of_the_copies_of_a_task_the_one_that_went_furthest_counts(
+    project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["local_run", project]) == 0
+    path = tmp_path / "task.tar.gz"
+    assert run(["study", "export", "1", "-o", str(path)]) == 0
+    assert run(["study", "import", str(path)]) == 0
+    ledger = tasks_path() / "1/ledger/job-0000.001.jsonl"
+    ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-2]))
+    capsys.readouterr()
+    assert run(["report", project, "--format", "json"]) == 0
+    found = capsys.readouterr()
+    assert [row["state"] for row in json.loads(found.out)] == ["complete"] * 4
+    assert "task 1 is a copy of task 2" in found.err
+    assert run(["report", project, "--range", "1", "--format", "json"]) == 0
+    assert "running" in [row["state"] for row in json.loads(capsys.readouterr().out)]
 
 
 def test_a_study_that_was_imported_is_listed_without_its_project(
