@@ -34,13 +34,19 @@ def home() -> Path:
     return folder
 
 
+def is_name(name: str) -> bool:
+    """Whether something stored can have this name; others lie in its folder by accident."""
+    fits = len(name.encode(errors="replace")) <= _LONGEST
+    return bool(_NAME.fullmatch(name)) and ".." not in name and fits
+
+
 def check_name(name: str, what: str) -> str:
     """Return ``name`` if it can be the name of a file.
 
     Raises:
         UserError: it has a path separator, ``..``, or another character that file names lack.
     """
-    if not _NAME.fullmatch(name) or ".." in name or len(name.encode()) > _LONGEST:
+    if not is_name(name):
         raise UserError(
             f"'{name}' is no name for a {what}: use letters, digits and . _ - + @ = "
             f"(no / or .., at most {_LONGEST} bytes)"

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from hpogrid.config.git import Git
-from hpogrid.config.home import check_name, home
+from hpogrid.config.home import check_name, home, is_name
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
 from hpogrid.errors import UserError
 from hpogrid.files import (
@@ -134,10 +134,8 @@ def project_names(pattern: str = "*") -> list[str]:
     """The names that match a wildcard pattern, sorted. Backups are not listed."""
     if not projects_path().is_dir():
         return []
-    found = (path.parent.name for path in projects_path().glob(f"*/{FILE}"))
-    return sorted(
-        name for name in found if fnmatch.fnmatchcase(name, pattern) and not name.startswith(".")
-    )
+    found = filter(is_name, (path.parent.name for path in projects_path().glob(f"*/{FILE}")))
+    return sorted(name for name in found if fnmatch.fnmatchcase(name, pattern))
 
 
 def load_project(name: str) -> Project:

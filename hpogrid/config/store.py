@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from hpogrid.config.home import check_name, home
+from hpogrid.config.home import check_name, home, is_name
 from hpogrid.config.schemas import SCHEMAS, Config
 from hpogrid.errors import UserError
-from hpogrid.files import explained, locked, parse_json, write_atomic
+from hpogrid.files import explained, locked, parse_json, read_text, write_atomic
 from hpogrid.registry import unknown
 from hpogrid.space.space import Space, plain
 
@@ -54,7 +54,7 @@ class Store(Generic[T]):
         """The stored names that match a wildcard pattern, sorted."""
         if not self.path.is_dir():
             return []
-        found = (path.stem for path in self.path.glob("*.json") if not path.name.startswith("."))
+        found = filter(is_name, (path.stem for path in self.path.glob("*.json")))
         return sorted(name for name in found if fnmatch.fnmatchcase(name, pattern))
 
     def load(self, name: str) -> T:
@@ -67,14 +67,8 @@ class Store(Generic[T]):
 
     def load_data(self, name: str) -> Any:
         """The JSON data of a config, as it is stored."""
-        path = self.where(name)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise UserError(unknown(self.label, name, self.names())) from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot read {path}: {error}") from error
-        return parse_json(text, f"{self.label} '{name}'")
+        self._must_exist(name)
+        return parse_json(read_text(self.where(name)), f"{self.label} '{name}'")
 
     def create(self, name: str, config: T) -> None:
         """Store a new config.

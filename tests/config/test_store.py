@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,17 @@ def test_text_that_no_file_can_hold() -> None:
     with pytest.raises(UserError, match="is not text in UTF-8"):
         STORE.create("h", HpoConfig(metric="\udcff"))
     assert STORE.names() == []
+
+
+def test_a_file_that_an_editor_has_marked_is_read(home: Path) -> None:
+    STORE.create("h", HpoConfig(metric="loss", mode="min"))
+    path = home / "hpo/h.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert STORE.load("h") == HpoConfig(metric="loss", mode="min")
+
+
+def test_files_that_no_config_can_have_made_are_not_listed(home: Path) -> None:
+    STORE.create("h", HpoConfig(metric="loss", mode="min"))
+    for name in (b"\xff", b"a\nb", b".hidden", b"a b"):
+        (home / "hpo" / os.fsdecode(name + b".json")).write_text("{}")
+    assert STORE.names() == ["h"]
