@@ -7,6 +7,7 @@ runs: a trial is known by its key, and to write it again changes nothing.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -229,12 +230,14 @@ class Runs:
 
 
 def short_name(name: str) -> str:
-    """A name as MLflow takes it: letters, digits, and ``_-. :/``.
+    """A name as MLflow takes it: letters, digits, and ``_-. :/``, and no path but a plain one.
 
     One that has to be changed ends in a sign of what it was, so that two names stay two.
     """
     taken = re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:240].strip("/")
-    if taken == name:
+    if taken.startswith(".") or posixpath.normpath(taken) != taken:
+        taken = re.sub("[./]", "_", taken)
+    if taken and taken == name:
         return name
     return f"{taken}_{hashlib.blake2b(name.encode(), digest_size=3).hexdigest()}"
 

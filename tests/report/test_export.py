@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import posixpath
 import shutil
 from pathlib import Path
 from typing import Any
@@ -264,10 +265,12 @@ def test_mlflow_takes_names_that_it_does_not_allow(tracking: str) -> None:
 
 
 def test_two_names_stay_two_in_mlflow() -> None:
-    names = ["précision", "pr\xeecision", "a[0]", "a(0)", "é", "x" * 300, "x" * 299, "a_0_", "loss"]
+    names = ["précision", "pr\xeecision", "a[0]", "a(0)", "é", "x" * 300, "x" * 299, "", ".", "..",
+             "a/../b", "a//b", "a/./b", "/a", "a/", "a_0_", "a/b", "loss"]  # fmt: skip
     short = [short_name(name) for name in names]
     assert len(set(short)) == len(names)
-    assert short[-2:] == ["a_0_", "loss"]
+    assert short[-3:] == ["a_0_", "a/b", "loss"]
+    assert all(posixpath.normpath(name) == name and name[0] not in "./" for name in short)
     assert all(len(name) <= 250 and name.isascii() for name in short)
 
 
