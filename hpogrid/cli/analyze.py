@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hpogrid.cli.complete import projects_or_files
-from hpogrid.cli.options import objective_options, task_filters
+from hpogrid.cli.options import objective_options, outname_option, task_filters
 from hpogrid.cli.output import format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
 from hpogrid.space.value import Values
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(0), default=4, show_default=True,
               help="Best trials to explain one by one.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
-@click.option("--outname", default="hpo_analysis", show_default=True, help="Name of the files.")
+@outname_option("hpo_analysis")
 @format_option()
 def analyze(
     target: str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hpogrid.cli.complete import projects_or_files
-from hpogrid.cli.options import ids_option
+from hpogrid.cli.options import Amount, ids_option
 from hpogrid.cli.output import Row, format_option, message, print_rows
 from hpogrid.errors import Exit, UserError
 from hpogrid.text import bytes_text
@@ -39,7 +39,7 @@ _KINDS = {"checkpoints": ("checkpoint",), "outputs": ("output",), "all": ("check
 @ids_option
 @click.option("--metric", help="In a folder of models: the metric that says which is best.")
 @click.option("--mode", type=click.Choice(["min", "max"]), help="Which way it is better.")
-@click.option("--idle", type=click.FloatRange(0), default=10, show_default=True,
+@click.option("--idle", type=Amount(0), default=10, show_default=True,
               help="In a folder of models: minutes without a change after which nothing trains "
               "a model any more.")  # fmt: skip
 @click.option("--dry_run", is_flag=True, help="Only say what it would do, as without --yes.")

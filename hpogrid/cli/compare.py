@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hpogrid.cli.complete import projects_or_files
-from hpogrid.cli.options import objective_options, task_filters
+from hpogrid.cli.options import Amount, objective_options, outname_option, task_filters
 from hpogrid.cli.output import Row, format_option, message, print_paths, print_rows
 from hpogrid.cli.progress import working
 
@@ -35,9 +35,9 @@ _COLUMNS = [
               "(300s, 10m, 2h). Default: as many as the shortest replicate has.")  # fmt: skip
 @click.option("--paired", is_flag=True,
               help="Replicates with the same seed belong together (Wilcoxon's test).")  # fmt: skip
-@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05,
+@click.option("--alpha", type=Amount(0, 1, min_open=True, max_open=True), default=0.05,
               show_default=True, help="Level of significance.")  # fmt: skip
-@click.option("--outname", default="hpo_compare", show_default=True, help="Name of the files.")
+@outname_option("hpo_compare")
 @click.option("--to_html", is_flag=True, help="Write a page to look at and hand on.")
 @click.option("--to_png", is_flag=True, help="Write a picture of each plot.")
 @click.option("--to_svg", is_flag=True, help="Write an SVG drawing of each plot.")

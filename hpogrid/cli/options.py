@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from hpogrid.cli.complete import metrics
 from hpogrid.errors import UserError
@@ -167,13 +169,45 @@ ids_option = click.option(
 """Which numbers tasks have; both ends are included."""
 
 
+class Amount(click.FloatRange):
+    """A number in a range; ``nan`` is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it."""
+        found = super().convert(value, param, ctx)
+        return self.fail(f"{value} is not a number.", param, ctx) if found != found else found
+
+
+def was_given(name: str) -> bool:
+    """Whether an option of the running command was typed."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
+
+
+def outname_option(default: str) -> Callable[[F], F]:
+    """The option ``--outname``."""
+    return click.option(
+        "--outname",
+        default=default,
+        show_default=True,
+        callback=_file_name,
+        help="Name of the files, no extension.",
+    )
+
+
+def _file_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if os.path.basename(value) in ("", ".", ".."):
+        raise UserError(f"--outname '{value}' names no file; write NAME or FOLDER/NAME")
+    return value
+
+
 _FILTERS = (
     click.option(
         "--limit", type=click.IntRange(1), default=1000, show_default=True,
         help="At most so many tasks, the newest ones.",
     ),
     click.option(
-        "--days", type=click.FloatRange(0, min_open=True),
+        "--days", type=Amount(0, min_open=True),
         help="Only tasks of the last N days  [default: any; of what only a server knows: 30].",
     ),
     click.option("--taskname", help="Only tasks of this name (wildcards allowed)."),

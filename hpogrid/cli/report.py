@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from hpogrid.cli.complete import columns, projects_or_files
-from hpogrid.cli.options import objective_options, server_option, task_filters
+from hpogrid.cli.options import (
+    objective_options,
+    outname_option,
+    server_option,
+    task_filters,
+    was_given,
+)
 from hpogrid.cli.output import F, format_option, message, print_data, print_file, print_paths, say
 from hpogrid.cli.progress import working
 from hpogrid.errors import UserError
@@ -23,6 +29,14 @@ if TYPE_CHECKING:
     from hpogrid.search.base import Mode
     from hpogrid.site.choice import Filters
     from hpogrid.site.watching import Mirror
+
+
+_WITH = {
+    "outname": "an option that writes files, such as --to_csv",
+    "tracking_uri": "--to_mlflow",
+    "port": "--live",
+}
+"""What an option is about; without it, it has no effect."""
 
 
 def _writer_options(function: F) -> F:
@@ -46,9 +60,7 @@ def _writer_options(function: F) -> F:
     help="More columns, also as a,b: site, task_time_s, time_s, taskid, version, reason, job, "
     "host, started, attempt, seed, last_report, or any reported metric.",
 )
-@click.option(
-    "--outname", default="hpo_result", show_default=True, help="Name of the files, no extension."
-)
+@outname_option("hpo_result")
 @_writer_options
 @click.option("--to_mlflow", is_flag=True, help="Write runs to MLflow (see --tracking_uri).")
 @click.option(
@@ -104,6 +116,10 @@ def report(
     from hpogrid.site.watching import looking_at
 
     chosen = [name.removeprefix("to_") for name, wanted in formats.items() if wanted]
+    uses = {"outname": chosen or to_tensorboard, "tracking_uri": to_mlflow, "port": live}
+    for option, used in uses.items():
+        if was_given(option) and not used:
+            message(f"--{option} has no effect without {_WITH[option]}")
     for name in chosen:
         writer(name)  # a missing library is better known before the work than after it
     targets = {

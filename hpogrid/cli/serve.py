@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from hpogrid.cli.options import Amount
 from hpogrid.cli.output import format_option, message, print_data, print_rows, say
 from hpogrid.errors import UserError
 
@@ -122,7 +123,7 @@ def tokens() -> None:
 @click.option("--task", type=int, metavar="ID", help="Only for this task; needed to write.")
 @click.option(
     "--days",
-    type=click.FloatRange(0, min_open=True),
+    type=Amount(0, min_open=True),
     default=30.0,
     show_default=True,
     help="It ends after so many days.",

@@ -47,6 +47,17 @@ def test_the_default_name(capsys: Output) -> None:
     assert Path("hpo_result.csv").is_file()
 
 
+@pytest.mark.parametrize(
+    ("option", "needed"),
+    [("outname", "--to_csv"), ("port", "--live"), ("tracking_uri", "to_mlflow")],
+)
+def test_an_option_without_effect_is_named(option: str, needed: str, capsys: Output) -> None:
+    assert run(["report", "p", f"--{option}", "7"]) == 0
+    said = capsys.readouterr().err.splitlines()[0]
+    assert said.startswith(f"--{option} has no effect without")
+    assert needed in said
+
+
 @pytest.mark.parametrize("form", ["json", "csv", "yaml"])
 def test_other_forms_go_to_stdout_alone(
     form: str, capfdbinary: pytest.CaptureFixture[bytes]
@@ -69,6 +80,9 @@ def test_other_forms_go_to_stdout_alone(
         (["report", "q"], "no file q, and unknown project 'q'; known: p"),
         (["report", "p", "--extra", "stie"], "unknown extra column 'stie'"),
         (["report", "p", "--range", "x"], "'x' is no range of task ids"),
+        (["report", "p", "--days", "nan"], "nan is not a number"),
+        (["report", "p", "--outname", "x/", "--to_csv"], "--outname 'x/' names no file"),
+        (["report", "p", "--outname", ".."], "--outname '..' names no file"),
         (["report", "p", "--range", "7-"], "no task of project 'p' passes the filters"),
         (["report", "p", "--metric", "acc"], "give --metric and --mode together"),
         (["report", "p", "--outname", "train.py/x", "--to_csv"], "cannot write"),
