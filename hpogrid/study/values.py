@@ -6,6 +6,7 @@ as they were reported; ``mode`` (``min`` or ``max``) says which way is better.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,8 +87,16 @@ def what_is_missing(names: Sequence[str], metrics: Mapping[str, object]) -> str 
             seen = ", ".join(sorted(metrics)) or _NONE_SEEN
             return f"the metric '{name}' was not reported; metrics seen: {seen}"
         if number(metrics[name]) is None:
-            return f"the metric '{name}' is {metrics[name]}, not a finite number"
+            return f"the metric '{name}' is {_shown(metrics[name])}, not a finite number"
     return None
+
+
+def _shown(value: object) -> str:
+    """A value that is no number, so that a text is not taken for one."""
+    with contextlib.suppress(ValueError):
+        if isinstance(value, str) and math.isfinite(float(value)):
+            return f"the text '{value}'"
+    return str(value)
 
 
 def aggregated(

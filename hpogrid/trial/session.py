@@ -8,6 +8,8 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from numbers import Rational
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -231,4 +233,7 @@ def plain(value: Any) -> Any:
     if (callable(item) and getattr(value, "size", 1) in (1, None)) or hasattr(value, "numel"):
         with contextlib.suppress(ValueError, TypeError, RuntimeError):
             return plain(item())  # type: ignore[misc]
+    if isinstance(value, (Decimal, Rational)):
+        with contextlib.suppress(OverflowError, ValueError):
+            return plain(float(value))
     return printable(str(value))

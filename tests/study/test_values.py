@@ -52,6 +52,9 @@ def test_objectives_are_there_together_or_not_at_all() -> None:
     assert what_is_missing(["a"], {}) == none + "--metric_regex of the model config)"
     assert what_is_missing(["a"], {"b": 1}) == "the metric 'a' was not reported; metrics seen: b"
     assert what_is_missing(["a"], {"a": NAN}) == "the metric 'a' is nan, not a finite number"
+    assert (
+        what_is_missing(["a"], {"a": "1"}) == "the metric 'a' is the text '1', not a finite number"
+    )
 
 
 def reports(*values: float) -> list[dict[str, object]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy
@@ -38,3 +40,12 @@ def test_metrics_inside_of_others_get_their_path_as_name() -> None:
     assert plain_metrics(found) == found
     with pytest.raises(TypeError, match="report needs metrics"):
         plain_metrics({})
+
+
+def test_exact_numbers_are_numbers() -> None:
+    found = plain_metrics(
+        {"third": Fraction(1, 3), "tenth": Decimal("0.1"), "nan": Decimal("nan"),
+         "wrong": Decimal("snan"), "huge": Fraction(10**400), "many": numpy.int64(2**53 + 1)}
+    )  # fmt: skip
+    assert found == {"third": 1 / 3, "tenth": 0.1, "nan": "nan", "wrong": "sNaN",
+                     "huge": str(10**400), "many": 2**53 + 1}  # fmt: skip
