@@ -137,7 +137,7 @@ class Done(Message):
         metrics: its last report, which is answered by nothing: what the objective returned.
         failure: the reason, if it failed.
         details: its traceback.
-        last: the worker ends as well: the trial has left processes behind.
+        last: the worker ends as well: the trial has left processes, or spoilt its own.
     """
 
     kind = "done"

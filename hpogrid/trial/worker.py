@@ -147,7 +147,7 @@ def work(channel: Channel) -> None:
     while isinstance(task := channel.receive(), Evaluate):
         log.open(task)
         done = evaluate(objective, task, channel, place)
-        done.last = bool(left_processes(before))
+        done.last = bool(left_processes(before)) or place.spoilt
         if done.failure is not None and _told_to_end:
             time.sleep(_PATIENCE_SECONDS)
         log.close()
@@ -199,6 +199,11 @@ class Place:
     def __init__(self, folders: Folders, model: Model) -> None:
         self._folders = folders
         self._tidy = Tidy([str(folders.here / (model.script or ""))])
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether no further trial can find it as this one did."""
+        return self._tidy.spoilt
 
     @contextlib.contextmanager
     def of(self, task: Evaluate) -> Iterator[None]:

@@ -125,6 +125,21 @@ def test_every_trial_finds_the_process_as_it_was() -> None:
     assert len({trial.metrics["found"][0] for trial in trials}) == 3
 
 
+def test_the_limits_that_a_trial_sets_are_its_own() -> None:
+    script = """
+    import os, resource, signal, sys
+    def train(config):
+        found = [resource.getrlimit(resource.RLIMIT_NOFILE), os.nice(0), sys.getrecursionlimit(),
+                 sorted(os.sched_getaffinity(0)), signal.getitimer(signal.ITIMER_VIRTUAL)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+        os.nice(1); sys.setrecursionlimit(500); os.sched_setaffinity(0, found[3][:1])
+        signal.setitimer(signal.ITIMER_VIRTUAL, 1000)
+        return {"loss": 1, "found": found}
+    """
+    first, *others = run_script(script, trials=3)
+    assert [trial.metrics["found"] for trial in others] == [first.metrics["found"]] * 2
+
+
 def test_what_a_function_writes_beside_its_script_is_the_trials() -> None:
     script = """
     import os
