@@ -20,10 +20,8 @@ import msgspec
 from hpogrid.engine.search_state import Assignment
 from hpogrid.trial.lifeline import Program, describe_exit, kill_marked, meaningful_line
 from hpogrid.trial.messages import MAX_BYTES, Garbled, Message, Setup, decode
+from hpogrid.trial.session import CELL
 from hpogrid.trial.worker import END, trial_log, worker_log
-
-CELL = "HPOGRID_CELL"
-"""The environment variable that marks all processes of a cell."""
 
 _BEGINNING = b'{"kind": '
 """What every message begins with."""

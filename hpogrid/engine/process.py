@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hpogrid.engine.cell import CELL, Cell
+from hpogrid.engine.cell import Cell
 from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.prep import Preparing
 from hpogrid.engine.pythons import trial_python
@@ -20,6 +20,7 @@ from hpogrid.errors import RunError, UserError
 from hpogrid.text import tell
 from hpogrid.trial.lifeline import kill_marked
 from hpogrid.trial.messages import Broken, Done, Garbled, Message, Ready, ReportMade, Verdict
+from hpogrid.trial.session import CELL
 
 _TICK = 0.2
 """Seconds between two looks at time limits and at the wish to stop."""

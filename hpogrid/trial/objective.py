@@ -227,6 +227,10 @@ class FunctionObjective:
         pid = os.getpid()
         with may_prune_itself(session):
             result = self._function(*arguments, **named)
+            if inspect.iscoroutine(result):
+                import asyncio
+
+                result = asyncio.run(result)
             if os.getpid() != pid:
                 return  # a process that the function has forked: what it returns is nobody's
             if inspect.isgenerator(result):

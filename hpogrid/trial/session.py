@@ -20,6 +20,9 @@ from hpogrid.trial.saved import checked, keep
 REPORTS = "HPOGRID_REPORTS"
 """The environment variable with the file to which a script's reports go."""
 
+CELL = "HPOGRID_CELL"
+"""The environment variable that marks all processes of a trial's worker."""
+
 BY_HAND = "by-hand"
 """The name of a trial that is none."""
 
@@ -68,6 +71,12 @@ class Session(Protocol):
         """The checkpoint to go on from, if there is one."""
 
 
+_ELSEWHERE = (
+    "hpogrid: a process that a trial has started does not report for it; "
+    "give the values to the trial's own process, and report there\n"
+)
+
+
 class ScriptSession:
     """The session of a script that is a process of its own.
 
@@ -93,6 +102,8 @@ class ScriptSession:
             row = "  ".join(f"{name}={value}" for name, value in metrics.items())
             sys.stdout.write(f"[hpogrid] {row}\n")
             sys.stdout.flush()
+            if self._step == 1 and CELL in os.environ:
+                sys.stderr.write(_ELSEWHERE)
             return
         with Path(self._reports).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(metrics) + "\n")

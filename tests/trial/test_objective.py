@@ -19,6 +19,11 @@ CONVENTIONS: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "def train(config):\n    for i in range(3):\n        yield {'loss': i}",
         [{"loss": 0}, {"loss": 1}, {"loss": 2}],
     ),
+    "coroutine": (
+        "import asyncio, hpogrid\nasync def train(config):\n    hpogrid.report(loss=2)\n"
+        "    await asyncio.sleep(0)\n    return 1",
+        [{"loss": 2}, {"loss": 1}],
+    ),
     "generator of numbers": (
         "def train(config):\n    yield 1\n    yield 2", [{"loss": 1}, {"loss": 2}]
     ),

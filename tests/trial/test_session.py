@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from hpogrid.trial.session import plain_metrics
+from hpogrid.trial.session import CELL, plain_metrics
 
 SCRIPT = """
 import hpogrid
@@ -49,3 +50,12 @@ def test_exact_numbers_are_numbers() -> None:
     )  # fmt: skip
     assert found == {"third": 1 / 3, "tenth": 0.1, "nan": "nan", "wrong": "sNaN",
                      "huge": str(10**400), "many": 2**53 + 1}  # fmt: skip
+
+
+def test_what_a_process_of_a_trial_reports_is_said_to_be_lost(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", "import hpogrid\nfor _ in range(2): hpogrid.report(loss=1)"],
+        env={**os.environ, CELL: "1"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert answer.stdout == "[hpogrid] loss=1\n" * 2
+    assert answer.stderr.count("does not report for it") == 1
