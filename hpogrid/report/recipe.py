@@ -6,6 +6,7 @@ for each checkpoint: its number, then ``name=value`` separated by tabs).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ def is_recipe(folder: Path) -> bool:
 
 
 def _models(folder: Path) -> Iterator[Path]:
-    return (path.parent for path in folder.rglob(METRICS) if (path.parent / HYPERPARAMS).is_file())
+    # What vanishes while it is looked at, or may not be read, holds no model.
+    for place, _, files in os.walk(folder):
+        if METRICS in files and HYPERPARAMS in files:
+            yield Path(place)
 
 
 def read_recipe(folder: Path, objectives: Sequence[Objective] = ()) -> Source:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from hpogrid.config.project import load_project
 from hpogrid.errors import UserError
 from hpogrid.report.load import given_objectives, load_sources, make_results, read_path
+from hpogrid.report.recipe import _models
 from hpogrid.report.results import Objective, Results
 from hpogrid.site.choice import Filters
 from hpogrid.study.ledger import ledger_name
@@ -165,3 +167,15 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no ledger"):
         report(tmp_path / "empty")
+
+
+def test_folders_that_vanish_while_models_are_looked_for(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        for file in ("metrics", "hyperparams.txt"):
+            (tmp_path / name / file).touch()
+    models = _models(tmp_path)
+    first = next(models)
+    for name in {"a", "b", "c"} - {first.name}:
+        shutil.rmtree(tmp_path / name)
+    assert list(models) == []
