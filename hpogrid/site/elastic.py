@@ -23,7 +23,7 @@ from hpogrid.site.control import (
     sure,
     trial_names,
 )
-from hpogrid.site.tasks import Task, load_task
+from hpogrid.site.tasks import Task, check_jobs, load_task
 from hpogrid.study.storage import check_url
 from hpogrid.study.study import read_study
 
@@ -93,6 +93,7 @@ def add_jobs(
     project = task.read_project()
     if project.storage is not None and task.shared:
         check_url(project.storage, task.n_jobs + n_jobs)
+    check_jobs(task.n_jobs + n_jobs)
     with locked(task.folder):
         before = load_task(task.id)
         jobs = list(range(before.n_jobs, before.n_jobs + n_jobs))

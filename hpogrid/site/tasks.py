@@ -220,6 +220,16 @@ def tasks_path() -> Path:
     return home() / "tasks"
 
 
+def check_jobs(count: int) -> None:
+    """Refuse more jobs than a task can have.
+
+    Raises:
+        UserError: how many it can have.
+    """
+    if count > MOST_JOBS:
+        raise UserError(f"n_jobs: a task has at most {MOST_JOBS:,} jobs, not {count:,}")
+
+
 def sketch(
     project: Project,
     site: str,
@@ -230,9 +240,14 @@ def sketch(
     foreground: bool = False,
     mode: str = "grid",
 ) -> Task:
-    """A task as it would be, without a folder."""
+    """A task as it would be, without a folder.
+
+    Raises:
+        UserError: too many jobs.
+    """
     from hpogrid.search.base import derive_seed
 
+    check_jobs(n_jobs)
     stamp = time.strftime("%Y%m%d%H%M%S")
     seed = project.hpo_config.seed
     return Task(

@@ -17,7 +17,7 @@ from hpogrid.errors import RunError, UserError
 from hpogrid.site import tasks
 from hpogrid.site.base import JobState, JobStatus, task_status
 from hpogrid.site.tasks import IdRange, Task, find_tasks, load_task, new_task, tasks_path, user_name
-from tests.commands import tree
+from tests.commands import refused, tree
 from tests.damage import DAMAGE, damage
 from tests.projects import store_project
 
@@ -191,3 +191,11 @@ def test_a_user_directory_below_a_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert find_tasks() == []
     with pytest.raises(UserError):
         load_task(1)
+
+
+def test_more_jobs_than_a_task_can_have_are_refused() -> None:
+    store_project()
+    for command in (["run", "p", "--dry_run"], ["run", "p"], ["plan", "p"]):
+        said = refused(*command, "--n_jobs", "999999999")
+        assert "a task has at most 100,000 jobs, not 999,999,999" in said
+    assert not list(tasks_path().glob("*"))
