@@ -95,6 +95,7 @@ class BatchSystem(ABC):
         kill_one: whether a command ends one member only.
         options: the native options that ``--extra`` takes.
         reserved: native options that are hpogrid's own business.
+        quotes: whether a native option may have double quotes in it.
         same: native options that say the same as a setting of the grid config, by the setting.
         tested: the versions that hpogrid's tests ran with.
         cut_off: words in an error of a submission that may have been taken all the same.
@@ -120,6 +121,7 @@ class BatchSystem(ABC):
     too_many: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[frozenset[str]] = frozenset()
     reserved: ClassVar[frozenset[str]] = frozenset()
+    quotes: ClassVar[bool] = False
     same: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
     def pool(self) -> list[list[str]]:
@@ -136,7 +138,11 @@ class BatchSystem(ABC):
         Raises:
             UserError: which, and what there is.
         """
-        native_options(extra, self.options, self.reserved, self.label)
+        self.native_options(extra)
+
+    def native_options(self, extra: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+        """See the function of that name."""
+        return native_options(extra, self.options, self.reserved, self.label, quotes=self.quotes)
 
     def settings_in(self, extra: Mapping[str, Any]) -> dict[str, str]:
         """Which of these native options say the same as settings of the grid config, by those."""
@@ -243,12 +249,24 @@ def named(targets: Sequence[Target], member: Callable[[str, int], str]) -> list[
 
 
 def native_options(
-    extra: Mapping[str, Any], known: Collection[str], reserved: Collection[str], label: str
+    extra: Mapping[str, Any],
+    known: Collection[str],
+    reserved: Collection[str],
+    label: str,
+    *,
+    quotes: bool = False,
 ) -> list[tuple[str, str | None]]:
     """The user's native options as (name, value) pairs; a value of None is a flag.
 
     ``true`` gives a flag, ``false`` and ``null`` leave it out, a list repeats the option, and an
     object becomes ``key=value,key=value``.
+
+    Args:
+        extra: what the user has given.
+        known: names of options.
+        reserved: those that hpogrid sets.
+        label: of the batch system.
+        quotes: whether a value stands as it is, so that double quotes may be in it.
 
     Raises:
         UserError: an unknown option (the valid ones are listed), one of hpogrid's own, or a
@@ -266,18 +284,20 @@ def native_options(
             if item is True:
                 pairs.append((name, None))
             elif item is not None and item is not False:
-                pairs.append((name, _text(given, item)))
+                pairs.append((name, _text(given, item, quotes)))
     return pairs
 
 
-def _text(name: str, value: Any) -> str:
+def _text(name: str, value: Any, quotes: bool) -> str:
     if isinstance(value, dict):
-        value = ",".join(f"{key}={_text(name, item)}" for key, item in value.items())
+        value = ",".join(f"{key}={_text(name, item, quotes)}" for key, item in value.items())
     if not isinstance(value, str | int | float):
         raise UserError(f"extra: '{name}' must be text, a number, true, or a list of them")
     text = str(value)
     if not text or any(ord(letter) < 32 for letter in text):
         raise UserError(f"extra: '{name}' must be one line of text")
-    if '"' in text:
+    if text.endswith("\\"):
+        raise UserError(f"extra: '{name}' must not end in a backslash")
+    if '"' in text and not quotes:
         raise UserError(f"extra: '{name}' must not have a double quote in it")
     return text

@@ -23,7 +23,6 @@ from hpogrid.site.batchsystem import (
     Request,
     Target,
     named,
-    native_options,
 )
 
 SUBMIT_FILE = "job.sub"
@@ -42,6 +41,9 @@ on_exit_hold on_exit_remove periodic_hold periodic_release periodic_remove prior
 request_cpus request_disk request_gpus request_memory require_gpus requirements retry_until
 run_as_owner stack_size stream_error stream_output success_exit_code use_oauth_services
 x509userproxy"""
+
+_OWN = re.compile(r"\+\w+", re.ASCII)
+"""The name of an attribute that is the user's own, such as ``+JobFlavour``."""
 
 _ATTRIBUTES = (
     "ClusterId,ProcId,JobStatus,HoldReason,HoldReasonCode,LastHoldReasonCode,ExitCode,"
@@ -64,6 +66,7 @@ class HTCondor(BatchSystem):
         " | while read -r limit; do echo $(($(date +%s) + limit)); done"
     )
     again = ""
+    quotes = True
     options = frozenset(_OPTIONS.split())
     same = MappingProxyType({
         "walltime": ["allowed_job_duration", "allowed_execute_duration"],
@@ -109,9 +112,9 @@ class HTCondor(BatchSystem):
             lines.append(f"request_cpus = {request.cpus}")
         if request.gpus:
             lines.append(f"request_gpus = {request.gpus}")
-        own = {name: value for name, value in grid.extra.items() if name.startswith("+")}
+        own = {name: value for name, value in grid.extra.items() if _OWN.fullmatch(name)}
         native = {name: value for name, value in grid.extra.items() if name not in own}
-        pairs = native_options(native, self.options, self.reserved, self.label)
+        pairs = self.native_options(native)
         lines += [f"{name} = {'true' if value is None else value}" for name, value in pairs]
         lines += [f"{name} = {json.dumps(value)}" for name, value in own.items()]
         return {SUBMIT_FILE: "\n".join([*lines, self.queue_line(request)]) + "\n"}
@@ -148,7 +151,7 @@ class HTCondor(BatchSystem):
 
     def check_options(self, extra: Mapping[str, Any]) -> None:
         """Attributes of one's own begin with a plus."""
-        super().check_options({name: extra[name] for name in extra if not name.startswith("+")})
+        super().check_options({name: extra[name] for name in extra if not _OWN.fullmatch(name)})
 
     def submit(self, request: Request) -> list[str]:
         """``condor_submit``."""

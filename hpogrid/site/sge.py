@@ -17,7 +17,6 @@ from hpogrid.site.batchsystem import (
     Target,
     cluster_user,
     named,
-    native_options,
 )
 
 _REASONS = {
@@ -76,7 +75,7 @@ class GridEngine(BatchSystem):
             lines.append(f"-l gpu={request.gpus}")
         if request.cpus and request.cpus > 1 and "pe" not in request.grid.extra:
             lines.append(f"-pe smp {request.cpus}")
-        native = native_options(request.grid.extra, self.options, self.reserved, self.label)
+        native = self.native_options(request.grid.extra)
         lines += [f"-{name} {value}" if value is not None else f"-{name}" for name, value in native]
         return [f"#$ {line}" for line in lines]
 

@@ -19,7 +19,6 @@ from hpogrid.site.batchsystem import (
     Target,
     cluster_user,
     named,
-    native_options,
 )
 
 _STATES: dict[str, JobState] = {
@@ -131,7 +130,7 @@ class Slurm(BatchSystem):
             options.append(("gres", f"gpu:{request.gpus}"))
         if request.grid.memory:
             options.append(("mem", request.grid.memory))
-        options += native_options(extra, self.options, self.reserved, self.label)
+        options += self.native_options(extra)
         return [f"#SBATCH --{name}" + _value(value) for name, value in options]
 
     def nodes(self, extra: Mapping[str, Any]) -> int:

@@ -89,7 +89,19 @@ def test_submitted() -> None:
     assert HTCondor().submitted(1, "") is None
 
 
-@pytest.mark.parametrize("name", ["partition", "queue", "output"])
+def test_an_expression_may_have_text_in_it() -> None:
+    wanted = '(OpSysAndVer == "AlmaLinux9") && (Machine != "a.b")'
+    condor = HTCondor()
+    condor.check_options({"requirements": wanted})
+    assert (
+        f"requirements = {wanted}\n"
+        in condor.files(request(extra={"requirements": wanted}))["job.sub"]
+    )
+    with pytest.raises(UserError, match="must not end in a backslash"):
+        condor.files(request(extra={"requirements": "TRUE \\"}))
+
+
+@pytest.mark.parametrize("name", ["partition", "queue", "output", "+a\nqueue 9\n+b"])
 def test_bad_options(name: str) -> None:
     with pytest.raises(UserError, match=r"valid: accounting_group|set by hpogrid"):
         HTCondor().files(request(extra={name: "x"}))
