@@ -40,6 +40,8 @@ def test_what_is_typed_is_what_is_searched(text: str, kind: str | None, meaning:
     ("text", "kind", "says"),
     [
         ("1e-5:", None, "write LOW:HIGH"),
+        ("nan:1", "float", "write LOW:HIGH"),
+        (":", "int", "write LOW:HIGH"),
         ("1:2:lg", None, "it takes log, int, float, step=S"),
         ("0.5:2", "int", "no range of whole numbers"),
         ("1:9:log:step=2", None, "log and step do not go together"),

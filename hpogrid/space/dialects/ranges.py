@@ -86,7 +86,7 @@ def read_range(text: str, kind: str | None = None) -> tuple[Parameter, list[str]
         return _range(found[1], found[2], found[3].split(":")[1:], kind)
     if is_call(text) or text.startswith("{"):
         return _foreign(text)
-    if ":" in text and re.match(rf"{_NUMBER}?:", text):
+    if ":" in text and (kind is not None or re.match(rf"{_NUMBER}?:", text)):
         raise ValueError(f"{shown(text)} is no range; write LOW:HIGH, such as 1e-5:1e-2:log")
     items = _items(text)
     if len(items) == 1:
