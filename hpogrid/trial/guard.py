@@ -13,6 +13,7 @@ It is a script of its own, without imports of hpogrid, so that it starts in mill
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -136,9 +137,31 @@ def _become(command: Sequence[str], guard: int) -> None:
         os.close(nothing)
         os.execvp(command[0], list(command))  # noqa: S606 (no shell is wanted)
     except OSError as error:
-        os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
+        os.write(2, f"cannot start {command[0]}: {_remedy(command[0], error)}\n".encode())
     finally:
         os._exit(CANNOT_START)
+
+
+def _remedy(program: str, error: OSError) -> str:
+    """Why a program does not start, and what helps."""
+    try:
+        with open(program, "rb") as stream:
+            first = stream.readline(200)
+    except OSError:
+        return str(error.strerror)
+    if error.errno == errno.ENOEXEC and b"\0" in first:
+        return "it was made for another kind of machine"
+    if error.errno == errno.ENOEXEC:
+        return "it has no #! line; give it one, or name what runs it, such as bash"
+    if error.errno == errno.ENOENT and not first.startswith(b"#!"):
+        return "its loader is not here: it was made for another system"
+    if error.errno == errno.ENOENT and first.endswith(b"\r\n"):
+        return "its lines end as on Windows, also that with #!; save it with ends of Unix"
+    if error.errno == errno.ENOENT:
+        return (
+            f"there is no {first[2:].decode(errors='replace').strip()}, which its first line names"
+        )
+    return str(error.strerror)
 
 
 def children(pid: int | None = None) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -109,8 +110,12 @@ def _which(word: str, path: str, folder: Path | None) -> str | None:
 
 
 def _why_not(word: str, folder: Path | None) -> str:
-    there = "/" in word and ((folder or Path()) / word).exists()
-    return os.strerror(13 if there else 2)
+    found = (folder or Path()) / word
+    if "/" not in word or not found.exists():
+        return os.strerror(errno.ENOENT)
+    if found.is_dir():
+        return os.strerror(errno.EISDIR)
+    return f"it may not be executed; 'chmod +x {word}', or name what runs it, such as bash"
 
 
 def kill_session(leader: int) -> None:

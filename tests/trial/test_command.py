@@ -233,6 +233,25 @@ def test_a_program_that_fails_says_why(evaluate: Evaluate) -> None:
         evaluate("", command="no-such-program")
 
 
+@pytest.mark.parametrize(
+    ("begin", "mode", "why"),
+    [
+        (b"#!/bin/sh\n", 0o644, "it may not be executed; 'chmod [+]x ./train', or name"),
+        (b"echo loss=1\n", 0o755, "it has no #! line; give it one"),
+        (b"\x7fELF\0\0\0\0", 0o755, "it was made for another kind of machine"),
+        (b"#!/bin/sh\r\necho\r\n", 0o755, "its lines end as on Windows"),
+        (b"#!/no/such/python\n", 0o755, "there is no /no/such/python, which its first line names"),
+    ],
+)
+def test_a_program_that_cannot_start_says_what_helps(
+    evaluate: Evaluate, tmp_path: Path, begin: bytes, mode: int, why: str
+) -> None:
+    (tmp_path / "train").write_bytes(begin)
+    (tmp_path / "train").chmod(mode)
+    with pytest.raises(CommandFailed, match=f"cannot start .*train: {why}"):
+        evaluate("", command="./train")
+
+
 @pytest.mark.parametrize("word", ["train.sh", "./train.sh", "tools/train.sh"])
 def test_a_program_of_the_project(evaluate: Evaluate, tmp_path: Path, word: str) -> None:
     script = tmp_path / word
