@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -324,6 +325,20 @@ def test_a_silent_server_holds_nothing_up(
     assert run(["report", "silent", "--to_mlflow"]) == 0
     assert "10 runs written" in capfd.readouterr().err
     assert len(runs_of(wire.url, "silent")[1]) == 10
+
+
+@pytest.mark.engine
+def test_a_report_tries_a_server_that_does_not_answer_three_times(
+    wire: Wire, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wire.state = "cut"
+    store_project(name="gone")
+    assert run(["local_run", "gone"]) == 0
+    before = dict(os.environ)
+    assert run(["report", "gone", "--to_mlflow", "--tracking_uri", wire.url]) == 1
+    assert f"MLflow at {wire.url} refused" in capfd.readouterr().err
+    assert wire.seen == 3
+    assert dict(os.environ) == before
 
 
 @pytest.mark.engine

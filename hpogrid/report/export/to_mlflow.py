@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ from hpogrid.report.export import told_of, trial_key
 from hpogrid.report.results import Results
 from hpogrid.study.address import filled, why, without_secret
 from hpogrid.study.mlflow_runs import LONGEST_TAG, Runs, short_name
+
+_USUAL = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+"""What counts unless the user says otherwise: MLflow itself waits for minutes for a server."""
 
 
 class MlflowExporter:
@@ -32,9 +38,22 @@ class MlflowExporter:
         address = filled("mlflow", target)
         shown = without_secret(target)
         try:
-            return _export(results, mlflow.MlflowClient(tracking_uri=address), address, shown)
+            with _usual_patience():
+                return _export(results, mlflow.MlflowClient(tracking_uri=address), address, shown)
         except mlflow.exceptions.MlflowException as error:
             raise RunError(f"MLflow at {shown} refused: {why(target, error)}") from error
+
+
+@contextlib.contextmanager
+def _usual_patience() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in _USUAL}
+    for name, value in _USUAL.items():
+        os.environ.setdefault(name, value)
+    try:
+        yield
+    finally:
+        for name in (name for name, value in before.items() if value is None):
+            del os.environ[name]
 
 
 def _export(results: Results, client: Any, address: str, shown: str) -> str:
