@@ -23,6 +23,9 @@ _ENOUGH = 5
 _MANY = 100
 """Whole trials with which it is known: more are not compared."""
 
+_FIRST = 3
+"""So many trials must have come past the early rungs for these to stop nobody any more."""
+
 _GROWTH = 0.2
 """By more than this share of others a rung must have grown to compare a trial there again."""
 
@@ -64,10 +67,10 @@ class AshaOptions(RungOptions, frozen=True, kw_only=True):
     """How trials are compared at rungs. No ``grace_period`` stands for a 27th of ``max_t``.
 
     Attributes:
-        early: rungs below it stop nobody once a trial has come to its end. Until then nothing is
-            known to be good, and many trials tell more than long ones; after that a model learns
-            more from longer ones. None: a ninth of ``max_t``; there are no such rungs where a
-            ``grace_period`` is given, or where the algorithm does not learn.
+        early: rungs below it stop nobody once three trials have come to others. Until then
+            little is known to be good, and many trials tell more than long ones; after that a
+            model learns more from longer ones. None: a ninth of ``max_t``; there are no such
+            rungs where a ``grace_period`` is given, or where the algorithm does not learn.
         agreement: a rung stops nobody once fewer than this share of the pairs of whole trials
             stood there in the same order as in the end, on average over the objectives that
             change from there on.
@@ -191,7 +194,7 @@ class AshaScheduler(BaseScheduler):
         given: AshaOptions = self.options.settled(learns=True)
         self._rungs = [_Rung(level) for level in given.levels()]
         self._early = given.early or 0.0
-        self._whole = False
+        self._past: set[str] = set()
         self.rungs = (*(rung.level for rung in self._rungs), given.max_t)
 
     def on_report(self, trial: str, resource: float, *losses: float) -> Decision:
@@ -201,19 +204,20 @@ class AshaScheduler(BaseScheduler):
         stops = False
         if new:
             new[-1].add(trial, losses)
+            if reaches(new[-1].level, self._early):
+                self._past.add(trial)
             stops = self._stops(trial, new[-1])
         elif reached and self.options.reconsider and reached[-1].is_due(trial):
             stops = self._stops(trial, reached[-1])
         if not reaches(resource, self.options.max_t):
             return "stop" if stops else "continue"
-        self._whole = True
         for rung in self._rungs:
             rung.end(trial, losses)
         return "complete"
 
     def _stops(self, trial: str, rung: _Rung) -> bool:
         """Whether a trial that came to a rung ends there."""
-        if self._whole and not reaches(rung.level, self._early):
+        if len(self._past) >= _FIRST and not reaches(rung.level, self._early):
             return False
         behind = rung.excludes(trial, self.options.reduction_factor)
         return behind and rung.lasts(self.options.agreement)

@@ -110,20 +110,25 @@ def test_the_rungs_of_asha_end_below_max_t() -> None:
         (True, {"reduction_factor": 3}, {1}),
     ],
 )
-def test_early_rungs_stop_nobody_once_a_trial_was_whole(
+def test_early_rungs_stop_nobody_once_three_trials_came_past_them(
     learns: bool, given: Values, early: set[int]
 ) -> None:
     asha = make_scheduler("asynchyperband", {"max_t": 27, **given}, learns=learns)
     levels = asha.rungs[:-1]
-    for epoch in range(1, 28):
-        asha.on_report("whole", epoch, 1.0)
+    for trial in range(3):
+        for epoch in range(1, 6):
+            asha.on_report(f"past-{trial}", epoch, 1.0)
+    for level in levels:
+        asha.on_report("far", level, 1.0)
     stopping = {level for level in levels if asha.on_report(f"{level}", level, 2.0) == "stop"}
     assert stopping == {*levels} - early
 
 
 def test_before_that_they_stop_as_all_others_do() -> None:
     asha = make_scheduler("asynchyperband", {"max_t": 27})
-    asha.on_report("good", 1, 1.0)
+    for trial in ("good", "as good"):  # a third one would be the last
+        for epoch in range(1, 28):
+            asha.on_report(trial, epoch, 1.0)
     assert asha.on_report("bad", 1, 2.0) == "stop"
 
 
@@ -176,7 +181,7 @@ def test_asha_compares_with_the_quantile_of_those_before() -> None:
         ((3.0, 1.0, 2.0), 2.0, "continue"),
         ((3.0, 1.0, 2.0), 2.01, "stop"),
     ):
-        asha = make("asynchyperband", max_t=9, reduction_factor=2)
+        asha = make("asynchyperband", max_t=9, grace_period=1, reduction_factor=2)
         for number, earlier in enumerate(losses):
             asha.on_report(f"1-{number}", 1, earlier)
         assert asha.on_report("0-1", 1, loss) == decision, (losses, loss)
