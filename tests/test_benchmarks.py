@@ -74,6 +74,7 @@ def test_fidelity_table(tmp_path: Path) -> None:
     assert min(begun["random"]) > 100
 
 
+@pytest.mark.slow
 def test_what_is_simulated_decides_as_the_engines_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

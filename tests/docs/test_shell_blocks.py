@@ -127,13 +127,17 @@ LONG = ("faults", "grid-search", "objectives", "reports", "running", "sharing", 
 
 
 def together(name: str) -> Any:
-    """Pages that go on from another run in one worker, which runs that page once."""
+    """Pages that go on from another run in one worker, which runs that page once.
+
+    A quick run has the README only.
+    """
     page = ROOT / name
     if page.stem in LONG:
         return pytest.param(name, marks=pytest.mark.engine)
+    marks = [] if page.stem == "README" else [pytest.mark.slow]
     if page in FIRST or needed(page) is not None:
-        return pytest.param(name, marks=pytest.mark.xdist_group("pages"))
-    return name
+        marks.append(pytest.mark.xdist_group("pages"))
+    return pytest.param(name, marks=marks)
 
 
 @pytest.mark.parametrize("name", list(map(together, NAMES)))

@@ -169,6 +169,7 @@ def test_a_job_and_a_report_know_a_task_by_the_same_name() -> None:
     assert trial_key(results, source.task, trial) == f"p/{task.name}/{trial.id}"
 
 
+@pytest.mark.slow
 def test_without_a_server_the_search_is_as_ever_and_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

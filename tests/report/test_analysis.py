@@ -118,6 +118,7 @@ def by_hand() -> Analysis:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_pictures_and_numbers_are_written(tmp_path: Path) -> None:
     paths = write_analysis(by_hand(), str(tmp_path / "x"))
     assert [path.name for path in paths] == [

@@ -258,6 +258,7 @@ def test_equal_results_share_a_rank_and_a_maximum_is_the_best() -> None:
     assert draw(simple(trials[0]), "ranks") == []
 
 
+@pytest.mark.slow
 def test_a_drawing_has_words_that_can_be_searched(few: Results, tmp_path: Path) -> None:
     few.name = "a <b> & c"
     paths = save(few, "svg", str(tmp_path / "x"))

@@ -353,6 +353,7 @@ def test_the_table_says_who_is_better(home: Path, capsys: Output) -> None:
     assert err.startswith("after 2 trials: best median loss of one (2.16667, min); better than")
 
 
+@pytest.mark.slow
 def test_every_file_is_written(home: Path, capsys: Output) -> None:
     options = ["--to_html", "--to-png", "--to_svg", "--to_pdf", "--to_json",
                "--outname", "out/c"]  # fmt: skip

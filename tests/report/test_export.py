@@ -112,6 +112,7 @@ def test_excel_has_values_and_no_formula() -> None:
 # --- Optuna --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_optuna_gets_every_trial_that_has_ended_once(store: str) -> None:
     import optuna
 

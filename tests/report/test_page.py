@@ -67,6 +67,7 @@ def test_columns_carry_scales_and_values(results: Results) -> None:
     assert columns["units"]["values"][0] == first.applied["units"]
 
 
+@pytest.mark.slow
 def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
     rng = random.Random(1)
     losses = [100 / (index + 1) + rng.random() for index in range(MOST_TRIALS + 500)]

@@ -42,7 +42,14 @@ def written(results: Results, name: str) -> str:
     return content.decode()
 
 
-@pytest.mark.parametrize("name", list(WRITERS))
+# Of the three kinds of pictures, which Matplotlib draws for seconds, a quick run has one.
+FORMATS = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("pdf", "svg") else [])
+    for name in WRITERS
+]
+
+
+@pytest.mark.parametrize("name", FORMATS)
 class TestEveryWriter:
     def test_replaces_older_files_and_writes_nothing_else(
         self, name: str, few: Results, tmp_path: Path

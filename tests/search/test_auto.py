@@ -84,6 +84,7 @@ print("torch" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_proposals_are_the_same_without_torch() -> None:
     """Nothing of it is imported, whatever is chosen."""
     command = [sys.executable, "-c", _IMPORTS]

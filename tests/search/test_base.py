@@ -333,6 +333,7 @@ def test_grid_skips_what_differs_only_in_inactive_parameters() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["CMA", "DiagonalCMA"])
 def test_nevergrad_takes_another_optimizer_in_one_dimension(optimizer: str) -> None:
     line, plane = Space({"x": Float(scale=Linear(0, 1))}), example_space()

@@ -287,6 +287,7 @@ def test_unknown_option_lists_the_valid_ones(project: MakeProject) -> None:
     assert find_tasks() == []
 
 
+@pytest.mark.slow
 def test_one_question_for_all_tasks_and_fewer_with_time(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -453,6 +454,7 @@ class Limit:
         return self._real(fake.Fake(), request)
 
 
+@pytest.mark.slow
 def test_more_jobs_than_a_user_may_submit(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

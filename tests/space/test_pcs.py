@@ -183,6 +183,7 @@ d | a in {0, 1} && c in {0, 1}
 """Of this ConfigSpace (1.2.2) itself draws "d" without "c"; see `drawn`."""
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(conditional().filter(lambda space: not is_confused(space)))
 @example(read_space(DEEP, "s", "pcs")[0])

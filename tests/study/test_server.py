@@ -93,6 +93,7 @@ def test_two_servers_on_one_folder_and_clocks_that_differ(tmp_path: Path) -> Non
         assert len(read_study(folder)[0].finished) == 6
 
 
+@pytest.mark.slow
 def test_requests_that_are_replayed_in_any_order_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def test_more_input_than_a_queue_takes() -> None:
     assert "all 2000 MB of input, and a job of A takes 1000" in str(too_large(2000, "B,A", known))
 
 
+@pytest.mark.slow
 def test_a_queue_that_is_closed_or_gone() -> None:
     store_project(grid={"site": "OFF", "container": "docker://a/b"})
     told = " ".join(hpogrid("check", "p").out.split())

@@ -43,6 +43,7 @@ def test_phpos_own_parser_reads_it(tmp_path: Path) -> None:
         assert set(archive.getnames()) == {START, ENTRY, "bundle/x"}
 
 
+@pytest.mark.slow
 def test_the_steering_command_is_one_that_generate_reads(tmp_path: Path) -> None:
     project = store_project(algorithm="hyperopt", algorithm_param={"n_startup_jobs": 3}, trials=5)
     given = tmp_path / "in.json"
