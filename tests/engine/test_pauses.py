@@ -163,7 +163,8 @@ def test_population_based_training_needs_checkpoints() -> None:
 
 
 def test_paused_trials_end_with_the_search() -> None:
-    settings = {**HYPERBAND, "trials": 20, "target": 0.0, "scheduler_param": {"max_t": 9}}
+    one_by_one = {"max_t": 9, "max_concurrent": 1}
+    settings = {**HYPERBAND, "trials": 20, "target": 0.5, "scheduler_param": one_by_one}
     _, result, trials = run_project(store_project(objective(FUNCTION), **settings))
     assert result.state == "done"
     assert all(trial.finished for trial in trials)
