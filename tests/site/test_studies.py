@@ -40,13 +40,17 @@ def store(folder: Path) -> str:
     return "p"
 
 
+def run_and_import(project: str, path: Path) -> None:
+    """Task 1, and task 2, which is a copy of it."""
+    assert run(["local_run", project]) == 0
+    assert run(["study", "export", "1", "-o", str(path)]) == 0
+    assert run(["study", "import", str(path)]) == 0
+
+
 def test_export_and_import_keep_every_trial(
     project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["local_run", project]) == 0
-    path = tmp_path / "task.tar.gz"
-    assert run(["study", "export", "1", "-o", str(path)]) == 0
-    assert run(["study", "import", str(path)]) == 0
+    run_and_import(project, tmp_path / "task.tar.gz")
     capsys.readouterr()
     assert run(["tasks", "show", "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -64,10 +68,7 @@ def test_export_and_import_keep_every_trial(
 def test_of_the_copies_of_a_task_the_one_that_went_furthest_counts(
     project: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["local_run", project]) == 0
-    path = tmp_path / "task.tar.gz"
-    assert run(["study", "export", "1", "-o", str(path)]) == 0
-    assert run(["study", "import", str(path)]) == 0
+    run_and_import(project, tmp_path / "task.tar.gz")
     ledger = tasks_path() / "1/ledger/job-0000.001.jsonl"
     ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-2]))
     capsys.readouterr()
