@@ -279,7 +279,7 @@ class _Inbox:
                 metrics = _object(line)
                 if metrics is None or not line.endswith(b"\n"):
                     break
-                file.taken += line
+                file.taken += len(line)
                 if metrics:
                     self._report(metrics)
 
@@ -300,14 +300,15 @@ class _Lines:
     """The lines of a file that grows, or is written anew with other lines.
 
     Attributes:
-        taken: the beginning of the file that needs no second look.
+        taken: how much of its beginning needs no second look.
         seen: what the system said of the file when it was read; empty: it has to be read.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._data = b""
-        self.taken = b""
+        self._data = b""  # as it was read last
+        self._known = b""  # as it was when lines were taken
+        self.taken = 0
         self.seen: tuple[int, ...] = ()
 
     def new(self) -> list[bytes]:
@@ -317,14 +318,15 @@ class _Lines:
             seen = (state.st_ino, state.st_size, state.st_mtime_ns)
             if seen != self.seen:
                 self._data, self.seen = self._path.read_bytes(), seen
-        if self.taken.startswith(self._data):  # nothing, or it is being written anew
+        before = self._known[: self.taken]
+        if before.startswith(self._data):  # nothing, or it is being written anew
             return []
-        if not self._data.startswith(self.taken):
-            both = zip(self.taken.splitlines(keepends=True), self._data.splitlines(keepends=True))
-            self.taken = b"".join(
-                was for was, _ in takewhile(lambda pair: pair[0] == pair[1], both)
-            )
-        return self._data[len(self.taken) :].splitlines(keepends=True)
+        if not self._data.startswith(before):
+            both = zip(before.splitlines(keepends=True), self._data.splitlines(keepends=True))
+            same = takewhile(lambda pair: pair[0] == pair[1], both)
+            self.taken = sum(len(line) for line, _ in same)
+        self._known = self._data
+        return self._data[self.taken :].splitlines(keepends=True)
 
 
 def _object(text: bytes) -> dict[str, object] | None:
