@@ -244,9 +244,10 @@ def test_one_of_many_makes_a_new_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
 def test_a_scratch_folder_goes_with_its_process(tmp_path: Path, number: signal.Signals) -> None:
     code = f"""
-import time
+import signal, time
 from pathlib import Path
 from hpogrid.files import scratch
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 with scratch(Path({str(tmp_path)!r})) as folder:
     (folder / "large").write_bytes(bytes(1000))
     time.sleep(60)
