@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
-from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.assignment import JobSpec
+from hpogrid.engine.run import Run
 from hpogrid.space.dialects import read_space
 
 MOST_MODULES = 20

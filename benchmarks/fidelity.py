@@ -48,7 +48,8 @@ from kept import do_runs, names, read_runs  # noqa: E402
 from search import interval  # noqa: E402
 
 from hpogrid.config.schemas import HpoConfig  # noqa: E402
-from hpogrid.engine.search_state import JobSpec, SearchState, Start  # noqa: E402
+from hpogrid.engine.assignment import JobSpec, Start  # noqa: E402
+from hpogrid.engine.search_state import SearchState  # noqa: E402
 from hpogrid.space.discrete import Categorical  # noqa: E402
 from hpogrid.space.numeric import Integer  # noqa: E402
 from hpogrid.space.scale import Log  # noqa: E402

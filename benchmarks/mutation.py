@@ -74,6 +74,7 @@ TESTS = {
         "engine/test_budget.py",
         "engine/test_pauses.py",
     ),
+    "engine/first_look": ("engine/test_search_state.py",),
 }
 """Which tests belong to a module."""
 

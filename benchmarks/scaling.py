@@ -5,8 +5,9 @@
 Each job is a real `Run` on a real folder of ledgers, with one trial at a time. Trials cost
 virtual time: a job's clock jumps by the cost of its trial, and the job that is earliest goes
 next, so that hours pass in seconds and no machine is needed for each job. Beside it as many
-independent jobs, of which the first to reach the target counts. At the end the real cost of
-the exchange for each trial, with 16 jobs.
+independent jobs, of which the first to reach the target counts. An algorithm that learns needs
+two rounds of trials at least, so that where one job needs 24 trials no number of jobs needs less
+than a twelfth of its time. At the end the real cost of the exchange for each trial, with 16 jobs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from typing import Any
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
-from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.assignment import JobSpec
+from hpogrid.engine.run import Run
 from hpogrid.space.parameter import Categorical, Float, Integer, Parameter
 from hpogrid.space.scale import Linear, Log
 from hpogrid.space.space import Space
@@ -37,6 +39,8 @@ from hpogrid.study import exchange
 Config = dict[str, Any]
 _TRIAL_SECONDS = 60.0
 _MOST_TRIALS = 1000
+_GOALS = {8: 1 / 7, 64: 1 / 30}
+"""The part of one job's time in which so many jobs are to reach the target."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,8 +223,8 @@ def main() -> int:
             statistics.geometric_mean(column) for column in zip(*pairs, strict=True)
         )
         print(f"{'mean':<12}{count:>5}{shared:>9.3f}{independent:>13.3f}")
-        if count == 8:
-            missed |= shared > 1 / 6 or independent < 1.25 * shared
+        missed |= shared > _GOALS.get(count, 1.0)
+        missed |= count == 8 and independent < 1.25 * shared
     exchange._POLL_SECONDS = 0.2
     cost = exchange_cost(16, 100)
     print(f"exchange with 16 jobs: {cost:.2f} ms a trial (goal: below 5)")

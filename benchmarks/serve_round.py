@@ -22,7 +22,8 @@ from typing import Any
 
 from hpogrid.config.project import Project, draft_project, load_project, publish_project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
-from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.assignment import JobSpec
+from hpogrid.engine.run import Run
 from hpogrid.site.tasks import Task, load_task, new_task
 from hpogrid.space.dialects import read_space
 from hpogrid.space.value import as_number

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from hpogrid.engine.search_state import Assignment
+from hpogrid.engine.assignment import Assignment
 from hpogrid.trial.lifeline import Program, describe_exit, kill_marked, meaningful_line
 from hpogrid.trial.messages import MAX_BYTES, Garbled, Message, Setup, decode
 from hpogrid.trial.session import CELL

@@ -10,7 +10,7 @@ import msgspec
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import ModelConfig, PrepStage
-from hpogrid.engine.search_state import Assignment
+from hpogrid.engine.assignment import Assignment
 from hpogrid.space.value import Value, Values
 from hpogrid.trial.messages import Evaluate, Model, Setup
 from hpogrid.trial.placeholders import command_words, uses

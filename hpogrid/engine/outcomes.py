@@ -11,6 +11,10 @@ from hpogrid.search.base import FAILED, Outcome
 
 Values = tuple[float, ...]
 
+REPORTS = "training_iteration"
+SECONDS = "time_total_s"
+"""The metrics that count a trial's reports and its seconds, without that a script reports them."""
+
 
 def curve_of(
     resources: Iterable[float | None],

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hpogrid.engine.assignment import Assignment
 from hpogrid.engine.cell import Cell
 from hpogrid.engine.messages import SPARE, Tasks
 from hpogrid.engine.prep import Preparing
 from hpogrid.engine.pythons import trial_python
 from hpogrid.engine.requests import UNWANTED
 from hpogrid.engine.resources import slot_environments, trials_at_once
-from hpogrid.engine.run import Assignment, Run
+from hpogrid.engine.run import Run
 from hpogrid.errors import RunError, UserError
 from hpogrid.text import tell
 from hpogrid.trial.lifeline import kill_marked

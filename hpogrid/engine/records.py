@@ -15,7 +15,7 @@ import time
 
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
-from hpogrid.engine.search_state import JobSpec
+from hpogrid.engine.assignment import JobSpec
 from hpogrid.errors import RunError, UserError
 from hpogrid.files import write_atomic
 from hpogrid.identity import boot_id

@@ -17,11 +17,12 @@ import msgspec
 
 from hpogrid.config.prep import fixed_values
 from hpogrid.config.project import Project
+from hpogrid.engine.assignment import Assignment, JobSpec, Start
 from hpogrid.engine.deadline import Deadline
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.records import Records, RunningAlready
 from hpogrid.engine.requests import Requests
-from hpogrid.engine.search_state import Assignment, JobSpec, SearchState, Start
+from hpogrid.engine.search_state import SearchState
 from hpogrid.engine.surroundings import environment_of
 from hpogrid.errors import RunError
 from hpogrid.schedule.base import Decision

@@ -8,17 +8,16 @@ that is killed between any two goes on from its ledger (`SearchState.replay`) as
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 from hpogrid.config.schemas import HpoConfig
+from hpogrid.engine.assignment import JobSpec, Start, Step
 from hpogrid.engine.budget import Budget
 from hpogrid.engine.earlier import Earlier
-from hpogrid.engine.outcomes import curve_of, mean_outcome
+from hpogrid.engine.first_look import FirstLook
+from hpogrid.engine.outcomes import REPORTS, SECONDS, curve_of, mean_outcome
 from hpogrid.schedule import make_scheduler
 from hpogrid.schedule.base import Decision, reaches
 from hpogrid.search import make_searcher
@@ -26,7 +25,7 @@ from hpogrid.search.base import FAILED, Outcome, Problem, derive_seed
 from hpogrid.search.prior import read_prior
 from hpogrid.search.proposer import Proposer
 from hpogrid.space.space import Point, Space
-from hpogrid.space.value import Value, Values
+from hpogrid.space.value import Value
 from hpogrid.study.events import Ended, Event, Metrics, Reported, Started, State
 from hpogrid.study.history import Past
 from hpogrid.study.study import Copied, Report, Source, Study, Trial, deaths, number_of
@@ -48,120 +47,11 @@ _VERDICTS: dict[Decision, State] = {
 }
 """What a trial has come to when it ends after a decision."""
 
-REPORTS = "training_iteration"
-SECONDS = "time_total_s"
-"""The metrics that count a trial's reports and its seconds, without that a script reports them."""
-
 _ALL_TRIED = "every configuration was tried"
-
-_FIRST = 3
-"""So many trials have to fail for one reason, at the least, until a job is given up."""
 
 _TOO_DEADLY = (
     "its job was killed twice while it ran and came no further (out of memory, a lost node, a kill)"
 )
-
-
-@dataclass(frozen=True)
-class JobSpec:
-    """Which job this is.
-
-    Attributes:
-        job: its index in the task, from 0.
-        seed: of the task; each job and trial derives its own.
-        ledgers: the folder of the task's ledgers.
-        trials: the folder of the trials' own folders (logs, checkpoints).
-        shared: whether the jobs of the task are one search.
-        n_jobs: how many jobs the task has.
-        begun_with: how many it had at first, which share the points to try first, and a finite
-            space where they cannot ask each other; 0: the same.
-        requests: the folder in which users ask for something while the job runs.
-        prep: the folder in which what trials need is prepared; of all jobs that share a disk.
-        after: numbers of trials begin after this one; earlier attempts, of which no ledger is
-            here, may have given those up to it.
-        added: trials that the budget has beyond that of the project as it was submitted.
-        trial_seed: of every trial; None: each derives its own from the task's.
-    """
-
-    job: int
-    seed: int
-    ledgers: Path
-    trials: Path
-    shared: bool = True
-    n_jobs: int = 1
-    begun_with: int = 0
-    requests: Path | None = None
-    after: int = 0
-    prep: Path | None = None
-    added: int = 0
-    trial_seed: int | None = None
-
-    @property
-    def sharing(self) -> int:
-        """How many jobs deal out among themselves what is dealt out: those of the beginning."""
-        return self.begun_with or self.n_jobs
-
-    def share(self, first: Sequence[Point]) -> Sequence[Point]:
-        """Those of the points to try first that are this job's; one that was added has none."""
-        if not self.shared:
-            return first
-        return first[self.job :: self.sharing] if self.job < self.sharing else []
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A trial that is to be started.
-
-    Attributes:
-        source: whose newest checkpoint it goes on from: its own, or that of a better one.
-        reported: the last report of that one; checkpoints that were saved later do not count.
-        asks: whether other jobs may have taken the configuration, so that it is claimed first.
-    """
-
-    trial: str
-    point: Point
-    seed: int
-    attempt: int = 1
-    group: str | None = None
-    source: str | None = None
-    reported: int = 0
-    asks: bool = False
-
-    def event(self, now: float, step: int = 0) -> Started:
-        """The start as the ledger has it; it goes on after report ``step``."""
-        suggested, applied = self.point.suggested, self.point.applied
-        return Started(
-            time=now,
-            trial=self.trial,
-            seed=self.seed,
-            suggested=suggested,
-            applied=None if applied == suggested else applied,
-            attempt=self.attempt,
-            from_step=step,
-            parent=None if self.source == self.trial else self.source,
-            group=self.group,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A trial to evaluate; it goes on from ``restore``, saved before report ``from_step``.
-
-    ``spent`` is how many seconds of ``trial_timeout`` its earlier stretches took.
-    """
-
-    trial: str
-    config: Values
-    seed: int
-    attempt: int = 1
-    from_step: int = 0
-    restore: Path | None = None
-    spent: float = 0.0
-
-
-Step = Start | Ended | Literal["look"]
-"""What comes next: start a trial, write that a paused one has ended, or look what jobs that have
-died left behind (see `SearchState.offer`)."""
 
 
 @dataclass(slots=True)
@@ -260,11 +150,7 @@ class SearchState:
         self.claimed: deque[Point] = deque()
         self._looked = False
         self._more = False
-        self._names: set[str] = set()
-        self._numbers: set[str] = set()
-        self._endings: list[str | None] | None = []  # why this attempt's first trials failed
-        self._checks = self._names_to_check()
-        self._compares = self._scheduler.judges and len(self._metrics) > 1
+        self._first_look = FirstLook(config, self._attr, judges=self._scheduler.judges)
         for item in past:
             if item.same or not searcher.learns:  # some evaluate nothing twice
                 self.proposer.tell(item.suggested, Outcome(item.values))
@@ -549,7 +435,7 @@ class SearchState:
             running.state, running.reason = "failed", "the script itself says that it failed"
         elif verdict == "pruned":
             running.state, running.reason = "pruned", "the script itself ended it early"
-        elif verdict is None and self._lacks_the_metric():
+        elif verdict is None and self._first_look.lacks_the_metric:
             missing = what_is_missing(self._metrics, metrics)
             reason = f"{missing} (the first report needs it, unless max_failures is set)"
             running.state, running.reason = "failed", reason
@@ -561,18 +447,13 @@ class SearchState:
         return decision
 
     def _decide(self, trial: Trial, step: int, metrics: Metrics) -> Decision:
-        self._note_names(metrics)
+        self._first_look.see(metrics)
         decision = self._judge(trial, step, metrics)
         if self.budget.reached({REPORTS: step, **metrics}):
             return "complete"
         if decision == "pause" and (self.stopped or self.budget.spent):
             return "stop"
         return decision
-
-    def _lacks_the_metric(self) -> bool:
-        """Whether no trial has ever reported any of the metrics, which is taken for a mistake."""
-        unheard = self._names.isdisjoint(self._metrics)
-        return unheard and self.config.max_failures is None
 
     def unwritten(self, name: str) -> list[Reported]:
         """The reports of a running trial that are not in the ledger yet."""
@@ -702,7 +583,10 @@ class SearchState:
             self._tell(trial)
             self._account(trial)
             if running is not None:
-                self._look_at_ends(trial, running.reports)
+                self.notes += self._first_look.remarks(trial, running.reports)
+                all_failed = self.budget.failures == self.budget.finished
+                why = self._first_look.hopeless(trial, all_failed=all_failed)
+                self.stopped = self.stopped or why
         elif running is not None:
             (self._suspects if trial.deaths else self._again).append(trial.id)
 
@@ -720,11 +604,11 @@ class SearchState:
         seen = self._judged.get(trial.id, 0)
         for report in trial.reports:
             if report.step > seen:
-                self._note_names(report.metrics)
+                self._first_look.see(report.metrics)
                 decision = self._judge(trial, report.step, report.metrics)
                 self._judged[trial.id] = report.step
         if trial.finished:
-            self._note_names(trial.metrics)
+            self._first_look.see(trial.metrics)
             if not trial.reports:
                 self._judge(trial, 1, trial.metrics)
             self._tell(trial)
@@ -807,72 +691,6 @@ class SearchState:
         """A trial of this job is finished, now or in an earlier attempt."""
         self._scheduler.on_end(trial.id)
         self.budget.count(trial)
-
-    # --- what the user should know -----------------------------------------------------------
-
-    def _names_to_check(self) -> dict[str, str]:
-        """The reported numbers that settings name, apart from the metrics, and who names them."""
-        rules = self.config.stop_search
-        named = [
-            *((name, "stop") for name in self.config.stop),
-            (self._attr, "time_attr"),
-            *((name, "min_metric_value") for name in rules.min_metric_value),
-            *((name, "max_metric_value") for name in rules.max_metric_value),
-        ]
-        if rules.max_cost is not None:
-            named.append((rules.cost_metric, "cost_metric"))
-        found: dict[str, str] = {}
-        for name, who in named:
-            if name not in (REPORTS, SECONDS) and name not in self._metrics:
-                found[name] = f"{found[name]} and {who}" if name in found else who
-        return found
-
-    def _note_names(self, metrics: Mapping[str, Value]) -> None:
-        if not self._names.issuperset(metrics):
-            self._names.update(metrics)
-        if self._checks:
-            self._numbers.update(
-                name for name in self._checks if number(metrics.get(name)) is not None
-            )
-
-    def _look_at_ends(self, trial: Trial, reports: Sequence[Metrics]) -> None:
-        """See from this attempt's first trials whether the search is what its user meant."""
-        if self._checks and trial.state != "failed" and trial.metrics:
-            self._note_names(trial.metrics)
-            missing = {key: who for key, who in self._checks.items() if key not in self._numbers}
-            seen = ", ".join(sorted(self._names))
-            self.notes += [
-                f"no trial reports a number '{name}', named by {who}, which has no effect; "
-                f"reported: {seen}"
-                for name, who in missing.items()
-            ]
-            self._checks = {}
-        if self._compares and trial.state == "complete" and len(reports) > 1:
-            self._compares = False
-            self._look_for_late_metrics(reports[:-1])
-        if self._endings is None:
-            return
-        if trial.state != "failed" or self.budget.finished > self.budget.failures:
-            self._endings = None
-            return
-        self._endings.append(re.sub(r"\d+", "0", trial.reason or ""))
-        count = max(_FIRST, self.config.at_once)
-        if len(self._endings) >= count:
-            if len(set(self._endings)) == 1 and self.config.max_failures is None:
-                self.stopped = self.stopped or (
-                    f"the first {count} trials failed for one reason; set max_failures "
-                    "to go on after such a start"
-                )
-            self._endings = None
-
-    def _look_for_late_metrics(self, before: Iterable[Metrics]) -> None:
-        early = {name for metrics in before for name in metrics}
-        late = [name for name in self._metrics if name not in early]
-        if late and len(late) < len(self._metrics):
-            self.notes.append(
-                f"{' and '.join(late)} came with the last report only: scheduler "
-                f"{self.config.scheduler} compares trials by all metrics, and ends none before"
-            )
 
 
 def _point(trial: Trial) -> Point:

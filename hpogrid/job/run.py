@@ -16,9 +16,10 @@ import msgspec
 
 from hpogrid.config.project import SCRIPTS, Project, read_project
 from hpogrid.engine import ENGINES, choose_engine
+from hpogrid.engine.assignment import JobSpec
 from hpogrid.engine.prep import make_workplace
 from hpogrid.engine.records import RunningAlready
-from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.run import Run
 from hpogrid.engine.track import live_tracking
 from hpogrid.engine.verbose import telling
 from hpogrid.errors import UserError, first_line

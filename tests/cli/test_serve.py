@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.assignment import JobSpec
+from hpogrid.engine.run import Run
 from hpogrid.site.tasks import Task, new_task
 from hpogrid.study.serve.tokens import read_or_make_token
 from tests.engine.test_sharing import evaluate

@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 
 from hpogrid.config.schemas import HpoConfig
-from hpogrid.engine.run import JobSpec
-from hpogrid.engine.search_state import SearchState, Start
+from hpogrid.engine.assignment import JobSpec, Start
+from hpogrid.engine.search_state import SearchState
 from hpogrid.search.base import Outcome
 from hpogrid.space.dialects import read_space
 from hpogrid.space.space import Point, Space

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
-from hpogrid.engine.run import JobSpec
+from hpogrid.engine.assignment import JobSpec
 from hpogrid.space.dialects import read_space
 from tests.projects import SPACE
 

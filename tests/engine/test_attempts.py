@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpogrid.config.project import Project
-from hpogrid.engine.run import Assignment, Run, RunningAlready
+from hpogrid.engine.assignment import Assignment
+from hpogrid.engine.run import Run, RunningAlready
 from hpogrid.site.local import run_here
 from hpogrid.site.tasks import new_task
 from hpogrid.space.value import as_number

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpogrid.config.schemas import HpoConfig, SearchStop
-from hpogrid.engine.run import JobSpec
-from hpogrid.engine.search_state import SearchState, Start
+from hpogrid.engine.assignment import JobSpec, Start
+from hpogrid.engine.search_state import SearchState
 from hpogrid.search.base import Outcome
 from hpogrid.space.parameter import Categorical
 from hpogrid.space.space import Space

@@ -11,8 +11,8 @@ import pytest
 
 from hpogrid.config.project import Project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
-from hpogrid.engine.run import JobSpec, Run
-from hpogrid.engine.search_state import Start
+from hpogrid.engine.assignment import JobSpec, Start
+from hpogrid.engine.run import Run
 from hpogrid.errors import UserError
 from hpogrid.space.dialects import read_space
 from hpogrid.study.events import Opened

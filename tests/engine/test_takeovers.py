@@ -11,7 +11,8 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpogrid.engine.run import Assignment, Run
+from hpogrid.engine.assignment import Assignment
+from hpogrid.engine.run import Run
 from hpogrid.study.study import read_study
 from tests.engine.test_sharing import FINITE, project, spec
 

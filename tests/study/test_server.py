@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from hpogrid.config.project import Project
-from hpogrid.engine.run import JobSpec, Run, RunningAlready
+from hpogrid.engine.assignment import JobSpec
+from hpogrid.engine.run import Run, RunningAlready
 from hpogrid.errors import UserError
 from hpogrid.study.ledger import was_closed
 from hpogrid.study.remote import RemoteExchange

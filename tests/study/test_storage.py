@@ -14,7 +14,8 @@ import pytest
 
 from hpogrid.config.project import Project, draft_project, publish_project
 from hpogrid.config.schemas import GridConfig, HpoConfig, ModelConfig
-from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.assignment import JobSpec
+from hpogrid.engine.run import Run
 from hpogrid.errors import UserError
 from hpogrid.site.studies import create_study
 from hpogrid.site.tasks import Task, new_task

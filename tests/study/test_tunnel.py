@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.engine.run import JobSpec, Run
+from hpogrid.engine.assignment import JobSpec
+from hpogrid.engine.run import Run
 from hpogrid.errors import UserError
 from hpogrid.site.serving import places
 from hpogrid.site.tasks import new_task
