@@ -63,6 +63,21 @@ def squares(first: Array, second: Array, categories: NDArray[np.bool_]) -> Array
     return np.asarray(found, dtype=np.float64)
 
 
+def _apart(first: Array, second: Array, lengths: Array, categories: NDArray[np.bool_]) -> Array:
+    """The sum of `squares` in lengths, of shape (first, second).
+
+    Most axes are of numbers that all points have: a product of matrices does for those together.
+    """
+    categories = _widened(categories[None, :], first.shape[1])[0]
+    own = categories | np.isnan(first).any(0) | np.isnan(second).any(0)
+    a, b = first[:, ~own] / lengths[~own], second[:, ~own] / lengths[~own]
+    found = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * (a @ b.T)
+    if own.any():
+        alone = squares(first[:, own], second[:, own], categories[own])
+        found = found + alone @ lengths[own] ** -2
+    return np.asarray(np.maximum(found, 0))
+
+
 @dataclass(frozen=True)
 class Hyper:
     """What the kernel, Matérn with smoothness 5/2, is made with.
@@ -160,8 +175,7 @@ class GaussianProcess:
 
     def _kernel(self, points: Array) -> Array:
         points = _widened(points, self._points.shape[1])
-        apart = squares(points, self._points, self._categories)
-        alike, _ = _matern(apart @ self._hyper.lengths**-2)
+        alike, _ = _matern(_apart(points, self._points, self._hyper.lengths, self._categories))
         return self._hyper.scale * alike + _MEAN
 
     def at(self, points: Array) -> tuple[Array, Array]:
