@@ -32,10 +32,10 @@ def command_words(command: str | None, script: str | None) -> list[str]:
     """The command as words; a script alone is called with its parameters as options.
 
     Raises:
-        UserError: the quotes do not match.
+        UserError: the quotes do not match, or the script's name reads as something else.
     """
     if command is None:
-        return [sys.executable, str(script), "{args}"]
+        return [sys.executable, script_word(str(script)), "{args}"]
     try:
         words = shlex.split(command)
     except ValueError as error:
@@ -43,6 +43,20 @@ def command_words(command: str | None, script: str | None) -> list[str]:
     if not words:
         raise UserError("command: it is empty; write for example 'python train.py {args}'")
     return [sys.executable if words[0] in ("python", "python3") else words[0], *words[1:]]
+
+
+def script_word(script: str) -> str:
+    """The word of a command that names a script: no option of Python, and no placeholder.
+
+    Raises:
+        UserError: it has a placeholder in it.
+    """
+    found = _PLACEHOLDER.search(script)
+    if found is not None:
+        raise UserError(
+            f"script: {found[0]} in the name {script} reads as a placeholder; rename the file"
+        )
+    return f"./{script}" if script.startswith("-") else script
 
 
 def trial_files(*, template: bool, prep: bool) -> list[str]:

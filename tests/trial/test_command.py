@@ -319,6 +319,7 @@ def test_a_shell_reads_back_what_was_written(text: str) -> None:
         ({"command": "x", "model": "f"}, "needs the --script"),
         ({"script": "../a.py"}, "without '..'"),
         ({"script": "a.py", "model": "not a name"}, "is no name"),
+        ({"script": "a{lr}.py"}, r"{lr} in the name a{lr}\.py reads as a placeholder"),
         ({"command": "x", "metric_regex": "loss=[0-9]+"}, "needs a group"),
         ({"command": "x", "metric_regex": "loss=("}, "no regular expression"),
     ],
@@ -385,6 +386,15 @@ def test_a_script_that_cannot_know_its_parameters(
     (tmp_path / "beside.py").write_text("from argparse import ArgumentParser")
     note = unread_note(command_words(command, None), tmp_path)
     assert (note is None) if says is None else (note is not None and says in note)
+
+
+def test_a_script_whose_name_begins_with_a_dash(evaluate: Evaluate, tmp_path: Path) -> None:
+    (tmp_path / "-t.py").write_text(
+        "import argparse, hpogrid\n"
+        "p = argparse.ArgumentParser()\np.add_argument('--x', type=float)\n"
+        "hpogrid.report(loss=p.parse_args().x)\n"
+    )
+    assert evaluate("", {"x": 3.0}, script="-t.py", command=None).reports == [{"loss": 3.0}]
 
 
 @pytest.mark.parametrize(

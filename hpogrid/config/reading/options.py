@@ -173,7 +173,7 @@ def options_of_help(path: Path) -> Iterator[Declared]:
     Raises:
         UserError: it does not end well, or not in time.
     """
-    command = [sys.executable, path.name, "--help"]
+    command = [sys.executable, f"./{path.name}", "--help"]
     try:
         answer = subprocess.run(
             command, cwd=path.absolute().parent, stdin=subprocess.DEVNULL, text=True,

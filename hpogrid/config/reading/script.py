@@ -22,6 +22,7 @@ from hpogrid.space.parameter import Constant
 from hpogrid.space.space import Space
 from hpogrid.trial import declared
 from hpogrid.trial.declarations import Source
+from hpogrid.trial.placeholders import script_word
 
 _READERS = (read_hydra, read_optuna, read_tuner, read_options, read_lookups)
 """One for each kind of script; the first that finds something is right."""
@@ -140,7 +141,8 @@ def _command(path: Path, found: Found, wish: Wish) -> str | None:
         return None
     if any("{" in word for word in wish.words):
         raise UserError("braces in the script's own words are placeholders; write model_config")
-    return f"python {shlex.quote(path.name)} {shlex.join(wish.words)} {spread}".replace("  ", " ")
+    script = shlex.quote(script_word(path.name))
+    return f"python {script} {shlex.join(wish.words)} {spread}".replace("  ", " ")
 
 
 def find_script(folder: Path) -> Path:
