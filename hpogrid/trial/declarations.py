@@ -78,6 +78,9 @@ class Declared:
         if style in (STYLES["plain"], STYLES["argparse"], STYLES["simple-parsing"]):
             null = None if self.default is None else found.null
             found = replace(found, null=null, empty_is_false=self.by_bool)
+        if self.kind in ("int", "float") and style is not STYLES["fire"]:  # that takes anything
+            loose = style is STYLES["typer"]  # 2.0 is 2 to it
+            return replace(found, number="float" if loose else self.kind)
         if self.kind in ("json.loads", "yaml.safe_load"):
             return replace(found, literal="json", null="null")
         if self.kind.rpartition(".")[2] in ("literal_eval", "eval"):

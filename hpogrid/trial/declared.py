@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hpogrid.trial.declarations import Declared, Source, imported
@@ -107,10 +107,12 @@ class Arguments:
 
     def _option(self, name: str) -> Option:
         plain = name.replace("-", "_")
-        for item in self._declared:
-            if plain in item.known_as:
-                return item.option(self._style, name)
-        return self._style.called(name)
+        found = [item for item in self._declared if plain in item.known_as]
+        if not found:
+            return self._style.called(name)
+        option = found[0].option(self._style, name)
+        alike = all(item.kind == found[0].kind for item in found)
+        return option if alike else replace(option, number="")  # of several sub-commands
 
 
 def _modules(path: Path, folder: Path) -> Iterator[ast.Module]:

@@ -35,6 +35,7 @@ class Option:
         null: the word for null; None: the option is left out.
         empty_is_false: the word is given to Python's ``bool``, to which any text is true.
         no_value: whether the option is known to take none.
+        number: ``int`` or ``float``, where its parser refuses all else.
     """
 
     name: str = "--{name}"
@@ -46,6 +47,7 @@ class Option:
     null: str | None = "None"
     empty_is_false: bool = False
     no_value: bool = False
+    number: str = ""
 
     def called(self, name: str) -> Option:
         """The same for a parameter of this name (of a nested one, the last part is negated)."""
@@ -105,6 +107,13 @@ class Option:
         return [self.name, *texts]
 
     def _text(self, value: Any) -> str:
+        text = self._written(value)
+        if self.number and value is not None and not _is_number(text, whole=self.number == "int"):
+            wanted = "whole numbers" if self.number == "int" else "numbers"
+            raise ValueError(f"{self.name} takes {wanted}, and {text!r} is none")
+        return text
+
+    def _written(self, value: Any) -> str:
         if isinstance(value, bool) and self.empty_is_false:
             return "True" if value else ""
         if value is None and self.null is not None:
@@ -120,6 +129,17 @@ class Option:
             bare = value.isidentifier() and not keyword.iskeyword(value)
             return value if bare else as_python(value)
         return as_text(value)
+
+
+def _is_number(text: str, *, whole: bool) -> bool:
+    try:
+        if whole:
+            int(text, 0 if "x" in text else 10)
+        else:
+            float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_plain_number(text: str) -> bool:

@@ -404,6 +404,10 @@ def test_a_script_whose_name_begins_with_a_dash(evaluate: Evaluate, tmp_path: Pa
         ("t {overrides}", "x", {"1": 2}, "overrides have no way to write the key '1'"),
         ("python t.py {args}", "layers", ["-a", "b"], "cannot be one of several words"),
         ("python t.py {args}", "flag", 0.5, "takes no value"),
+        ("python t.py {args}", "lr", "a", "--lr takes numbers, and 'a' is none"),
+        ("python t.py {args}", "lr", True, "--lr takes numbers, and 'True' is none"),
+        ("python t.py {args}", "n", 2.0, "--n takes whole numbers, and '2.0' is none"),
+        ("python t.py {args}", "sizes", [1, "b"], "--sizes takes whole numbers, and 'b' is none"),
     ],
 )
 def test_what_a_program_cannot_be_told(
@@ -412,10 +416,27 @@ def test_what_a_program_cannot_be_told(
     (tmp_path / "t.py").write_text(
         "import argparse\np = argparse.ArgumentParser()\n"
         "p.add_argument('--layers', nargs='+')\np.add_argument('--flag', action='store_true')\n"
+        "p.add_argument('--lr', type=float)\np.add_argument('--n', type=int)\n"
+        "p.add_argument('--sizes', type=int, nargs='+')\n"
     )
     words = command_words(command, None)
     with pytest.raises(UserError, match=f"parameter '{name}': .*{says}"):
         check_values(words, [(name, value)], Arguments(words, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', type=str)\n",
+        "import fire\ndef main(n: int = 1): ...\nfire.Fire(main)\n",
+        "import argparse\np = argparse.ArgumentParser()\ns = p.add_subparsers()\n"
+        "a, b = s.add_parser('a'), s.add_parser('b')\n"
+        "a.add_argument('--n', type=int)\nb.add_argument('--n')\n",
+    ],
+)
+def test_what_takes_more_than_numbers_is_told_more(script: str, tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(script)
+    assert Arguments(["t.py"], tmp_path).words("n", "all") == ["--n=all"]
 
 
 def test_a_variable_of_a_shell_does_not_begin_with_a_digit() -> None:
