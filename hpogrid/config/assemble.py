@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from hpogrid.config.project import (
     publish_project,
     read_project,
 )
+from hpogrid.config.schemas import Config
 from hpogrid.config.scripts import script_files, script_notes
 from hpogrid.config.store import STORES
 from hpogrid.errors import UserError
@@ -33,6 +34,7 @@ from hpogrid.files import files_below, scratch, writing
 from hpogrid.registry import unknown
 from hpogrid.search.prior import read_prior
 from hpogrid.space.parameter import Categorical, Ordinal
+from hpogrid.space.space import Space
 
 
 def assemble(
@@ -44,6 +46,8 @@ def assemble(
     replace: bool = False,
     base: Project | None = None,
     change: Callable[[Project], Project] | None = None,
+    given: Mapping[str, Config | Space] | None = None,
+    checked: Callable[[], None] | None = None,
 ) -> list[str]:
     """Bundle stored configs and scripts into a project.
 
@@ -56,6 +60,8 @@ def assemble(
         replace: whether the project exists and is replaced, with a backup.
         base: a stored project.
         change: what is changed in its copies of the configs.
+        given: configs that are to be stored under the names in ``configs``.
+        checked: called when nothing is wrong, before the project is there.
 
     Returns:
         What the user should know.
@@ -68,7 +74,7 @@ def assemble(
     if replace:
         old = base if base is not None and base.name == name else load_project(name)
     files, notes, shown = _scripts(scripts, base)
-    project = _project(name, shown, configs, base)
+    project = _project(name, shown, configs, base, given or {})
     if scripts is not None:
         project = msgspec.structs.replace(project, git=git_state(shown, files))
     project = project if change is None else change(project)
@@ -80,6 +86,8 @@ def assemble(
         notes += _check_words(project, folder / SCRIPTS)
         if check:
             notes += _check_model(project, folder / SCRIPTS, shown)
+        if checked is not None:
+            checked()
         publish_project(project, folder, old)
     return notes
 
@@ -93,8 +101,17 @@ def _scripts(scripts: Path | None, base: Project | None) -> tuple[dict[str, Path
     return script_files(scripts), script_notes(scripts), scripts
 
 
-def _project(name: str, scripts: Path, configs: dict[str, str], base: Project | None) -> Project:
-    parts: dict[str, Any] = {kind: STORES[kind].load(config) for kind, config in configs.items()}
+def _project(
+    name: str,
+    scripts: Path,
+    configs: dict[str, str],
+    base: Project | None,
+    given: Mapping[str, Config | Space],
+) -> Project:
+    parts: dict[str, Any] = {
+        kind: given[kind] if kind in given else STORES[kind].load(config)
+        for kind, config in configs.items()
+    }
     if "search_space" in parts:
         parts["search_space"] = parts["search_space"].to_json()
     parts |= {"name": name, "created": time.time(), "scripts_path": str(scripts)}

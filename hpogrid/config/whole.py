@@ -32,21 +32,26 @@ def store_whole(name: str, configs: Configs, scripts: Path) -> list[str]:
     """Store the configs and the project under one name; return what the user should know.
 
     What is stored already and says the same stays; else it is replaced, and a dated backup of the
-    project is kept.
+    project is kept. Where something is refused, nothing is stored.
 
     Raises:
         UserError: what is wrong with a script, or with how it goes with the configs.
     """
-    for kind, config in configs.items():
-        store = STORES[kind]
-        if not store.where(name).exists():
-            store.create(name, config)
-        elif not is_same(store.load(name), config):
-            store.recreate(name, config)
+
+    def store_configs() -> None:
+        for kind, config in configs.items():
+            store = STORES[kind]
+            if not store.where(name).exists():
+                store.create(name, config)
+            elif not is_same(store.load(name), config):
+                store.recreate(name, config)
+
     exists = name in project_names()
     if exists and not changed_kinds(name, configs, scripts):
+        store_configs()
         return []
-    return assemble(name, scripts, dict.fromkeys(STORES, name), replace=exists)
+    names = dict.fromkeys(STORES, name)
+    return assemble(name, scripts, names, replace=exists, given=configs, checked=store_configs)
 
 
 def is_same(left: Any, right: Any) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpogrid.config.project import load_project
+from hpogrid.config.project import load_project, projects_path
 from hpogrid.config.store import STORES
 from hpogrid.site.tasks import find_tasks, load_task
 from hpogrid.space.dialects.python_types import choice, loguniform, randint, uniform
@@ -173,6 +173,11 @@ def test_a_dry_run_writes_nothing() -> None:
 )
 def test_refusals(words: list[str], says: str) -> None:
     assert says in refused("tune", *words)
+
+
+def test_configs_that_do_not_go_with_the_script_are_not_stored() -> None:
+    projects_path().mkdir(parents=True)
+    assert "--lr takes numbers, and 'a' is none" in refused("tune", "train.py", "--lr", "a,b")
 
 
 def test_the_help_begins_with_it() -> None:
