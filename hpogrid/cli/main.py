@@ -65,6 +65,26 @@ ALIASES = {"submit": "run", "report_grid": "report"}
 """Names of later releases of earlier hpogrids; not shown in the help."""
 
 
+class _Filled(click.types.StringParamType):
+    """Text that is not empty: an empty one is mostly a variable that the shell does not know."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse to guess what nothing means."""
+        if value == "":
+            self.fail("it is empty: leave it out, or say what it is", param, ctx)
+        return str(super().convert(value, param, ctx))
+
+
+def _want_values(command: click.Command) -> click.Command:
+    """Let the options and arguments of a command, and of those below it, not be empty."""
+    for part in getattr(command, "commands", {}).values():
+        _want_values(part)
+    for param in command.params:
+        if param.type is click.STRING:  # and not another type for text
+            param.type = _Filled()
+    return command
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported only when they are used."""
 
@@ -78,8 +98,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        return _want_values(getattr(importlib.import_module(module), attribute))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

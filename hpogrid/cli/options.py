@@ -93,6 +93,20 @@ def _together(ctx: click.Context, param: click.Parameter, given: Sequence[Values
     return found
 
 
+MAYBE_EMPTY = click.types.StringParamType()
+"""Text that may be empty, unlike that of other options."""
+
+
+class FilledPath(click.Path):
+    """A path that is not empty, which would be the folder one is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse to guess what nothing means."""
+        if value == "":
+            self.fail("it is empty: say what it is, or . for this folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Text(click.ParamType[str]):
     """Text of several lines on the command line, or ``@FILE``."""
 
@@ -154,7 +168,9 @@ def _option(field: msgspec.structs.FieldInfo, choices: list[str] | None) -> Call
             *spellings, field.name, type=Pairs(), multiple=True, callback=_together,
             help=description + ".",
         )  # fmt: skip
-    option_type: Any = Text() if ((meta.extra if meta else None) or {}).get("text") else kind
+    option_type: Any = MAYBE_EMPTY if kind is str else kind
+    if ((meta.extra if meta else None) or {}).get("text"):
+        option_type = Text()
     if choices:
         option_type = Known(choices)
     elif get_origin(kind) is dict or (kind is option_type and issubclass(kind, msgspec.Struct)):
@@ -273,6 +289,7 @@ def prep_options(function: F) -> F:
     """The options ``--prep`` and ``--prep_keys``, which belong together."""
     function = click.option(
         "--prep_keys",
+        type=MAYBE_EMPTY,
         multiple=True,
         metavar="A,B",
         help="Hyperparameters that a --prep depends on; '' for none. One for each --prep.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hpogrid.cli.complete import configs_of, projects
-from hpogrid.cli.options import setting_options
+from hpogrid.cli.options import FilledPath, setting_options
 from hpogrid.cli.output import F, format_option, message, print_data, print_rows, say
 from hpogrid.cli.stored import add_list, add_remove, add_where
 
@@ -65,7 +65,7 @@ def _options(function: F, *, required: bool) -> F:
     return click.option(
         "--scripts_path",
         required=required,
-        type=click.Path(path_type=Path),
+        type=FilledPath(path_type=Path),
         help="Training script, or folder of scripts.",
     )(function)
 

@@ -32,6 +32,7 @@ Positive = Annotated[float, Meta(gt=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
 AtLeast1 = Annotated[float, Meta(ge=1)]
+Filled = Annotated[str, Meta(min_length=1)]
 
 _WALLTIME = re.compile("([0-9]+-)?[0-9]+:[0-5][0-9]:[0-5][0-9]|[0-9]+[smhd]")
 _PYTHON = re.compile(r"/[\w./*?\[\]+-]+", re.ASCII)
@@ -119,7 +120,7 @@ class HpoConfig(Config):
         Meta(description="Who runs the trials inside a job"),
     ] = "auto"
     ray_address: Annotated[
-        str | None,
+        Filled | None,
         Meta(description="Ray cluster to run trials on: HOST:PORT, or auto (engine ray)"),
     ] = None
     reuse_actors: Annotated[
@@ -540,7 +541,7 @@ class ModelConfig(Config):
         Meta(description="Pattern over the output with a group around the metric, or JSON of them"),
     ] = None
     python: Annotated[
-        str | None,
+        Filled | None,
         Meta(
             description="Python of the trials, or the folder of its environment; auto: as the "
             "script says, or the active environment (default: that of hpogrid)"

@@ -93,6 +93,24 @@ def test_wrong_usage_is_one_sentence(command: list[str], sentence: str) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["study", "list", "--storage="],
+        ["cleanup", "--range", "", "--yes"],
+        ["tasks", "show", "--taskname="],
+        ["tasks", "show", ""],
+        ["run", "p", "--site", ""],
+        ["run", "p", "--warm_start="],
+        ["project", "update", "p", "--scripts_path="],
+        ["hpo_config", "create", "h", "--ray_address="],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_value_is_not_guessed_at(command: list[str]) -> None:
+    assert re.search("it is empty: |length >= 1", refused(*command))
+
+
 def test_debug_shows_the_traceback_and_keeps_the_exit_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
