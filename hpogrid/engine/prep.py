@@ -153,7 +153,7 @@ class Preparation:
         return outcome
 
     def _do(self, step: Step, folder: Path, claim: Path) -> StepEnd:
-        began = time.time()
+        began = time.monotonic()
         kill_marked([f"{_MARK}={folder}"])
         log = claim.with_suffix(".log")
         for attempt in range(_ATTEMPTS):
@@ -162,7 +162,7 @@ class Preparation:
                 break
         if reason is not None and self._cancelled.wait(_PATIENCE_SECONDS):
             raise Cancelled  # a batch system tells all processes of a job to end
-        seconds = time.time() - began
+        seconds = time.monotonic() - began
         return StepEnd(reason, step.title, socket.gethostname(), round(seconds, 3))
 
     def _run(self, step: Step, folder: Path, claim: Path, log: Path) -> tuple[str | None, bool]:

@@ -11,11 +11,11 @@ import math
 import os
 import shutil
 import socket
-import time
 
 from hpogrid._version import VERSION
 from hpogrid.config.project import Project
 from hpogrid.engine.assignment import JobSpec
+from hpogrid.engine.deadline import Clock
 from hpogrid.errors import RunError, UserError
 from hpogrid.files import write_atomic
 from hpogrid.identity import boot_id
@@ -48,6 +48,7 @@ class Records:
         space: of the project.
         spec: which job it is.
         lease: seconds after which a job that does not write has left what it claimed.
+        clock: of the job.
 
     Attributes:
         exchange: how the jobs of the task see each other.
@@ -59,8 +60,11 @@ class Records:
 
     writer: LedgerWriter
 
-    def __init__(self, project: Project, space: Space, spec: JobSpec, lease: float) -> None:
+    def __init__(
+        self, project: Project, space: Space, spec: JobSpec, lease: float, clock: Clock
+    ) -> None:
         self._project = project
+        self._clock = clock
         self._spec = spec
         self.exchange = make_exchange(project, space, spec, lease)
         self.study = self.exchange.study
@@ -90,7 +94,7 @@ class Records:
         known = self.exchange.go_on_from()
         self.write(
             Opened(
-                time=time.time(),
+                time=self._clock.now(),
                 job=spec.job,
                 attempt=self.attempt,
                 host=self.host,
@@ -185,7 +189,7 @@ class Records:
         """
         self._look_after_silence()
         try:
-            self.writer.write(Closed(time=time.time(), reason=reason, over=over))
+            self.writer.write(Closed(time=self._clock.now(), reason=reason, over=over))
         finally:
             self.writer.close()
         self.exchange.deliver()

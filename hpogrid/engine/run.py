@@ -18,7 +18,7 @@ import msgspec
 from hpogrid.config.prep import fixed_values
 from hpogrid.config.project import Project
 from hpogrid.engine.assignment import Assignment, JobSpec, Start
-from hpogrid.engine.deadline import Deadline
+from hpogrid.engine.deadline import Clock, Deadline
 from hpogrid.engine.messages import PrepSetup
 from hpogrid.engine.records import Records, RunningAlready
 from hpogrid.engine.requests import Requests
@@ -68,7 +68,8 @@ class Run:
         self.expired = False
         self.told_to_stop = False
         space = project.space
-        self._records = Records(project, space, spec, LEASE_SECONDS)
+        self._clock = Clock()
+        self._records = Records(project, space, spec, LEASE_SECONDS, self._clock)
         self.study = self._records.study
         self.attempt = self._records.attempt
         self._exchange = self._records.exchange
@@ -80,7 +81,7 @@ class Run:
         self._trials = str(spec.trials)
         self._keeper = Keeper(spec.trials, self.config.keep_checkpoints)
         self._began = self._heard = time.monotonic()
-        self._deadline = Deadline.of_this_job()
+        self._deadline = Deadline.of_this_job(self._clock)
         self._requests = Requests(spec.requests)
         self.budget.whole = self._deadline.left
         self._told = 0
@@ -94,10 +95,10 @@ class Run:
         for trial in self.study:
             if trial.finished and trial.job == self.spec.job:
                 self._keep(trial)
-        self._write(*self.state.replay(time.time()))
+        self._write(*self.state.replay(self._clock.now()))
         for trial in self.state.cut_off:
             if not self._exchange.still_mine(trial):
-                self._write(*self.state.lose(trial, time.time()))
+                self._write(*self.state.lose(trial, self._clock.now()))
         self.state.claimed.extend(self._exchange.orphans())
 
     @property
@@ -117,7 +118,7 @@ class Run:
         """
         with contextlib.suppress(msgspec.ValidationError):
             environment = environment_of(told, self.project.git)
-            self._records.write(Found(time=time.time(), environment=environment))
+            self._records.write(Found(time=self._clock.now(), environment=environment))
 
     @property
     def own(self) -> list[Trial]:
@@ -181,7 +182,7 @@ class Run:
                 return self._start(self.state.restart(start.trial))
             lend(found[1], self.spec.trials / start.trial, start.attempt)
         step, path = found or (0, None)
-        event = start.event(time.time(), step)
+        event = start.event(self._clock.now(), step)
         self._write(event)
         if event.parent is not None and path is not None:
             folder = self.spec.trials / start.trial
@@ -200,7 +201,7 @@ class Run:
         if self.state.judges and time.monotonic() - self._heard > _HEAR_SECONDS:
             self._heard = time.monotonic()
             self.state.learn(self._exchange.poll(now=True))
-        decision = self.state.report(trial, metrics, time.time())
+        decision = self.state.report(trial, metrics, self._clock.now())
         reports = self.state.unwritten(trial)
         # The only report of a trial stands in its last line, unless there is a checkpoint of it.
         if reports and (reports[-1].step > 1 or latest(f"{self._trials}/{trial}") is not None):
@@ -231,11 +232,11 @@ class Run:
             raise RunError(full)
         needed = self.state.needs_checkpoint(trial)
         saved = not needed or latest(self.spec.trials / trial) is not None
-        self._write(*self.state.finish(trial, failure, time.time(), saved=saved))
+        self._write(*self.state.finish(trial, failure, self._clock.now(), saved=saved))
 
     def interrupt(self, trial: str, reason: str) -> None:
         """A running trial was cut off through no fault of its own, and shall run again."""
-        events = self.state.interrupt(trial, reason, time.time())
+        events = self.state.interrupt(trial, reason, self._clock.now())
         with contextlib.suppress(RunError):  # a full disk: what has no end is run again as well
             self._records.write(*events)
         for event in events:
