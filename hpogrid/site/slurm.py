@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ _STATES: dict[str, JobState] = {
     "REQUEUE_HOLD": "queued",
     "SPECIAL_EXIT": "queued",
     "RESV_DEL_HOLD": "queued",
+    "POWER_UP_NODE": "queued",
+    "EXPEDITING": "queued",
     "RUNNING": "running",
     "COMPLETING": "running",
     "SUSPENDED": "running",
@@ -42,8 +45,15 @@ _STATES: dict[str, JobState] = {
     "REVOKED": "killed",
     "NODE_FAIL": "lost",
     "BOOT_FAIL": "lost",
+    "FAILED": "failed",
+    "TIMEOUT": "failed",
+    "DEADLINE": "failed",
+    "OUT_OF_MEMORY": "failed",
+    "OUT_OF_ME": "failed",
+    "LAUNCH_FAILED": "failed",
+    "RECONFIG_FAIL": "failed",
 }
-"""All other states are ends that went wrong."""
+"""A word that is not among these ends no job: later releases have others for jobs that go on."""
 
 _REASONS = {
     "OUT_OF_MEMORY": NO_MEMORY,
@@ -210,14 +220,18 @@ class Slurm(BatchSystem):
 def _members(rows: object) -> dict[Member, MemberState]:
     found: dict[Member, MemberState] = {}
     for row in rows:  # type: ignore[attr-defined]
-        if len(row) >= 5 and row[1].strip().isdigit():
-            array, member, state, reason, exit_code = (item.strip() for item in row[:5])
+        if len(row) < 5:
+            continue
+        array, member, state, reason, exit_code = (item.strip() for item in row[:5])
+        if member.isdecimal() and state:
             found[array, int(member)] = _seen(state.split()[0].rstrip("+"), reason, exit_code)
     return found
 
 
 def _seen(state: str, reason: str, exit_code: str) -> MemberState:
-    kind = _STATES.get(state, "failed")
+    kind = _STATES.get(state)
+    if kind is None:
+        return MemberState("running", f"Slurm says {state}")
     if state in _REASONS:
         return MemberState(kind, _REASONS[state])
     if state == "FAILED":
@@ -233,9 +247,10 @@ def _seen(state: str, reason: str, exit_code: str) -> MemberState:
 def _exit(text: str) -> str:
     """``3:0`` (code and signal) of sacct, or the wait status of squeue."""
     code, _, number = text.partition(":")
-    if not number and code.isdigit():
-        status = os.waitstatus_to_exitcode(int(code))
-        code, number = str(max(status, 0)), str(max(-status, 0))
+    if not number and code.isdecimal():
+        with contextlib.suppress(ValueError, OverflowError):  # no status of a process that ended
+            status = os.waitstatus_to_exitcode(int(code))
+            code, number = str(max(status, 0)), str(max(-status, 0))
     return f"killed by signal {number}" if number not in ("", "0") else f"exit code {code}"
 
 

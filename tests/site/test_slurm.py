@@ -68,6 +68,21 @@ def test_history() -> None:
     assert Slurm().in_history(1, "Slurm accounting storage is disabled\n") is None
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("7|1|POWER_UP_NODE|None|0", MemberState("queued")),
+        ("7|1|A_WORD_OF_TOMORROW|None|0", MemberState("running", "Slurm says A_WORD_OF_TOMORROW")),
+        ("7|1|LAUNCH_FAILED|None|0", MemberState("failed", "LAUNCH_FAILED")),
+        ("7|1|FAILED|NonZeroExitCode|127", MemberState("failed", "exit code 127")),
+        ("7|1||None|0", None),
+    ],
+)
+def test_a_state_that_is_not_known_ends_no_job(line: str, wanted: MemberState | None) -> None:
+    found = {("7", 1): wanted} if wanted else {}
+    assert Slurm().in_queue(0, f"{line}\n") == found
+
+
 def test_submission() -> None:
     slurm = Slurm()
     script = "/home/u/tasks/1/batch/001/job.sh"
