@@ -34,6 +34,8 @@ _REASONS = {
 _RESOURCES = {"walltime": r"\b[hs]_rt\b", "memory": r"\bmem_free\b", "gpus": r"\bgpu\b"}
 """The resources that say the same as a setting of the grid config."""
 
+_BYTES = r"[0-9]+(?:\.[0-9]*)?[KMGTkmgt]?"
+
 _OPTIONS = """a ac A binding c ckpt dc dl h hard hold_jid hold_jid_ad jc js jsv l m M masterq
 notify now ot P p pe q R sc shell soft v V"""
 
@@ -139,8 +141,9 @@ class GridEngine(BatchSystem):
         for block in re.split(r"^=+$", text, flags=re.MULTILINE):
             lines = (line.split(maxsplit=1) for line in block.splitlines())
             record = {words[0]: words[1].strip() for words in lines if len(words) == 2}
-            if record.get("taskid", "").isdigit():
-                found[record["jobnumber"], int(record["taskid"])] = _ended(record)
+            job, member = record.get("jobnumber"), record.get("taskid", "")
+            if job and member.isdecimal():
+                found[job, int(member)] = _ended(record)
         return found
 
     def kill(self, targets: Sequence[Target]) -> list[str]:
@@ -186,15 +189,18 @@ def _ended(record: dict[str, str]) -> MemberState:
         return MemberState("failed", "it reached its time limit")
     if code != "0" and _over_memory(record):
         return MemberState("failed", f"{NO_MEMORY}: it reached the limit of its h_vmem")
-    if code.isdigit() and int(code) > 128:
+    if code.isdecimal() and int(code) > 128:
         return MemberState("failed", f"killed by signal {int(code) - 128}")
+    if code == "0":  # the cluster's own trouble, before the job or behind it
+        said = record["failed"].partition(":")[2].strip()
+        return MemberState("failed", f"Grid Engine says: {said or f'failed {failed}'}")
     return MemberState("failed", f"exit code {code}")
 
 
 def _over_memory(record: dict[str, str]) -> bool:
     """Whether a job had, at last, all the memory that it was allowed."""
-    limit = re.search(r"\bh_vmem=([\d.]+[KMGkmg]?)", record.get("category", ""))
-    used = re.match(r"([\d.]+[KMGkmg]?)", record.get("maxvmem", ""))
+    limit = re.search(rf"\bh_vmem=({_BYTES})", record.get("category", ""))
+    used = re.match(f"({_BYTES})", record.get("maxvmem", ""))
     if limit is None or used is None:
         return False
     return _bytes(used.group(1)) >= 0.95 * _bytes(limit.group(1))
@@ -202,7 +208,7 @@ def _over_memory(record: dict[str, str]) -> bool:
 
 def _bytes(text: str) -> float:
     """``1.5G`` in bytes."""
-    unit = "KMG".find(text[-1].upper())
+    unit = "KMGT".find(text[-1].upper())
     return float(text[:-1]) * 1024 ** (unit + 1) if unit >= 0 else float(text)
 
 

@@ -129,6 +129,22 @@ def test_history() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ("failed 8 : in prolog\nexit_status 0", "Grid Engine says: in prolog"),
+        ("failed 12\nexit_status 0", "Grid Engine says: failed 12"),
+        ("failed 100 : assumedly after job\nexit_status 137\nmaxvmem 1.01T\n"
+         "category -l h_vmem=1T", "out of memory: it reached the limit of its h_vmem"),
+        ("failed 100 : assumedly after job\nexit_status 137\nmaxvmem 1.000.000\n"
+         "category -l h_vmem=..", "killed by signal 9"),
+    ],
+)  # fmt: skip
+def test_why_a_job_ended(lines: str, wanted: str) -> None:
+    found = GridEngine().in_history(0, f"=====\njobnumber 5\ntaskid 1\n{lines}\n=====\ntaskid 2")
+    assert found == {("5", 1): MemberState("failed", wanted)}
+
+
+@pytest.mark.parametrize(
     ("code", "state"), [("19", "lost"), ("21", "lost"), ("25", "lost"), ("26", "failed")]
 )
 def test_a_job_that_its_node_lost_did_not_fail(code: str, state: str) -> None:
