@@ -25,6 +25,7 @@ from hpogrid.site.batchsystem import (
     Target,
     native_options,
 )
+from hpogrid.ssh import last_line
 
 PYTHON = "HPOGRID_PSIJ_PYTHON"
 """The environment variable with the Python in which ``hpogrid[psij]`` is installed."""
@@ -153,7 +154,10 @@ class Psij(BatchSystem):
         """A JSON object of ``[state, exit code, message]`` by native ids."""
         if code != 0:
             return None
-        found: dict[str, tuple[str, int | None, str | None]] = json.loads(text)
+        try:  # on the last line: its Python may print something else before
+            found: dict[str, tuple[str, int | None, str | None]] = json.loads(last_line(text))
+        except ValueError:
+            return None
         states = {(native, 1): _state(*told) for native, told in found.items()}
         return {member: state for member, state in states.items() if state is not None}
 

@@ -99,6 +99,10 @@ def test_answers() -> None:
         ("7", 1): MemberState("killed", "cancelled"),
     }
     assert PBS().in_queue(1, "") is None
+    assert PBS().in_queue(0, 'Welcome\n{"1": ["QUEUED", null, null]}\n') == {
+        ("1", 1): MemberState("queued")
+    }
+    assert PBS().in_queue(0, "") is None
     assert PBS().submitted(0, "1234.server\n") == "1234.server"
     assert PBS().submitted(1, "") is None
 
