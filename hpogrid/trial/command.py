@@ -37,7 +37,6 @@ import runpy
 import selectors
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -65,6 +64,8 @@ from hpogrid.trial.session import PREP, REPORTS, Session, StopTrial, plain_metri
 from hpogrid.trial.words import as_text
 
 _TICK = 0.05
+_SHOWN = 40
+"""Letters of a text in a message."""
 
 
 class CommandObjective:
@@ -110,12 +111,14 @@ class CommandObjective:
             ear = _Ear(session, running, self._grace, mirror)
             inbox = _Inbox(files["reports"], files["metrics"], ear.report)
             assert running.process.stdout is not None
-            tail = self._follow(running.process.stdout, inbox, ear)
+            output = self._follow(running.process.stdout, inbox, ear)
             code = running.process.wait()
         if ear.stop is None:
             inbox.finish()
         if code != 0 and not ear.told_to_end:
-            raise CommandFailed(f"the command {how_it_ended(code, tail)}")
+            raise CommandFailed(f"the command {how_it_ended(code, output.tail)}")
+        if self._patterns and not ear.heard:
+            raise CommandFailed(_nothing_found(output))
         if ear.stop is not None:
             raise ear.stop
 
@@ -188,8 +191,8 @@ class CommandObjective:
             files[name].write_text(text, encoding="utf-8")
         return files
 
-    def _follow(self, stream: IO[bytes], inbox: _Inbox, ear: _Ear) -> deque[str]:
-        """Copy the output to ours and report the metrics in it; return its last lines."""
+    def _follow(self, stream: IO[bytes], inbox: _Inbox, ear: _Ear) -> Output:
+        """Copy the output to ours and report the metrics in it; return it when it is read."""
         output = Output(self._patterns, self._resource)
 
         def tick() -> None:
@@ -203,7 +206,7 @@ class CommandObjective:
                 ear.report(plain_metrics(found))
         for found in output.finish():
             ear.report(plain_metrics(found))
-        return output.tail
+        return output
 
 
 class _Copy(io.TextIOBase):
@@ -241,9 +244,11 @@ class _Ear:
         self._since = 0.0
         self.stop: StopTrial | None = None
         self.told_to_end = False
+        self.heard = False
 
     def report(self, metrics: dict[str, object]) -> None:
         """Report, unless the last report has been made."""
+        self.heard = True
         if self.stop is not None:
             return
         self._mirror.keep(self._session.checkpoint)
@@ -327,6 +332,13 @@ class _Lines:
             self.taken = sum(len(line) for line, _ in same)
         self._known = self._data
         return self._data[self.taken :].splitlines(keepends=True)
+
+
+def _nothing_found(output: Output) -> str:
+    """Why a metric_regex has brought nothing."""
+    for name, text in output.unread.items():
+        return f"metric_regex: what it finds for '{name}' is no number: {text[:_SHOWN]!r}"
+    return "metric_regex: it is found nowhere in what the command printed"
 
 
 def _object(text: bytes) -> dict[str, object] | None:

@@ -18,6 +18,9 @@ from typing import Any
 
 _SYNE_TUNE = re.compile(r"\[tune-metric\]: (\{.*\})\s*$")
 _END = re.compile(r"\n|\r(?=[^\r\n])")
+_ABSORBING = re.compile(r"(?:\(\?[a-z]+\))?\.\*[^|]*")
+"""Patterns that match from where they are looked for, or not behind that either."""
+
 _LONGEST = 1 << 18
 _TAIL = 10
 
@@ -30,10 +33,15 @@ class Output:
     Args:
         patterns: regular expressions by the names of metrics.
         resource: the metric that counts the steps, if it is printed.
+
+    Attributes:
+        tail: its last lines.
+        unread: what was found for metrics last and is no number, by their names.
     """
 
     def __init__(self, patterns: Mapping[str, re.Pattern[str]], resource: str = "") -> None:
         self.tail: deque[str] = deque(maxlen=_TAIL)
+        self.unread: dict[str, str] = {}
         self._patterns = patterns
         self._resource = resource
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -83,10 +91,12 @@ class Output:
     def _found(self, line: str) -> Metrics:
         found: Metrics = {}
         for name, pattern in self._patterns.items():
-            for match in pattern.finditer(line):
+            for match in _matches(pattern, line):
                 text = next((group for group in match.groups() if group is not None), "")
-                with contextlib.suppress(ValueError):
+                try:
                     found[name] = float(text)
+                except ValueError:
+                    self.unread[name] = text
         return found
 
     def _is_next(self, before: Metrics, found: Metrics, *, repeats: bool) -> bool:
@@ -106,3 +116,14 @@ class Output:
         step, self._step = self._step, {}
         if step:
             yield step
+
+
+def _matches(pattern: re.Pattern[str], line: str) -> Iterator[re.Match[str]]:
+    """All matches; the work for a pattern that begins with ``.*`` is not the line's square."""
+    if _ABSORBING.fullmatch(pattern.pattern) is None:
+        yield from pattern.finditer(line)
+        return
+    found = pattern.match(line)
+    while found is not None:
+        yield found
+        found = pattern.match(line, found.end()) if found[0] else None

@@ -252,6 +252,18 @@ def test_a_program_that_cannot_start_says_what_helps(
         evaluate("", command="./train")
 
 
+@pytest.mark.parametrize(
+    ("printed", "says"),
+    [
+        ("loss: 0,5", "what it finds for 'loss' is no number: '0,5'"),
+        ("Loss 0.5", "it is found nowhere in what the command printed"),
+    ],
+)
+def test_a_pattern_that_brings_nothing(evaluate: Evaluate, printed: str, says: str) -> None:
+    with pytest.raises(CommandFailed, match=f"^metric_regex: {says}"):
+        evaluate(f"print({printed!r})", metric_regex=r"loss: (\S+)")
+
+
 @pytest.mark.parametrize("word", ["train.sh", "./train.sh", "tools/train.sh"])
 def test_a_program_of_the_project(evaluate: Evaluate, tmp_path: Path, word: str) -> None:
     script = tmp_path / word

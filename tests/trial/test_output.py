@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -50,6 +51,19 @@ def test_a_long_line_takes_no_longer_than_short_ones() -> None:
     start = time.process_time()
     assert reports(text, LOSS, size=1 << 16) == [{"loss": 1}, {"loss": 3}]
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    "regex", [r".*loss: (\d)", r".*?loss: (\d)", r".*(\d*)", r"(?i).*LOSS: (\d)"]
+)
+def test_a_pattern_that_begins_with_anything(regex: str) -> None:
+    lines = ["loss: 1 loss: 2 x", "loss: 3", "", "none", "4"]
+    wanted = [list(re.compile(regex).finditer(line)) for line in lines]
+    last = [float(found[-1][1]) for found in wanted if found and found[-1][1]]
+    assert [found["loss"] for found in reports("\n".join(lines), regex)] == last
+    start = time.process_time()
+    reports("x" * 200_000 + "\n", regex)
+    assert time.process_time() - start < 2
 
 
 def test_the_group_that_matched_counts() -> None:
