@@ -10,14 +10,14 @@ from hpogrid.errors import UserError
 
 _NAME = re.compile(r"\w[\w.+@=-]*")
 _LONGEST = 128
-_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\"]")
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\"\ud800-\udfff]")
 
 
 def home() -> Path:
     """``$HPOGRID_HOME``, else the platform's folder for user data.
 
     Raises:
-        UserError: its name has a line break or a quotation mark.
+        UserError: its name has a line break, a quotation mark, or what is no text.
     """
     given = os.environ.get("HPOGRID_HOME")
     if given:
@@ -28,8 +28,9 @@ def home() -> Path:
         folder = user_data_path("hpogrid")
     if _UNWRITABLE.search(str(folder)):
         raise UserError(
-            f"the user directory {str(folder)!r} has a line break or a quotation mark in its name, "
-            "which job scripts cannot have; set HPOGRID_HOME to another folder"
+            f"the user directory {str(folder)!r} has a line break, a quotation mark, or what is no "
+            "text in UTF-8 in its name, which job scripts cannot have; set HPOGRID_HOME to another "
+            "folder"
         )
     return folder
 

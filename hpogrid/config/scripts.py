@@ -26,16 +26,30 @@ def script_files(path: Path) -> dict[str, Path]:
     pattern a line, for names or relative paths) are left out, and so are links to folders.
 
     Raises:
-        UserError: the path does not exist, or nothing is left.
+        UserError: the path does not exist, nothing is left, or a name is no text.
     """
-    if path.is_file():
-        return {path.name: path}
-    if not path.is_dir():
-        raise UserError(f"scripts_path: no such file or folder: {path}")
-    files = {name: item for name, item in sorted(_walk(path)) if item.is_file()}
-    if not files:
-        raise UserError(f"scripts_path: there is no script in {path}")
+    files = {path.name: path}
+    if not path.is_file():
+        if not path.is_dir():
+            raise UserError(f"scripts_path: no such file or folder: {path}")
+        files = {name: item for name, item in sorted(_walk(path)) if item.is_file()}
+        if not files:
+            raise UserError(f"scripts_path: there is no script in {path}")
+    for name in (str(path), *files):
+        if not _is_text(name):
+            raise UserError(
+                f"scripts_path: the name {name!a} is no text in UTF-8, as every job needs it; "
+                f"rename it, or leave it out by a pattern in {IGNORE_FILE}"
+            )
     return files
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def script_notes(path: Path) -> list[str]:

@@ -48,7 +48,7 @@ def test_no_names(name: str) -> None:
         check_name(name, "project")
 
 
-@pytest.mark.parametrize("name", ["h\n#SBATCH --account=other", 'a"b', "a\tb"])
+@pytest.mark.parametrize("name", ["h\n#SBATCH --account=other", 'a"b', "a\tb", "a\udcff"])
 def test_a_name_that_job_scripts_cannot_have_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:

@@ -80,3 +80,18 @@ def test_paths_that_are_refused(tmp_path: Path, open_folder: Path) -> None:
     (open_folder / "locked").chmod(0o000)
     with as_nobody(), pytest.raises(UserError, match=r"cannot read .*locked: Permission denied"):
         script_files(open_folder)
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "t.py").touch()
+    odd = tmp_path / "odd\udcff.dat"
+    odd.touch()
+    with pytest.raises(UserError, match=r"the name 'odd\\udcff.dat' is no text in UTF-8"):
+        script_files(tmp_path)
+    (tmp_path / ".hpogridignore").write_text("*.dat\n")
+    assert list(script_files(tmp_path)) == ["t.py"]
+    odd.unlink()
+    (tmp_path / "folder\udcff").mkdir()
+    (tmp_path / "folder\udcff" / "t.py").touch()
+    with pytest.raises(UserError, match="is no text in UTF-8"):
+        script_files(tmp_path / "folder\udcff" / "t.py")
