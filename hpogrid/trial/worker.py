@@ -47,6 +47,7 @@ END = signal.SIGRTMAX
 
 _told_to_end: list[int] = []
 _PATIENCE_SECONDS = 1.0
+_LOOK_SECONDS = 0.05
 
 
 class WorkerSession:
@@ -142,12 +143,12 @@ def work(channel: Channel) -> None:
         return
     log = TrialLog(Path(setup.logs), setup.slot)
     place = Place(folders, model)
-    before = set(children())
+    before, threads = set(children()), set(threading.enumerate())
     channel.send(Ready(look(scripts)._asdict() if setup.looks else {}))
     while isinstance(task := channel.receive(), Evaluate):
         log.open(task)
         done = evaluate(objective, task, channel, place)
-        done.last = bool(left_processes(before)) or place.spoilt
+        done.last = bool(left_processes(before)) or place.spoilt or computes_on(threads)
         if done.failure is not None and _told_to_end:
             time.sleep(_PATIENCE_SECONDS)
         log.close()
@@ -180,6 +181,30 @@ def left_processes(before: set[int]) -> set[int]:
         if module in sys.modules:
             known.add(getattr(getattr(sys.modules[module], helper), number))
     return {pid for pid in set(children()) - known if not is_zombie(pid)}
+
+
+def computes_on(known: set[threading.Thread]) -> bool:
+    """Whether threads that the last trial left behind go on computing, which the next one pays.
+
+    Args:
+        known: the threads that were there before; those that only wait are added.
+    """
+    left = [thread for thread in threading.enumerate() if thread not in known]
+    if not left:
+        return False
+    known.update(left)
+    before = sum(map(_computed, left))
+    time.sleep(_LOOK_SECONDS)
+    return sum(map(_computed, left)) - before > _LOOK_SECONDS / 10
+
+
+def _computed(thread: threading.Thread) -> float:
+    """The seconds that a thread had a core, as far as the system tells."""
+    with contextlib.suppress(OSError, ValueError):
+        text = Path(f"/proc/self/task/{thread.native_id}/stat").read_text()
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 _HELPERS = (

@@ -8,6 +8,7 @@ import sys
 import time
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.projects import alive, run_project, run_script, store_project, wait_f
 PRINTS = "print('loss: 1', flush=True)\n"
 REGEX = r"loss: (\S+)"
 ONE = {"training_iteration": 1}
+ALONE: Any = {"scheduler_param": {"max_concurrent": 1}}
 
 HOSTILE = """
 import os, random, subprocess, sys, threading, time
@@ -59,6 +61,24 @@ def test_hostile_trials_leave_no_process_and_no_foreign_report(tmp_path: Path, t
     assert all(trial.metrics.get("loss", 1.0) == 1.0 for trial in found)
     assert all(trial.metrics.get("of", trial.applied["x"]) == trial.applied["x"] for trial in found)
     assert not any(alive(int(pid)) for pid in pids.read_text().split())
+
+
+@pytest.mark.parametrize(
+    ("left", "fresh"), [("while True: pass", True), ("threading.Event().wait()", False)]
+)
+def test_threads_that_go_on_computing_end_with_their_worker(left: str, fresh: bool) -> None:
+    script = f"""
+    import os, threading
+
+    def stay():
+        {left}
+
+    def train(config):
+        threading.Thread(target=stay, daemon=True).start()
+        return {{"loss": 1.0, "worker": os.getpid()}}
+    """
+    workers = [trial.metrics["worker"] for trial in run_script(script, trials=3, **ALONE)]
+    assert len(set(workers)) == (3 if fresh else 1)
 
 
 def test_trials_at_once_do_not_see_each_others_files() -> None:
