@@ -228,7 +228,8 @@ class HpoConfig(Config):
             self._check_storage(self.storage)
         if self.mlflow is not None:
             self._check_mlflow(self.mlflow)
-        for name in ("time_limit", "trial_timeout", "target", "cpus_per_trial", "gpus_per_trial"):
+        for name in ("time_limit", "trial_timeout", "grace_seconds", "target", "cpus_per_trial",
+                     "gpus_per_trial"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{name}: {value:g} is not a finite number")
@@ -439,6 +440,8 @@ class GridConfig(Config):
             )
         if self.walltime is not None and not _WALLTIME.fullmatch(self.walltime):
             raise ValueError(f"walltime: '{self.walltime}' is no time; write 12:00:00, 90m or 12h")
+        if self.walltime_seconds == 0:
+            raise ValueError(f"walltime: no job can be done in {self.walltime}; leave it out")
         if self.memory is not None and not re.fullmatch("[0-9]+[MGT]", self.memory):
             raise ValueError(f"memory: '{self.memory}' is no size; write 500M, 4G or 1T")
         for path in self.driver_python.split(",") if self.driver_python else []:

@@ -51,6 +51,7 @@ def test_the_defaults_of_the_specification() -> None:
         ({"stop": [1]}, "expected object, got array"),
         ({"time_limit": 0}, "time_limit"),
         ({"time_limit": float("inf")}, "time_limit: inf is not a finite number"),
+        ({"grace_seconds": float("inf")}, "grace_seconds: inf is not a finite number"),
         ({"target": float("nan")}, "target: nan is not a finite number"),
         ({"gpus_per_trial": 1.5}, "1.5 is neither a whole number nor below 1"),
         ({"gpus_per_trial": -1}, "gpus_per_trial"),
@@ -109,3 +110,9 @@ def test_what_is_written_is_read_back(kind: str) -> None:
     config = read_config(kind, data, "it")
     assert read_config(kind, msgspec.to_builtins(config), "it") == config
     assert msgspec.json.schema(SCHEMAS[kind])["$defs"]
+
+
+@pytest.mark.parametrize("walltime", ["0s", "00:00:00", "0-0:00:00"])
+def test_a_walltime_of_nothing(walltime: str) -> None:
+    with pytest.raises(UserError, match=f"walltime: no job can be done in {walltime}"):
+        read_config("grid_config", {"walltime": walltime}, "g")
