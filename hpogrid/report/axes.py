@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from hpogrid.report.base import text
+from hpogrid.report.base import digits_apart, text
 from hpogrid.report.results import Column, Results
 from hpogrid.space.parameter import Parameter
 from hpogrid.space.scale import Log, LogNormal, ReverseLog
@@ -79,7 +79,8 @@ class Axis(msgspec.Struct):
         low, high = self.range
         if self.scale == "linear":
             places = _round_numbers(low, high, least=1.0 if self.whole else 0.0)
-            return places, [f"{place:.6g}" for place in places]
+            digits = digits_apart(places, 6)
+            return places, [f"{place:.{digits}g}" for place in places]
         return _decades(low, high, reverse=self.scale == "reverse log")
 
 
@@ -192,7 +193,7 @@ def _round_numbers(low: float, high: float, about: int = 6, least: float = 0.0) 
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
+    return [float(f"{index * step:.15g}") for index in range(first, last + 1)]
 
 
 def _decades(low: float, high: float, *, reverse: bool) -> tuple[list[float], list[str]]:
@@ -207,8 +208,10 @@ def _decades(low: float, high: float, *, reverse: bool) -> tuple[list[float], li
                 continue
             places.append(place)
             value = factor * 10.0**exponent
-            labels.append(f"{1 - 1 / value:.8g}" if reverse else f"{value:g}")
+            labels.append(f"{1 - 1 / value:.{max(8, exponent + 1)}g}" if reverse else f"{value:g}")
     if len(places) < 2:
         places = [low, high]
-        labels = [f"{1 - 10**-p:.6g}" if reverse else f"{10**p:.3g}" for p in places]
+        values = [1 - 10**-p if reverse else 10**p for p in places]
+        digits = digits_apart(values, 6 if reverse else 3)
+        labels = [f"{value:.{digits}g}" for value in values]
     return places, labels

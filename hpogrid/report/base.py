@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import BinaryIO
 
@@ -40,3 +40,19 @@ def text(value: object) -> str:
     if isinstance(value, str):
         return value
     return msgspec.json.encode(value).decode()
+
+
+def digits_apart(values: Iterable[float], least: int, step: int = 1, share: float = 1.0) -> int:
+    """With how many digits numbers that differ look different, at least nearly all of them.
+
+    Args:
+        values: the numbers.
+        least: the fewest digits.
+        step: so many more of them are tried each time.
+        share: of the numbers that differ, so many have to look different.
+    """
+    different = set(values)
+    for digits in range(least, 17, step):
+        if len({f"{value:.{digits}g}" for value in different}) >= share * len(different):
+            return digits
+    return 17

@@ -12,7 +12,8 @@ import msgspec
 
 from hpogrid._version import VERSION
 from hpogrid.report.asides import asides
-from hpogrid.report.axes import make_axis
+from hpogrid.report.axes import Scale, make_axis
+from hpogrid.report.base import digits_apart
 from hpogrid.report.charts import CHARTS
 from hpogrid.report.charts.as_page import page_chart
 from hpogrid.report.charts.effects import IMPORTANCE, importances
@@ -156,7 +157,7 @@ def _column(results: Results, column: Column, values: list[Value]) -> Values:
     if axis.scale == "category":
         shown: list[Value] = [place if place is None else int(place) for place in axis.positions]
     else:
-        shown = [_short(value) for value in values]
+        shown = _short(values, axis.scale)
     return {
         "name": column.name,
         "kind": column.kind,
@@ -166,11 +167,18 @@ def _column(results: Results, column: Column, values: list[Value]) -> Values:
     }
 
 
-def _short(value: object) -> float | None:
-    if type(value) is int and abs(value) < 2**53:
-        return value
-    known = number(value)
-    return None if known is None else float(f"{known:.7g}")
+def _short(values: Sequence[Value], scale: Scale) -> list[Value]:
+    """Seven digits of each number, or as many as it takes to tell nearly all of them apart."""
+    known = list(map(number, values))
+    different = (value for value in known if value is not None)
+    close_to_one = scale == "reverse log"
+    digits = 17 if close_to_one else digits_apart(different, 7, 5, 0.99)
+    return [
+        value
+        if type(value) is int and abs(value) < 2**53
+        else (None if near is None else float(f"{near:.{digits}g}"))
+        for value, near in zip(values, known, strict=True)
+    ]
 
 
 def _cut(words: str) -> str:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from hpogrid.report.base import digits_apart
 from hpogrid.report.repeats import by_configuration, configuration
 from hpogrid.report.results import Results
 from hpogrid.search.base import Mode
@@ -208,11 +209,11 @@ def _confirmed(results: Results, found: Answer, verdict: Verdict) -> list[str]:
     seen = results.value(winner) or 0.0
     luck = as_loss(verdict.value, objective.mode) - as_loss(seen, objective.mode)
     how = "too good" if luck > 0 else "too bad"
+    value, low, high, seen_then = _told(verdict.value, verdict.low, verdict.high, seen)
     said = [
         f"confirmed by {len(values)} fresh evaluations: trial {winner.id}, {objective.name} "
-        f"{verdict.value:.4g}, between {verdict.low:.4g} and {verdict.high:.4g} "
-        f"({CONFIDENCE:.0%} confidence)",
-        f"the search had {seen:.4g} for it: {abs(luck):.2g} {how}",
+        f"{value}, between {low} and {high} ({CONFIDENCE:.0%} confidence)",
+        f"the search had {seen_then} for it: {abs(luck):.2g} {how}",
     ]
     if others := [place for place in verdict.going if place != verdict.winner]:
         said.append(f"as good, for all that is known: {_named(found, others)}")
@@ -221,6 +222,13 @@ def _confirmed(results: Results, found: Answer, verdict: Verdict) -> list[str]:
         worst = [place for place, count in enumerate(found.failed) if count]
         said.append(f"evaluations failed of {_named(found, worst)}")
     return said
+
+
+def _told(*values: float) -> list[str]:
+    """Numbers with as many digits as it takes to tell them apart: fourteen at most, for
+    sums are rounded."""
+    digits = digits_apart((float(f"{value:.14g}") for value in values), 4)
+    return [f"{value:.{digits}g}" for value in values]
 
 
 def _named(found: Answer, places: Sequence[int]) -> str:
@@ -253,18 +261,19 @@ def _unconfirmed(results: Results) -> list[str]:
     verdict = judge(repeated, mode) if len(repeated) > 2 else None
     if verdict is not None:
         seen = best_number(map(statistics.fmean, repeated), mode) or 0.0
+        mean, low, high = _told(seen, verdict.low, verdict.high)
         return [
-            f"of the best mean {seen:.4g}, {abs(verdict.value - seen):.2g} is selection: by the "
-            f"spread of the repetitions it is between {verdict.low:.4g} and {verdict.high:.4g} "
+            f"of the best mean {mean}, {abs(verdict.value - seen):.2g} is selection: by the "
+            f"spread of the repetitions it is between {low} and {high} "
             f"({CONFIDENCE:.0%} confidence){again}"
         ]
     values = [value for _, value in _best_first(results)]
     if len(values) < _FEW:
         return []
-    low, high = redrawn(values)
+    low, high = _told(*redrawn(values))
     return [
         f"the best of {len(values)} single evaluations is too good by as much as it was lucky; "
-        f"the best of as many drawn anew from them is between {low:.4g} and {high:.4g} "
+        f"the best of as many drawn anew from them is between {low} and {high} "
         f"({CONFIDENCE:.0%}){again}"
     ]
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
-from hpogrid.report.axes import Axis, make_axis
+from hpogrid.report.axes import Axis, Scale, make_axis
 from hpogrid.report.results import Column, Origin, Results
 from hpogrid.space.space import Space
 from tests.report.studies import LOSS, SPACE, make_study, make_trial
@@ -96,6 +97,24 @@ def test_every_axis_has_a_range_and_ticks(values: list[float]) -> None:
     assert 0 < high - low < float("inf")
     places, labels = found.ticks()
     assert len(places) == len(labels) < 50
+
+
+@pytest.mark.parametrize(
+    "values", [[-1076.0233998, -1076.0233992], [1 + 2e-9, 1 + 7e-9], [5e9 + 1, 5e9 + 3]]
+)
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_ticks_of_numbers_that_lie_close_together_look_different(
+    values: list[float], scale: Scale
+) -> None:
+    sign = -1 if scale == "log" and values[0] < 0 else 1
+    places = [math.log10(sign * v) if scale == "log" else v for v in values]
+    labels = Axis("x", scale, [*places]).ticks()[1]
+    assert len(set(labels)) == len(labels) >= 2
+
+
+def test_ticks_next_to_one_look_different() -> None:
+    labels = axis([0.5, 1 - 1e-13], "momentum", SPACE).ticks()[1]
+    assert len(set(labels)) == len(labels) >= 5
 
 
 def test_values_that_read_alike_are_different_categories() -> None:

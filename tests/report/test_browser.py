@@ -129,6 +129,31 @@ def test_studies_with_little_in_them(chrome: Any, tmp_path: Path, kind: str) -> 
     assert errors(chrome) == []
 
 
+def numbers(chrome: Any, folder: Path, losses: list[float]) -> None:
+    """A page of trials with these results."""
+    trials = [
+        make_trial(f"0-{place}", applied={"x": 1234567 + place}, metrics={"loss": loss})
+        for place, loss in enumerate(losses)
+    ]
+    results = Results("numbers", [(Origin(), make_study(trials))], objectives=LOSS)
+    open_page(chrome, save(results, "html", str(folder / "out"))[0])
+
+
+def test_numbers_that_lie_close_together_are_drawn_apart(chrome: Any, tmp_path: Path) -> None:
+    numbers(chrome, tmp_path, [-1076.0234 + 1e-9 * place for place in range(20)])
+    frames(chrome)
+    texts = [node.text for node in chrome.find_elements("css selector", "#history svg text")]
+    labels = [text for text in texts if text.startswith("-1076")]
+    assert len(set(labels)) == len(labels) >= 3
+    ends = [float(label) for label in (labels[0], labels[-1])]
+    assert abs(ends[0] - ends[1]) < 2e-8
+
+
+def test_whole_numbers_have_all_their_digits(chrome: Any, tmp_path: Path) -> None:
+    numbers(chrome, tmp_path, [1.0, 2.0, 3.0])
+    assert [cells[0] for cells in table_cells(chrome)] == ["1234567", "1234568", "1234569"]
+
+
 def mixed(chrome: Any, folder: Path, parameters: int = 2) -> None:
     """A page of trials of which some failed, some ended early, and all reported two metrics."""
     chance = random.Random(1)

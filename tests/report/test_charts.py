@@ -179,6 +179,14 @@ def test_a_history_in_letters() -> None:
     assert lines[-1].split() == ["1", "trials", "that", "ended", "4"]
 
 
+def test_a_history_in_letters_tells_numbers_apart_that_lie_close_together() -> None:
+    results = simple(*(ended(index, -1076.0234 + index * 1e-7) for index in range(4)))
+    (chart,) = draw(results, "history")
+    labels = [line.split("|")[0].strip() for line in text_chart(chart).splitlines()[1:-2]]
+    known = [*filter(None, labels)]
+    assert len(set(known)) == len(known) >= 3
+
+
 def test_colours_are_dark_for_good_and_grey_for_unknown() -> None:
     assert ramp(0) == "#f5e626"
     assert ramp(1) == "#440154"

@@ -67,6 +67,26 @@ def test_columns_carry_scales_and_values(results: Results) -> None:
     assert columns["units"]["values"][0] == first.applied["units"]
 
 
+def test_numbers_that_lie_close_together_keep_what_tells_them_apart() -> None:
+    energies = [-1076.0234 + 1e-9 * number for number in range(20)]
+    trials = [
+        make_trial(
+            f"0-{number}",
+            applied={"momentum": 1 - 1e-12 * (number + 1), "x": number / 7},
+            metrics={"loss": energy},
+            reports=[Report(step, 0.0, {"loss": energy + 1e-10 / step}) for step in (1, 2)],
+        )
+        for number, energy in enumerate(energies)
+    ]
+    data = page_data(simple(*trials, space=SPACE))
+    columns = {column["name"]: column["values"] for column in data["columns"]}
+    assert columns["loss"] == pytest.approx(energies, rel=1e-15)
+    assert columns["momentum"] == [trial.applied["momentum"] for trial in trials]
+    assert columns["x"][1] == 0.1428571
+    ends = [line["y"][-1] for line in data["charts"]["curves"][0]["layers"]]
+    assert len(set(ends)) == 20
+
+
 @pytest.mark.slow
 def test_many_trials_are_sampled_and_the_best_and_every_record_kept() -> None:
     rng = random.Random(1)

@@ -107,6 +107,14 @@ def test_repetitions_say_how_much_of_the_best_mean_is_selection() -> None:
     assert "'hpogrid confirm p'" in said
 
 
+def test_an_interval_has_as_many_digits_as_it_takes() -> None:
+    trials = [
+        make_trial(f"0-{n}", applied={"x": n}, metrics={"loss": n * 1e-7 - 1076}) for n in range(40)
+    ]
+    (said,) = sentences(Results("p", [(Origin(), make_study(trials))], objectives=LOSS))
+    assert "between -1076 and -1075.9999998 (90%)" in said
+
+
 def test_confirm_names_the_winner_with_an_interval_and_stays_out_of_the_search() -> None:
     run_project(store_project(SEEDED, trials=12, prior={"x": 0.31}))
     before = make_results(load_sources("p"))

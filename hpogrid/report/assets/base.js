@@ -18,11 +18,22 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-function show(value) {
+// Whole numbers with all their digits, as far as they are known; others with six, or as many as asked for.
+function show(value, digits = 6) {
   if (value === null || value === undefined) return "-";
-  if (typeof value !== "number") return String(value);
-  const short = Number(value.toPrecision(6));
-  return short && Math.abs(short) < 1e-4 ? short.toExponential() : String(short);
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return String(value);
+  const short = Number(value.toPrecision(digits));
+  return short && (Math.abs(short) < 1e-4 || Math.abs(short) > Number.MAX_SAFE_INTEGER) ? short.toExponential() : String(short);
+}
+
+function tickLabel(value, digits) {
+  const [long, short] = [show(value, digits), Number(value.toPrecision(digits ?? 6)).toExponential()];
+  return long.length > 8 && short.length < long.length ? short : long;
+}
+
+// With how many digits numbers up to a size look different that lie so far apart.
+function digitsApart(size, apart) {
+  return Math.min(15, Math.max(6, Math.floor(Math.log10(size)) - Math.floor(Math.log10(apart)) + 1));
 }
 
 function duration(seconds) {
@@ -161,9 +172,10 @@ function roundNumbers(low, high, most, least) {
   const rough = Math.max((high - low) / most, least);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
+  const digits = digitsApart(Math.max(Math.abs(low), Math.abs(high)), step);
   const ticks = [];
   for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++) {
-    ticks.push([index * step, show(Number((index * step).toPrecision(12)))]);
+    ticks.push([index * step, tickLabel(Number((index * step).toPrecision(15)), digits)]);
   }
   return ticks;
 }
@@ -177,11 +189,14 @@ function decades(low, high, most, scale) {
     for (const factor of factors) {
       const place = exponent + Math.log10(factor);
       if (exponent % every === 0 && place >= low - 1e-9 && place <= high + 1e-9) {
-        ticks.push([place, show(FROM_PLACE[scale](place))]);
+        ticks.push([place, tickLabel(FROM_PLACE[scale](place), scale === "log" ? 6 : Math.min(15, Math.max(6, exponent + 1)))]);
       }
     }
   }
-  return ticks.length > 1 ? ticks : [low, high].map((place) => [place, show(FROM_PLACE[scale](place))]);
+  if (ticks.length > 1) return ticks;
+  const ends = [low, high].map((place) => FROM_PLACE[scale](place));
+  const digits = digitsApart(Math.max(...ends.map(Math.abs)), ends[1] - ends[0]);
+  return [low, high].map((place, at) => [place, tickLabel(ends[at], digits)]);
 }
 
 // Half of all values are larger than this.
@@ -198,7 +213,7 @@ function bothSides(axis, most) {
   for (let power = 0; power <= span + 1; power += every) sizes.push(axis.unit * 10 ** power);
   const numbers = [...sizes.map((size) => -size).reverse(), 0, ...sizes].filter((value) => value >= low && value <= high);
   if (numbers.length < 3) return roundNumbers(low, high, most, 0).map(([value, label]) => [axis.placeOf(value), label]);
-  return numbers.map((value) => [axis.placeOf(value), show(value)]);
+  return numbers.map((value) => [axis.placeOf(value), tickLabel(value)]);
 }
 
 const axes = data.columns.map(

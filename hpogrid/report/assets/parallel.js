@@ -1,14 +1,15 @@
 // Parallel coordinates: axes side by side, and a line a trial over them.
 
 const NARROWEST = 64; // pixels between two axes: on a phone one scrolls
-const LONGEST_FIRST = 18;
+const LONGEST_END = 18;
 
 function drawParallel(plot, { columns }) {
   const shown = columns.map((name) => axes[columnOf(name)]);
-  const left = firstMargin(shown[0]);
+  const left = Math.max(72, 16 + endRoom(shown[0]));
   const apart = (right) => Math.max(NARROWEST, (plot.box.parentNode.clientWidth - left - right) / (shown.length - 1));
-  const aslant = shown.some(({ name }) => 8 * name.length > apart(64)); // there is no room side by side
-  const right = aslant ? 152 : 64;
+  const beside = Math.max(64, 12 + endRoom(shown.at(-1)));
+  const aslant = shown.some(({ name }) => 8 * name.length > apart(beside)); // there is no room side by side
+  const right = aslant ? Math.max(152, beside) : beside;
   plot.margin = { left, right, top: aslant ? 96 : 36, bottom: 34 };
   plot.box.style.minWidth = `${left + right + NARROWEST * (shown.length - 1)}px`;
   plot.x = { low: 0, high: shown.length - 1 };
@@ -56,10 +57,9 @@ function drawLines({ pen }, path, drawn) {
   path(selection.focus);
 }
 
-// Room for the labels of the first axis: there is nothing but the edge to the left of them.
-function firstMargin({ scale, categories }) {
-  const longest = scale === "category" ? Math.max(...categories.map((label) => label.length)) : 0;
-  return Math.max(72, 16 + 7.5 * Math.min(longest, LONGEST_FIRST));
+// Room for the labels of the first and the last axis: there is nothing but the edge beside them.
+function endRoom(axis) {
+  return 7.5 * Math.min(Math.max(0, ...axis.ticks(8).map(([, label]) => label.length)), LONGEST_END);
 }
 
 function drawAxis(plot, axis, x, { aslant, first, last, room }) {
@@ -74,7 +74,7 @@ function drawAxis(plot, axis, x, { aslant, first, last, room }) {
     plot.text(at, top - 14, axis.name, anchor, "name");
   }
   const side = last ? 1 : -1;
-  const most = first ? LONGEST_FIRST : Math.floor((room - 14) / 7);
+  const most = first || last ? LONGEST_END : Math.floor((room - 14) / 7);
   for (const [place, label] of axis.ticks(8)) {
     const y = plot.py(place, axis);
     plot.line(x, y, x + 4 * side, y, "axis");

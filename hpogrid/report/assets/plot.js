@@ -79,6 +79,9 @@ class Plot {
     if (lane) this.y = within(this.y, [this.y.low - 0.1 * (this.y.high - this.y.low), this.y.high]);
     if (this.zoom) [this.x, this.y] = [this.x, this.y].map((axis, side) => within(axis, this.zoom[side]));
     this.margin = { ...this.margin, bottom: this.aslant ? 96 : 44 };
+    const each = this.y.scale === "category" ? 20 : 45;
+    const upTicks = this.y.empty ? [] : this.y.ticks(Math.max(3, Math.floor((this.area.bottom - this.area.top) / each)));
+    if (this.y.scale !== "category") this.margin.left = Math.max(this.margin.left, Math.min(140, 30 + roomFor(upTicks)));
     const { left, right, top, bottom } = this.area;
     let last = -Infinity;
     const room = this.x.scale === "category" && !this.aslant ? (right - left) / this.x.categories.length : 0;
@@ -94,8 +97,7 @@ class Plot {
         text.setAttribute("transform", `translate(${at + 4} ${bottom + 14}) rotate(-35)`);
       } else this.text(at, bottom + 16, label, "middle", "", most);
     }
-    const each = this.y.scale === "category" ? 20 : 45;
-    for (const [place, label] of this.y.empty ? [] : this.y.ticks(Math.max(3, Math.floor((bottom - top) / each)))) {
+    for (const [place, label] of upTicks) {
       this.gridLine(left, this.py(place), right, this.py(place));
       this.text(left - 7, this.py(place) + 4, label, "end", "", Math.max(9, Math.floor((left - 20) / 7)));
     }
@@ -234,6 +236,8 @@ class Plot {
     if (typeof row === "number") selection.point(row);
   }
 }
+
+const roomFor = (ticks) => 7 * Math.max(0, ...ticks.map(([, label]) => label.length));
 
 // Draw lines, each through some points, and leave the pen as it was.
 function stroke(pen, lines, { color, width = 1, alpha = 1, dash = [] }) {

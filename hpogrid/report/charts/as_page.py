@@ -7,11 +7,14 @@ from typing import Any
 import msgspec
 
 from hpogrid.report.axes import Axis
+from hpogrid.report.base import digits_apart
 from hpogrid.report.charts.model import Chart, Heat, Layer, Line, Parallel, Points, Spans
 from hpogrid.space.value import Values
 
 _KNOWN = frozenset(("name", "color", "hover", "state", "hollow"))
 """What the page itself knows of trials."""
+_FEW = 7
+"""So many digits of a number, unless it takes more to tell nearly all of them apart."""
 
 
 def page_chart(chart: Chart) -> dict[str, Any]:
@@ -20,7 +23,8 @@ def page_chart(chart: Chart) -> dict[str, Any]:
     Trials lie where the columns of the table say, on the scales that are chosen there.
     """
     axis = _axis if all(_rows(layer) is None for layer in chart.layers) else _placed
-    layers = [_layer(layer, chart) for layer in chart.layers]
+    digits = max(_digits(chart.x), _digits(chart.y))
+    layers = [_short(_layer(layer, chart), digits) for layer in chart.layers]
     drawn: dict[str, Any] = {"x": axis(chart.x), "y": axis(chart.y), "layers": layers}
     return {"title": chart.title, "note": chart.note, **drawn}
 
@@ -44,7 +48,7 @@ def _layer(layer: Layer, chart: Chart) -> Values:
     else:
         fields.pop("rows", None)
     trials = isinstance(layer, Spans) or rows is not None or fields.get("row") is not None
-    shown = {name: _short(fields[name]) for name in fields if not (trials and name in _KNOWN)}
+    shown = {name: fields[name] for name in fields if not (trials and name in _KNOWN)}
     return {"type": str(layer.__struct_config__.tag), **shown}
 
 
@@ -76,13 +80,17 @@ def _placed(axis: Axis) -> Any:
     return _short(known)
 
 
-def _short(value: Any) -> Any:
-    """The same with seven digits of each number: more of them nobody sees."""
+def _digits(axis: Axis) -> int:
+    return digits_apart((place for place in axis.positions if place is not None), _FEW, 5, 0.99)
+
+
+def _short(value: Any, digits: int = _FEW) -> Any:
+    """The same with so many digits of each number: more of them nobody sees."""
     if isinstance(value, float):
-        short = float(f"{value:.7g}")
+        short = float(f"{value:.{digits}g}")
         return int(short) if short.is_integer() and abs(short) < 1e7 else short
     if isinstance(value, list):
-        return [_short(item) for item in value]
+        return [_short(item, digits) for item in value]
     if isinstance(value, dict):
-        return {name: _short(item) for name, item in value.items()}
+        return {name: _short(item, digits) for name, item in value.items()}
     return value

@@ -17,7 +17,9 @@ def text_chart(chart: Chart, width: int = 80, height: int = 18) -> str:
         chart: only its points and lines are drawn.
         width, height: of the whole, in letters; at least 30 and 8.
     """
-    columns, rows = max(width, 30) - _MARGIN - 1, max(height, 8) - 4
+    places, words = chart.y.ticks()
+    margin = max(_MARGIN, 1 + min(max(map(len, words), default=0), 20))
+    columns, rows = max(width, 30) - margin - 1, max(height, 8) - 4
     field = [[" "] * columns for _ in range(rows)]
 
     def row(place: float) -> int:
@@ -36,15 +38,14 @@ def text_chart(chart: Chart, width: int = 80, height: int = 18) -> str:
                 if y == after:
                     first, last = column(left), column(right)
                     field[row(y)][first : last + 1] = "-" * (last + 1 - first)
-    ticks = zip(*chart.y.ticks(), strict=True)
-    labels = {row(place): label[: _MARGIN - 1] for place, label in ticks}
+    labels = {row(place): label[: margin - 1] for place, label in zip(places, words, strict=True)}
     low, high = (f"{place:g}" for place in chart.x.range)
     name = chart.x.name.center(columns - len(low) - len(high))
     lines = [chart.title]
     for place, cells in enumerate(field):
-        lines.append(f"{labels.get(place, ''):>{_MARGIN - 1}} |{''.join(cells)}")
-    lines.append(" " * _MARGIN + "+" + "-" * columns)
-    lines.append(" " * (_MARGIN + 1) + f"{low}{name}{high}")
+        lines.append(f"{labels.get(place, ''):>{margin - 1}} |{''.join(cells)}")
+    lines.append(" " * margin + "+" + "-" * columns)
+    lines.append(" " * (margin + 1) + f"{low}{name}{high}")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

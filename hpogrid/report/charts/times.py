@@ -66,7 +66,7 @@ def _has_curve(trial: Trial) -> bool:
 def _points(trial: Trial, metric: str) -> list[tuple[float, float]]:
     """A metric at the reports of a trial, thin enough for a page."""
     points = [
-        (float(report.step), float(f"{value:.6g}"))
+        (float(report.step), value)
         for report in trial.reports
         if (value := number(report.metrics.get(metric))) is not None
     ]
