@@ -139,6 +139,24 @@ def numbers(chrome: Any, folder: Path, losses: list[float]) -> None:
     open_page(chrome, save(results, "html", str(folder / "out"))[0])
 
 
+SIZES = [-1e300, -1e-300, 0.0, 5e-324, 1e-300, 1e-10, 1.0, 2.0**60, 1e300, 1.7e308]
+
+
+@pytest.mark.parametrize("losses", [SIZES, SIZES[:6], [*SIZES, *[1e-305] * 20]])
+def test_any_size_of_numbers_is_drawn(chrome: Any, tmp_path: Path, losses: list[float]) -> None:
+    numbers(chrome, tmp_path, losses)
+    for scale in range(4):
+        chrome.execute_script(
+            "const all = document.getElementById('value-scale'); all.value = arguments[0];"
+            "all.dispatchEvent(new Event('change'));",
+            scale,
+        )
+        frames(chrome)
+        assert marks(chrome, "history") == len(losses)
+        assert one(chrome, "#history text").is_displayed()
+    assert errors(chrome) == []
+
+
 def test_numbers_that_lie_close_together_are_drawn_apart(chrome: Any, tmp_path: Path) -> None:
     numbers(chrome, tmp_path, [-1076.0234 + 1e-9 * place for place in range(20)])
     frames(chrome)

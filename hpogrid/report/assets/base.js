@@ -107,15 +107,24 @@ const TO_PLACE = {
   category: (value) => value,
   log: (value) => Math.log10(value),
   "reverse log": (value) => -Math.log10(1 - value),
-  "symmetric log": (value, unit) => Math.sign(value) * Math.log10(1 + Math.abs(value) / unit),
+  "symmetric log": (value, unit) => Math.sign(value) * sizeToPlace(Math.abs(value), unit),
 };
 const FROM_PLACE = {
   linear: (place) => place,
   category: (place) => Math.round(place),
   log: (place) => 10 ** place,
   "reverse log": (place) => 1 - 10 ** -place,
-  "symmetric log": (place, unit) => Math.sign(place) * unit * (10 ** Math.abs(place) - 1),
+  "symmetric log": (place, unit) => Math.sign(place) * placeToSize(Math.abs(place), unit),
 };
+
+// So many times the unit can be more than a number can be.
+function sizeToPlace(size, unit) {
+  return size < 1e15 * unit ? Math.log10(1 + size / unit) : Math.log10(size) - Math.log10(unit);
+}
+
+function placeToSize(place, unit) {
+  return place < 15 ? unit * (10 ** place - 1) : Math.min(10 ** (place + Math.log10(unit)), Number.MAX_VALUE);
+}
 
 class Axis {
   constructor(name, scale, values, categories = []) {
@@ -202,15 +211,16 @@ function decades(low, high, most, scale) {
 // Half of all values are larger than this.
 function smallSize(values) {
   const sizes = values.filter((value) => value).map(Math.abs).sort((a, b) => a - b);
-  return sizes.length ? 10 ** Math.floor(Math.log10(sizes[Math.floor(sizes.length / 2)])) : 1;
+  return sizes.length ? 10 ** Math.max(-300, Math.floor(Math.log10(sizes[Math.floor(sizes.length / 2)]))) : 1;
 }
 
 function bothSides(axis, most) {
   const [low, high] = [axis.valueAt(axis.low), axis.valueAt(axis.high)];
-  const span = Math.log10(1 + Math.max(Math.abs(low), Math.abs(high)) / axis.unit);
+  const span = Math.max(Math.abs(axis.low), Math.abs(axis.high));
   const every = Math.max(1, Math.ceil((span * (low < 0 && high > 0 ? 2 : 1)) / most));
   const sizes = [];
-  for (let power = 0; power <= span + 1; power += every) sizes.push(axis.unit * 10 ** power);
+  const first = Math.round(Math.log10(axis.unit));
+  for (let power = every > 1 ? every : 0; power <= span + 1; power += every) sizes.push(10 ** (first + power));
   const numbers = [...sizes.map((size) => -size).reverse(), 0, ...sizes].filter((value) => value >= low && value <= high);
   if (numbers.length < 3) return roundNumbers(low, high, most, 0).map(([value, label]) => [axis.placeOf(value), label]);
   return numbers.map((value) => [axis.placeOf(value), tickLabel(value)]);
