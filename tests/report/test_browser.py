@@ -405,6 +405,19 @@ def test_a_range_can_be_typed(page: Any, results: Results) -> None:
     assert box.is_selected()
 
 
+def test_a_typed_range_is_what_was_typed(page: Any, results: Results) -> None:
+    from selenium.webdriver import Keys
+
+    one(page, "#parallel summary").click()
+    values = sorted(as_number(trial.applied["lr"]) for trial in results.trials)
+    low, high = f"{values[9]:.7g}", "0.05"
+    one(page, 'input[aria-label="lr from"]').send_keys(low, Keys.TAB)
+    one(page, 'input[aria-label="lr to"]').send_keys(high, Keys.TAB)
+    assert one(page, 'input[aria-label="lr from"]').get_property("value") == low
+    expected = sum(float(low) <= float(f"{value:.7g}") <= 0.05 for value in values)
+    assert one(page, "#shown").text.startswith(f"{expected} trials of")
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

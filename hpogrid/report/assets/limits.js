@@ -55,15 +55,18 @@ function typeRange(index) {
     const place = axes[index].placeOf(Number(input.value));
     return input.value.trim() === "" || Number.isNaN(place) ? open[end] : place;
   };
-  const apply = () => {
-    const limit = inputs.map(read);
+  const apply = (end) => {
+    const limit = [...(limits.get(index) ?? open)]; // what is written at the other end may be rounded
+    limit[end] = read(inputs[end], end);
     setLimit(index, limit.some(Number.isFinite) ? limit : null);
   };
-  const inputs = ["from", "to"].map((word) =>
-    make("input", { type: "text", inputmode: "decimal", "aria-label": `${axes[index].name} ${word}`, placeholder: word, onchange: apply }));
+  const inputs = ["from", "to"].map((word, end) =>
+    make("input", { type: "text", inputmode: "decimal", "aria-label": `${axes[index].name} ${word}`, placeholder: word, onchange: () => apply(end) }));
   const update = () => inputs.forEach((input, end) => {
     const place = (limits.get(index) ?? open)[end];
-    if (document.activeElement !== input) input.value = Number.isFinite(place) ? show(axes[index].valueAt(place)) : "";
+    if (document.activeElement === input) return;
+    if (!Number.isFinite(place)) input.value = "";
+    else if (read(input, end) !== place) input.value = show(axes[index].valueAt(place));
   });
   return { nodes: [inputs[0], " to ", inputs[1]], update };
 }
