@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -90,15 +91,24 @@ class PdfWriter(Writer):
 
 def write_picture(charts: Sequence[Chart], name: str, stream: BinaryIO) -> None:
     """Write one chart, or several as panels, in the form that a name ends in."""
-    matplotlib = require("matplotlib", extra="images", what="a picture")
-    with matplotlib.rc_context({"svg.fonttype": "none"}):
+    with as_written():
         matplotlib_figure(charts).savefig(stream, format=name.rpartition(".")[2])
+
+
+def as_written() -> AbstractContextManager[None]:
+    """Text is drawn as it is, also where it reads like a formula (``$x^2$``), and stays text."""
+    matplotlib = require("matplotlib", extra="images", what="a picture")
+    found: AbstractContextManager[None] = matplotlib.rc_context(
+        {"svg.fonttype": "none", "text.parse_math": False}
+    )
+    return found
 
 
 def write_pdf(title: str, found: Iterable[Sequence[Chart]], stream: BinaryIO) -> None:
     """Write a page for each chart, or for several as panels."""
     pdf = require("matplotlib.backends.backend_pdf", extra="images", what="--to_pdf")
-    with pdf.PdfPages(stream, metadata={"Title": title, "Creator": "hpogrid"}) as pages:
+    about = {"Title": title, "Creator": "hpogrid"}
+    with as_written(), pdf.PdfPages(stream, metadata=about) as pages:
         for charts in found:
             pages.savefig(matplotlib_figure(charts))
         if not pages.get_pagecount():

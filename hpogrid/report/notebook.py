@@ -103,10 +103,11 @@ def history(results: Results) -> str:
         require("matplotlib", extra="images", what="the picture of the history")
     except UserError as error:
         return f"<div>{escape(str(error))}</div>"
-    from hpogrid.report.images import matplotlib_figure
+    from hpogrid.report.images import as_written, matplotlib_figure
 
     stream = io.BytesIO()
-    matplotlib_figure(charts).savefig(stream, format="png", dpi=100)
+    with as_written():
+        matplotlib_figure(charts).savefig(stream, format="png", dpi=100)
     picture = base64.b64encode(stream.getvalue()).decode()
     words = f"history of {results.name}: {results.summary}"
     return (

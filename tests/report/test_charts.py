@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import itertools
 import random
 from pathlib import Path
@@ -12,7 +13,7 @@ from hpogrid.report import save
 from hpogrid.report.charts import CHARTS, draw
 from hpogrid.report.charts.as_text import text_chart
 from hpogrid.report.charts.model import Bars, Heat, Line, Parallel, Points, Spans, ramp
-from hpogrid.report.images import matplotlib_figure
+from hpogrid.report.images import matplotlib_figure, write_pdf, write_picture
 from hpogrid.report.page import page_data
 from hpogrid.report.results import Objective, Origin, Results
 from tests.report.studies import LOSS, SPACE, make_study, make_trial, sampled_study
@@ -274,3 +275,19 @@ def test_a_drawing_has_words_that_can_be_searched(few: Results, tmp_path: Path) 
     for path in paths:
         words = "".join(ElementTree.parse(path).getroot().itertext())
         assert "a <b> & c" in words or "slices" in path.name
+
+
+@pytest.mark.parametrize("form", ["svg", "png", "pdf"])
+def test_names_that_read_like_formulas_are_drawn_as_they_are(form: str) -> None:
+    metric = "cost $x^{2$ and $\\frac$"
+    trials = [
+        make_trial(f"0-{index}", applied={"$lr$": index, "k": "$_{$"}, metrics={metric: index})
+        for index in range(3)
+    ]
+    charts = draw(simple(*trials, objectives=[Objective(metric, "min")]), "history")
+    stream = io.BytesIO()
+    if form == "pdf":
+        write_pdf("$x^{$", [charts], stream)
+    else:
+        write_picture(charts, f".{form}", stream)
+    assert form != "svg" or metric in stream.getvalue().decode()
