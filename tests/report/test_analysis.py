@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hpogrid.cli.main import run
 from hpogrid.errors import UserError
@@ -128,6 +129,14 @@ def test_pictures_and_numbers_are_written(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 500 for path in paths)
     numbers = json.loads(paths[0].read_text())
     assert numbers["effects"][0]["values"] == [1e-4, 1e-3, 1.0]
+
+
+def test_every_picture_has_a_name_of_its_own() -> None:
+    share = Share(0.5, 0.1)
+    names = ("é", "β", "a b", "a-b", "A b")
+    effects = [Effect(name, "nominal", share, ["x"], [1.0], [0.1], "x") for name in names]
+    found = [name for name, _ in pictures(replace(by_hand(), effects=effects, pairs=[], locals=[]))]
+    assert found[1:] == ["effect_x", "effect_x_2", "effect_a-b", "effect_a-b_2", "effect_A-b_3"]
 
 
 def test_pictures_say_when_not_to_rely_on_them() -> None:

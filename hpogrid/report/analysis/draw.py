@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -37,7 +38,16 @@ def write_analysis(analysis: Analysis, stem: str) -> list[Path]:
 
 
 def pictures(analysis: Analysis) -> Iterator[tuple[str, Chart]]:
-    """The charts with their names."""
+    """The charts with their names, of which none is there twice."""
+    taken: set[str] = set()
+    for name, chart in _pictures(analysis):
+        own = (f"{name}_{number}" if number > 1 else name for number in itertools.count(1))
+        free = next(one for one in own if one.casefold() not in taken)
+        taken.add(free.casefold())
+        yield free, chart
+
+
+def _pictures(analysis: Analysis) -> Iterator[tuple[str, Chart]]:
     yield "global", _global(analysis)
     for effect in analysis.effects:
         yield f"effect_{_slug(effect.name)}", _effect(analysis, effect)
