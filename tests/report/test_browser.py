@@ -437,6 +437,26 @@ def test_the_table_is_filtered_by_words(
     assert one(page, "#shown").text.split()[0] == str(count)
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("val loss<0.5", 5), ("val loss < 0.5, failed", 0), ("a+(b)>=8,  val loss>0.75", 2),
+        ("val", 0), ("time in s>1", 10), ("loss<0.5", 0),
+    ],
+)  # fmt: skip
+def test_names_with_spaces_can_be_filtered_by(
+    chrome: Any, tmp_path: Path, words: str, expected: int
+) -> None:
+    trials = [
+        make_trial(f"0-{n}", applied={"a+(b)": n}, metrics={"val loss": n / 10}) for n in range(10)
+    ]
+    objectives = (Objective("val loss", "min"),)
+    results = Results("p", [(Origin(), make_study(trials))], objectives=objectives)
+    open_page(chrome, save(results, "html", str(tmp_path / "out"))[0])
+    one(chrome, "#search").send_keys(words)
+    assert one(chrome, "#shown").text.split()[0] == str(expected)
+
+
 def test_the_table_is_sorted_by_a_heading(page: Any) -> None:
     def column() -> list[float]:
         return [float(cells[1]) for cells in table_cells(page)]

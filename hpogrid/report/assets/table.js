@@ -55,10 +55,11 @@ function tableColumns() {
 
 // All words must match: `name<number` (also >, <=, >=, =), or a text in any cell.
 function parseFilter(text, columns) {
-  const tests = text.split(/[\s,]+/).filter(Boolean).map((word) => {
-    const [, name, sign, wanted] = word.match(/^(.+?)(<=|>=|=|<|>)(.+)$/) ?? [];
-    const column = columns.find((one) => one.name === name);
-    if (column) return compare(column, sign, wanted);
+  const names = columns.map(({ name }) => name).sort((a, b) => b.length - a.length); // which may have spaces
+  const named = names.map((name) => name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|");
+  const pattern = new RegExp(`(?<=^|[\\s,])(${named})\\s*(<=|>=|=|<|>)\\s*([^\\s,]+)|[^\\s,]+`, "g");
+  const tests = [...text.matchAll(pattern)].map(([word, name, sign, wanted]) => {
+    if (name !== undefined) return compare(columns.find((one) => one.name === name), sign, wanted);
     const lower = word.toLowerCase();
     return (row) => trials.id[row] === word || columns.some((one) => one.label(row).toLowerCase().includes(lower));
   });
