@@ -225,9 +225,9 @@ def _confirmed(results: Results, found: Answer, verdict: Verdict) -> list[str]:
 
 
 def _told(*values: float) -> list[str]:
-    """Numbers with as many digits as it takes to tell them apart: fourteen at most, for
+    """Numbers with as many digits as it takes to tell them apart: twelve at most, for
     sums are rounded."""
-    digits = digits_apart((float(f"{value:.14g}") for value in values), 4)
+    digits = digits_apart((float(f"{value:.12g}") for value in values), 4)
     return [f"{value:.{digits}g}" for value in values]
 
 

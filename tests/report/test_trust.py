@@ -115,6 +115,16 @@ def test_an_interval_has_as_many_digits_as_it_takes() -> None:
     assert "between -1076 and -1075.9999998 (90%)" in said
 
 
+def test_rounding_is_no_spread() -> None:
+    value = 0.0008326935330010229
+    trials = [
+        make_trial(f"0-{n}", applied={"x": n // 3}, metrics={"loss": value + n // 3}, group="g")
+        for n in range(60)
+    ]
+    (said,) = sentences(Results("p", [(Origin(), make_study(trials))], objectives=LOSS))
+    assert "between 0.0008327 and 0.0008327" in said
+
+
 def test_confirm_names_the_winner_with_an_interval_and_stays_out_of_the_search() -> None:
     run_project(store_project(SEEDED, trials=12, prior={"x": 0.31}))
     before = make_results(load_sources("p"))
