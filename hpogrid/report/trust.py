@@ -137,12 +137,15 @@ class Answer(NamedTuple):
         entrants: the trials of the search that they are, the best one first; the first one that
             was ever evaluated is among them.
         groups: for each its fresh values.
+        seconds: for each how long one takes: as the middle one of its fresh evaluations did (the
+            first trial of a search also waits for what it imports).
         failed: for each how many evaluations failed.
         verdict: what they say.
     """
 
     entrants: list[Trial]
     groups: list[list[float]]
+    seconds: list[float]
     failed: list[int]
     verdict: Verdict | None
 
@@ -169,6 +172,7 @@ def _best_first(results: Results) -> list[tuple[Trial, float]]:
 def answer(results: Results, chosen: Sequence[Trial]) -> Answer:
     """What fresh evaluations of some configurations came to."""
     groups: dict[bytes, list[float]] = {configuration(trial): [] for trial in chosen}
+    times: dict[bytes, list[float]] = {key: [] for key in groups}
     failed = dict.fromkeys(groups, 0)
     for trial in results.confirmed:
         key = configuration(trial)
@@ -176,10 +180,12 @@ def answer(results: Results, chosen: Sequence[Trial]) -> Answer:
             value = results.value(trial) if trial.state == "complete" else None
             if value is not None:
                 groups[key].append(value)
+                times[key].append(trial.duration)
             else:
                 failed[key] += 1
     verdict = judge(list(groups.values()), results.objectives[0].mode)
-    return Answer(list(chosen), list(groups.values()), list(failed.values()), verdict)
+    seconds = [statistics.median(each) if each else math.inf for each in times.values()]
+    return Answer(list(chosen), list(groups.values()), seconds, list(failed.values()), verdict)
 
 
 def confirmed_trials(results: Results) -> list[Trial]:
@@ -208,12 +214,13 @@ def _confirmed(results: Results, found: Answer, verdict: Verdict) -> list[str]:
     winner, values = found.entrants[verdict.winner], found.groups[verdict.winner]
     seen = results.value(winner) or 0.0
     luck = as_loss(verdict.value, objective.mode) - as_loss(seen, objective.mode)
+    lucky = abs(luck) > 1e-12 * abs(seen)  # means are rounded
     how = "too good" if luck > 0 else "too bad"
     value, low, high, seen_then = _told(verdict.value, verdict.low, verdict.high, seen)
     said = [
         f"confirmed by {len(values)} fresh evaluations: trial {winner.id}, {objective.name} "
         f"{value}, between {low} and {high} ({CONFIDENCE:.0%} confidence)",
-        f"the search had {seen_then} for it: {abs(luck):.2g} {how}",
+        f"the search had {seen_then} for it: {f'{abs(luck):.2g} {how}' if lucky else 'the same'}",
     ]
     if others := [place for place in verdict.going if place != verdict.winner]:
         said.append(f"as good, for all that is known: {_named(found, others)}")
@@ -245,8 +252,8 @@ def _against_first(found: Answer, verdict: Verdict) -> list[str]:
 
 
 def _cheaper(found: Answer, verdict: Verdict) -> list[str]:
-    winner = found.entrants[verdict.winner].duration
-    times = [(found.entrants[place].duration, place) for place in verdict.going]
+    winner = found.seconds[verdict.winner]
+    times = [(found.seconds[place], place) for place in verdict.going]
     seconds, place = min(times, default=(winner, verdict.winner))
     if place == verdict.winner or seconds > _CHEAPER * winner:
         return []

@@ -125,6 +125,35 @@ def test_rounding_is_no_spread() -> None:
     assert "between 0.0008327 and 0.0008327" in said
 
 
+def confirmed(values: list[list[float]], seconds: list[list[float]]) -> list[str]:
+    """What is said of configurations that were evaluated again, with so long an evaluation."""
+    trials = [
+        make_trial(
+            f"0-{n}", applied={"x": n}, metrics={"loss": each[0]}, started=n, ended=n + 100.0
+        )
+        for n, each in enumerate(values)
+    ]
+    fresh = [
+        make_trial(f"1-{n}-{k}", applied={"x": n}, metrics={"loss": value}, started=0.0, ended=time)
+        for n, (each, times) in enumerate(zip(values, seconds, strict=True))
+        for k, (value, time) in enumerate(zip(each, times, strict=True))
+    ]
+    parts = [(Origin(), make_study(trials))]
+    return sentences(Results("p", parts, objectives=LOSS, confirmed=fresh))
+
+
+def test_what_comes_to_the_same_is_neither_too_good_nor_too_bad() -> None:
+    said = confirmed([[0.1 + 0.2] * 3, [5.0] * 3], [[1.0] * 3] * 2)
+    assert said[1] == "the search had 0.3 for it: the same"
+
+
+def test_what_takes_less_time_is_what_does_so_again() -> None:
+    alike = [[1.0, 1.1, 0.9], [1.0, 1.1, 0.91]]
+    assert not any("of its time" in one for one in confirmed(alike, [[9.0, 2.0, 2.0], [2.0] * 3]))
+    said = confirmed(alike, [[2.0] * 3, [9.0, 1.0, 1.0]])
+    assert said[-1] == "trial 0-1 takes 50% of its time"
+
+
 def test_confirm_names_the_winner_with_an_interval_and_stays_out_of_the_search() -> None:
     run_project(store_project(SEEDED, trials=12, prior={"x": 0.31}))
     before = make_results(load_sources("p"))
