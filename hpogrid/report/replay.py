@@ -64,7 +64,10 @@ def compare(
     if common and (then.reports or now.reports or then.state == "pruned"):
         same = f"equal: {counted(len(common), 'report')} that both have made"
         sentences.append(same if first is None else f"differs: its reports, from number {first} on")
-    if others := _others(then.metrics, now.metrics, objectives):
+    ends = then.metrics, now.metrics
+    if then.state == "pruned" and common:  # the end of the other one is of later reports
+        ends = before[common[-1]], after[common[-1]]
+    if others := _others(*ends, objectives):
         sentences.append(f"other metrics that differ: {_named(others)}")
     sentences.append(_surroundings(then, now, *environments))
     alike = _same_end(then, now, objectives)

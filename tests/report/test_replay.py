@@ -125,6 +125,18 @@ def test_verdicts() -> None:
     )
 
 
+def test_other_metrics_are_compared_where_both_have_been() -> None:
+    reports = [Report(n, 1000.0, {"loss": 1 / n, "epoch": n, "size": 5}) for n in (1, 2, 3)]
+    whole = same(reports=reports, metrics=reports[-1].metrics)
+    early = same(state="pruned", reports=reports[:1], metrics=reports[0].metrics)
+    said = compare(early, whole, ["loss"], (HERE, HERE)).sentences
+    assert not any("other metrics" in sentence for sentence in said)
+    reports[0] = Report(1, 1000.0, {"loss": 1.0, "epoch": 1, "size": 6})
+    whole = same(reports=reports, metrics=reports[-1].metrics)
+    said = compare(early, whole, ["loss"], (HERE, HERE)).sentences
+    assert "other metrics that differ: size (1 more, 0.2 of it)" in said
+
+
 def test_what_differs_between_environments() -> None:
     other = msgspec.structs.replace(HERE, python="3.12.1", packages={"torch": "2"}, gpus=("H200",))
     assert differences(HERE, other) == [
