@@ -40,6 +40,11 @@ def confirm(project: str, top: int, seeds: int, site: str | None) -> int:
 
     bundle = load_project(project)
     results = _results(project)
+    if results.project is None:
+        raise UserError(
+            f"the results of project '{project}' are of an earlier version than it has now, which "
+            f"would evaluate something else; 'hpogrid run {project}' searches with the present one"
+        )
     chosen = entrants(results, top) if results.objectives else []
     if len(chosen) < 2:
         raise UserError(

@@ -20,7 +20,7 @@ from hpogrid.report.attached import saved_files
 from hpogrid.report.replay import Replay
 from hpogrid.report.results import Objective, Origin, Results, no_garbage_collection, span
 from hpogrid.search.base import Mode
-from hpogrid.site.choice import Filters, study_of, version_of
+from hpogrid.site.choice import Filters, current_version, study_of, version_of
 from hpogrid.site.replay import replays_of
 from hpogrid.study.ledger import SUFFIX
 from hpogrid.study.notes import read_notes
@@ -297,6 +297,7 @@ def make_results(
     """
     projects = [source.project for source in sources if source.project is not None]
     project = projects[-1] if projects else None
+    present = project is not None and project.study_version == current_version(project.name)
     budgets = [source.budget for source in sources]
     return Results(
         sources[-1].name if sources else "",
@@ -304,7 +305,7 @@ def make_results(
         objectives=objectives or objectives_of(sources),
         space=project.space if project else None,
         extra=extra,
-        project=project.name if project else None,
+        project=project.name if project and present else None,
         mlflow=project.hpo_config.mlflow if project else None,
         experiment=project.hpo_config.mlflow_experiment if project else None,
         budget=sum(budgets) if None not in budgets else None,  # type: ignore[arg-type]

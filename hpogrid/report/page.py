@@ -245,14 +245,18 @@ def _best(results: Results) -> Values | None:
         return None
     objective = results.objectives[0]
     point = msgspec.json.encode(results.best.applied)
-    command = ["hpogrid", "local_run", results.project or "", "--point", point.decode()]
+    command = None
+    if results.again is not None:
+        command = ["hpogrid", "local_run", results.again, "--point", point.decode()]
+    elif results.tasks[0].id:  # in its own version of the scripts
+        command = ["hpogrid", "replay", str(results.tasks[0].id), results.best.id]
     return {
         "value": results.value(results.best),
         "metric": objective.name,
         "mode": objective.mode,
         "trial": results.best.id,
         "config": msgspec.json.format(point, indent=2).decode(),
-        "command": shlex.join(command) if results.project is not None else None,
+        "command": shlex.join(command) if command else None,
     }
 
 

@@ -155,7 +155,7 @@ class Results:
             the metrics that were reported are shown, and trials stay in the order of their start.
         space: what was searched, where it is known.
         extra: names of `EXTRAS`, or of further reported metrics.
-        project: the stored project whose trials these are, where it is known.
+        project: the stored project that ran these trials, if it is still of that version.
         budget: how many trials were asked for, where it is known.
         mlflow, experiment: where the project logs to MLflow, if it does.
         notes: a sentence for each thing that is left out.
@@ -219,6 +219,13 @@ class Results:
         """The best trial by the first objective (see `best_of`); None where none has a result."""
         known = self.trials and self.value(self.trials[0]) is not None
         return self.trials[0] if known else None
+
+    @property
+    def again(self) -> str | None:
+        """The stored project that runs the best trial again; None where it would run another one
+        (its scripts have changed), or is not here."""
+        known = self.tasks and self.tasks[0].version == self.parts[-1].version
+        return self.project if known else None
 
     @property
     def reasons(self) -> list[tuple[str, int]]:

@@ -263,7 +263,7 @@ def _cheaper(found: Answer, verdict: Verdict) -> list[str]:
 def _unconfirmed(results: Results) -> list[str]:
     """What the search itself tells: its repetitions, or how much hangs on its luckiest trial."""
     mode = results.objectives[0].mode
-    again = f"; 'hpogrid confirm {results.project}' evaluates it anew" if results.project else ""
+    again = f"; 'hpogrid confirm {results.again}' evaluates it anew" if results.again else ""
     repeated = [values for values in _repetitions(results) if len(values) > 1]
     verdict = judge(repeated, mode) if len(repeated) > 2 else None
     if verdict is not None:

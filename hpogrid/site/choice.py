@@ -85,7 +85,7 @@ def study_of(name: str, filters: Filters | None = None) -> Choice:
     if filters.all_versions:
         return Choice(searches, notes)
     versions = [version_of(task) for task in searches]
-    current = _current(name)
+    current = current_version(name)
     if current not in versions:
         if current is not None:
             notes.append(
@@ -130,7 +130,8 @@ def version_of(task: Task) -> str:
         return ""
 
 
-def _current(name: str) -> str | None:
+def current_version(name: str) -> str | None:
+    """The version that a project has now; None where it is not stored here."""
     try:
         return load_project(name).study_version
     except UserError:  # it was removed, or is damaged

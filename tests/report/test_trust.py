@@ -8,7 +8,9 @@ import statistics
 
 import pytest
 
+from hpogrid.config.project import remove_project
 from hpogrid.report.load import load_sources, make_results
+from hpogrid.report.page import page_data
 from hpogrid.report.results import Origin, Results
 from hpogrid.report.trust import entrants, judge, redrawn, sentences, student
 from hpogrid.site.tasks import load_task
@@ -178,6 +180,17 @@ def test_confirm_names_the_winner_with_an_interval_and_stays_out_of_the_search()
     again = hpogrid("confirm", "p", "--top", "3", "--seeds", "4")  # nothing is left to do
     assert again.out == outcome.out
     assert "fresh evaluations each" not in again.err
+
+
+def test_a_version_that_is_no_more_is_not_confirmed_with_another_script() -> None:
+    run_project(store_project(SEEDED, trials=12))
+    remove_project("p")
+    store_project(APART, trials=12)
+    assert "are of an earlier version than it has now" in refused("confirm", "p")
+    results = make_results(load_sources("p"))
+    assert not any("hpogrid confirm" in sentence for sentence in sentences(results))
+    best = page_data(results)["best"]
+    assert best["command"] == f"hpogrid replay 1 {best['trial']}"
 
 
 def test_a_race_ends_when_it_is_decided() -> None:
