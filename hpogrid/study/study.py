@@ -97,8 +97,13 @@ class Trial(msgspec.Struct, gc=False):
 
     @property
     def duration(self) -> float:
-        """Seconds from start to end (0 while it runs), without what lay between attempts."""
-        return self.before + self.ended - self.started if self.ended is not None else 0.0
+        """Seconds from start to end, without what lay between attempts.
+
+        0 while it runs, and where a clock was set back below its start.
+        """
+        if self.ended is None:
+            return 0.0
+        return self.before + max(0.0, self.ended - self.started)
 
 
 def deaths(trial: Trial) -> int:

@@ -267,6 +267,18 @@ def test_equal_results_share_a_rank_and_a_maximum_is_the_best() -> None:
     assert draw(simple(trials[0]), "ranks") == []
 
 
+def test_a_clock_that_was_set_back_gives_no_negative_times() -> None:
+    trials = [
+        make_trial("0-0", started=1000.0, ended=1050.0, metrics={"loss": 1}),
+        make_trial("0-1", started=1060.0, ended=1020.0, metrics={"loss": 2}, before=3.0),
+    ]
+    results = simple(*trials)
+    spans = layer(results, "timeline", Spans)
+    assert all(end >= start for start, end in zip(spans.start, spans.end, strict=True))
+    assert [trial.duration for trial in results.trials] == [50.0, 3.0]
+    assert page_data(results)["spent"]["work"] == 53.0
+
+
 @pytest.mark.slow
 def test_a_drawing_has_words_that_can_be_searched(few: Results, tmp_path: Path) -> None:
     few.name = "a <b> & c"

@@ -84,14 +84,14 @@ def timeline(sketch: Sketch) -> list[Chart]:
     if not rows:
         return []
     start = min(trial.started for trial in results.trials)
-    end = max(trial.ended or trial.started for trial in results.trials)
+    end = max(max(trial.ended or 0.0, trial.started) for trial in results.trials)
     unit, name = time_unit(end - start)
     trials = [results.trials[row] for row in rows]
     spans = Spans(
         y=[0.0] * len(rows),
         height=[0.0] * len(rows),
         start=[(trial.started - start) / unit for trial in trials],
-        end=[((trial.ended or end) - start) / unit for trial in trials],
+        end=[(max(trial.ended or end, trial.started) - start) / unit for trial in trials],
         state=[trial.state for trial in trials],
         hover=[sketch.hover(trial) for trial in trials],
     )
