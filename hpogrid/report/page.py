@@ -23,6 +23,7 @@ from hpogrid.report.charts.times import FEWEST_CURVES, MOST_CURVES, curve_charts
 from hpogrid.report.charts.trials import pareto, slices
 from hpogrid.report.results import ALWAYS, EXTRAS, STATES, Column, Results
 from hpogrid.report.sample import choose_rows, early_note, end_order
+from hpogrid.report.table import MOST_WHOLE
 from hpogrid.report.trust import sentences
 from hpogrid.space.value import Value, Values
 from hpogrid.study.values import number
@@ -168,11 +169,16 @@ def _column(results: Results, column: Column, values: list[Value]) -> Values:
 
 
 def _short(values: Sequence[Value], scale: Scale) -> list[Value]:
-    """Seven digits of each number, or as many as it takes to tell nearly all of them apart."""
+    """Seven digits of each number, or as many as it takes to tell nearly all of them apart.
+
+    At least its whole part, where that is what a table shows of it.
+    """
     known = list(map(number, values))
-    different = (value for value in known if value is not None)
+    different = [value for value in known if value is not None]
+    sizes = (abs(value) for value in different if abs(value) < MOST_WHOLE)
+    whole = len(str(int(max(sizes, default=0))))
     close_to_one = scale == "reverse log"
-    digits = 17 if close_to_one else digits_apart(different, 7, 5, 0.99)
+    digits = 17 if close_to_one else max(whole, digits_apart(different, 7, 5, 0.99))
     return [
         value
         if type(value) is int and abs(value) < 2**53

@@ -19,6 +19,8 @@ from hpogrid.study.values import number
 from hpogrid.text import csv_field, harmless_line
 
 ROWS = 20
+MOST_WHOLE = 1e15
+"""The whole part of a float has all its digits below this."""
 _BLOCK = 1000
 """How many rows are written at once: few enough for the caches of a processor."""
 _NUMBERS = frozenset((int, float))
@@ -45,9 +47,9 @@ def print_table(results: Results, stream: TextIO, rows: int | None = ROWS) -> No
 
 
 def cell_text(value: object) -> str:
-    """A value as it stands in a table: floats to six digits, a dash for none."""
+    """A value as it stands in a table: a dash for none, of floats six digits and the whole part."""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.0f}" if 1e6 <= abs(value) < MOST_WHOLE else f"{value:.6g}"
     return harmless_line(text(value)) or "-"
 
 

@@ -168,8 +168,10 @@ def test_numbers_that_lie_close_together_are_drawn_apart(chrome: Any, tmp_path: 
 
 
 def test_whole_numbers_have_all_their_digits(chrome: Any, tmp_path: Path) -> None:
-    numbers(chrome, tmp_path, [1.0, 2.0, 3.0])
-    assert [cells[0] for cells in table_cells(chrome)] == ["1234567", "1234568", "1234569"]
+    numbers(chrome, tmp_path, [1.5, 12345678.9, 2e20])
+    cells = table_cells(chrome)
+    assert [row[0] for row in cells] == ["1234567", "1234568", "1234569"]
+    assert [row[1] for row in cells] == ["1.5", "12345679", "2e+20"]
 
 
 def mixed(chrome: Any, folder: Path, parameters: int = 2) -> None:

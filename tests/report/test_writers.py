@@ -12,7 +12,8 @@ import pytest
 from hpogrid.errors import UserError
 from hpogrid.report import WRITERS, save, writer
 from hpogrid.report.results import Origin, Results
-from hpogrid.report.table import print_table
+from hpogrid.report.table import cell_text, print_table
+from hpogrid.space.value import Value
 from tests.report.studies import LOSS, make_study, make_trial
 
 
@@ -182,6 +183,18 @@ def test_all_rows_can_be_asked_for(results: Results) -> None:
     stream = io.StringIO()
     print_table(results, stream, rows=None)
     assert len(stream.getvalue().splitlines()) == 201
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1792888200.25, "1792888200"), (1e15, "1e+15"), (123456.789, "123457"),
+        (-2.5e6, "-2500000"), (1.23456789e-9, "1.23457e-09"),
+        (10**20, "100000000000000000000"), (None, "-"),
+    ],
+)  # fmt: skip
+def test_a_cell_has_the_whole_part_of_a_number(value: Value, text: str) -> None:
+    assert cell_text(value) == text
 
 
 def test_markup_in_names_and_values_is_text(monkeypatch: pytest.MonkeyPatch) -> None:

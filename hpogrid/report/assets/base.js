@@ -18,12 +18,13 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-// Whole numbers with all their digits, as far as they are known; others with six, or as many as asked for.
+// Whole numbers, and the whole part of others, with all digits that are known; others with six, or as many as asked for.
 function show(value, digits = 6) {
   if (value === null || value === undefined) return "-";
   if (typeof value !== "number" || Number.isSafeInteger(value)) return String(value);
-  const short = Number(value.toPrecision(digits));
-  return short && (Math.abs(short) < 1e-4 || Math.abs(short) > Number.MAX_SAFE_INTEGER) ? short.toExponential() : String(short);
+  const whole = Math.abs(value) < 1e15 ? Math.floor(Math.log10(Math.abs(value))) + 1 : 0;
+  const short = Number(value.toPrecision(Math.max(digits, whole)));
+  return short && (Math.abs(short) < 1e-4 || Math.abs(short) >= 1e15) ? short.toExponential() : String(short);
 }
 
 function tickLabel(value, digits) {
