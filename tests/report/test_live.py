@@ -99,6 +99,46 @@ def test_the_page_follows_and_keeps_what_was_chosen(chrome: Any, tmp_path: Path)
         assert errors(chrome) == []
 
 
+def test_the_page_follows_while_one_looks_closer_and_types(chrome: Any, tmp_path: Path) -> None:
+    from selenium.webdriver import ActionChains
+
+    def one(selector: str) -> Any:
+        return chrome.find_element("css selector", selector)
+
+    with serving(growing(tmp_path, iter((100, 120, 200)))) as address:
+        open_url(chrome, address)
+        until(lambda: chrome.execute_script("return document.getElementById('foot').dataset.live"))
+        plot = one("#history svg")
+        chrome.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
+        drag = ActionChains(chrome).move_to_element_with_offset(plot, -100, -60).click_and_hold()
+        drag.move_by_offset(200, 120).release().perform()
+        assert one("#history .plot").get_attribute("data-zoomed") == "yes"
+        labels = [node.text for node in chrome.find_elements("css selector", "#history svg text")]
+        for key in ("sort units", "sort units"):
+            one(f'button[data-key="{key}"]').click()
+        one("#trials .tools:last-of-type button:last-of-type").click()
+        one("#type-ranges summary").click()
+        one('input[aria-label="units from"]').send_keys("4")
+        grow(tmp_path)
+        until(lambda: updates(chrome) == 1)
+        assert chrome.switch_to.active_element.get_attribute("aria-label") == "units from"
+        chrome.switch_to.active_element.send_keys("0")
+        grow(tmp_path)
+        until(lambda: updates(chrome) == 2)
+        assert one('input[aria-label="units from"]').get_property("value") == "40"
+        assert "page 2 of" in one("#trials").text
+        assert one("#trials th[aria-sort]").text.startswith("units")
+        assert one("#trials th[aria-sort]").get_attribute("aria-sort") == "descending"
+        until(lambda: one("#history .plot").get_attribute("data-zoomed") == "yes")
+        again = [node.text for node in chrome.find_elements("css selector", "#history svg text")]
+        assert again == labels
+        one("#search").click()  # what was typed counts when one leaves the field
+        rows = chrome.find_elements("css selector", "#trials tbody tr")
+        assert all(int(row.text.split()[2]) >= 40 for row in rows)
+        assert int(one("#shown").text.split()[0]) < 200
+        assert errors(chrome) == []
+
+
 def test_nobody_else_gets_it_and_nothing_can_be_changed(tmp_path: Path) -> None:
     with serving(growing(tmp_path, iter((5, 5)))) as address:
         parts = urlsplit(address)

@@ -10,7 +10,29 @@ function choices() {
 const optionsOf = (node) => (node.type === "checkbox" ? [node] : [...node.options]);
 const usual = (node) => node.checked === node.defaultChecked && optionsOf(node).every((one) => one.selected === one.defaultSelected);
 
-const nameOf = (row) => `${data.tasks[trials.task[row]].id} ${trials.id[row]}`;
+// What tells a part of the page from all others.
+function selectorOf(node) {
+  if (node?.id) return `#${CSS.escape(node.id)}`;
+  const name = ["data-key", "aria-label"].find((one) => node?.hasAttribute(one));
+  return name ? `[${name}="${CSS.escape(node.getAttribute(name))}"]` : null;
+}
+
+// Where one is: the part that keys go to, with what is being typed there.
+function placeOfKeys() {
+  const node = document.activeElement;
+  const typed = node?.matches("input[type=text], input[type=search]") ? [node.value, node.selectionStart, node.selectionEnd] : null;
+  return { name: [...choices()].find(([, one]) => one === node)?.[0], selector: selectorOf(node), typed };
+}
+
+function goTo({ name, selector, typed }) {
+  const node = choices().get(name) ?? (selector && document.querySelector(selector));
+  node?.focus({ preventScroll: true });
+  if (!node || !typed) return;
+  node.value = typed[0];
+  node.setSelectionRange(typed[1], typed[2]);
+}
+
+const scrolling = () => document.querySelectorAll(".scroll, figure.wide, #main pre");
 
 function keep() {
   const values = (index, limit) => [...limit].map((place) => (axes[index].scale === "category" ? axes[index].categories[place] : axes[index].valueAt(place)));
@@ -23,8 +45,11 @@ function keep() {
     choices: [...choices()].filter(([, node]) => !usual(node)).map(([name, node]) => [name, node.selectedOptions?.[0].text]),
     search: document.getElementById("search").value,
     open: [...document.querySelectorAll("details[open]")].map((node) => node.id),
-    active: document.activeElement?.id,
+    keys: placeOfKeys(),
+    table: { ...tableView, name: tableColumns()[tableView.column]?.name },
+    zooms: plots.map((plot) => [plot.name, plot.seen()]).filter(([, seen]) => seen),
     scroll: window.scrollY,
+    scrolls: [...scrolling()].map((node) => [selectorOf(node), node.scrollLeft, node.scrollTop]).filter(([name, left, top]) => name && (left || top)),
   };
 }
 
@@ -49,7 +74,12 @@ function choose() {
   search.dispatchEvent(new Event("input"));
   for (const id of kept.open) if (document.getElementById(id)) document.getElementById(id).open = true;
   selection.focus = [...Array(count).keys()].findIndex((row) => nameOf(row) === kept.focus);
-  if (kept.active) document.getElementById(kept.active)?.focus({ preventScroll: true });
+  for (const [name, seen] of kept.zooms) for (const plot of plots) if (plot.name === name) plot.wanted = seen;
+  selection.changed();
+  const column = tableColumns().findIndex(({ name }) => name === kept.table.name);
+  turnTable({ column, falling: column >= 0 && kept.table.falling, page: kept.table.page });
+  goTo(kept.keys);
+  for (const [name, left, top] of kept.scrolls) document.querySelector(name)?.scrollTo(left, top);
   window.scrollTo(0, kept.scroll);
 }
 

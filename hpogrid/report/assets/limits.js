@@ -61,12 +61,14 @@ function typeRange(index) {
     setLimit(index, limit.some(Number.isFinite) ? limit : null);
   };
   const inputs = ["from", "to"].map((word, end) =>
-    make("input", { type: "text", inputmode: "decimal", "aria-label": `${axes[index].name} ${word}`, placeholder: word, onchange: () => apply(end) }));
+    make("input", { type: "text", inputmode: "decimal", "aria-label": `${axes[index].name} ${word}`, placeholder: word, onchange: () => apply(end),
+      onblur: ({ target }) => target.value !== target.defaultValue && apply(end) })); // no change is told of what newer data came between
   const update = () => inputs.forEach((input, end) => {
     const place = (limits.get(index) ?? open)[end];
     if (document.activeElement === input) return;
     if (!Number.isFinite(place)) input.value = "";
     else if (read(input, end) !== place) input.value = show(axes[index].valueAt(place));
+    input.defaultValue = input.value;
   });
   return { nodes: [inputs[0], " to ", inputs[1]], update };
 }

@@ -8,6 +8,6 @@ head();
 chooseMetric();
 for (const name of data.sections) (SECTIONS[name] ?? described)(name);
 if (kept) choose();
-selection.changed();
+else selection.changed();
 document.documentElement.dataset.ready = "yes";
 return { keep, close };

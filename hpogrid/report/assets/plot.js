@@ -7,6 +7,8 @@ const tip = document.getElementById("tip");
 class Plot {
   constructor(parent, { height, label, x = null, y = null, margin = {}, zooms = false, draw }) {
     Object.assign(this, { height, x, y, zooms, draw });
+    this.name = `${parent.closest("section")?.id} ${label}`;
+    this.wanted = null; // what a zoom is to show, once there are axes
     this.margin = { left: 64, right: 16, top: 12, bottom: 44, ...margin };
     this.canvas = make("canvas", { "aria-hidden": "true" });
     this.svg = make("svg", { role: "img", "aria-label": label });
@@ -77,6 +79,7 @@ class Plot {
     this.x = padded(this.x, pad);
     this.y = padded(this.y, pad);
     if (lane) this.y = within(this.y, [this.y.low - 0.1 * (this.y.high - this.y.low), this.y.high]);
+    if (this.wanted) this.markZoom(this.placesOf(this.wanted));
     if (this.zoom) [this.x, this.y] = [this.x, this.y].map((axis, side) => within(axis, this.zoom[side]));
     this.margin = { ...this.margin, bottom: this.aslant ? 96 : 44 };
     const each = this.y.scale === "category" ? 20 : 45;
@@ -174,12 +177,30 @@ class Plot {
 
   setZoom(zoom) {
     if (!zoom && !this.zoom) return;
+    this.markZoom(zoom);
+    this.redraw();
+  }
+
+  // What a zoom shows, in values: other axes have them in other places.
+  seen() {
+    if (!this.zoom) return this.wanted;
+    const values = (axis, places) => (axis.scale === "category" ? places : places.map((place) => axis.valueAt(place)));
+    return [values(this.x, this.zoom[0]), values(this.y, this.zoom[1])];
+  }
+
+  placesOf(seen) {
+    const places = (axis, values) => (axis.scale === "category" ? values : values.map((value) => axis.placeOf(value)));
+    const found = [places(this.x, seen[0]), places(this.y, seen[1])];
+    return found.flat().every(Number.isFinite) ? found : null;
+  }
+
+  markZoom(zoom) {
+    this.wanted = null;
     this.zoom = zoom;
     this.back ??= make("button", { type: "button", class: "whole", onclick: () => this.setZoom(null) }, "Show all");
     if (zoom) this.box.append(this.back);
     else this.back.remove();
     this.box.dataset.zoomed = zoom ? "yes" : "";
-    this.redraw();
   }
 
   dot(x, y, row, fill, { hollow, emphasis, outlined }) {

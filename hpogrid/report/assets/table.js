@@ -1,13 +1,15 @@
 // The table of the trials: sorted by any column, filtered by text and by what is selected.
 
 const PAGE = 25;
+const tableView = { column: -1, falling: false, page: 0 };
+let turnTable; // changes some fields of it, and draws the table
 
 function table() {
   const body = section("trials", "Trials",
     "Sorted best first; choose a heading to sort by it. Choose a trial to mark it in every plot.");
   const search = make("input", { type: "search", id: "search", placeholder: "for example: relu, failed, lr<0.01", size: 34 });
   const status = make("span", { id: "shown", "aria-live": "polite" });
-  const view = { column: -1, falling: false, page: 0 };
+  const view = tableView;
   const box = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the trials" });
   const pager = make("div", { class: "tools" });
   const chosen = make("div", { id: "chosen", "aria-live": "polite" });
@@ -31,6 +33,7 @@ function table() {
     Object.assign(view, fields);
     refresh();
   };
+  turnTable = change;
   search.addEventListener("input", () => selection.set("search", parseFilter(search.value, columns)));
   selection.listeners.push(() => change({ page: 0 }));
   refresh();
@@ -87,6 +90,8 @@ function sortedRows({ column, falling }, columns) {
   return rows.sort(order);
 }
 
+const nameOf = (row) => `${data.tasks[trials.task[row]].id} ${trials.id[row]}`;
+
 function tableHead(view, columns, change) {
   const heading = (key, words, fields) =>
     make("button", { type: "button", "data-key": key, onclick: () => change({ ...fields, page: 0 }) }, words);
@@ -101,7 +106,7 @@ function tableHead(view, columns, change) {
 }
 
 function tableRow(row, columns) {
-  const mark = make("button", { type: "button", "data-key": `row ${row}`, "aria-pressed": row === selection.focus ? "true" : "false",
+  const mark = make("button", { type: "button", "data-key": `row ${nameOf(row)}`, "aria-pressed": row === selection.focus ? "true" : "false",
     onclick: () => selection.point(row) }, trials.id[row]);
   const cells = columns.map((column) => {
     const label = column.label(row);
