@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -84,7 +85,7 @@ def compare(
         )
     rows = _rows(found)
     if form == "table":
-        print_rows([_short(row) for row in rows], [*_COLUMNS[:3], *_COLUMNS[4:]], form)
+        print_rows(_short(rows), [*_COLUMNS[:3], *_COLUMNS[4:]], form)
     else:
         print_rows(rows, _COLUMNS, form)
     message(found.summary)
@@ -122,12 +123,18 @@ def _rows(found: Comparison) -> list[Row]:
     return rows
 
 
-def _short(row: Row) -> Row:
-    """Four digits are enough to look at."""
-    return {
-        name: float(f"{value:.4g}") if isinstance(value, float) else value
-        for name, value in row.items()
-    }
+def _short(rows: Sequence[Row]) -> list[Row]:
+    """Four digits are enough to look at, unless values lie closer together."""
+    from hpogrid.report.base import digits_apart
+
+    names = ("median", "low", "high", "best")
+    values = [row[name] for row in rows for name in names]
+    digits = digits_apart((value for value in values if isinstance(value, float)), 4)
+
+    def text(name: str, value: object) -> object:
+        return f"{value:.{digits if name in names else 4}g}" if isinstance(value, float) else value
+
+    return [{name: text(name, value) for name, value in row.items()} for row in rows]
 
 
 def _verdict(pair: Pair) -> str:

@@ -576,6 +576,13 @@ def comparison(chrome: Any, tmp_path: Path) -> Any:
     return chrome
 
 
+def test_a_comparison_of_close_results_tells_them_apart(chrome: Any, tmp_path: Path) -> None:
+    studies = [entrant(name, [-1076 - at * 1e-7]) for at, name in enumerate("ab")]
+    open_page(chrome, save_comparison(judge(studies, LOSS[0]), "html", str(tmp_path / "c"))[0])
+    rows = chrome.find_elements("css selector", "#standing tbody tr")
+    assert [row.text.split()[3] for row in rows] == ["-1076.0000001", "-1076"]
+
+
 def test_every_plot_of_a_comparison_is_drawn(comparison: Any) -> None:
     assert drawn(comparison) == {"trials": [2], "time": [2], "values": [12]}
     assert all(inked(comparison))

@@ -353,6 +353,16 @@ def test_the_table_says_who_is_better(home: Path, capsys: Output) -> None:
     assert err.startswith("after 2 trials: best median loss of one (2.16667, min); better than")
 
 
+def test_results_that_lie_close_together_are_told_apart(tmp_path: Path, capsys: Output) -> None:
+    for name, losses in (("a", [-1076.0233998]), ("b", [-1076.0233995])):
+        (tmp_path / name).mkdir()
+        write_ledger(tmp_path / name, losses)
+    names = [str(tmp_path / name) for name in "ab"]
+    assert run(["compare", *names, "--metric", "loss", "--mode", "min"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [line[3] for line in lines] == ["-1076.0233998", "-1076.0233995"]
+
+
 @pytest.mark.slow
 def test_every_file_is_written(home: Path, capsys: Output) -> None:
     options = ["--to_html", "--to-png", "--to_svg", "--to_pdf", "--to_json",

@@ -27,6 +27,13 @@ function show(value, digits = 6) {
   return short && (Math.abs(short) < 1e-4 || Math.abs(short) >= 1e15) ? short.toExponential() : String(short);
 }
 
+// With how many digits numbers that differ look different.
+function digitsOf(values) {
+  const different = new Set(values.filter((value) => value !== null));
+  const tells = (digits) => new Set([...different].map((value) => show(value, digits))).size === different.size;
+  return [6, 7, 8, 9, 10, 11, 12, 13, 14].find(tells) ?? 15;
+}
+
 function tickLabel(value, digits) {
   const [long, short] = [show(value, digits), Number(value.toPrecision(digits ?? 6)).toExponential()];
   return long.length > 8 && short.length < long.length ? short : long;

@@ -23,8 +23,9 @@ function standing() {
   const body = section("standing", `Standing after ${data.budget}`,
     `The best ${data.metric} (${better}) of each replicate by then: their median, quartiles and best. ` +
     "A replicate is one search: a task whose jobs search together, or one independent job.");
+  const digits = digitsOf(data.standings.flatMap(({ median, low, high, best }) => [median, low, high, best]));
   const rows = data.standings.map((item) => [String(item.rank), mark(item.study), String(item.replicates),
-    show(item.median), `${show(item.low)} to ${show(item.high)}`, show(item.best)]);
+    show(item.median, digits), `${show(item.low, digits)} to ${show(item.high, digits)}`, show(item.best, digits)]);
   body.append(plainTable("Standing", ["rank", "study", "replicates", "median", "quartiles", "best"], rows, ["study"]));
   if (data.notes.length) {
     body.append(make("h3", { style: "margin-top:14px" }, "To know before believing it"),
@@ -72,9 +73,10 @@ function tests() {
 
 function replicates() {
   const body = section("replicates", "Replicates");
+  const digits = digitsOf(data.studies.flatMap((study) => study.replicates.flatMap(({ value, best }) => [value, best])));
   const rows = data.studies.flatMap((study) => study.replicates.map((one) => [mark(study.name), one.name,
     one.seed === null ? "-" : String(one.seed), one.trials.toLocaleString("en"), duration(one.seconds) + (one.running ? ", running" : ""),
-    show(one.value), show(one.best), one.after === null ? "-" : one.after.toLocaleString("en")]));
+    show(one.value, digits), show(one.best, digits), one.after === null ? "-" : one.after.toLocaleString("en")]));
   body.append(plainTable("Table of the replicates", ["study", "task", "seed", "trials that ended", "time", `after ${data.budget}`, "best of all", "found at trial"], rows, ["study", "task"]));
 }
 
