@@ -63,7 +63,7 @@ def judge(groups: Sequence[Sequence[float]], mode: Mode) -> Verdict | None:
     freedom = sum(len(values) - 1 for values in known.values())
     if not freedom:
         return None
-    means = {place: statistics.fmean(values) for place, values in known.items()}
+    means = {place: _mean(values) for place, values in known.items()}
     squares = ((value - means[place]) ** 2 for place, values in known.items() for value in values)
     noise = sum(squares) / freedom
     error = {place: noise / len(values) for place, values in known.items()}
@@ -81,6 +81,11 @@ def judge(groups: Sequence[Sequence[float]], mode: Mode) -> Verdict | None:
         return behind <= margin * math.sqrt(error[place] + error[winner])
 
     return Verdict(winner, value, value - half, value + half, [*filter(may_be_best, known)])
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean; of equal values it is that value, to the last bit: they have no spread."""
+    return values[0] if len(set(values)) == 1 else statistics.fmean(values)
 
 
 class _Estimate(NamedTuple):
@@ -232,9 +237,9 @@ def _confirmed(results: Results, found: Answer, verdict: Verdict) -> list[str]:
 
 
 def _told(*values: float) -> list[str]:
-    """Numbers with as many digits as it takes to tell them apart: twelve at most, for
+    """Numbers with as many digits as it takes to tell them apart: fourteen at most, for
     sums are rounded."""
-    digits = digits_apart((float(f"{value:.12g}") for value in values), 4)
+    digits = digits_apart((float(f"{value:.14g}") for value in values), 4)
     return [f"{value:.{digits}g}" for value in values]
 
 
@@ -267,7 +272,7 @@ def _unconfirmed(results: Results) -> list[str]:
     repeated = [values for values in _repetitions(results) if len(values) > 1]
     verdict = judge(repeated, mode) if len(repeated) > 2 else None
     if verdict is not None:
-        seen = best_number(map(statistics.fmean, repeated), mode) or 0.0
+        seen = best_number(map(_mean, repeated), mode) or 0.0
         mean, low, high = _told(seen, verdict.low, verdict.high)
         return [
             f"of the best mean {mean}, {abs(verdict.value - seen):.2g} is selection: by the "
@@ -286,10 +291,12 @@ def _unconfirmed(results: Results) -> list[str]:
 
 
 def _repetitions(results: Results) -> list[list[float]]:
-    groups: dict[bytes, list[float]] = defaultdict(list)
+    """The values of each configuration; the same search twice, with its seeds, says nothing new."""
+    groups: dict[bytes, set[tuple[int, float]]] = defaultdict(set)
     for row, value in results.counting_values().items():
-        groups[configuration(results.trials[row])].append(value)
-    return list(groups.values())
+        trial = results.trials[row]
+        groups[configuration(trial)].add((trial.seed, value))
+    return [[value for _, value in known] for known in groups.values()]
 
 
 def redrawn(best_first: Sequence[float]) -> tuple[float, float]:

@@ -120,11 +120,25 @@ def test_an_interval_has_as_many_digits_as_it_takes() -> None:
 def test_rounding_is_no_spread() -> None:
     value = 0.0008326935330010229
     trials = [
-        make_trial(f"0-{n}", applied={"x": n // 3}, metrics={"loss": value + n // 3}, group="g")
+        make_trial(f"0-{n}", applied={"x": n // 3}, metrics={"loss": value + n // 3}, seed=n)
         for n in range(60)
     ]
     (said,) = sentences(Results("p", [(Origin(), make_study(trials))], objectives=LOSS))
     assert "between 0.0008327 and 0.0008327" in said
+
+
+def test_the_same_search_twice_is_no_repetition() -> None:
+    chance = random.Random(3)
+    losses = [chance.gauss(1, 0.1) for _ in range(20)]
+    trials = [
+        make_trial(f"0-{n}", applied={"x": n}, metrics={"loss": loss}, seed=n)
+        for n, loss in enumerate(losses)
+    ]
+    twice = [(Origin(id=task), make_study(trials)) for task in (1, 2)]
+    (once,) = sentences(Results("p", twice[:1], objectives=LOSS))
+    (said,) = sentences(Results("p", twice, objectives=LOSS))
+    assert said == once
+    assert "single evaluations" in said
 
 
 def confirmed(values: list[list[float]], seconds: list[list[float]]) -> list[str]:
