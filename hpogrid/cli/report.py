@@ -217,5 +217,8 @@ def _draw_history(results: Results) -> None:
     from hpogrid.report.charts import draw
     from hpogrid.report.charts.as_text import text_chart
 
-    for chart in draw(results, "history"):
+    charts = draw(results, "history")
+    if not charts:
+        message("--plot has nothing to draw: no trial has a result of what is optimised")
+    for chart in charts:
         say(text_chart(chart, shutil.get_terminal_size().columns), nl=False, err=True)

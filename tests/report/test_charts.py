@@ -267,6 +267,17 @@ def test_equal_results_share_a_rank_and_a_maximum_is_the_best() -> None:
     assert draw(simple(trials[0]), "ranks") == []
 
 
+def test_equal_results_are_all_the_best() -> None:
+    for trials in ([ended(0, 1.0)], [ended(index, 1.0) for index in range(30)]):
+        assert set(layer(simple(*trials), "history", Points).color) == {1.0}
+
+
+def test_there_is_no_picture_of_results_that_nobody_has() -> None:
+    failed = [make_trial(f"0-{n}", state="failed", applied={"x": n}) for n in range(3)]
+    assert draw(simple(*failed), "history") == draw(simple(*failed), "slices") == []
+    assert page_data(simple(*failed))["charts"]["slices"][0]  # where they are crosses
+
+
 def test_a_clock_that_was_set_back_gives_no_negative_times() -> None:
     trials = [
         make_trial("0-0", started=1000.0, ended=1050.0, metrics={"loss": 1}),

@@ -81,7 +81,9 @@ class Sketch:
         if not known:
             return [None] * len(places)
         worst, best = known[int(0.05 * (len(known) - 1))], known[-1]
-        spread = best - worst or 1.0
+        spread = best - worst
+        if not spread:  # all are the best
+            return [None if place is None else float(place == best) for place in places]
         return [
             None if place is None else min(max((place - worst) / spread, 0.0), 1.0)
             for place in places

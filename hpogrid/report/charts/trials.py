@@ -28,6 +28,8 @@ def history(sketch: Sketch) -> list[Chart]:
     order = [sketch.order[row] for row in sketch.rows]
     x = Axis("trials that ended", "linear", list(order), whole=True)
     points = sketch.points(x.positions, sketch.result.positions)
+    if not (points.x or sketch.on_page):  # a page shows failed ones there
+        return []
     best = _best_so_far(sketch)
     layers: list[Layer] = [points, best] if best.x else [points]
     title = f"{sketch.results.name}: optimisation history"
@@ -53,6 +55,8 @@ def _best_so_far(sketch: Sketch) -> Line:
 
 def slices(sketch: Sketch) -> list[Chart]:
     """The result over each hyperparameter alone, most important first."""
+    if not (sketch.on_page or any(place is not None for place in sketch.result.positions)):
+        return []
     return [
         Chart(
             axis.name,
