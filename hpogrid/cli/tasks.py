@@ -10,7 +10,7 @@ import click
 
 from hpogrid.cli.complete import tasks as tasks_
 from hpogrid.cli.complete import trials as trials_
-from hpogrid.cli.options import JsonObject, server_option, task_filters
+from hpogrid.cli.options import MAYBE_EMPTY, JsonObject, server_option, task_filters
 from hpogrid.cli.output import (
     format_option,
     message,
@@ -49,7 +49,11 @@ def tasks() -> None:
 
 @tasks.command("show")
 @click.argument("task_id", shell_complete=tasks_, required=False, metavar="[ID]")
-@click.option("--username", help="Only tasks of this user (wildcards)  [default: all of yours].")
+@click.option(
+    "--username",
+    type=MAYBE_EMPTY,
+    help="Only tasks of this user (wildcards)  [default: all of yours].",
+)
 @task_filters(versions=False)
 @click.option("--jeditaskid", type=int, help="Only this task.")
 @click.option("--status", help="Only tasks of these statuses: running,finished.")

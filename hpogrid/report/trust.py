@@ -260,7 +260,7 @@ def _cheaper(found: Answer, verdict: Verdict) -> list[str]:
     winner = found.seconds[verdict.winner]
     times = [(found.seconds[place], place) for place in verdict.going]
     seconds, place = min(times, default=(winner, verdict.winner))
-    if place == verdict.winner or seconds > _CHEAPER * winner:
+    if place == verdict.winner or winner <= 0 or seconds > _CHEAPER * winner:
         return []
     return [f"{_named(found, [place])} takes {seconds / winner:.0%} of its time"]
 
