@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
+import logging
 import os
 import shutil
 import signal
@@ -26,6 +28,9 @@ _SCRATCH = ".new-"
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
 """What a disk does by itself: no fault of the request."""
+
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
+"""How file systems without hard links refuse one."""
 
 _ADVICE = {
     errno.EACCES: "; choose another folder (HPOGRID_HOME is that of configs and tasks)",
@@ -87,11 +92,23 @@ def writing(path: Path, *, exclusive: bool = False, mode: int = 0o666) -> Iterat
                 stream.flush()
                 os.fsync(stream.fileno())
             if exclusive:
-                os.link(draft, path)
+                _link(draft, path)
             else:
                 draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _link(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        raise UserError(
+            f"cannot write {path}: its disk has no hard links, by which hpogrid makes files that "
+            "nobody else makes; choose another folder (HPOGRID_HOME is that of configs and tasks)"
+        ) from error
 
 
 def write_atomic(path: Path, data: bytes, *, exclusive: bool = False, mode: int = 0o666) -> None:
@@ -231,7 +248,7 @@ def files_below(folder: Path) -> dict[str, Path]:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: one process at a time changes what is in it."""
+    """Hold the folder's lock, if it can have one: only one process changes what is in it."""
     handle = _lock(folder)
     try:
         yield
@@ -250,7 +267,11 @@ def _lock(folder: Path) -> int:
             except FileNotFoundError:
                 continue
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as error:  # as on Lustre, unless it was mounted to have them
+                _note_no_locks(folder, error.strerror)
+                return handle
             if os.path.samestat(os.fstat(handle), os.stat(path)):
                 return handle
         except FileNotFoundError:
@@ -259,6 +280,15 @@ def _lock(folder: Path) -> int:
             os.close(handle)
             raise
         os.close(handle)
+
+
+@functools.cache
+def _note_no_locks(folder: Path, why: str) -> None:
+    """Say it once for each folder."""
+    logging.getLogger(__name__).warning(
+        "the disk of %s has no locks (%s): let no two commands change the same there at once",
+        folder, why.lower(),
+    )  # fmt: skip
 
 
 def parse_json(text: str, where: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -267,3 +268,28 @@ with scratch(Path({str(tmp_path)!r})) as folder:
 def test_a_file_without_an_end_is_refused() -> None:
     with pytest.raises(UserError, match="/dev/zero is larger than 64 MiB"):
         parse_file(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_a_disk_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    def refuse(*given: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for _ in range(2):
+        with locked(tmp_path):
+            (tmp_path / "x").touch()
+    (said,) = caplog.messages
+    assert f"the disk of {tmp_path} has no locks ({os.strerror(number).lower()})" in said
+
+
+def test_a_disk_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(UserError, match="its disk has no hard links"):
+        write_new(tmp_path / "x", b"1")
+    assert list(tmp_path.iterdir()) == []

@@ -2,12 +2,14 @@
 
 A lock file holds the identity of the process; that it is locked tells that the process lives.
 The lock is taken before the process starts and handed to it, so there is no moment between.
+Where the disk has no locks, the identity in the file has to do.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +19,7 @@ from types import MappingProxyType
 import msgspec
 
 from hpogrid.files import read_record
-from hpogrid.identity import Identity, this_process
+from hpogrid.identity import Identity, boot_id, this_process
 
 _PAUSE = 0.005
 
@@ -32,17 +34,32 @@ def take(path: Path, patience: float = 0.0) -> int | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() < deadline:
-                time.sleep(_PAUSE)
-                continue
+    while not _lock(handle, path):
+        if time.monotonic() >= deadline:
             os.close(handle)
             return None
-        os.ftruncate(handle, 0)  # the number of an earlier holder
-        return handle
+        time.sleep(_PAUSE)
+    os.ftruncate(handle, 0)  # the number of an earlier holder
+    return handle
+
+
+def _lock(handle: int, path: Path) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return not _may_live(path)
+    return True
+
+
+def _may_live(path: Path) -> bool:
+    """Whether the process that a lock file names may live; elsewhere it cannot be seen."""
+    found = read_record(path, Identity)
+    if found is None:
+        return False
+    rebooted = found.host == socket.gethostname() and not found.place.startswith(boot_id())
+    return found.lives if found.here else not rebooted
 
 
 def take_several(paths: Sequence[Path], count: int) -> list[int] | None:
@@ -82,6 +99,8 @@ def held(path: Path) -> bool:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError:
+        return _may_live(path)
     finally:
         os.close(handle)
     return False
@@ -102,9 +121,14 @@ def start_detached(
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own; it keeps the locks until it ends.
 
-    It gets ``environment`` besides ours. Its identity is written to the first lock before it runs:
+    It gets ``environment`` besides ours. Its identity is written to the locks before it runs:
     whoever starts it may be killed.
     """
+
+    def write_itself() -> None:
+        for lock in locks:
+            write_holder(lock)
+
     with stdout.open("ab") as out, stderr.open("ab") as err:
         return subprocess.Popen(
             command,
@@ -114,5 +138,5 @@ def start_detached(
             env={**os.environ, **environment},
             pass_fds=list(locks),
             start_new_session=True,
-            preexec_fn=lambda: write_holder(locks[0]),
+            preexec_fn=write_itself,
         )
