@@ -543,6 +543,30 @@ def test_a_narrow_window_does_not_scroll_sideways(chrome: Any, tmp_path: Path) -
         chrome.set_window_size(1400, 1000)
 
 
+def test_what_is_printed_is_drawn_for_paper(page: Any) -> None:
+    widths = """const drawn = (box) => box.querySelector("canvas").width / devicePixelRatio;
+        return [...document.querySelectorAll(".plot")].filter((box) => box.clientWidth)
+            .map((box) => [box.clientWidth, Math.round(drawn(box))])"""
+    theme = "return document.documentElement.dataset.theme"
+    one(page, "#theme option[value=dark]").click()
+    frames(page)
+    before = page.execute_script(widths)
+    page.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        on_paper = page.execute_script(widths)
+        assert on_paper != before
+        assert all(box == canvas <= 700 for box, canvas in on_paper)
+        assert page.execute_script(theme) == "light"
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    page.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    frames(page)
+    assert page.execute_script(theme) == "dark"
+    assert page.execute_script(widths) == before
+    assert errors(page) == []
+
+
 def test_the_parallel_coordinate_plot_is_drawn(
     chrome: Any, results: Results, tmp_path: Path
 ) -> None:

@@ -12,6 +12,16 @@ function head() {
     document.documentElement.dataset.theme = dark ? "dark" : "light";
     selection.changed();
   };
+  // On paper: black on white, as wide as a page, and drawn before it is printed.
+  const print = (paper) => {
+    document.documentElement.classList.toggle("paper", paper);
+    if (!paper) return apply();
+    dataset.theme = "light";
+    selection.changed();
+    for (const plot of plots) plot.redraw();
+  };
+  window.addEventListener("beforeprint", () => print(true), { signal: leaving.signal });
+  window.addEventListener("afterprint", () => print(false), { signal: leaving.signal });
   theme.addEventListener("change", apply, { signal: leaving.signal });
   system.addEventListener("change", apply, { signal: leaving.signal });
   apply();
