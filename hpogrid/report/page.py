@@ -93,13 +93,16 @@ def _with_metrics(results: Results) -> tuple[Results, list[str]]:
 
 
 def _reported(results: Results, columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The numbers that were reported beside what is optimised: nobody said which way is better."""
+    """The numbers that were reported beside what is optimised: nobody said which way is better.
+
+    One that is infinite or no number in all trials is not to be looked at.
+    """
     named = {item.name for item in results.objectives}
     return [
         {"name": shown["name"], "mode": "max", "column": place, "key": column.key}
         for place, ((_, column), shown) in enumerate(zip(_shown(results), columns, strict=True))
         if named and column.kind == "metric" and column.key not in named
-        if shown["scale"] != "category"
+        if shown["scale"] != "category" and any(value is not None for value in shown["values"])
     ]
 
 

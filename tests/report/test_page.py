@@ -159,6 +159,13 @@ def test_without_an_objective_there_is_still_a_page() -> None:
     assert data["charts"]["importance"] == []
 
 
+def test_a_metric_without_a_number_is_not_to_be_chosen() -> None:
+    metrics = {"loss": 1, "a": "inf", "b": "nan", "c": 2, "d": 10**400}
+    data = page_data(simple(make_trial("0-0", metrics=metrics)))
+    assert [item["name"] for item in data["reported"]] == ["c"]
+    assert {"a", "b", "c", "d"} <= {column["name"] for column in data["columns"]}
+
+
 def test_reasons_that_are_many_are_summed_up() -> None:
     trials = [make_trial(f"0-{i}", state="failed", reason=f"reason {i}") for i in range(20)]
     failures = page_data(simple(*trials))["failures"]
