@@ -156,7 +156,9 @@ def _ramp() -> Colormap:
 
 
 def _draw(figure: Figure, panel: Axes, chart: Chart, *, single: bool) -> None:
-    panel.set_title(chart.title, fontsize=12 if single else 10, loc="left")
+    most = 100 if single else 36  # letters beside each other that have room
+    title = shorten(chart.title, most)
+    panel.set_title(title, fontsize=12 if single else 10, loc="left")
     for side in ("top", "right"):
         panel.spines[side].set_visible(False)
     panel.set_axisbelow(True)
@@ -165,24 +167,32 @@ def _draw(figure: Figure, panel: Axes, chart: Chart, *, single: bool) -> None:
             _draw_parallel(figure, panel, layer, chart.color_name)
             return
     panel.grid(color=_GRID)
-    _scale(panel.xaxis, chart.x, panel.set_xlim, 10 if single else 5)
+    _scale(panel.xaxis, chart.x, panel.set_xlim, 10 if single else 5, 140 if single else 50)
     _scale(panel.yaxis, chart.y, panel.set_ylim, 30)
     for layer in chart.layers:
         _LAYERS[type(layer)](panel, layer)
+    panel.set_xlabel(shorten(chart.x.name, most))
+    panel.set_ylabel(shorten(chart.y.name, most))
     if any(isinstance(layer, Line) and layer.is_named for layer in chart.layers):
         panel.legend(fontsize=9, frameon=False)
 
 
 def _scale(
-    side: MplAxis, axis: Axis, set_limits: Callable[[float, float], object], most: int
+    side: MplAxis,
+    axis: Axis,
+    set_limits: Callable[[float, float], object],
+    most: int,
+    room: int = 1000,
 ) -> None:
+    """Ticks, so many at most; names beside each other have so many letters together."""
     low, high = axis.range
     margin = 0.6 if axis.scale == "category" else 0.03 * (high - low)
     set_limits(low - margin, high + margin)
     places, labels = axis.ticks()
     every = math.ceil(len(places) / most)
-    side.set_ticks(places[::every], labels=shorten_all(labels[::every], 22), fontsize=8)
-    side.set_label_text(axis.name)
+    shown = labels[::every]
+    letters = min(22, max(4, room // max(len(shown), 1))) if axis.scale == "category" else 22
+    side.set_ticks(places[::every], labels=shorten_all(shown, letters), fontsize=8)
 
 
 def _draw_points(panel: Axes, layer: Points) -> None:

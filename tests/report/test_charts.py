@@ -314,3 +314,17 @@ def test_names_that_read_like_formulas_are_drawn_as_they_are(form: str) -> None:
     else:
         write_picture(charts, f".{form}", stream)
     assert form != "svg" or metric in stream.getvalue().decode()
+
+
+def test_long_names_do_not_run_into_the_next_panel() -> None:
+    name = "a name with a very long tail " * 5
+    trials = [
+        ended(index, 1.0 * index, applied={name: index, "b": "long category" * index})
+        for index in range(9)
+    ]
+    figure = matplotlib_figure(draw(simple(*trials), "slices"))
+    for panel in figure.axes[:2]:
+        assert len(panel.get_title(loc="left")) <= 36
+        assert len(panel.get_xlabel()) <= 36
+    words = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert sum(map(len, words)) <= 50
