@@ -88,6 +88,7 @@ def test_a_hyperparameter_that_some_trials_lack_is_nominal() -> None:
     [
         (11, {}, "needs 12 configurations with a result; 'p' has 11"),
         (40, {"loss": 1}, "nothing to explain"),
+        (40, {"loss": None}, "no trial of 'p' has a result of 'loss'"),
         (40, {"x": 1}, "nothing to explain"),
     ],
 )

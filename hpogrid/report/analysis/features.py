@@ -96,6 +96,8 @@ def make_features(results: Results) -> Features:
     chosen = results.objectives[0]
     trials, values, mixed = comparable(results, fewest=_needed(len(results.parameters)))
     axes = varied_axes(results, trials)
+    if not values:
+        raise UserError(f"no trial of '{results.name}' has a result of '{chosen.name}'")
     if not axes or len(set(values)) < 2:
         raise UserError(
             f"there is nothing to explain in '{results.name}': the results or all hyperparameters "
