@@ -10,6 +10,7 @@ import click
 from hpogrid.cli.output import message, print_data
 from hpogrid.cli.proposing import (
     confirmed,
+    name_of,
     script_of,
     script_options,
     settings_of,
@@ -37,7 +38,7 @@ def init(script: Path | None, words: tuple[str, ...], **given: Any) -> None:
 
     script = script_of(script)
     guess = read_script(script, wish_of([], words, False, given))
-    name = given.pop("name") or script.stem
+    name = name_of(script, given.pop("name"))
     yes = given.pop("yes")
     data = propose(script, guess, settings_of(given))
     configs = checked(name, data)

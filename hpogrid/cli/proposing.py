@@ -151,6 +151,15 @@ def confirmed(question: str) -> bool:
         return False
 
 
+def name_of(script: Path, name: str | None) -> str:
+    """What the configs and the project are called: as the script, unless something is given."""
+    from hpogrid.config.home import is_name
+
+    if name is None and not is_name(script.stem):
+        raise UserError(f"{script.name}: no project can be called '{script.stem}'; give a --name")
+    return name or script.stem
+
+
 def script_of(script: Path | None) -> Path:
     """The script that is named, or the one of this folder."""
     from hpogrid.config.reading.script import find_script

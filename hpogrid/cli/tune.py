@@ -11,6 +11,7 @@ import click
 from hpogrid.cli.output import message
 from hpogrid.cli.proposing import (
     confirmed,
+    name_of,
     script_of,
     script_options,
     settings_of,
@@ -126,7 +127,7 @@ def tune(
     axes, own = ctx.obj["axes"], [*words, *ctx.obj["behind"]]
     script = script_of(script)
     guess = read_script(script, wish_of(axes, own, True, given))
-    name = given.pop("name") or script.stem
+    name = name_of(script, given.pop("name"))
     yes, site = given.pop("yes"), given["site"]
     data = propose(script, guess, settings_of(given))
     configs, scripts = checked(name, data), scripts_of(script, guess)

@@ -175,6 +175,12 @@ def test_refusals(words: list[str], says: str) -> None:
     assert says in refused("tune", *words)
 
 
+def test_a_script_whose_name_no_project_can_have(script: Path) -> None:
+    script.rename(script.with_name("my train.py"))
+    said = refused("tune", "my train.py", "--lr", "0:1")
+    assert said.endswith("no project can be called 'my train'; give a --name")
+
+
 def test_configs_that_do_not_go_with_the_script_are_not_stored() -> None:
     projects_path().mkdir(parents=True)
     assert "--lr takes numbers, and 'a' is none" in refused("tune", "train.py", "--lr", "a,b")
