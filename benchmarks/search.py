@@ -4,6 +4,7 @@ For example:
   python benchmarks/search.py --quick                          # minutes: 3 seeds, no slow ones
   python benchmarks/search.py --results r.jsonl                # a day: all, 20 seeds
   python benchmarks/search.py --results r.jsonl --seeds 5 --algorithms random,auto,ax
+  python benchmarks/search.py --results r.jsonl --wide         # spaces of 12 to 25 axes
   python benchmarks/search.py --results r.jsonl --show         # only the tables, of what is there
   python benchmarks/search.py --results r.jsonl --show --plot regret.png
 
@@ -36,7 +37,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import msgspec  # noqa: E402
 from kept import do_runs, read_runs  # noqa: E402
-from search_objectives import OBJECTIVES  # noqa: E402
+from search_objectives import OBJECTIVES, WIDE  # noqa: E402
 
 from hpogrid.search import make_searcher  # noqa: E402
 from hpogrid.search.auto import choose  # noqa: E402
@@ -68,6 +69,7 @@ SLOW = ("optuna-gp", "auto", "skopt", "ax", "bayesian")
 """Those that take a tenth of a second or more for a proposal."""
 
 QUICK_SEEDS = 3
+KNOWN = OBJECTIVES | WIDE
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -115,7 +117,7 @@ Curves = dict[tuple[str, int], list[float]]
 def run(case: Case) -> Run:
     """Search once."""
     warnings.simplefilter("ignore")
-    chosen = OBJECTIVES[case.objective]
+    chosen = KNOWN[case.objective]
     space, budget = chosen.space, case.budget
     name, params = ALGORITHMS[case.algorithm]
     task = Problem(space, ("min",), case.seed, budget)
@@ -142,11 +144,11 @@ def behind(objective: str, algorithm: str, budget: int) -> str:
     """The algorithm itself, or what auto chooses for the objective, as a key of `ALGORITHMS`."""
     if algorithm != "auto":
         return algorithm
-    choices = choose(Problem(OBJECTIVES[objective].space, ("min",), 0, budget))
+    choice = choose(Problem(KNOWN[objective].space, ("min",), 0, budget))
     for name, known in ALGORITHMS.items():
-        if [known] == [(one.algorithm, one.params) for one in choices]:
+        if known == (choice.algorithm, choice.params):
             return name
-    raise SystemExit(f"auto chose {choices}, which is none of the algorithms measured here")
+    raise SystemExit(f"auto chose {choice}, which is none of the algorithms measured here")
 
 
 def looks_ahead(algorithm: str) -> bool:
@@ -187,7 +189,7 @@ def complete(cases: Iterable[Case], options: argparse.Namespace) -> list[Run]:
 @cache
 def reference(objective: str) -> float:
     """The best loss of ten random draws: the median over ten such tens."""
-    chosen = OBJECTIVES[objective]
+    chosen = KNOWN[objective]
     space, rng = chosen.space, random.Random(0)
     tens = [[chosen.loss(space.sample(rng).applied) for _ in range(10)] for _ in range(10)]
     return statistics.median(map(min, tens))
@@ -195,7 +197,7 @@ def reference(objective: str) -> float:
 
 def optimum(objective: str, runs: list[Run]) -> float:
     """The smallest loss there is, or that any run found."""
-    known = OBJECTIVES[objective].optimum
+    known = KNOWN[objective].optimum
     if known is not None:
         return known
     return min(run.best[-1] for run in runs if run.objective == objective)
@@ -337,7 +339,8 @@ def parse() -> argparse.Namespace:
 
     parser.add_argument("--seeds", type=int, metavar="N", help="20, or 3 with --quick")
     parser.add_argument("--algorithms", type=names(ALGORITHMS))
-    parser.add_argument("--objectives", type=names(OBJECTIVES), default=list(OBJECTIVES))
+    parser.add_argument("--objectives", type=names(KNOWN))
+    parser.add_argument("--wide", action="store_true", help="the objectives of many axes")
     parser.add_argument("--budgets", type=numbers, default=[25, 50, 100])
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("--quick", action="store_true", help="few seeds, no slow algorithms")
@@ -347,6 +350,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the regret over trials")
     options = parser.parse_args()
     options.seeds = options.seeds or (QUICK_SEEDS if options.quick else 20)
+    options.objectives = options.objectives or list(WIDE if options.wide else OBJECTIVES)
     left_out = SLOW if options.quick else ()
     options.algorithms = options.algorithms or [n for n in ALGORITHMS if n not in left_out]
     return options
@@ -355,6 +359,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Run everything and print the tables."""
     options = parse()
+    warnings.simplefilter("ignore")
     runs = complete(plan(options), options)
     print(f"{len(options.objectives)} objectives: {', '.join(options.objectives)}")
     show({budget: summarise(runs, budget, options) for budget in options.budgets})

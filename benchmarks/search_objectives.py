@@ -163,6 +163,33 @@ def mixture(config: Config) -> float:
     return float(bowl + steps + worth)
 
 
+def levy(config: Config) -> float:
+    """Ripples in a valley, deeper along each axis; on a log scale."""
+    w = [1 + (value - 1) / 4 for value in _xs(config)]
+    ripples = sum((a - 1) ** 2 * (1 + 10 * math.sin(math.pi * a + 1) ** 2) for a in w[:-1])
+    last = (w[-1] - 1) ** 2 * (1 + math.sin(2 * math.pi * w[-1]) ** 2)
+    return math.log1p(math.sin(math.pi * w[0]) ** 2 + ripples + last)
+
+
+def switches(config: Config) -> float:
+    """Many categories, each with a choice that is right, and one that is nearly."""
+    off = (min((value - index) % 4, (index - value) % 4) for index, value in enumerate(_xs(config)))
+    return float(sum(off))
+
+
+def training(config: Config) -> float:
+    """As `network`, with all else that a training is told; some of it matters little."""
+    rate = 0.3 * abs(math.log10(config["rate"]) + 2.7) ** 1.5
+    shape = 0.15 * abs(config["layers"] - 4) + 0.1 * abs(math.log2(config["width"]) - 7.3)
+    kind: float = {"relu": 0.0, "tanh": 0.25, "gelu": 0.05, "selu": 0.15}[config["activation"]]
+    kind += {"adam": 0.0, "sgd": 0.2, "rmsprop": 0.05}[config["optimiser"]]
+    fine = 0.05 * abs(math.log10(config["decay"]) + 4) + 0.02 * abs(math.log2(config["batch"]) - 6)
+    fine += (config["dropout"] - 0.2) ** 2 + 0.3 * (config["augment"] - 0.4) ** 2
+    fine += 0.1 * (config["momentum"] - 0.9) ** 2 + 0.1 * (config["smoothing"] - 0.1) ** 2
+    fine += 0.005 * abs(config["warmup"] - 5) + 0.02 * (config["clip"] > 3)
+    return float(rate + shape + kind + fine + 0.03 * (config["average"] < 0.9))
+
+
 # --- scikit-learn models on the data sets that it ships ----------------------------------------
 
 
@@ -231,6 +258,42 @@ def tree(config: Config) -> float:
     from sklearn.tree import DecisionTreeClassifier
 
     return _error(DecisionTreeClassifier(random_state=0, **config), "iris")
+
+
+def perceptron(config: Config) -> float:
+    """A neural network on the digits, with how its data are prepared, after few epochs."""
+    from sklearn.decomposition import PCA
+    from sklearn.metrics import log_loss
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
+
+    scalers = {
+        "standard": StandardScaler(),
+        "uniform": QuantileTransformer(n_quantiles=50),
+        "range": MinMaxScaler(),
+    }
+    network = MLPClassifier(
+        (config["size0"], config["size1"]),
+        activation=config["activation"],
+        alpha=config["alpha"],
+        learning_rate_init=config["rate"],
+        batch_size=config["batch"],
+        max_iter=config["epochs"],
+        beta_1=1 - config["forget_1"],
+        beta_2=1 - config["forget_2"],
+        epsilon=config["epsilon"],
+        shuffle=config["shuffle"],
+        random_state=0,
+    )
+    model = make_pipeline(scalers[config["scaler"]], PCA(config["kept"], random_state=0), network)
+    x, y = _data("digits")
+    half = len(x) // 2
+    try:
+        model.fit(x[:half], y[:half])
+    except ValueError:  # it has diverged
+        return 10.0
+    return float(min(log_loss(y[half:], model.predict_proba(x[half:])), 10.0))
 
 
 def _model(name: str, config: Config) -> Any:
@@ -410,3 +473,57 @@ OBJECTIVES: dict[str, Objective] = {
     "model_cancer": Objective(model_for("breast_cancer"), _MODEL),
     "model_digits": Objective(model_for("digits"), _MODEL),
 }
+
+WIDE: dict[str, Objective] = {
+    "rosenbrock_12": Objective(rosenbrock, _floats(12, -2, 2), 0.0),
+    "levy_12": Objective(levy, _floats(12, -10, 10), 0.0),
+    "styblinski_15": Objective(styblinski, _floats(15, -5, 5), -39.16617 * 15),
+    "hartmann_6_of_16": Objective(
+        hartmann,
+        _floats(6, 0, 1) | {f"z{index}": Float(scale=Linear(0, 1)) for index in range(10)},
+        -3.32237,
+    ),
+    "ackley_25": Objective(ackley, _floats(25, -10, 10), 0.0),
+    "switches_20": Objective(
+        switches, {f"x{index}": Categorical(choices=(0, 1, 2, 3)) for index in range(20)}, 0.0
+    ),
+    "training_14": Objective(
+        training,
+        {
+            "rate": Float(scale=Log(1e-6, 1)),
+            "layers": Integer(scale=Linear(1, 12)),
+            "width": Integer(scale=Log(8, 1024)),
+            "activation": Categorical(choices=("relu", "tanh", "gelu", "selu")),
+            "optimiser": Categorical(choices=("adam", "sgd", "rmsprop")),
+            "dropout": Float(scale=Linear(0, 0.8)),
+            "decay": Float(scale=Log(1e-7, 0.1)),
+            "momentum": Float(scale=Linear(0.5, 1)),
+            "batch": Integer(scale=Log(8, 512)),
+            "augment": Float(scale=Linear(0, 1)),
+            "warmup": Integer(scale=Linear(0, 20)),
+            "smoothing": Float(scale=Linear(0, 0.4)),
+            "clip": Float(scale=Linear(0, 5)),
+            "average": Float(scale=Linear(0.5, 1)),
+        },
+        0.0,
+    ),
+    "perceptron_13": Objective(
+        perceptron,
+        {
+            "scaler": Categorical(choices=("standard", "uniform", "range")),
+            "kept": Float(scale=Linear(0.5, 0.999)),
+            "size0": Integer(scale=Log(4, 96)),
+            "size1": Integer(scale=Log(4, 96)),
+            "activation": Categorical(choices=("relu", "tanh", "logistic")),
+            "alpha": Float(scale=Log(1e-6, 10)),
+            "rate": Float(scale=Log(1e-5, 0.3)),
+            "batch": Integer(scale=Log(8, 200)),
+            "epochs": Integer(scale=Linear(2, 25)),
+            "forget_1": Float(scale=Log(0.01, 0.5)),
+            "forget_2": Float(scale=Log(1e-4, 0.1)),
+            "epsilon": Float(scale=Log(1e-9, 1e-3)),
+            "shuffle": Categorical(choices=(True, False)),
+        },
+    ),
+}
+"""Spaces of more axes than those of `OBJECTIVES`."""

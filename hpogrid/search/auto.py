@@ -12,10 +12,7 @@ from hpogrid.text import counted
 _FEW_TRIALS = 12
 """Below it, a model has nothing to learn from."""
 
-_GP_POINTS = 300
-"""Until then, a Gaussian process was seen to do better than all others."""
-
-_GP_AXES = 10
+_GP_AXES = 25
 """Up to as many axes it was compared."""
 
 _TPE: Values = {"sampler": "tpe"}
@@ -36,10 +33,7 @@ class Choice(NamedTuple):
 
 
 class AutoSearcher:
-    """Passes everything on to the algorithms that it chose; `remark` says which and why.
-
-    Where a second one follows, it is told everything from the beginning.
-    """
+    """Passes everything on to the algorithm that it chose; `remark` says which and why."""
 
     Settings = Options
     multifidelity = True
@@ -47,11 +41,10 @@ class AutoSearcher:
     def __init__(self, problem: Problem, options: Options | None = None) -> None:
         from hpogrid.search import make_searcher
 
-        choices = choose(problem)
-        self._chosen = [make_searcher(one.algorithm, problem, one.params) for one in choices]
-        self._known = 0
-        self.learns = self._chosen[0].learns
-        self.remark = f"algorithm auto chose {'; '.join(one.why for one in choices)}"
+        choice = choose(problem)
+        self._chosen = make_searcher(choice.algorithm, problem, choice.params)
+        self.learns = self._chosen.learns
+        self.remark = f"algorithm auto chose {choice.why}"
 
     @classmethod
     def objectives(cls, options: object) -> int:
@@ -60,43 +53,36 @@ class AutoSearcher:
 
     def suggest(self) -> Latents | None:
         """Propose a point (see `Searcher`)."""
-        return self._chosen[0 if self._known < _GP_POINTS else -1].suggest()
+        return self._chosen.suggest()
 
     def start(self, point: Latents) -> None:
         """Note that a point is being evaluated (see `Searcher`)."""
-        for searcher in self._chosen:
-            searcher.start(point)
+        self._chosen.start(point)
 
     def observe(self, point: Latents, outcome: Outcome) -> None:
         """Learn an outcome (see `Searcher`)."""
-        self._known += 1
-        for searcher in self._chosen:
-            searcher.observe(point, outcome)
+        self._chosen.observe(point, outcome)
 
     def report(self, point: Latents, outcome: Outcome, resource: float) -> None:
         """Learn an intermediate result (see `Searcher`)."""
-        for searcher in self._chosen:
-            searcher.report(point, outcome, resource)
+        self._chosen.report(point, outcome, resource)
 
 
-def choose(problem: Problem) -> list[Choice]:
-    """The algorithms for a problem, the second one for after `_GP_POINTS` points."""
+def choose(problem: Problem) -> Choice:
+    """The algorithm for a problem."""
     trials = None if problem.trials is None else problem.trials + problem.known
     if trials is not None and trials < _FEW_TRIALS:
         few = f"random: {counted(trials, 'trial', 'is', 'are')} too few for a model"
-        return [Choice("random", {}, few)]
+        return Choice("random", {}, few)
     axes = list(free_axes(problem.space))
+    against = _against_gp(problem, len(axes))
+    if against is None:
+        parameters = counted(len(axes), "parameter", "suits", "suit")
+        return Choice("gp", {}, f"gp: {parameters} a Gaussian process")
     params = _TPE
     if any(problem.space.parameters[name].when is not None for name in axes):
         params = _UNGROUPED if trials is not None and trials <= _GROUPED_TRIALS else _GROUPED
-    tpe = "optuna with sampler tpe (multivariate)"
-    if against := _against_gp(problem, len(axes)):
-        return [Choice("optuna", params, f"{tpe}: {against}")]
-    parameters = counted(len(axes), "parameter", "suits", "suit")
-    gp = Choice("gp", {}, f"gp: {parameters} a Gaussian process")
-    if trials is not None and trials <= _GP_POINTS:
-        return [gp]
-    return [gp, Choice("optuna", params, f"{tpe} after {_GP_POINTS} trials")]
+    return Choice("optuna", params, f"optuna with sampler tpe (multivariate): {against}")
 
 
 def _against_gp(problem: Problem, axes: int) -> str | None:

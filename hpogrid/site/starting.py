@@ -54,7 +54,7 @@ def _use(project: Project, history: History) -> str:
     hpo = project.hpo_config
     known = len(history.points)
     problem = Problem(project.space, hpo.modes, 0, hpo.trials, known=known)
-    match choose(problem)[0].algorithm if hpo.algorithm == "auto" else hpo.algorithm:
+    match choose(problem).algorithm if hpo.algorithm == "auto" else hpo.algorithm:
         case "random":
             return "random draws learn nothing from them"
         case "grid":

@@ -11,7 +11,7 @@ import pytest
 from hpogrid.errors import UserError
 from hpogrid.search import make_searcher
 from hpogrid.search.auto import choose
-from hpogrid.search.base import Mode, Outcome, Problem
+from hpogrid.search.base import Mode, Problem
 from hpogrid.space.condition import Condition
 from hpogrid.space.parameter import Categorical, Constant, Float, Parameter
 from hpogrid.space.scale import Linear, Normal
@@ -26,8 +26,8 @@ def chosen(
     parameters: dict[str, Any], trials: int | None, modes: tuple[Mode, ...] = ("min",)
 ) -> str:
     kinds: dict[str, Parameter] = parameters
-    choices = choose(Problem(Space(kinds), modes, seed=1, trials=trials))
-    return " ".join(str(one.params.get("sampler", one.algorithm)) for one in choices)
+    choice = choose(Problem(Space(kinds), modes, seed=1, trials=trials))
+    return str(choice.params.get("sampler", choice.algorithm))
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,13 @@ def chosen(
     [
         ({"x": FLOAT}, 11, "random"),
         ({"x": FLOAT}, 12, "gp"),
-        ({"x": FLOAT}, 300, "gp"),
-        ({"x": FLOAT}, 301, "gp tpe"),
-        ({"x": FLOAT}, None, "gp tpe"),
+        ({"x": FLOAT}, 5000, "gp"),
+        ({"x": FLOAT}, None, "gp"),
         ({"x": FLOAT, "c": CATEGORY}, 100, "gp"),
         ({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)}, 100, "gp"),
         ({"x": FLOAT, "n": Float(scale=Normal(0, 1))}, 100, "gp"),
-        ({f"x{i}": FLOAT for i in range(10)}, 100, "gp"),
-        ({f"x{i}": FLOAT for i in range(11)}, 100, "tpe"),
+        ({f"x{i}": FLOAT for i in range(25)}, 100, "gp"),
+        ({f"x{i}": FLOAT for i in range(26)}, 100, "tpe"),
         ({"x": FLOAT, "one": Categorical(choices=("a",)), "c": Constant(value=1)}, 100, "gp"),
     ],
 )
@@ -52,10 +51,10 @@ def test_chooses_by_space_and_trials(
     assert chosen(parameters, trials) == expected
 
 
-@pytest.mark.parametrize(("known", "expected"), [(6, "random"), (7, "gp"), (296, "gp tpe")])
+@pytest.mark.parametrize(("known", "expected"), [(6, "random"), (7, "gp")])
 def test_what_is_known_before_counts_as_trials(known: int, expected: str) -> None:
-    choices = choose(Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=5, known=known))
-    assert " ".join(str(one.params.get("sampler", one.algorithm)) for one in choices) == expected
+    choice = choose(Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=5, known=known))
+    assert choice.algorithm == expected
 
 
 def test_a_gaussian_process_is_for_one_metric() -> None:
@@ -71,11 +70,9 @@ from hpogrid.space.parameter import Float
 from hpogrid.space.scale import Linear
 from hpogrid.space.space import Space
 
-for modes, trials, known in ((("min",), 15, 0), (("min", "max"), 15, 0), (("min",), 1000, 299)):
+for modes in (("min",), ("min", "max")):
     space = Space({"x": Float(scale=Linear(0, 1))})
-    searcher = make_searcher("auto", Problem(space, modes, 1, trials), {})
-    for number in range(known):
-        searcher.observe({"x": number / known}, Outcome((number / known,)))
+    searcher = make_searcher("auto", Problem(space, modes, 1, 15), {})
     proposer = Proposer(space, searcher)
     for _ in range(15):
         point = proposer.ask()
@@ -104,7 +101,7 @@ def test_conditions_change_the_parameters_of_tpe(
     trials: int | None, expected: dict[str, Any]
 ) -> None:
     space = Space({"c": CATEGORY, "x": Float(scale=Linear(0, 1), when=IF_A)})
-    [choice] = choose(Problem(space, ("min", "min"), seed=1, trials=trials))
+    choice = choose(Problem(space, ("min", "min"), seed=1, trials=trials))
     assert choice.params == expected
 
 
@@ -118,7 +115,7 @@ def test_says_what_it_chose_and_why() -> None:
 
 def test_without_optuna_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    problem = Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=500)
+    problem = Problem(Space({"x": FLOAT}), ("min", "max"), seed=1, trials=500)
     with pytest.raises(UserError, match=r"needs optuna: pip install 'hpogrid\[optuna\]'"):
         make_searcher("auto", problem, {})
 
@@ -130,19 +127,6 @@ def test_a_gaussian_process_without_torch_names_its_own_extra(
     problem = Problem(Space({"x": FLOAT}), ("min",), seed=1, trials=100)
     with pytest.raises(UserError, match=r"gp sampler needs torch: pip install .*\[optuna-gp\]"):
         make_searcher("optuna", problem, {"sampler": "gp"})
-
-
-def test_after_many_trials_it_is_tpe_that_proposes() -> None:
-    problem = Problem(Space({"x": FLOAT, "c": CATEGORY}), ("min",), seed=1, trials=500)
-    searcher = make_searcher("auto", problem, {})
-    gp, tpe = make_searcher("gp", problem, {}), make_searcher("optuna", problem, {"sampler": "tpe"})
-    for index in range(301):
-        if index in (299, 300):
-            assert searcher.suggest() == (gp if index < 300 else tpe).suggest()
-        point = {"x": index / 301, "c": index % 2}
-        for one in (searcher, gp, tpe):
-            one.start(point)
-            one.observe(point, Outcome(((index / 301 - 0.3) ** 2,)))
 
 
 @pytest.mark.parametrize(("trials", "learns"), [(5, False), (50, True)])

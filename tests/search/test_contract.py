@@ -36,7 +36,7 @@ from tests.search.spaces import (
 
 def inner(searcher: Searcher) -> BaseSearcher:
     """The searcher itself, or what `auto` chose."""
-    chosen = searcher._chosen[0] if isinstance(searcher, AutoSearcher) else searcher
+    chosen = searcher._chosen if isinstance(searcher, AutoSearcher) else searcher
     assert isinstance(chosen, BaseSearcher)
     return chosen
 
